@@ -1,0 +1,43 @@
+"""What an architecture is to the harness: an ordinary pair of networks."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+from torch import nn
+
+
+@dataclass(frozen=True)
+class Architecture(ABC):
+    """A pair of networks; its fields are its settings.
+
+    Both builders read torch's global random state for the initial weights and nothing else.
+    """
+
+    name: ClassVar[str]
+    stacks_on_cpu: ClassVar[bool] = True
+    """Whether members trained together as stacked tensors are faster on a CPU than in turn."""
+    scalar_discriminator: ClassVar[bool] = False
+
+    latent: int = 16
+
+    @abstractmethod
+    def generator(self, sample_shape: tuple[int, ...]) -> nn.Module:
+        """(B, latent) → (B, *sample_shape)."""
+
+    @abstractmethod
+    def discriminator(self, sample_shape: tuple[int, ...]) -> nn.Module:
+        """(B, *sample_shape) → (B,) logits."""
+
+    @abstractmethod
+    def does_not_fit(self, dataset: str, sample_shape: tuple[int, ...]) -> str | None:
+        """Why these samples cannot be made by this architecture, or None."""
+
+    @property
+    def batch_norm_in_discriminator(self) -> bool:
+        return False
+
+    def settings(self) -> dict[str, Any]:
+        return {f.name: getattr(self, f.name) for f in fields(self)}

@@ -1,0 +1,91 @@
+"""Convolutional pair for images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import nn
+
+from bench.architectures.base import Architecture
+from bench.architectures.layers import Logit, dcgan_init
+
+SIZES = {28: (4, 7, 14, 28), 32: (4, 8, 16, 32), 64: (4, 8, 16, 32, 64)}
+
+
+@dataclass(frozen=True)
+class DCGAN(Architecture):
+    """DCGAN (Radford, Metz & Chintala, ICLR 2016) for 28, 32 or 64 pixels.
+
+    The generator starts at 4 × 4 and doubles with transposed convolutions, batch normalisation
+    and ReLU up to a tanh; the discriminator halves with strided convolutions and leaky ReLU 0.2.
+    28 pixels are reached by 4, 7, 14, 28. Widths: one per layer, from the generator's input to
+    its output and from the discriminator's input to its output; initialisation N(0, 0.02).
+    """
+
+    name: ClassVar[str] = "dcgan"
+    stacks_on_cpu: ClassVar[bool] = False
+
+    latent: int = 100
+    generator_widths: tuple[int, ...] = (256, 128, 64)
+    discriminator_widths: tuple[int, ...] = (64, 128, 256)
+    discriminator_batch_norm: bool = True
+
+    def generator(self, sample_shape: tuple[int, ...]) -> nn.Module:
+        channels, _, size = sample_shape
+        sizes, widths = SIZES[size], self.generator_widths
+        layers: list[nn.Module] = [
+            nn.Unflatten(1, (self.latent, 1, 1)),
+            nn.ConvTranspose2d(self.latent, widths[0], 4, bias=False),
+        ]
+        for small, large, width, following in zip(
+            sizes, sizes[1:], widths, (*widths[1:], channels), strict=True
+        ):
+            layers += [
+                nn.BatchNorm2d(width),
+                nn.ReLU(),
+                nn.ConvTranspose2d(
+                    width, following, _kernel(small, large), 2, 1, bias=large == size
+                ),
+            ]
+        network = nn.Sequential(*layers, nn.Tanh())
+        dcgan_init(network)
+        return network
+
+    def discriminator(self, sample_shape: tuple[int, ...]) -> nn.Module:
+        channels, _, size = sample_shape
+        sizes, widths = SIZES[size][::-1], self.discriminator_widths
+        layers: list[nn.Module] = []
+        for large, small, width in zip(sizes, sizes[1:], widths, strict=True):
+            # as in the paper, no normalisation at the discriminator's input layer
+            normalised = self.discriminator_batch_norm and large != size
+            layers.append(
+                nn.Conv2d(channels, width, _kernel(small, large), 2, 1, bias=not normalised)
+            )
+            if normalised:
+                layers.append(nn.BatchNorm2d(width))
+            layers.append(nn.LeakyReLU(0.2))
+            channels = width
+        network = nn.Sequential(*layers, nn.Conv2d(channels, 1, 4), nn.Flatten(), Logit())
+        dcgan_init(network)
+        return network
+
+    def does_not_fit(self, dataset: str, sample_shape: tuple[int, ...]) -> str | None:
+        if len(sample_shape) != 3 or sample_shape[1] != sample_shape[2]:
+            return "it makes square images only"
+        size = sample_shape[-1]
+        if size not in SIZES:
+            return f"it makes images of {', '.join(map(str, SIZES))} pixels, not {size}"
+        layers = len(SIZES[size]) - 1
+        if len(self.generator_widths) != layers or len(self.discriminator_widths) != layers:
+            return f"for {size} pixels it needs {layers} generator and {layers} discriminator widths"
+        return None
+
+    @property
+    def batch_norm_in_discriminator(self) -> bool:
+        return self.discriminator_batch_norm
+
+
+def _kernel(small: int, large: int) -> int:
+    """The kernel with which stride 2 and padding 1 lead from one size to the other."""
+    return large - 2 * small + 4

@@ -1,0 +1,110 @@
+"""Mixtures of Gaussians in the plane, as PacGAN defines them (section 4.1)."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+
+from bench.datasets.base import (
+    Dataset,
+    Draw,
+    Metric,
+    Snapshot,
+    Values,
+    floor_generator,
+    to_numpy,
+)
+from bench.metrics.coverage import mode_coverage
+from bench.metrics.frechet import frechet_distance
+
+
+def _metrics(modes: int) -> tuple[Metric, ...]:
+    return (
+        Metric("modes_20", f"modes (≥20) of {modes}", "modes with at least 20 high-quality "
+               "samples", True, 2, ceiling=modes),
+        Metric("modes_1", f"modes (≥1) of {modes}", "modes with at least one high-quality "
+               "sample, PacGAN's count", True, 2, ceiling=modes),
+        Metric("high_quality", "high quality", "share of samples within 3σ of a mode's centre",
+               True, 1, percent=True),
+        Metric("reverse_kl", "reverse KL", "nats from the high-quality samples' histogram over "
+               "modes to the uniform one", False, 3),
+        Metric("jsd", "JSD", "Jensen–Shannon divergence of the same histogram, nats", False, 3),
+        Metric("data_fd", "data FD", "Fréchet distance between generated and real points "
+               "themselves", False, 4),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Mixture(Dataset):
+    """Equally weighted isotropic Gaussians of one σ."""
+
+    sigma: float = 0.01
+
+    @abstractmethod
+    def centres(self) -> torch.Tensor:
+        """(K, 2) mode centres."""
+
+    def source(self, generator: torch.Generator, device: torch.device) -> Draw:
+        centres = self.centres().to(device)
+
+        def draw(steps: int, batch: int) -> torch.Tensor:
+            modes = torch.randint(
+                len(centres), (steps, batch), generator=generator, device=device
+            )
+            around = torch.randn((steps, batch, 2), generator=generator, device=device)
+            return centres[modes] + self.sigma * around
+
+        return draw
+
+    def evaluate(self, snapshot: Snapshot) -> Values:
+        samples = to_numpy(snapshot.samples)
+        return {
+            **mode_coverage(samples, to_numpy(self.centres()), self.sigma),
+            "data_fd": frechet_distance(samples, self._reference(samples_from=1)),
+        }
+
+    def floor(self) -> Values:
+        return self.evaluate(Snapshot(torch.from_numpy(self._reference(samples_from=2))))
+
+    def _reference(self, samples_from: int) -> np.ndarray:
+        generator = floor_generator()
+        draw = self.source(generator, torch.device("cpu"))
+        for _ in range(samples_from):
+            points = draw(1, self.evaluation_samples)[0]
+        return to_numpy(points)
+
+
+@dataclass(frozen=True)
+class Ring8(Mixture):
+    """Eight modes on the circle of radius 1, σ = 0.01."""
+
+    name: ClassVar[str] = "ring8"
+    sample_shape: ClassVar[tuple[int, ...]] = (2,)
+    metrics: ClassVar[tuple[Metric, ...]] = _metrics(8)
+
+    radius: float = 1.0
+
+    def centres(self) -> torch.Tensor:
+        # the end point is left out: 0 and 2π are the same mode
+        angle = torch.arange(8) * (2 * torch.pi / 8)
+        return self.radius * torch.stack([angle.cos(), angle.sin()], dim=1)
+
+
+@dataclass(frozen=True)
+class Grid25(Mixture):
+    """A 5 × 5 grid of modes at {−4, −2, 0, 2, 4}², σ = 0.05."""
+
+    name: ClassVar[str] = "grid25"
+    sample_shape: ClassVar[tuple[int, ...]] = (2,)
+    metrics: ClassVar[tuple[Metric, ...]] = _metrics(25)
+
+    sigma: float = 0.05
+    spacing: float = 2.0
+
+    def centres(self) -> torch.Tensor:
+        line = self.spacing * torch.arange(-2.0, 3.0)
+        return torch.cartesian_prod(line, line)

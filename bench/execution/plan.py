@@ -1,0 +1,63 @@
+"""Which cells are done, which would train, and why."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from bench.records.cell import Cell
+from bench.records.fingerprint import digest
+from bench.records.store import TRANSIENT, Record, Store
+
+State = Literal["done", "missing", "stale", "failed", "not applicable"]
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One cell of a study, and what the store knows of it."""
+
+    cell: Cell
+    state: State
+    why: str = ""
+    record: Record | None = None
+
+    @property
+    def to_train(self) -> bool:
+        return self.state in ("missing", "stale", "failed")
+
+
+def plan(cells: list[Cell], store: Store, retry: bool = False) -> list[Planned]:
+    """Hold every cell against the store.
+
+    A cell without a record is ``stale`` where one of the same method, dataset, architecture and
+    seed exists: the ingredients that changed are named. With ``retry`` diverged cells are tried
+    again, too.
+    """
+    by_key = {record.key: record for record in store.all()}
+    by_place: dict[tuple[str, str, str, int], list[Record]] = defaultdict(list)
+    for record in by_key.values():
+        by_place[record.cell.coordinates()].append(record)
+    return [_judge(cell, by_key.get(cell.key), by_place[cell.coordinates()], retry)
+            for cell in cells]  # fmt: skip
+
+
+def _judge(cell: Cell, record: Record | None, relatives: list[Record], retry: bool) -> Planned:
+    if cell.not_applicable:
+        return Planned(cell, "not applicable", cell.not_applicable)
+    if record is not None:
+        again = record.status in TRANSIENT or (retry and record.status != "ok")
+        if again:
+            return Planned(cell, "failed", f"{record.status}: {record.reason}", record)
+        return Planned(cell, "done", record.status, record)
+    if not relatives:
+        return Planned(cell, "missing", "never trained")
+    wanted = cell.ingredients()
+    closest = min((_changed(wanted, r.data["ingredients"]) for r in relatives), key=len)
+    return Planned(cell, "stale", "changed: " + ", ".join(closest))
+
+
+def _changed(wanted: dict[str, Any], had: dict[str, Any]) -> list[str]:
+    # had comes from JSON, where a tuple has become a list
+    names = sorted(wanted.keys() | had.keys())
+    return [name for name in names if digest(wanted.get(name)) != digest(had.get(name))]

@@ -1,0 +1,121 @@
+"""What a run shows of itself: a live line on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from bench.execution.supervisor import Job
+
+PLAIN_EVERY_SECONDS = 30.0
+
+
+class Progress:
+    """Cells done, running and failed, and the time that is left.
+
+    The estimate takes each running job's own pace, and for those still to come the mean of the
+    jobs seen on the same dataset, or else of all.
+    """
+
+    def __init__(self, jobs: list[Job], slots: int, console: Console):
+        self._jobs, self._slots, self._console = jobs, slots, console
+        self._begun = time.monotonic()
+        self._lock = threading.Lock()
+        self._start: dict[int, float] = {}
+        self._share: dict[int, float] = {}
+        self._seconds: dict[int, float] = {}
+        self.done = self.failed = self.diverged = 0
+        self._total = sum(len(job.cells) for job in jobs)
+        self._said = self._begun
+
+    def started(self, job: int) -> None:
+        with self._lock:
+            self._start[job], self._share[job] = time.monotonic(), 0.0
+
+    def moved(self, job: int, share: float) -> None:
+        with self._lock:
+            self._share[job] = share
+        self._say_plainly()
+
+    def finished(self, job: int) -> None:
+        with self._lock:
+            self._seconds[job] = time.monotonic() - self._start[job]
+            self._share.pop(job, None)
+
+    def stored(self, name: str, status: str, reason: str) -> None:
+        """One cell is in the store."""
+        self.done += status in ("ok", "diverged")
+        self.diverged += status == "diverged"
+        self.failed += status not in ("ok", "diverged")
+        if status != "ok":
+            self._console.print(Text(f"{name}: {status}: {reason}"), style="yellow")
+
+    def line(self) -> str:
+        with self._lock:
+            running = sum(len(self._jobs[job].cells) for job in self._share)
+            left = self._seconds_left()
+        parts = [f"{self.done}/{self._total} cells done", f"{running} running"]
+        if self.diverged:
+            parts.append(f"{self.diverged} of them diverged")
+        parts.append(f"{self.failed} failed")
+        parts.append(f"{_clock(time.monotonic() - self._begun)} elapsed")
+        parts.append(f"about {_clock(left)} left" if left is not None else "time left unknown")
+        return " · ".join(parts)
+
+    def _seconds_left(self) -> float | None:
+        now = time.monotonic()
+        estimate: dict[int, float] = dict(self._seconds)
+        for job, share in self._share.items():
+            if share > 0.02:
+                estimate[job] = (now - self._start[job]) / share
+        if not estimate:
+            return None
+        left = 0.0
+        for number, job in enumerate(self._jobs):
+            if number in self._seconds:
+                continue
+            alike = [
+                seconds
+                for other, seconds in estimate.items()
+                if self._jobs[other].cells[0].dataset == job.cells[0].dataset
+            ] or list(estimate.values())
+            whole = estimate.get(number, sum(alike) / len(alike))
+            spent = now - self._start[number] if number in self._share else 0.0
+            left += max(whole - spent, 0.0)
+        return left / self._slots
+
+    def _say_plainly(self) -> None:
+        if self._console.is_terminal:
+            return
+        with self._lock:
+            due = time.monotonic() - self._said >= PLAIN_EVERY_SECONDS
+            if due:
+                self._said = time.monotonic()
+        if due:
+            self._console.print(self.line(), highlight=False, soft_wrap=True)
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Keep the line up to date while the run goes on, and leave the last one standing."""
+        if self._console.is_terminal:
+            with Live(
+                console=self._console, get_renderable=lambda: Text(self.line()), transient=True
+            ):
+                yield
+        else:
+            yield
+        self._console.print(self.line(), highlight=False, soft_wrap=True)
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes}:{rest:02} min"

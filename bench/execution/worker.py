@@ -1,0 +1,195 @@
+"""Trains one job in a process of its own: ``python -m bench.execution.worker JOB_FOLDER``.
+
+The folder holds ``job.json``; the worker adds ``progress.json`` while it works and one folder per
+finished cell with the files of its record. It imports torch, numpy and what its cells need, and
+never MLflow, pandas or plotting.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import resource
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from bench.errors import BenchError
+from bench.records.cell import SCHEMA, Cell
+from bench.records.store import pack, with_files
+from bench.registry import make_architecture, make_dataset, make_method
+from bench.training.gradients import summary
+from bench.training.loop import Outcome, Training, train
+
+HEARTBEAT_SECONDS = 1.0
+
+
+def main(folder: Path) -> None:
+    job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+    _end_with(job["parent"])
+    device = torch.device(job["device"])
+    if device.type == "cpu":
+        torch.set_num_threads(1)
+    # subnormal numbers, common in Adam's averages, slow a CPU down by half
+    torch.set_flush_denormal(True)
+    cells = [Cell.from_json(cell) for cell in job["cells"]]
+    try:
+        _train_all(cells, device, Path(job["cache"]), folder)
+    except BenchError as error:
+        (folder / "reason.txt").write_text(str(error), encoding="utf-8")
+        sys.exit(1)
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        (folder / "out_of_memory.txt").write_text(str(error), encoding="utf-8")
+        raise
+
+
+def _train_all(cells: list[Cell], device: torch.device, cache: Path, folder: Path) -> None:
+    first = cells[0]
+    dataset = make_dataset(first.dataset.name, first.dataset.settings)
+    architecture = make_architecture(first.architecture.name, first.architecture.settings)
+    dataset.prepare(cache, device)
+    training = Training(
+        make_method(first.method.name, first.method.settings),
+        dataset,
+        architecture,
+        first.setting.optimizer,
+        first.setting.batch_size,
+        first.updates,
+        first.evaluations,
+        first.setting.simultaneous,
+    )
+    shared = {"floor": dataset.floor(), "protocol": dataset.protocol()}
+    together = len(cells) if architecture.stacks_on_cpu or device.type != "cpu" else 1
+    beat = _Heartbeat(folder, total=first.updates * len(cells))
+    for start in range(0, len(cells), together):
+        part = cells[start : start + together]
+        finished = start * first.updates
+        outcomes = train(
+            training,
+            [cell.seed for cell in part],
+            device,
+            lambda done: beat(finished + done * len(part)),  # noqa: B023 - called within the turn
+        )
+        for cell, outcome in zip(part, outcomes, strict=True):
+            _write(folder, cell, outcome, shared, device)
+
+
+def _write(
+    folder: Path, cell: Cell, outcome: Outcome, shared: dict[str, Any], device: torch.device
+) -> None:
+    files = {
+        "series.npz": pack(dict(outcome.series)),
+        "samples.npz": pack(
+            {
+                "samples": np.stack(outcome.samples) if outcome.samples else np.empty(0),
+                "updates": np.array([e["update"] for e in outcome.evaluations]),
+            }
+        ),
+    }
+    empty = np.empty(0, np.float32)
+    data = {
+        "schema": SCHEMA,
+        "key": cell.key,
+        "cell": cell.to_json(),
+        "ingredients": cell.ingredients(),
+        "status": outcome.status,
+        "reason": outcome.reason,
+        "output": "",
+        "result": {
+            "evaluations": _plain(outcome.evaluations),
+            "gradients": _plain(
+                summary(
+                    outcome.series.get("discriminator_norm", empty),
+                    outcome.series.get("generator_norm", empty),
+                )
+            ),
+            "cost": outcome.cost,
+            **_plain(shared),
+        },
+        "run": {**outcome.timing, "peak_memory_mb": _peak_memory(device), **surroundings(device)},
+    }
+    scratch = folder / f".{cell.key}"
+    scratch.mkdir()
+    for name, content in files.items():
+        (scratch / name).write_bytes(content)
+    text = json.dumps(with_files(data, files), allow_nan=False)
+    (scratch / "record.json").write_text(text, encoding="utf-8")
+    os.rename(scratch, folder / cell.key)
+
+
+def surroundings(device: torch.device) -> dict[str, Any]:
+    """Where a cell was trained: recorded, and no part of its key."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
+    return {
+        "device": device.type,
+        "device_name": name,
+        "versions": {
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+        },
+        "finished_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def _peak_memory(device: torch.device) -> float:
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no NaN and no infinity: both become null."""
+    if isinstance(value, dict):
+        return {name: _plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value
+
+
+class _Heartbeat:
+    """Says how far the job is, at most once a second."""
+
+    def __init__(self, folder: Path, total: int):
+        self._file, self._total, self._last = folder / "progress.json", total, 0.0
+
+    def __call__(self, done: int) -> None:
+        now = time.monotonic()
+        if now - self._last >= HEARTBEAT_SECONDS:
+            self._last = now
+            scratch = self._file.with_suffix(".tmp")
+            scratch.write_text(json.dumps({"fraction": done / self._total}), encoding="utf-8")
+            os.replace(scratch, self._file)
+
+
+def _end_with(parent: int) -> None:
+    """Leave when the process that started us is gone, however it went."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

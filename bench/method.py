@@ -1,0 +1,168 @@
+"""The method contract: what a stabilisation method may change, and the default for each part.
+
+A method is one file in ``methods/`` with one frozen dataclass that derives from :class:`Method`.
+Its fields are its hyper-parameters. The base class is a complete non-saturating GAN
+(Goodfellow et al. 2014, section 3), so a method overrides only what it is about.
+
+Shapes. Every tensor has a leading population axis P: one entry per seed that trains in the
+same population. B is the batch. Losses are averaged over B and never over P: the engine sums
+over P and differentiates, and since members share nothing, each receives its own gradient.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar, Protocol
+
+from torch import Tensor
+from torch.nn.functional import softplus
+
+Weights = dict[str, Tensor]
+"""A network's parameters by name, each with the leading population axis."""
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """One player's optimiser. ``betas`` are Adam's; RMSProp and SGD leave them unread."""
+
+    kind: str = "adam"
+    learning_rate: float = 2e-4
+    betas: tuple[float, float] = (0.5, 0.999)
+
+    def scaled(self, factor: float) -> Optimizer:
+        """The same optimiser with its learning rate multiplied by ``factor``."""
+        return replace(self, learning_rate=self.learning_rate * factor)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where training stands: ``update`` of ``total`` discriminator updates are done."""
+
+    update: int
+    total: int
+
+    @property
+    def fraction(self) -> float:
+        return self.update / max(self.total, 1)
+
+
+class Discriminator(Protocol):
+    """The discriminator as a method sees it, its weights already transformed by the method."""
+
+    def __call__(self, samples: Tensor) -> Tensor:
+        """Logits: (P, B, …) → (P, B)."""
+
+    def input_gradient(self, samples: Tensor) -> Tensor:
+        """∇ₓD(x) of every single sample, itself differentiable: (P, B, …) → (P, B, …)."""
+
+
+class Noise(Protocol):
+    """Random numbers of a method's own, drawn from each member's private stream."""
+
+    def uniform(self, *shape: int) -> Tensor:
+        """U[0, 1): shape → (P, *shape)."""
+
+    def normal(self, *shape: int) -> Tensor:
+        """N(0, 1): shape → (P, *shape)."""
+
+
+Gradients = list[Tensor]
+
+
+class Game(Protocol):
+    """What :meth:`Method.update` may do. One call of each gradient draws one fresh batch."""
+
+    simultaneous: bool
+
+    def discriminator_gradients(self) -> Gradients: ...
+    def generator_gradients(self) -> Gradients: ...
+    def step_discriminator(self, gradients: Gradients) -> None: ...
+    def step_generator(self, gradients: Gradients) -> None: ...
+
+
+class DatasetFacts(Protocol):
+    """What :meth:`Method.not_applicable` may ask of a dataset."""
+
+    name: str
+    sample_shape: tuple[int, ...]
+
+
+class ArchitectureFacts(Protocol):
+    """What :meth:`Method.not_applicable` may ask of an architecture."""
+
+    name: str
+    batch_norm_in_discriminator: bool
+    scalar_discriminator: bool
+
+
+@dataclass(frozen=True)
+class Method:
+    """The non-saturating GAN, and the contract every method keeps."""
+
+    name: ClassVar[str] = ""
+    """The name used everywhere; left empty, it is the name of the file."""
+
+    critic_steps = 1
+    """Discriminator updates per generator update."""
+
+    generator_sees_real: ClassVar[bool] = False
+    """Whether :meth:`generator_loss` needs the logits of real samples (relativistic losses)."""
+
+    def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+        """−log D(x) − log(1 − D(G(z))): (P, B), (P, B) → (P,)."""
+        return softplus(-real_logits).mean(1) + softplus(fake_logits).mean(1)
+
+    def generator_loss(self, fake_logits: Tensor, real_logits: Tensor | None) -> Tensor:
+        """−log D(G(z)): (P, B) → (P,). ``real_logits`` is None unless ``generator_sees_real``."""
+        return softplus(-fake_logits).mean(1)
+
+    def penalty(
+        self, discriminator: Discriminator, real: Tensor, fake: Tensor, noise: Noise
+    ) -> Tensor | None:
+        """Added to the discriminator's loss: (P, B, …), (P, B, …) → (P,), or None for nothing."""
+        return None
+
+    def discriminator_input(self, samples: Tensor, progress: Progress, noise: Noise) -> Tensor:
+        """What the discriminator is shown instead of ``samples``, real or fake: same shape."""
+        return samples
+
+    def initial_state(self, discriminator: Weights, noise: Noise) -> Weights:
+        """Tensors with a leading P that the method carries from update to update."""
+        return {}
+
+    def discriminator_weights(self, weights: Weights, state: Weights, advance: bool) -> Weights:
+        """The weights the discriminator is called with, differentiable in ``weights``.
+
+        ``advance`` is true once per discriminator update: only then may ``state`` be changed.
+        """
+        return weights
+
+    def optimizers(self, base: Optimizer) -> tuple[Optimizer, Optimizer]:
+        """The generator's and the discriminator's, stated relative to the setting's ``base``."""
+        return base, base
+
+    def update(self, game: Game) -> None:
+        """One round: ``critic_steps`` discriminator updates, then one of the generator.
+
+        In a simultaneous setting both players move from the same point.
+        """
+        for _ in range(self.critic_steps - 1):
+            game.step_discriminator(game.discriminator_gradients())
+        discriminator = game.discriminator_gradients()
+        if game.simultaneous:
+            generator = game.generator_gradients()
+            game.step_discriminator(discriminator)
+            game.step_generator(generator)
+        else:
+            game.step_discriminator(discriminator)
+            game.step_generator(game.generator_gradients())
+
+    def not_applicable(self, dataset: DatasetFacts, architecture: ArchitectureFacts) -> str | None:
+        """Why this method has no meaning there, or None. Such a cell is shown, never trained."""
+        return None
+
+    def settings(self) -> dict[str, Any]:
+        """The hyper-parameters by name."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+

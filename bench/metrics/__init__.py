@@ -1,0 +1,1 @@
+"""What samples are measured by. Definitions: docs/metrics.md."""

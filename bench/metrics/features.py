@@ -1,0 +1,122 @@
+"""The LeNet whose features and labels measure images of digits.
+
+Trained once on a dataset's training part and cached beside the results, with the hash of its
+weights and its accuracy on the part it has not seen. Distances between its features are called
+``lenet_fd`` and never FID.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+EPOCHS, BATCH, LEARNING_RATE, SEED = 12, 64, 1e-3, 1998
+
+
+class LeNet(nn.Module):
+    """LeNet-5 (LeCun et al. 1998) with ReLU and max pooling, for 28 × 28 pixels in [−1, 1]."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
+            nn.Linear(400, 120), nn.ReLU(),
+            nn.Linear(120, 84), nn.ReLU(),
+        )  # fmt: skip
+        self.labels = nn.Linear(84, 10)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, 1, 28, 28) → features (N, 84) and logits (N, 10)."""
+        features = self.features(images)
+        return features, self.labels(features)
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """A trained LeNet and what identifies it."""
+
+    network: LeNet
+    weights_sha256: str
+    accuracy: float
+    """Share of the held-out part that is labelled correctly."""
+
+    @torch.no_grad()
+    def __call__(self, images: Tensor, batch: int = 500) -> tuple[Tensor, Tensor]:
+        """Features (N, 84) and predicted digits (N,) of (N, 1, 28, 28)."""
+        parts = [self.network(part) for part in images.split(batch)]
+        return torch.cat([f for f, _ in parts]), torch.cat([logits for _, logits in parts]).argmax(1)
+
+    def describe(self) -> dict[str, Any]:
+        return {
+            "extractor": "LeNet-5, 84-dimensional features",
+            "weights_sha256": self.weights_sha256,
+            "held_out_accuracy": self.accuracy,
+        }
+
+
+def lenet(
+    cache: Path, train: tuple[Tensor, Tensor], held_out: tuple[Tensor, Tensor]
+) -> Extractor:
+    """The LeNet for these images: from ``cache``, or trained now and put there.
+
+    Processes that ask at the same time wait for the one that trains. A damaged file is
+    trained again.
+    """
+    content = hashlib.sha256(train[0].numpy().tobytes() + train[1].numpy().tobytes())
+    recipe = f"{EPOCHS}-{BATCH}-{LEARNING_RATE}-{SEED}".encode()
+    content.update(recipe)
+    cache.mkdir(parents=True, exist_ok=True)
+    file = cache / f"lenet-{content.hexdigest()[:16]}.pt"
+    with open(file.with_suffix(".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        network = _load(file)
+        if network is None:
+            network = _train(*train)
+            scratch = file.with_suffix(f".{os.getpid()}.tmp")
+            torch.save(network.state_dict(), scratch)
+            os.replace(scratch, file)
+    network.eval()
+    extractor = Extractor(network, _hash(network), float("nan"))
+    predicted = extractor(held_out[0])[1]
+    accuracy = float((predicted == held_out[1]).double().mean())
+    return Extractor(network, extractor.weights_sha256, accuracy)
+
+
+def _load(file: Path) -> LeNet | None:
+    try:
+        network = LeNet()
+        network.load_state_dict(torch.load(file, weights_only=True))
+        return network
+    except FileNotFoundError:
+        return None
+    except Exception:  # whatever a damaged file raises, it is replaced by a fresh training
+        return None
+
+
+def _train(images: Tensor, digits: Tensor) -> LeNet:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(SEED)
+        network = LeNet()
+        optimizer = torch.optim.Adam(network.parameters(), LEARNING_RATE)
+        for _ in range(EPOCHS):
+            for chosen in torch.randperm(len(images)).split(BATCH):
+                optimizer.zero_grad()
+                cross_entropy(network(images[chosen])[1], digits[chosen]).backward()
+                optimizer.step()
+    return network
+
+
+def _hash(network: LeNet) -> str:
+    digest = hashlib.sha256()
+    for name, value in sorted(network.state_dict().items()):
+        digest.update(name.encode() + value.cpu().numpy().tobytes())
+    return digest.hexdigest()

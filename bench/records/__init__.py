@@ -1,0 +1,1 @@
+"""Cells, what their results depend on, and the records kept of them."""

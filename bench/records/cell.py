@@ -1,0 +1,120 @@
+"""A cell: the unit of result, and the key that says what its result depends on."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import bench
+from bench.method import Optimizer
+from bench.records.fingerprint import digest, source_hash
+
+SCHEMA = 1
+"""Version of the record format; a record of another schema never answers for a cell."""
+
+ROOT = Path(bench.__file__).parent
+SHARED_SOURCES = ("method.py", "training", "metrics", "datasets/base.py", "architectures/base.py")
+
+
+@dataclass(frozen=True)
+class Component:
+    """A method, dataset or architecture by name, with all its settings spelled out."""
+
+    name: str
+    settings: dict[str, Any]
+    label: str = ""
+    """The name with the settings that differ from the default, as shown in tables."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The base optimiser and how it is applied; methods state their changes relative to it."""
+
+    optimizer: Optimizer = field(default_factory=Optimizer)
+    batch_size: int = 64
+    simultaneous: bool = False
+
+
+@dataclass(frozen=True)
+class Cell:
+    """method × dataset × architecture × setting × seed × budget."""
+
+    method: Component
+    dataset: Component
+    architecture: Component
+    setting: Setting
+    seed: int
+    updates: int
+    """Budget in discriminator updates."""
+    evaluations: int
+    sources: dict[str, str]
+    """Hashes of the code this result depends on, by file."""
+    not_applicable: str | None = None
+
+    def ingredients(self) -> dict[str, Any]:
+        """Everything the result depends on, one entry for each thing that may change."""
+        return {
+            "method": self.method.name,
+            **{f"method setting {k}": v for k, v in self.method.settings.items()},
+            "dataset": self.dataset.name,
+            **{f"dataset setting {k}": v for k, v in self.dataset.settings.items()},
+            "architecture": self.architecture.name,
+            **{f"architecture setting {k}": v for k, v in self.architecture.settings.items()},
+            **{f"setting {k}": v for k, v in asdict(self.setting).items()},
+            "seed": self.seed,
+            "budget": self.updates,
+            "evaluations": self.evaluations,
+            **{f"source {file}": value for file, value in self.sources.items()},
+            "schema": SCHEMA,
+        }
+
+    @property
+    def key(self) -> str:
+        return digest(self.ingredients())
+
+    @property
+    def group(self) -> str:
+        """Equal for cells that differ by their seed alone: they train as one population."""
+        rest = {k: v for k, v in self.ingredients().items() if k != "seed"}
+        return digest(rest)
+
+    def coordinates(self) -> tuple[str, str, str, int]:
+        """Where a user looks for this cell, whatever its ingredients."""
+        return (self.method.name, self.dataset.name, self.architecture.name, self.seed)
+
+    def __str__(self) -> str:
+        return f"{self.method.label} on {self.dataset.label}, seed {self.seed}"
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Cell:
+        parts = {name: Component(**data[name]) for name in ("method", "dataset", "architecture")}
+        optimizer = data["setting"]["optimizer"]
+        optimizer = Optimizer(**{**optimizer, "betas": tuple(optimizer["betas"])})
+        setting = Setting(**{**data["setting"], "optimizer": optimizer})
+        return cls(**{**data, **parts, "setting": setting})
+
+
+def sources_of(method: Any, dataset: Any, architecture: Any) -> dict[str, str]:
+    """Hashes of every file that trains and measures such a cell.
+
+    The method's own module and those of the methods it inherits from, the dataset's and the
+    architecture's likewise, and what all cells share.
+    """
+    files: dict[str, Path] = {}
+    for part in (method, dataset, architecture):
+        for kind in type(part).__mro__:
+            if kind.__module__.split(".")[0] in ("bench", "methods"):
+                file = Path(inspect.getfile(kind))
+                files["/".join(kind.__module__.split(".")) + ".py"] = file
+    for name in SHARED_SOURCES:
+        at = ROOT / name
+        for file in sorted(at.glob("*.py")) if at.is_dir() else [at]:
+            files[f"bench/{file.relative_to(ROOT)}"] = file
+    layers = ROOT / "architectures" / "layers.py"
+    files["bench/architectures/layers.py"] = layers
+    return {name: source_hash(file) for name, file in sorted(files.items())}

@@ -1,0 +1,66 @@
+"""Source code by its meaning: hashes that a comment, a docstring or a reformatting leaves alone."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+LENGTH = 16
+
+
+def digest(value: Any) -> str:
+    """A short hash of anything JSON can say."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:LENGTH]
+
+
+def source_hash(file: Path) -> str:
+    """Hash of a file's syntax tree without comments, docstrings and formatting."""
+    return _source_hash(file, file.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=1024)
+def _source_hash(file: Path, modified: int) -> str:
+    return text_hash(file.read_text(encoding="utf-8"))
+
+
+def text_hash(source: str) -> str:
+    """:func:`source_hash` of source text."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            node.body = [part for part in node.body if not _is_text(part)]
+    return hashlib.sha256("".join(_canonical(tree)).encode()).hexdigest()[:LENGTH]
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    """A docstring, or a string that stands alone to describe a field."""
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    )
+
+
+def _canonical(value: Any) -> Iterator[str]:
+    """Unlike ``ast.dump``, leaves out empty fields, which differ between Python versions."""
+    if isinstance(value, ast.AST):
+        yield type(value).__name__ + "("
+        for name in sorted(value._fields):
+            field = getattr(value, name, None)
+            if field is not None and field != [] and name not in ("kind", "type_comment", "ctx"):
+                yield name + "="
+                yield from _canonical(field)
+        yield ")"
+    elif isinstance(value, list):
+        yield "["
+        for item in value:
+            yield from _canonical(item)
+        yield "]"
+    else:
+        yield repr(value) + ","

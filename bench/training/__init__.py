@@ -1,0 +1,1 @@
+"""Training of a population of seeds: streams, population, game, loop, gradient detection."""

@@ -1,0 +1,263 @@
+"""Train one population and measure it along the way."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from bench.architectures.base import Architecture
+from bench.datasets.base import Dataset, Draw, Snapshot, Values
+from bench.method import Method, Optimizer
+from bench.training.game import Game, PlayerSeries
+from bench.training.population import Network
+from bench.training.streams import Blocks, MemberNoise, Stream, generator
+
+LATENT_BLOCK = 64
+FLUSH_EVERY = 64
+"""Updates between two looks at the device: the only host–device synchronisation there is."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """What is trained: everything but the seeds and the device."""
+
+    method: Method
+    dataset: Dataset
+    architecture: Architecture
+    optimizer: Optimizer
+    batch_size: int
+    updates: int
+    evaluations: int
+    simultaneous: bool = False
+
+    def evaluation_points(self) -> list[int]:
+        """Discriminator updates after which samples are measured: 0, then evenly to the end."""
+        rounds = np.linspace(0, self.updates, self.evaluations + 1)
+        return sorted({int(point) for point in rounds})
+
+
+@dataclass
+class Outcome:
+    """All that training one member has shown."""
+
+    seed: int
+    status: str = "ok"
+    reason: str = ""
+    evaluations: list[dict[str, Any]] = field(default_factory=list)
+    """One per evaluation point: ``update``, ``generator_update`` and every metric."""
+    samples: list[NDArray[Any]] = field(default_factory=list)
+    """The first generated samples of every evaluation, from the same latents."""
+    series: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    """``discriminator_loss``, ``discriminator_norm``, and the same for the generator: (T,)."""
+    cost: dict[str, float] = field(default_factory=dict)
+    timing: dict[str, float] = field(default_factory=dict)
+
+
+def train(
+    training: Training,
+    seeds: list[int],
+    device: torch.device,
+    heartbeat: Callable[[int], None] = lambda updates: None,
+) -> list[Outcome]:
+    """Train all seeds together and return one outcome per seed, in their order.
+
+    Where members are stacked, a lone seed trains beside a twin of itself, so that a cell's
+    numbers are the same bit for bit whatever company it had.
+    """
+    stacked = training.architecture.stacks_on_cpu or device.type != "cpu"
+    members = seeds * 2 if stacked and len(seeds) == 1 else seeds
+    run = _Run(training, members, device, heartbeat)
+    outcomes = run.outcomes()[: len(seeds)]
+    for outcome in outcomes:
+        outcome.timing = {
+            "training_seconds": run.training_seconds / len(seeds),
+            "evaluation_seconds": run.evaluation_seconds / len(seeds),
+            "population": len(seeds),
+        }
+    return outcomes
+
+
+class _Run:
+    def __init__(
+        self,
+        training: Training,
+        seeds: list[int],
+        device: torch.device,
+        heartbeat: Callable[[int], None],
+    ):
+        self.training, self.seeds, self.device = training, seeds, device
+        self.heartbeat = heartbeat
+        self.training_seconds = self.evaluation_seconds = 0.0
+        self.results = [Outcome(seed) for seed in seeds]
+        self.recorded: dict[str, list[NDArray[np.float32]]] = {}
+        dataset, architecture = training.dataset, training.architecture
+        shape = dataset.sample_shape
+        self.generator = Network(
+            lambda: architecture.generator(shape), seeds, Stream.GENERATOR_WEIGHTS, device
+        )
+        discriminator = Network(
+            lambda: architecture.discriminator(shape), seeds, Stream.DISCRIMINATOR_WEIGHTS, device
+        )
+        self.game = Game(
+            training.method,
+            self.generator,
+            discriminator,
+            training.optimizer,
+            real=self._real(),
+            discriminator_latents=self._latents(Stream.DISCRIMINATOR_LATENTS),
+            generator_latents=self._latents(Stream.GENERATOR_LATENTS),
+            noise=MemberNoise(seeds, device),
+            updates=training.updates,
+            simultaneous=training.simultaneous,
+        )
+        self.fixed_latents = torch.stack(
+            [
+                self._normal(seed, Stream.EVALUATION)(1, dataset.evaluation_samples)[0]
+                for seed in seeds
+            ]
+        )
+
+    def outcomes(self) -> list[Outcome]:
+        training, counts = self.training, self.game.counts
+        points = training.evaluation_points()
+        begun, flushed = time.perf_counter(), 0
+        while True:
+            done = counts.discriminator_updates
+            left = training.updates - done
+            finished = left < training.method.critic_steps or not self._alive()
+            if finished or done >= points[0] or done - flushed >= FLUSH_EVERY:
+                self._flush()
+                flushed = done
+                self.heartbeat(done)
+            if finished or done >= points[0]:
+                paused = time.perf_counter()
+                points = [point for point in points if point > done] or [training.updates]
+                self._evaluate()
+                self.evaluation_seconds += time.perf_counter() - paused
+            if finished:
+                break
+            training.method.update(self.game)
+        self.training_seconds = time.perf_counter() - begun - self.evaluation_seconds
+        self._close()
+        return self.results
+
+    def _real(self) -> Blocks:
+        dataset, batch = self.training.dataset, self.training.batch_size
+        sources = [
+            dataset.source(generator(seed, Stream.DATA, self.device), self.device)
+            for seed in self.seeds
+        ]
+        return Blocks(
+            lambda member, steps: sources[member](steps, batch), len(sources), dataset.block
+        )
+
+    def _latents(self, stream: Stream) -> Blocks:
+        draws = [self._normal(seed, stream) for seed in self.seeds]
+        return Blocks(
+            lambda member, steps: draws[member](steps, self.training.batch_size),
+            len(draws),
+            LATENT_BLOCK,
+        )
+
+    def _normal(self, seed: int, stream: Stream) -> Draw:
+        own, size = generator(seed, stream, self.device), self.training.architecture.latent
+
+        def draw(steps: int, batch: int) -> Tensor:
+            return torch.randn((steps, batch, size), generator=own, device=self.device)
+
+        return draw
+
+    def _alive(self) -> bool:
+        return any(result.status == "ok" for result in self.results)
+
+    def _flush(self) -> None:
+        """Fetch the block of losses and norms, and freeze the members that are not finite."""
+        for player, series in (
+            ("discriminator", self.game.discriminator_series),
+            ("generator", self.game.generator_series),
+        ):
+            if series.losses:
+                self._fetch(player, series)
+        finite = self.game.discriminator.finite() & self.generator.finite()
+        for member, fine in enumerate(finite.tolist()):
+            if not fine:
+                self._diverged(member, "a weight is not finite")
+
+    def _fetch(self, player: str, series: PlayerSeries) -> None:
+        for quantity, values in (("loss", series.losses), ("norm", series.norms)):
+            block = torch.stack(values).float().cpu().numpy()
+            values.clear()
+            self.recorded.setdefault(f"{player}_{quantity}", []).append(block)
+            for member in np.flatnonzero(~np.isfinite(block).all(0)):
+                what = "loss" if quantity == "loss" else "gradient norm"
+                self._diverged(int(member), f"the {player}'s {what} is not finite")
+
+    def _diverged(self, member: int, reason: str) -> None:
+        result = self.results[member]
+        if result.status == "ok":
+            counts = self.game.counts
+            result.status, result.reason = "diverged", reason
+            result.cost = _cost(counts)
+
+    def _evaluate(self) -> None:
+        dataset, counts = self.training.dataset, self.game.counts
+        samples = self.generator.evaluate(self.fixed_latents)
+        for member, result in enumerate(self.results):
+            if result.status == "ok" and not bool(samples[member].isfinite().all()):
+                self._diverged(member, "a generated sample is not finite")
+            already = result.evaluations and (
+                result.evaluations[-1]["update"] == counts.discriminator_updates
+            )
+            if result.status != "ok" or already:
+                continue
+            snapshot = Snapshot(
+                samples[member],
+                self.generator.member(member),
+                self.game.discriminator.member(member),
+            )
+            values: Values = dataset.evaluate(snapshot)
+            result.evaluations.append(
+                {
+                    "update": counts.discriminator_updates,
+                    "generator_update": counts.generator_updates,
+                    **values,
+                }
+            )
+            result.samples.append(dataset.pack(samples[member, : dataset.kept_samples]))
+
+    def _close(self) -> None:
+        whole = {name: np.concatenate(blocks) for name, blocks in self.recorded.items()}
+        for member, result in enumerate(self.results):
+            result.series = {name: block[:, member] for name, block in whole.items()}
+            if result.status == "diverged":
+                self._cut(result)
+            else:
+                result.cost = _cost(self.game.counts)
+
+    def _cut(self, result: Outcome) -> None:
+        """End a diverged member's series with the first update that was not finite."""
+        for player in ("discriminator", "generator"):
+            names = (f"{player}_loss", f"{player}_norm")
+            if names[0] not in result.series:
+                continue
+            bad = ~np.isfinite(result.series[names[0]]) | ~np.isfinite(result.series[names[1]])
+            first = int(bad.argmax()) if bad.any() else len(bad)
+            for name in names:
+                result.series[name] = result.series[name][: first + 1]
+            result.cost[f"{player}_updates"] = len(result.series[names[0]])
+        result.reason += f" after {int(result.cost['discriminator_updates'])} discriminator updates"
+
+
+def _cost(counts: Any) -> dict[str, float]:
+    return {
+        "discriminator_updates": counts.discriminator_updates,
+        "generator_updates": counts.generator_updates,
+        "gradient_evaluations": counts.gradient_evaluations,
+    }

@@ -1,0 +1,84 @@
+"""One network of P members, their weights stacked along a leading axis."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, stack_module_state
+
+from bench.method import Weights
+from bench.training.streams import Stream, seed_of
+
+
+class Network:
+    """P copies of one architecture, called together: (P, B, …) → (P, B, …).
+
+    Weights are leaf tensors with a leading P. A population of one calls its module directly;
+    a larger one goes through ``vmap``.
+
+    Args:
+        build: makes one member, reading torch's global random state for its initial weights.
+        seeds: one per member.
+        stream: which of a member's streams initialises this network.
+        device: where the weights live.
+    """
+
+    def __init__(
+        self,
+        build: Callable[[], nn.Module],
+        seeds: list[int],
+        stream: Stream,
+        device: torch.device,
+    ):
+        members = []
+        for seed in seeds:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(seed_of(seed, stream))
+                members.append(build())
+        self.has_batch_norm = any(
+            isinstance(part, nn.modules.batchnorm._BatchNorm) for part in members[0].modules()
+        )
+        weights, buffers = stack_module_state(members)
+        self.weights: Weights = {
+            name: weight.detach().to(device).requires_grad_() for name, weight in weights.items()
+        }
+        self._buffers = {name: buffer.to(device) for name, buffer in buffers.items()}
+        self._module = copy.deepcopy(members[0]).to("meta")
+        self._members = len(seeds)
+
+    @property
+    def parameters(self) -> list[Tensor]:
+        return list(self.weights.values())
+
+    def __call__(self, inputs: Tensor, weights: Weights | None = None) -> Tensor:
+        """Outputs of all members under ``weights`` (their own by default), in training mode."""
+        state = self.weights if weights is None else weights
+        if self._members == 1:
+            only = {name: value[0] for name, value in (state | self._buffers).items()}
+            return functional_call(self._module, only, (inputs[0],))[None]
+
+        def one(weights: Weights, buffers: Weights, member_inputs: Tensor) -> Tensor:
+            return functional_call(self._module, (weights, buffers), (member_inputs,))
+
+        return torch.vmap(one, randomness="error")(state, self._buffers, inputs)
+
+    @torch.no_grad()
+    def evaluate(self, inputs: Tensor) -> Tensor:
+        """Outputs without gradients, in evaluation mode (batch normalisation by its averages)."""
+        self._module.eval()
+        try:
+            return self(inputs).detach()
+        finally:
+            self._module.train()
+
+    def member(self, index: int) -> Weights:
+        """A copy of one member's weights, without the population axis."""
+        return {name: weight[index].detach().clone() for name, weight in self.weights.items()}
+
+    @torch.no_grad()
+    def finite(self) -> Tensor:
+        """Whether every weight of a member is finite: → (P,) bool."""
+        return torch.stack([w.isfinite().flatten(1).all(1) for w in self.parameters]).all(0)

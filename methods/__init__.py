@@ -1,0 +1,1 @@
+"""One file per stabilisation method; see docs/adding-a-method.md."""

@@ -1,0 +1,21 @@
+"""Two time-scale update rule."""
+
+from dataclasses import dataclass
+
+from bench.method import Method, Optimizer
+
+
+@dataclass(frozen=True)
+class TTUR(Method):
+    """Two time-scale update rule with the non-saturating loss.
+
+    Paper: Heusel et al., "GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash
+    Equilibrium", NeurIPS 2017; the ratio of 4 as in Zhang et al., SAGAN, ICML 2019.
+    Objective: the non-saturating GAN's.
+    Changes: the discriminator learns ``ratio`` times as fast as the setting says.
+    """
+
+    ratio: float = 4.0
+
+    def optimizers(self, base: Optimizer) -> tuple[Optimizer, Optimizer]:
+        return base, base.scaled(self.ratio)
