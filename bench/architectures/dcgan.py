@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import ClassVar
 
 from torch import nn
@@ -38,8 +39,9 @@ class DCGAN(Architecture):
             nn.Unflatten(1, (self.latent, 1, 1)),
             nn.ConvTranspose2d(self.latent, widths[0], 4, bias=False),
         ]
-        for small, large, width, following in zip(
-            sizes, sizes[1:], widths, (*widths[1:], channels), strict=True
+        following_widths = (*widths[1:], channels)
+        for (small, large), width, following in zip(
+            pairwise(sizes), widths, following_widths, strict=True
         ):
             layers += [
                 nn.BatchNorm2d(width),
@@ -56,7 +58,7 @@ class DCGAN(Architecture):
         channels, _, size = sample_shape
         sizes, widths = SIZES[size][::-1], self.discriminator_widths
         layers: list[nn.Module] = []
-        for large, small, width in zip(sizes, sizes[1:], widths, strict=True):
+        for (large, small), width in zip(pairwise(sizes), widths, strict=True):
             # as in the paper, no normalisation at the discriminator's input layer
             normalised = self.discriminator_batch_norm and large != size
             layers.append(
