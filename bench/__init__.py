@@ -1,0 +1,1 @@
+"""A benchmark harness for the stabilisation of GAN training."""

@@ -83,16 +83,21 @@ class Game(Protocol):
 class DatasetFacts(Protocol):
     """What :meth:`Method.not_applicable` may ask of a dataset."""
 
-    name: str
-    sample_shape: tuple[int, ...]
+    @property
+    def name(self) -> str: ...
+    @property
+    def sample_shape(self) -> tuple[int, ...]: ...
 
 
 class ArchitectureFacts(Protocol):
     """What :meth:`Method.not_applicable` may ask of an architecture."""
 
-    name: str
-    batch_norm_in_discriminator: bool
-    scalar_discriminator: bool
+    @property
+    def name(self) -> str: ...
+    @property
+    def batch_norm_in_discriminator(self) -> bool: ...
+    @property
+    def scalar_discriminator(self) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -164,5 +169,3 @@ class Method:
     def settings(self) -> dict[str, Any]:
         """The hyper-parameters by name."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
-
-

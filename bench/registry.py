@@ -27,9 +27,7 @@ from bench.errors import BenchError, nearest
 from bench.method import Method
 
 DATASETS: dict[str, type[Dataset]] = {kind.name: kind for kind in (Dirac, Ring8, Grid25, MNIST5k)}
-ARCHITECTURES: dict[str, type[Architecture]] = {
-    kind.name: kind for kind in (DiracPair, MLP, DCGAN)
-}
+ARCHITECTURES: dict[str, type[Architecture]] = {kind.name: kind for kind in (DiracPair, MLP, DCGAN)}
 
 T = TypeVar("T")
 
@@ -114,7 +112,9 @@ def _only_method(module: ModuleType) -> type[Method]:
         and not kind.__name__.startswith("_")
     ]
     if not own:
-        raise BenchError("it defines no method: a frozen dataclass derived from bench.method.Method")
+        raise BenchError(
+            "it defines no method: a frozen dataclass derived from bench.method.Method"
+        )
     if len(own) > 1:
         names = ", ".join(kind.__name__ for kind in own)
         raise BenchError(f"it defines several methods ({names}); put each into a file of its own")
@@ -154,9 +154,7 @@ def make_architecture(name: str, settings: dict[str, Any] | None = None) -> Arch
     return _make(ARCHITECTURES, "architecture", name, settings)
 
 
-def _make(
-    known: dict[str, type[T]], what: str, name: str, settings: dict[str, Any] | None
-) -> T:
+def _make(known: dict[str, type[T]], what: str, name: str, settings: dict[str, Any] | None) -> T:
     if name not in known:
         raise BenchError(f"unknown {what} '{name}'{nearest(name, list(known))}")
     kind: Any = known[name]

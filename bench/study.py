@@ -222,7 +222,9 @@ def _check_overrides(selection: Selection, methods: list[str], experiments: list
     parts |= {_name_and_settings(e.architecture)[0] for e in experiments} | set(methods)
     for part, key, _ in selection.overrides:
         if part not in parts:
-            raise BenchError(f"--set {part}.{key}: nothing is called '{part}'{nearest(part, list(parts))}")
+            raise BenchError(
+                f"--set {part}.{key}: nothing is called '{part}'{nearest(part, list(parts))}"
+            )
 
 
 def _expand(
@@ -230,9 +232,7 @@ def _expand(
 ) -> list[Cell]:
     dataset_name, dataset_settings = _name_and_settings(experiment.dataset)
     architecture_name, architecture_settings = _name_and_settings(experiment.architecture)
-    dataset = make_dataset(
-        dataset_name, dataset_settings | _overrides(selection, dataset_name)
-    )
+    dataset = make_dataset(dataset_name, dataset_settings | _overrides(selection, dataset_name))
     architecture = make_architecture(
         architecture_name, architecture_settings | _overrides(selection, architecture_name)
     )

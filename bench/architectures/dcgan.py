@@ -80,7 +80,9 @@ class DCGAN(Architecture):
             return f"it makes images of {', '.join(map(str, SIZES))} pixels, not {size}"
         layers = len(SIZES[size]) - 1
         if len(self.generator_widths) != layers or len(self.discriminator_widths) != layers:
-            return f"for {size} pixels it needs {layers} generator and {layers} discriminator widths"
+            return (
+                f"for {size} pixels it needs {layers} generator and {layers} discriminator widths"
+            )
         return None
 
     @property

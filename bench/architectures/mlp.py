@@ -12,6 +12,8 @@ from bench.architectures.base import Architecture
 from bench.architectures.layers import MAXOUT_PIECES, Logit, Maxout, dcgan_init
 
 Activation = Literal["relu", "leaky_relu", "tanh", "maxout"]
+
+
 @dataclass(frozen=True)
 class MLP(Architecture):
     """Fully connected networks, linear at the end.

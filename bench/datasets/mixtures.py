@@ -52,9 +52,7 @@ class Mixture(Dataset):
         centres = self.centres().to(device)
 
         def draw(steps: int, batch: int) -> torch.Tensor:
-            modes = torch.randint(
-                len(centres), (steps, batch), generator=generator, device=device
-            )
+            modes = torch.randint(len(centres), (steps, batch), generator=generator, device=device)
             around = torch.randn((steps, batch, 2), generator=generator, device=device)
             return centres[modes] + self.sigma * around
 

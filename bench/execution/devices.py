@@ -17,7 +17,7 @@ class Slot:
 
     def environment(self) -> dict[str, str]:
         """Variables for the worker: one thread, and no GPU but its own."""
-        threads = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
+        threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         return threads | {
             "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
             "CUDA_VISIBLE_DEVICES": "" if self.visible is None else self.visible,
@@ -36,7 +36,7 @@ def visible_gpus() -> list[str]:
     """GPUs by index or UUID, through NVML; those ``CUDA_VISIBLE_DEVICES`` names where it is set."""
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     count = _nvml_count()
-    if not count or chosen is not None and chosen.strip() in ("", "-1"):
+    if not count or (chosen is not None and chosen.strip() in ("", "-1")):
         return []
     if chosen is None:
         return [str(index) for index in range(count)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import queue
 import warnings
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 
@@ -49,7 +49,9 @@ def _size(job: Job) -> float:
     return weight * cell.updates * cell.setting.batch_size * len(job.cells)
 
 
-def run_jobs(jobs: list[Job], slots: list[Slot], progress: Progress) -> Iterator[list[Row]]:
+def run_jobs(
+    jobs: list[Job], slots: list[Slot], progress: Progress
+) -> Generator[list[Row], None, None]:
     """Rows of each job as it finishes. Closing the iterator stops what still runs."""
     free: queue.Queue[Slot] = queue.Queue()
     for slot in slots:

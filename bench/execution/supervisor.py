@@ -6,6 +6,7 @@ This module imports neither torch nor anything heavy.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -70,10 +71,8 @@ class Workers:
 
     def end(self, worker: subprocess.Popen[bytes]) -> None:
         """Kill a worker and whatever it started; nothing happens where all is gone."""
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(worker.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         worker.wait()
         with self._lock:
             self._live.discard(worker)
@@ -175,9 +174,7 @@ def _finished(folder: Path, seconds: float) -> Row:
     return Row(data, files)
 
 
-def _failed(
-    cell: Cell, status: str, reason: str, output: str, slot: Slot, seconds: float
-) -> Row:
+def _failed(cell: Cell, status: str, reason: str, output: str, slot: Slot, seconds: float) -> Row:
     data = {
         "schema": SCHEMA,
         "key": cell.key,

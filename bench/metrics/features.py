@@ -53,7 +53,9 @@ class Extractor:
     def __call__(self, images: Tensor, batch: int = 500) -> tuple[Tensor, Tensor]:
         """Features (N, 84) and predicted digits (N,) of (N, 1, 28, 28)."""
         parts = [self.network(part) for part in images.split(batch)]
-        return torch.cat([f for f, _ in parts]), torch.cat([logits for _, logits in parts]).argmax(1)
+        return torch.cat([f for f, _ in parts]), torch.cat([logits for _, logits in parts]).argmax(
+            1
+        )
 
     def describe(self) -> dict[str, Any]:
         return {
@@ -63,9 +65,7 @@ class Extractor:
         }
 
 
-def lenet(
-    cache: Path, train: tuple[Tensor, Tensor], held_out: tuple[Tensor, Tensor]
-) -> Extractor:
+def lenet(cache: Path, train: tuple[Tensor, Tensor], held_out: tuple[Tensor, Tensor]) -> Extractor:
     """The LeNet for these images: from ``cache``, or trained now and put there.
 
     Processes that ask at the same time wait for the one that trains. A damaged file is

@@ -21,12 +21,12 @@ def digest(value: Any) -> str:
 
 def source_hash(file: Path) -> str:
     """Hash of a file's syntax tree without comments, docstrings and formatting."""
-    return _source_hash(file, file.stat().st_mtime_ns)
+    return _of_bytes(file.read_bytes())
 
 
 @lru_cache(maxsize=1024)
-def _source_hash(file: Path, modified: int) -> str:
-    return text_hash(file.read_text(encoding="utf-8"))
+def _of_bytes(source: bytes) -> str:
+    return text_hash(source.decode())
 
 
 def text_hash(source: str) -> str:

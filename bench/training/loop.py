@@ -64,7 +64,7 @@ def train(
     training: Training,
     seeds: list[int],
     device: torch.device,
-    heartbeat: Callable[[int], None] = lambda updates: None,
+    heartbeat: Callable[[int], None] | None = None,
 ) -> list[Outcome]:
     """Train all seeds together and return one outcome per seed, in their order.
 
@@ -73,7 +73,7 @@ def train(
     """
     stacked = training.architecture.stacks_on_cpu or device.type != "cpu"
     members = seeds * 2 if stacked and len(seeds) == 1 else seeds
-    run = _Run(training, members, device, heartbeat)
+    run = _Run(training, members, device, heartbeat or (lambda _: None))
     outcomes = run.outcomes()[: len(seeds)]
     for outcome in outcomes:
         outcome.timing = {

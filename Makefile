@@ -1,0 +1,53 @@
+.DEFAULT_GOAL := help
+.PHONY: help setup bench report test lint ui speed clean
+
+STUDY   ?= quick
+METHODS ?=
+DATASETS ?=
+SEEDS   ?=
+DEVICE  ?= auto
+JOBS    ?=
+RESULTS ?= results
+PYTHON  ?= python3
+
+STAMP := .venv/.installed
+BENCH := .venv/bin/bench
+PICK  := $(STUDY) --results '$(RESULTS)' $(if $(METHODS),--methods '$(METHODS)') \
+         $(if $(DATASETS),--datasets '$(DATASETS)') $(if $(SEEDS),--seeds '$(SEEDS)')
+
+help: ## show this list
+	@echo 'make TARGET [STUDY=quick METHODS= DATASETS= SEEDS= DEVICE=auto JOBS= RESULTS=results]'
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## make the virtual environment and install everything, once
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo 'Python 3.11 or newer is needed; name one with: make PYTHON=python3.11'; exit 2; }
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $(STAMP)
+
+bench: $(STAMP) ## train what is missing of a study and write its report
+	@$(BENCH) run $(PICK) --device '$(DEVICE)' $(if $(JOBS),--jobs '$(JOBS)')
+
+report: $(STAMP) ## write the report of what is stored, without training
+	@$(BENCH) report $(PICK)
+
+test: $(STAMP) ## run the whole test suite
+	.venv/bin/python -m pytest -n auto
+
+lint: $(STAMP) ## ruff and mypy
+	.venv/bin/ruff check bench methods tests
+	.venv/bin/ruff format --check bench methods tests
+	.venv/bin/mypy
+
+ui: $(STAMP) ## open MLflow's interface on loopback
+	@$(BENCH) ui --results '$(RESULTS)'
+
+speed: $(STAMP) ## measure what docs/performance.md quotes
+	.venv/bin/python -m tests.baselines.speed
+
+clean: ## remove the virtual environment and caches; results stay
+	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,264 @@
+"""The suite every method is put through, in plain words: ``bench check my_method``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from bench.architectures.dcgan import DCGAN
+from bench.architectures.mlp import MLP
+from bench.datasets.base import Snapshot, Values
+from bench.datasets.digits import MNIST5k
+from bench.datasets.mixtures import Ring8
+from bench.errors import BenchError
+from bench.method import Method, Optimizer, Progress
+from bench.registry import make_method
+from bench.training.loop import Outcome, Training, train
+from bench.training.streams import MemberNoise
+
+MEMBERS, BATCH = 3, 8
+CPU = torch.device("cpu")
+_MLP = MLP(latent=4, generator_widths=(16,), discriminator_widths=(16,))
+_DCGAN = DCGAN(
+    latent=8,
+    generator_widths=(4, 4, 4),
+    discriminator_widths=(4, 4, 4),
+    discriminator_batch_norm=False,
+)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one check says of a method; ``problem`` is empty where it passes."""
+
+    check: str
+    problem: str = ""
+
+
+def check_method(method: Method) -> list[Verdict]:
+    """Put a method through every check."""
+    return [Verdict(_title(check), _problem(check, method)) for check in CHECKS]
+
+
+def preflight(method: Method) -> None:
+    """The checks that need no training, made before a run starts.
+
+    Raises :class:`BenchError` with what is wrong, so that a slip costs seconds and not a night.
+    """
+    for check in (losses_have_one_value_per_member, losses_are_finite, members_share_nothing):
+        problem = _problem(check, method)
+        if problem:
+            raise BenchError(
+                f"method {method.name}: {problem}; nothing was trained "
+                f"(try: bench check {method.name})"
+            )
+
+
+def describes_itself(method: Method) -> None:
+    """It has a docstring of its own."""
+    text = (vars(type(method)).get("__doc__") or "").strip()
+    if not text or text.startswith(f"{type(method).__name__}("):
+        raise BenchError("the class has no docstring: give paper, objective and what it changes")
+
+
+def settings_survive_a_study_file(method: Method) -> None:
+    """Its settings can be written down and read back."""
+    try:
+        text = json.dumps(method.settings())
+    except TypeError as error:
+        raise BenchError(
+            f"a setting is neither number, text, list nor true/false: {error}"
+        ) from error
+    if make_method(method.name, json.loads(text)) != method:
+        raise BenchError("its settings change when written to a study file and read back")
+
+
+def losses_have_one_value_per_member(method: Method) -> None:
+    """Losses are averaged over the batch axis and give one value per member: (P, B) → (P,)."""
+    for hook, loss in _losses(method, _logits(0), _logits(1)).items():
+        if not isinstance(loss, Tensor) or loss.shape != (MEMBERS,):
+            got = f"shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else type(loss).__name__
+            raise BenchError(
+                f"{hook} returns {got} for logits of shape ({MEMBERS}, {BATCH}), but one loss per "
+                f"member, shape ({MEMBERS},), is expected: average with .mean(1)"
+            )
+
+
+def losses_are_finite(method: Method) -> None:
+    """Losses and their gradients are finite, for sure (±50) and unsure discriminators."""
+    for scale in (1.0, 50.0):
+        real, fake = _logits(0) * scale, _logits(1) * scale
+        for hook, loss in _losses(method, real.requires_grad_(), fake.requires_grad_()).items():
+            if not bool(loss.isfinite().all()):
+                raise BenchError(f"{hook} is not finite for logits of about ±{scale:g}")
+            if loss.requires_grad:
+                found = torch.autograd.grad(loss.sum(), [real, fake], allow_unused=True)
+                if any(g is not None and not bool(g.isfinite().all()) for g in found):
+                    raise BenchError(f"{hook}'s gradient is not finite at logits ±{scale:g}")
+
+
+def losses_teach(method: Method) -> None:
+    """Each player's loss depends on the logits it can move."""
+    real, fake = _logits(0).requires_grad_(), _logits(1).requires_grad_()
+    losses = _losses(method, real, fake)
+    for hook, moved in (("discriminator_loss", [real, fake]), ("generator_loss", [fake])):
+        found = torch.autograd.grad(losses[hook].sum(), moved, allow_unused=True)
+        if any(g is None or not bool(g.any()) for g in found):
+            raise BenchError(f"{hook} does not depend on its logits: that player cannot learn")
+
+
+def members_share_nothing(method: Method) -> None:
+    """A member's loss does not depend on the other members."""
+    real, fake = _logits(0), _logits(1)
+    before = _losses(method, real, fake)
+    after = _losses(method, _others_changed(real), _others_changed(fake))
+    for hook, loss in before.items():
+        if not torch.equal(loss[0], after[hook][0]):
+            raise BenchError(
+                f"{hook} mixes members: seed 0's loss changed with the logits of the other seeds; "
+                "reduce over the batch axis only, .mean(1)"
+            )
+
+
+def input_keeps_its_shape(method: Method) -> None:
+    """What the discriminator is shown has the samples' shape."""
+    samples = torch.zeros(MEMBERS, BATCH, 2)
+    noise = MemberNoise(list(range(MEMBERS)), CPU)
+    shown = method.discriminator_input(samples, Progress(1, 10), noise)
+    if shown.shape != samples.shape:
+        raise BenchError(
+            f"discriminator_input turns {tuple(samples.shape)} into {tuple(shown.shape)}"
+        )
+
+
+def optimizers_are_known(method: Method) -> None:
+    """It names an optimiser for each player."""
+    chosen = method.optimizers(Optimizer())
+    if len(chosen) != 2 or not all(isinstance(each, Optimizer) for each in chosen):
+        raise BenchError(
+            "optimizers must return two Optimizer values: generator's, discriminator's"
+        )
+    if any(each.kind not in ("adam", "rmsprop", "sgd") for each in chosen):
+        raise BenchError("an optimiser's kind must be adam, rmsprop or sgd")
+
+
+def trains_on_points(method: Method) -> None:
+    """Both players move and stay finite over 40 updates on ring8."""
+    outcomes = _train(method, images=False, seeds=[0, 1])
+    _sound(outcomes)
+
+
+def trains_on_images(method: Method) -> None:
+    """The same over 10 updates on digits with a small DCGAN, if it applies there."""
+    if method.not_applicable(MNIST5k(), _DCGAN) is None:
+        _sound(_train(method, images=True, seeds=[0]))
+
+
+def is_deterministic(method: Method) -> None:
+    """Trained twice, it gives the same numbers bit for bit."""
+    first, second = (_train(method, images=False, seeds=[0, 1]) for _ in range(2))
+    if not all(_same(a, b) for a, b in zip(first, second, strict=True)):
+        raise BenchError(
+            "two trainings of the same seed differ: draw random numbers from the `noise` "
+            "argument only"
+        )
+
+
+def company_changes_nothing(method: Method) -> None:
+    """A seed gives the same numbers alone as in a population."""
+    together = _train(method, images=False, seeds=[0, 1, 2])
+    (alone,) = _train(method, images=False, seeds=[1])
+    if not _same(together[1], alone):
+        raise BenchError(
+            "a seed trained in a population differs from the same seed trained alone: some "
+            "operation mixes members (the leading axis)"
+        )
+
+
+CHECKS: tuple[Callable[[Method], None], ...] = (
+    describes_itself,
+    settings_survive_a_study_file,
+    losses_have_one_value_per_member,
+    losses_are_finite,
+    losses_teach,
+    members_share_nothing,
+    input_keeps_its_shape,
+    optimizers_are_known,
+    trains_on_points,
+    trains_on_images,
+    is_deterministic,
+    company_changes_nothing,
+)
+
+
+def _title(check: Callable[[Method], None]) -> str:
+    return (check.__doc__ or check.__name__).strip()
+
+
+def _problem(check: Callable[[Method], None], method: Method) -> str:
+    try:
+        check(method)
+    except BenchError as error:
+        return str(error)
+    except Exception as error:  # a user's hook may raise anything; it is named, not passed on
+        told = (str(error).splitlines() or [""])[0]
+        return f"it raises {type(error).__name__}: {told}"
+    return ""
+
+
+def _logits(seed: int) -> Tensor:
+    return torch.randn(MEMBERS, BATCH, generator=torch.Generator().manual_seed(seed))
+
+
+def _losses(method: Method, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+    seen = real if method.generator_sees_real else None
+    return {
+        "discriminator_loss": method.discriminator_loss(real, fake),
+        "generator_loss": method.generator_loss(fake, seen),
+    }
+
+
+def _others_changed(logits: Tensor) -> Tensor:
+    changed = logits.clone()
+    changed[1:] = -3 * changed[1:] + 1
+    return changed
+
+
+def _train(method: Method, images: bool, seeds: list[int]) -> list[Outcome]:
+    training = Training(
+        method=method,
+        dataset=_Digits() if images else Ring8(evaluation_samples=64),
+        architecture=_DCGAN if images else _MLP,
+        optimizer=Optimizer(learning_rate=1e-3, betas=(0.5, 0.9)),
+        batch_size=BATCH,
+        updates=10 if images else 40,
+        evaluations=1,
+    )
+    return train(training, seeds, CPU)
+
+
+class _Digits(MNIST5k):
+    """mnist5k without its LeNet, which a check of ten updates has no use for."""
+
+    def evaluate(self, snapshot: Snapshot) -> Values:
+        return {"mean": float(snapshot.samples.mean())}
+
+
+def _sound(outcomes: list[Outcome]) -> None:
+    for outcome in outcomes:
+        if outcome.status != "ok":
+            raise BenchError(f"training {outcome.status}: {outcome.reason}")
+        for player in ("discriminator", "generator"):
+            if not outcome.series[f"{player}_norm"].any():
+                raise BenchError(f"the {player}'s gradient is zero at every update")
+
+
+def _same(first: Outcome, second: Outcome) -> bool:
+    return first.evaluations == second.evaluations and all(
+        torch.equal(torch.from_numpy(values), torch.from_numpy(second.series[name]))
+        for name, values in first.series.items()
+    )

@@ -1,0 +1,58 @@
+"""What a machine offers, and what stands in the way of a run."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from bench.execution.devices import cores, visible_gpus
+from bench.registry import find_methods
+
+PACKAGES = ("torch", "numpy", "scipy", "pandas", "seaborn", "joblib", "mlflow", "mlxtend")
+LEAST_FREE_GIB = 1.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at; ``problem`` is empty where all is well."""
+
+    what: str
+    found: str
+    problem: str = ""
+
+
+def examine(results: Path) -> list[Finding]:
+    """Look at Python, packages, devices, the results folder, MLflow's address and methods."""
+    found = find_methods()
+    broken = "; ".join(f"{name}: {each.reason}" for name, each in found.broken.items())
+    return [
+        Finding("Python", platform.python_version()),
+        *map(_package, PACKAGES),
+        Finding("CPU cores", str(cores())),
+        Finding("GPUs", ", ".join(visible_gpus()) or "none, the CPU is used"),
+        _folder(results),
+        Finding("MLflow", os.environ.get("MLFLOW_TRACKING_URI") or f"SQLite below {results}"),
+        Finding("methods", ", ".join(found.methods), broken),
+    ]
+
+
+def _package(name: str) -> Finding:
+    try:
+        return Finding(name, version(name))
+    except PackageNotFoundError:
+        return Finding(name, "", "not installed; run: make setup")
+
+
+def _folder(results: Path) -> Finding:
+    there = results
+    while not there.exists():
+        there = there.parent
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        return Finding("results", "", f"{there} cannot be written to; name another with --results")
+    free = shutil.disk_usage(there).free / 2**30
+    problem = f"only {free:.1f} GiB free below {there}" if free < LEAST_FREE_GIB else ""
+    return Finding("results", f"{results}, {free:.0f} GiB free", problem)
