@@ -55,7 +55,7 @@ def main() -> None:
         sys.exit(130)
 
 
-def _interrupt(number: int, frame: Any) -> NoReturn:
+def _interrupt(*_: Any) -> NoReturn:
     raise KeyboardInterrupt
 
 

@@ -30,9 +30,9 @@ class SettingFile(_Strict):
     """The base optimiser, batch size, and whether both players move at once."""
 
     optimizer: Literal["adam", "rmsprop", "sgd"] = "adam"
-    learning_rate: float = Field(2e-4, gt=0, allow_inf_nan=False)
+    learning_rate: float = Field(default=2e-4, gt=0, allow_inf_nan=False)
     betas: tuple[float, float] = (0.5, 0.999)
-    batch_size: int = Field(64, gt=1)
+    batch_size: int = Field(default=64, gt=1)
     simultaneous: bool = False
 
     @field_validator("betas")

@@ -62,7 +62,7 @@ class Dataset(ABC):
     def settings(self) -> dict[str, Any]:
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
-    def prepare(self, cache: Path, device: torch.device) -> None:
+    def prepare(self, cache: Path, device: torch.device) -> None:  # noqa: B027 - optional
         """Load what sampling and evaluation need; slow things go into ``cache``, once."""
 
     def training_size(self) -> int | None:

@@ -73,9 +73,9 @@ class Progress:
     def _seconds_left(self) -> float | None:
         now = time.monotonic()
         estimate: dict[int, float] = dict(self._seconds)
-        for job, share in self._share.items():
+        for running, share in self._share.items():
             if share > 0.02:
-                estimate[job] = (now - self._start[job]) / share
+                estimate[running] = (now - self._start[running]) / share
         if not estimate:
             return None
         left = 0.0
