@@ -106,7 +106,9 @@ def losses_teach(method: Method) -> None:
     real, fake = _logits(0).requires_grad_(), _logits(1).requires_grad_()
     losses = _losses(method, real, fake)
     for hook, moved in (("discriminator_loss", [real, fake]), ("generator_loss", [fake])):
-        found = torch.autograd.grad(losses[hook].sum(), moved, allow_unused=True)
+        found: tuple[Tensor | None, ...] = (None,)
+        if losses[hook].requires_grad:
+            found = torch.autograd.grad(losses[hook].sum(), moved, allow_unused=True)
         if any(g is None or not bool(g.any()) for g in found):
             raise BenchError(f"{hook} does not depend on its logits: that player cannot learn")
 

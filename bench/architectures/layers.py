@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 
 MAXOUT_PIECES = 5
+
+Init = Literal["torch", "dcgan"]
 
 
 class Maxout(nn.Module):
@@ -20,6 +24,13 @@ class Logit(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         return inputs[:, 0]
+
+
+def initialised(network: nn.Module, init: Init) -> nn.Module:
+    """The network as torch made it, or with DCGAN's initial weights."""
+    if init == "dcgan":
+        dcgan_init(network)
+    return network
 
 
 @torch.no_grad()

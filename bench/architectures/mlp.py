@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 from torch import nn
 
 from bench.architectures.base import Architecture
-from bench.architectures.layers import MAXOUT_PIECES, Logit, Maxout, dcgan_init
+from bench.architectures.layers import MAXOUT_PIECES, Init, Logit, Maxout, initialised
 
 Activation = Literal["relu", "leaky_relu", "tanh", "maxout"]
 
@@ -32,7 +32,7 @@ class MLP(Architecture):
     discriminator_activation: Activation = "relu"
     generator_batch_norm: bool = False
     discriminator_batch_norm: bool = False
-    init: Literal["torch", "dcgan"] = "torch"
+    init: Init = "torch"
 
     def generator(self, sample_shape: tuple[int, ...]) -> nn.Module:
         outputs = math.prod(sample_shape)
@@ -40,7 +40,7 @@ class MLP(Architecture):
             self.latent, self.generator_widths, self.generator_activation, self.generator_batch_norm
         )
         last = nn.Linear(self.generator_widths[-1], outputs)
-        return self._initialised(nn.Sequential(*layers, last, nn.Unflatten(1, sample_shape)))
+        return initialised(nn.Sequential(*layers, last, nn.Unflatten(1, sample_shape)), self.init)
 
     def discriminator(self, sample_shape: tuple[int, ...]) -> nn.Module:
         layers = self._layers(
@@ -50,7 +50,7 @@ class MLP(Architecture):
             self.discriminator_batch_norm,
         )
         last = nn.Linear(self.discriminator_widths[-1], 1)
-        return self._initialised(nn.Sequential(nn.Flatten(), *layers, last, Logit()))
+        return initialised(nn.Sequential(nn.Flatten(), *layers, last, Logit()), self.init)
 
     def does_not_fit(self, dataset: str, sample_shape: tuple[int, ...]) -> str | None:
         return "its pair of numbers has the architecture dirac" if dataset == "dirac" else None
@@ -71,11 +71,6 @@ class MLP(Architecture):
             layers.append(_activation(activation))
             inputs = width
         return layers
-
-    def _initialised(self, network: nn.Module) -> nn.Module:
-        if self.init == "dcgan":
-            dcgan_init(network)
-        return network
 
 
 def _activation(name: Activation) -> nn.Module:

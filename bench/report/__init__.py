@@ -1,0 +1,116 @@
+"""The report of a study: tables, figures and a page, made from the records and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.errors import BenchError
+from bench.records.fingerprint import digest, source_hash
+from bench.registry import find_methods
+
+if TYPE_CHECKING:
+    from bench.execution.plan import Planned
+    from bench.study import Study
+
+__all__ = ["write_report"]
+
+HERE = Path(__file__).parent
+DIGEST = ".digest"
+
+
+def write_report(
+    study: Study, planned: list[Planned], results: Path, notes: Sequence[str] = ()
+) -> Path:
+    """Write the report into ``results``/``study.name`` and return the path of report.html.
+
+    Nothing is written where the last report was made from the same records by the same code.
+    The files are made beside the old ones and then take their place.
+    """
+    folder = results / study.name
+    content = _content(study, planned, notes)
+    if _is_written(folder, content):
+        return folder / "report.html"
+    # plotting takes seconds to import; a report that stands needs none of it
+    from bench.report.writing import write
+
+    scratch = folder / f".new-{uuid.uuid4().hex[:8]}"
+    try:
+        scratch.mkdir(parents=True)
+        write(study, planned, list(notes), scratch)
+        _replace(scratch, folder, content)
+    except OSError as error:
+        raise BenchError(
+            f"cannot write the report to '{folder}' ({error.strerror or error}); make room there, "
+            "or name another folder with --results (make: RESULTS=…)"
+        ) from error
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return folder / "report.html"
+
+
+def _content(study: Study, planned: list[Planned], notes: Sequence[str]) -> str:
+    """A digest of all that the report says, and of the code that says it."""
+    kinds = find_methods().methods
+    names = sorted({each.cell.method.name for each in planned})
+    told: dict[str, Any] = {
+        "study": [study.name, study.description],
+        "cells": [
+            [p.cell.key, p.cell.method.label, p.state, p.why, *_version(p)] for p in planned
+        ],
+        "methods": {n: inspect.getdoc(kinds[n]) for n in names if n in kinds},
+        "notes": list(notes),
+        "sources": {
+            str(file.relative_to(HERE)): source_hash(file)
+            if file.suffix == ".py"
+            else hashlib.sha256(file.read_bytes()).hexdigest()
+            for file in sorted(HERE.rglob("*.*"))
+            if file.suffix in (".py", ".html", ".css")
+        },
+    }
+    return digest(told)
+
+
+def _version(planned: Planned) -> list[Any]:
+    """What tells a record from another one of the same key."""
+    record = planned.record
+    if record is None:
+        return []
+    files = sorted(described["sha256"] for described in record.data["files"].values())
+    return [record.status, record.reason, record.data["run"].get("finished_at"), *files]
+
+
+def _written(folder: Path) -> dict[str, Any]:
+    try:
+        told = json.loads((folder / DIGEST).read_text(encoding="utf-8"))
+        return {"content": str(told["content"]), "files": [str(f) for f in told["files"]]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {"content": "", "files": []}
+
+
+def _is_written(folder: Path, content: str) -> bool:
+    written = _written(folder)
+    return written["content"] == content and all((folder / f).is_file() for f in written["files"])
+
+
+def _replace(scratch: Path, folder: Path, content: str) -> None:
+    """Move every new file to its place; figures of the last report that are no more go."""
+    files = sorted(str(f.relative_to(scratch)) for f in scratch.rglob("*") if f.is_file())
+    before = _written(folder)["files"]
+    # without its digest a report that is half replaced is made anew by the next call
+    (folder / DIGEST).unlink(missing_ok=True)
+    for name in files:
+        (folder / name).parent.mkdir(exist_ok=True)
+        os.replace(scratch / name, folder / name)
+    for name in before:
+        if name not in files and name.startswith("figures/"):
+            (folder / name).unlink(missing_ok=True)
+    told = json.dumps({"content": content, "files": files}, indent=1)
+    (folder / DIGEST).write_text(told + "\n", encoding="utf-8")

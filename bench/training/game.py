@@ -178,7 +178,9 @@ def make_optimizer(settings: Optimizer, parameters: list[Tensor]) -> torch.optim
     """A torch optimiser over stacked weights; all of these act on each entry by itself."""
     rate = settings.learning_rate
     if settings.kind == "adam":
-        return torch.optim.Adam(parameters, rate, settings.betas, fused=True)
+        # fused on a CPU, an entry is rounded by where it lies in the stack of members
+        fused = parameters[0].is_cuda
+        return torch.optim.Adam(parameters, rate, settings.betas, fused=fused, foreach=not fused)
     if settings.kind == "rmsprop":
         return torch.optim.RMSprop(parameters, rate, foreach=True)
     if settings.kind == "sgd":

@@ -1,0 +1,34 @@
+"""Every figure of a report, drawn into a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bench.report.document import Figure
+from bench.report.figures.curves import draw_curves
+from bench.report.figures.norms import draw_norms
+from bench.report.figures.overview import draw_overview
+from bench.report.figures.samples import draw_samples
+from bench.report.figures.style import Style
+from bench.report.problems import Problem
+from bench.report.ranking import Standing
+
+
+def draw_all(
+    problems: list[Problem], standings: list[list[Standing]], folder: Path
+) -> dict[str, list[Figure]]:
+    """Draw into ``folder``/figures; the figures by problem label, the overview's under ``""``."""
+    style = Style(sorted({name for problem in problems for name in problem.by_method}))
+    (folder / "figures").mkdir()
+    found: dict[str, list[Figure]] = {}
+    if problems:
+        found[""] = [draw_overview(problems, standings, style, folder)]
+    for problem, ranked in zip(problems, standings, strict=True):
+        order = [standing.method for standing in ranked]
+        drawn = [
+            draw_curves(problem, order, style, folder),
+            draw_samples(problem, order, style, folder),
+            draw_norms(problem, order, style, folder),
+        ]
+        found[problem.label] = [figure for figure in drawn if figure is not None]
+    return found

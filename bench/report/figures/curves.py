@@ -1,0 +1,102 @@
+"""Training curves: metrics over discriminator updates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import seaborn as sns
+from matplotlib.lines import Line2D
+
+from bench.datasets.base import Metric
+from bench.report.document import Figure
+from bench.report.figures.style import FLAG, INK, WIDTH, Style, named, save
+from bench.report.problems import Problem
+
+
+def draw_curves(
+    problem: Problem, methods: list[str], style: Style, folder: Path
+) -> Figure | None:
+    """The primary metric, large, and up to two others beside it."""
+    table = evaluations(problem)
+    if table.empty:
+        return None
+    first, *others = problem.dataset.metrics
+    others = [m for m in others if m.name in table and m.ceiling is None][:2]
+    rows = max(len(others), 1)
+    canvas = plt.figure(figsize=(WIDTH, 4.2))
+    shape = canvas.add_gridspec(rows, 2 if others else 1, width_ratios=[2, 1] if others else [1])
+    _metric(canvas.add_subplot(shape[:, 0]), problem, first, table, methods, style)
+    for row, metric in enumerate(others):
+        axis = canvas.add_subplot(shape[row, 1])
+        _metric(axis, problem, metric, table, methods, style)
+        if row < rows - 1:
+            axis.set_xlabel("")
+            axis.tick_params(labelbottom=False)
+    shown = [method for method in methods if method in set(table["method"])]
+    handles = [Line2D([], [], color=style.colour[m], ls=style.dash[m], lw=2) for m in shown]
+    labels = [named(method) for method in shown]
+    handles.append(Line2D([], [], color=INK, ls=(0, (1, 1.5)), lw=1.2))
+    labels.append("real data")
+    if (table["status"] != "ok").any():
+        handles.append(Line2D([], [], color=INK, ls="", marker=FLAG["not finite"][0], ms=6))
+        labels.append("last evaluation of a failed seed")
+    canvas.legend(handles, labels, loc="outside lower center", frameon=False,
+                  ncols=min(4, len(labels)))  # fmt: skip
+    return Figure(
+        save(canvas, folder, f"{problem.anchor}-curves"),
+        f"Training curves on {problem.label}: {', '.join(m.label for m in (first, *others))} "
+        f"over discriminator updates, a line for each of {', '.join(shown)}.",
+        "Lines: mean over finished seeds. Bands: from the least to the greatest seed. Thin lines "
+        "that end in a cross: seeds that failed. Dotted: real data measured against real data.",
+    )
+
+
+def evaluations(problem: Problem) -> pd.DataFrame:
+    """Every evaluation of every cell: method, seed, status, update, and the metrics."""
+    rows: list[dict[str, Any]] = [
+        {"method": record.cell.method.label, "seed": record.cell.seed, "status": record.status,
+         **evaluation}
+        for record in problem.records()
+        for evaluation in record.evaluations
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def _metric(
+    axis: Any, problem: Problem, metric: Metric, table: pd.DataFrame, methods: list[str],
+    style: Style,
+) -> None:  # fmt: skip
+    scale = 100 if metric.percent else 1
+    values = table.assign(value=pd.to_numeric(table[metric.name]) * scale).dropna(subset="value")
+    finished = values[values["status"] == "ok"]
+    if not finished.empty:
+        sns.lineplot(
+            finished, x="update", y="value", hue="method", palette=style.colour,
+            hue_order=[m for m in methods if m in set(finished["method"])],
+            errorbar=("pi", 100), err_kws={"alpha": 0.12, "lw": 0}, lw=1.8, legend=False, ax=axis,
+        )  # fmt: skip
+        drawn = [m for m in methods if m in set(finished["method"])]
+        for line, method in zip(axis.lines, drawn, strict=False):
+            line.set_linestyle(style.dash[method])
+    for (method, _), seed in values[values["status"] != "ok"].groupby(["method", "seed"]):
+        axis.plot(seed["update"], seed["value"], color=style.colour[method], lw=0.8, alpha=0.8)
+        axis.plot(seed["update"].iloc[-1:], seed["value"].iloc[-1:], ls="", ms=6,
+                  marker=FLAG["not finite"][0], color=style.colour[method])  # fmt: skip
+    floor = problem.shared_result("floor").get(metric.name)
+    if floor is not None:
+        axis.axhline(floor * scale, color=INK, ls=(0, (1, 1.5)), lw=1.2, zorder=1)
+    if spans_decades(metric, values["value"]):
+        axis.set_yscale("log")
+    axis.set(xlabel="discriminator updates", ylabel=metric.label + (" (%)" if scale > 1 else ""))
+    axis.set_xlim(0, problem.cell.updates)
+    sns.despine(ax=axis)
+
+
+def spans_decades(metric: Metric, values: pd.Series[float]) -> bool:
+    """Whether a logarithmic axis shows more: distances that shrink over orders of magnitude."""
+    if metric.higher_is_better or values.empty:
+        return False
+    return bool((values > 0).all() and values.max() > 30 * values.min())

@@ -1,0 +1,148 @@
+"""Gradient norms of both players, with the flagged updates marked."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import seaborn as sns
+from matplotlib.lines import Line2D
+from numpy.typing import NDArray
+
+from bench.errors import BenchError
+from bench.records.store import Record
+from bench.report.document import Figure
+from bench.report.figures.style import FLAG, INK, Style, grid, named, save
+from bench.report.problems import Problem
+from bench.training.gradients import detect
+
+BINS = 250
+"""Points of a drawn series; each stands for the updates of its bin."""
+COLUMNS = 3
+KINDS = ("spike", "drift", "vanishing", "non_finite")
+
+Points = NDArray[np.float64]
+
+
+def draw_norms(problem: Problem, methods: list[str], style: Style, folder: Path) -> Figure | None:
+    """Two panels a method: the discriminator's norms above the generator's."""
+    series = {method: _series(problem, method) for method in methods}
+    shown = [method for method in methods if series[method]]
+    if not shown:
+        return None
+    columns = min(COLUMNS, len(shown))
+    blocks = -(-len(shown) // columns)
+    canvas, panels = grid(2 * blocks * columns, columns, 1.55, sharex=True, sharey=True)
+    marked: set[str] = set()
+    for place, panel in enumerate(panels):
+        block, column = place // (2 * columns), place % columns
+        player = ("discriminator", "generator")[place // columns % 2]
+        index = block * columns + column
+        if index >= len(shown):
+            panel.axis("off")
+            continue
+        method = shown[index]
+        marked |= _panel(panel, [s[player] for s in series[method]], style.colour[method])
+        if player == "discriminator":
+            panel.set_title(named(method), loc="left", fontweight="bold")
+        if column == 0:
+            panel.set_ylabel(f"{player}\n‖gradient‖")
+        if index + columns >= len(shown) and player == "generator":
+            panel.set_xlabel("discriminator updates")
+            panel.tick_params(labelbottom=True)
+    panels[0].set_yscale("log")
+    panels[0].set_xlim(0, problem.cell.updates)
+    handles = [Line2D([], [], color=INK, lw=1.4), Line2D([], [], color=INK, lw=6, alpha=0.2)]
+    labels = ["median", "least to greatest"]
+    for name, (marker, colour) in FLAG.items():
+        if name in marked:
+            handles.append(Line2D([], [], ls="", marker=marker, color=colour, ms=5))
+            labels.append(name)
+    canvas.legend(handles, labels, loc="outside lower center", ncols=5, frameon=False)
+    found = f"Marked: {', '.join(sorted(marked))}." if marked else "No update is flagged."
+    return Figure(
+        save(canvas, folder, f"{problem.anchor}-norms"),
+        f"Gradient norms on {problem.label}, logarithmic, for both players of "
+        f"{', '.join(shown)}. {found}",
+        f"Unclipped L2 norm of each player's whole gradient. Updates of all seeds are gathered in "
+        f"{BINS} bins: line, median; band, least to greatest. Every flagged update of every seed "
+        f"is marked at its own place. {found}",
+    )
+
+
+def _series(problem: Problem, method: str) -> list[dict[str, dict[str, Points]]]:
+    """For each seed and player: ``updates``, ``norms``, and the flagged places of each kind."""
+    found = []
+    for planned in problem.by_method[method]:
+        if planned.record is None:
+            continue
+        try:
+            arrays = planned.record.series()
+        except BenchError as error:
+            logging.getLogger(__name__).warning("%s", error)
+            continue
+        if arrays.get("discriminator_norm", np.empty(0)).size:
+            found.append({
+                player: _player(planned.record, arrays.get(f"{player}_norm", np.empty(0)), player)
+                for player in ("discriminator", "generator")
+            })  # fmt: skip
+    return found
+
+
+def _player(record: Record, norms: NDArray[Any], player: str) -> dict[str, Points]:
+    cost = record.data["result"]["cost"]
+    # the generator moves once in so many updates of the discriminator
+    pace = cost["discriminator_updates"] / max(cost[f"{player}_updates"], 1)
+    found = {"updates": np.arange(1, norms.size + 1) * pace, "norms": norms.astype(float)}
+    counts = record.data["result"]["gradients"][player]
+    if any(counts[kind]["steps"] for kind in KINDS):
+        flags = detect(norms, player == "generator")
+        found["explosion"] = np.flatnonzero(flags.spike | flags.drift)
+        found["vanishing"] = np.flatnonzero(flags.vanishing)
+        found["not finite"] = np.flatnonzero(flags.non_finite)
+    return found
+
+
+def _panel(axis: Any, seeds: list[dict[str, Points]], colour: str) -> set[str]:
+    last = max((s["updates"][-1] for s in seeds if s["updates"].size), default=1.0)
+    edges = np.linspace(0, last, min(BINS, int(last)) + 1)
+    updates = np.concatenate([s["updates"] for s in seeds])
+    norms = np.concatenate([s["norms"] for s in seeds])
+    middle, low, median, high = binned(updates, norms, edges)
+    axis.fill_between(middle, low, high, color=colour, alpha=0.25, lw=0)
+    axis.plot(middle, median, color=colour, lw=1.3)
+    marked = set()
+    for name, (marker, flag) in FLAG.items():
+        at = [(s["updates"][s[name]], s["norms"][s[name]]) for s in seeds if name in s]
+        x = np.concatenate([x for x, _ in at]) if at else np.empty(0)
+        y = np.concatenate([y for _, y in at]) if at else np.empty(0)
+        if not x.size:
+            continue
+        marked.add(name)
+        # what is not finite has no height; it is put on the upper edge
+        high_up = ~np.isfinite(y)
+        axis.scatter(x[~high_up], y[~high_up], s=9, marker=marker, color=flag, lw=0, zorder=3)
+        axis.scatter(x[high_up], np.full(high_up.sum(), 0.95), s=26, marker=marker, color=flag,
+                     lw=0, zorder=3, transform=axis.get_xaxis_transform(), clip_on=False)  # fmt: skip
+    sns.despine(ax=axis)
+    return marked
+
+
+def binned(updates: Points, norms: Points, edges: Points) -> tuple[Points, ...]:
+    """Middle of every bin that holds a finite norm, and the least, median and greatest in it.
+
+    (N,), (N,), (B + 1,) → four of (≤ B,). Bins are open below and closed above. Zeros, which a
+    logarithmic axis cannot show, are left out.
+    """
+    kept = np.isfinite(norms) & (norms > 0)
+    place = np.searchsorted(edges, updates[kept], side="left")
+    order = np.argsort(place, kind="stable")
+    place, values = place[order], norms[kept][order]
+    bins, starts = np.unique(place, return_index=True)
+    parts = np.split(values, starts[1:]) if bins.size else []
+    low, median, high = (
+        np.array([rule(part) for part in parts]) for rule in (np.min, np.median, np.max)
+    )
+    return (edges[bins - 1] + edges[bins]) / 2, low, median, high

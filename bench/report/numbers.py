@@ -1,0 +1,87 @@
+"""Numbers as text, with the digits their metric declares."""
+
+from __future__ import annotations
+
+import math
+
+from bench.datasets.base import Metric
+from bench.report.statistics import Interval, Spread
+
+NOTHING = "–"
+"""What a table shows where there is no number."""
+LARGE = 1e5
+
+
+def plain(value: float | None, digits: int) -> str:
+    """Fixed digits, or three significant ones where the number is too large to read."""
+    if value is None or math.isnan(value):
+        return NOTHING
+    text = f"{value:.2e}" if abs(value) >= LARGE else f"{value:.{digits}f}"
+    if float(text) == 0:
+        text = text.removeprefix("-")
+    return text.replace("-", "−")
+
+
+def of(metric: Metric, value: float | None) -> str:
+    """A metric's value."""
+    if metric.percent and value is not None and not math.isnan(value):
+        return plain(100 * value, metric.digits) + " %"
+    return plain(value, metric.digits)
+
+
+def bounds(metric: Metric, interval: Interval | None) -> str:
+    """An interval's two ends."""
+    if interval is None or interval.low is None:
+        return NOTHING
+    return f"{of(metric, interval.low)} to {of(metric, interval.high)}"
+
+
+def mean(metric: Metric, interval: Interval | None, expected: int) -> str:
+    """A mean, with the seeds behind it where they are fewer than ``expected``."""
+    if interval is None:
+        return NOTHING
+    told = of(metric, interval.mean)
+    return told + ("" if interval.n == expected else f" ({interval.n} of {expected} seeds)")
+
+
+def mean_and_half_width(metric: Metric, interval: Interval | None, expected: int) -> str:
+    """mean ± half the interval's width."""
+    if interval is None or interval.half_width is None:
+        return mean(metric, interval, expected)
+    few = "" if interval.n == expected else f" ({interval.n} of {expected} seeds)"
+    return f"{of(metric, interval.mean)} ± {of(metric, interval.half_width)}{few}"
+
+
+def median_and_range(found: Spread | None, digits: int = 1) -> str:
+    """median (least – most), or the one value there is."""
+    if found is None:
+        return NOTHING
+    if found.low == found.high:
+        return plain(found.median, digits)
+    ends = f"{plain(found.low, digits)} – {plain(found.high, digits)}"
+    return f"{plain(found.median, digits)} ({ends})"
+
+
+def share(fraction: float | None) -> str:
+    return NOTHING if fraction is None else f"{100 * fraction:.1f} %"
+
+
+def count(number: int, noun: str) -> str:
+    """``1 seed``, ``2 seeds``."""
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+def listing(names: list[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+
+
+def ranges(values: list[int]) -> str:
+    """Whole numbers, runs joined: ``0–4, 7``."""
+    runs: list[list[int]] = []
+    for value in sorted(values):
+        if runs and value == runs[-1][1] + 1:
+            runs[-1][1] = value
+        else:
+            runs.append([value, value])
+    return ", ".join(str(a) if a == b else f"{a}–{b}" for a, b in runs)

@@ -1,0 +1,113 @@
+"""Problems: what methods are compared on. Dataset × architecture × setting × budget."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+from bench.datasets.base import Dataset, Metric
+from bench.execution.plan import Planned
+from bench.records.cell import Cell
+from bench.records.fingerprint import digest
+from bench.records.store import Record
+from bench.registry import make_dataset
+
+
+@dataclass(frozen=True)
+class Problem:
+    """All cells that differ by method and seed alone."""
+
+    label: str
+    """The dataset's label, with what tells it from other problems on the same dataset."""
+    planned: list[Planned]
+    dataset: Dataset
+
+    @property
+    def cell(self) -> Cell:
+        """A cell that stands for what all of them share."""
+        return self.planned[0].cell
+
+    @property
+    def primary(self) -> Metric:
+        """The metric that ranks methods."""
+        return self.dataset.primary
+
+    @property
+    def coverage(self) -> Metric | None:
+        """The first metric with a ceiling: all modes are held where it is reached."""
+        return next((m for m in self.dataset.metrics if m.ceiling is not None), None)
+
+    @property
+    def anchor(self) -> str:
+        """Part of file names and link targets: unique, and ASCII whatever the label."""
+        kept = "".join(c if c.isascii() and c.isalnum() else "-" for c in self.cell.dataset.name)
+        return f"{kept}-{digest(_shared(self.cell))[:6]}"
+
+    @cached_property
+    def by_method(self) -> dict[str, list[Planned]]:
+        """Cells of each method's label, labels sorted."""
+        found: dict[str, list[Planned]] = defaultdict(list)
+        for planned in self.planned:
+            found[planned.cell.method.label].append(planned)
+        return dict(sorted(found.items()))
+
+    def records(self) -> Iterator[Record]:
+        """Every record there is, of failed cells too."""
+        return (planned.record for planned in self.planned if planned.record is not None)
+
+    def shared_result(self, name: str) -> dict[str, Any]:
+        """What every finished cell holds alike, such as its floor; empty where none is."""
+        found = (record.data["result"].get(name) for record in self.records())
+        return next((value for value in found if value), {})
+
+
+def problems(planned: list[Planned]) -> list[Problem]:
+    """The problems of a study, in its order."""
+    grouped: dict[str, list[Planned]] = defaultdict(list)
+    for each in planned:
+        grouped[digest(_shared(each.cell))].append(each)
+    cells = [group[0].cell for group in grouped.values()]
+    labels = _labels(cells)
+    return [
+        Problem(label, group, make_dataset(cell.dataset.name, cell.dataset.settings))
+        for label, cell, group in zip(labels, cells, grouped.values(), strict=True)
+    ]
+
+
+def describe(cell: Cell) -> dict[str, str]:
+    """Architecture, setting and budget as words."""
+    optimizer = cell.setting.optimizer
+    return {
+        "architecture": cell.architecture.name,
+        **{f"{cell.architecture.name} {k}": str(v) for k, v in cell.architecture.settings.items()},
+        "optimiser": optimizer.kind,
+        "learning rate": f"{optimizer.learning_rate:g}",
+        "betas": " ".join(f"{beta:g}" for beta in optimizer.betas),
+        "batch size": str(cell.setting.batch_size),
+        "players move": "at once" if cell.setting.simultaneous else "in turn",
+        "discriminator updates": str(cell.updates),
+        "evaluations": str(cell.evaluations),
+    }
+
+
+def _shared(cell: Cell) -> dict[str, Any]:
+    parts = ("dataset", "architecture", "setting", "updates", "evaluations")
+    return {name: value for name, value in asdict(cell).items() if name in parts}
+
+
+def _labels(cells: list[Cell]) -> list[str]:
+    labels = []
+    for cell in cells:
+        label = cell.dataset.label or cell.dataset.name
+        alike = [describe(c) for c in cells if (c.dataset.label or c.dataset.name) == label]
+        own = describe(cell)
+        telling = [
+            value if name == "architecture" else f"{name} {value}"
+            for name, value in own.items()
+            if any(other.get(name, value) != value for other in alike)
+        ]
+        labels.append(", ".join([label, *telling]))
+    return labels

@@ -1,0 +1,88 @@
+"""What a problem's numbers say, in words."""
+
+from __future__ import annotations
+
+from bench.datasets.base import Metric
+from bench.report import numbers
+from bench.report.problems import Problem
+from bench.report.ranking import ABSENT, Standing
+
+_PAST = {
+    "out_of_memory": "ran out of memory",
+    "timed_out": "ran out of time",
+    "killed": "was killed",
+}
+
+_NOT_TRAINED = (
+    ("not applicable", "does not apply here", "do not apply here"),
+    ("missing", "is not trained on all seeds", "are not trained on all seeds"),
+    ("stale", "has only outdated records on some seeds", "have only outdated records on some seeds"),
+)  # fmt: skip
+
+
+def verdict(problem: Problem, ranked: list[Standing]) -> str:
+    """One sentence: who is best, who cannot be told apart from it, who is behind, who failed."""
+    parts = _leader(problem.primary, ranked)
+    parts += [f"{s.method} {told}" for s in ranked if (told := failures_in_words(s))]
+    for state, one, several in _NOT_TRAINED:
+        names = [s.method for s in ranked if s.statuses.get(state)]
+        if names:
+            parts.append(f"{numbers.listing(names)} {one if len(names) == 1 else several}")
+    return f"On {problem.label}, " + "; ".join(parts) + "."
+
+
+def failures_in_words(standing: Standing) -> str:
+    """``diverged on 2 of 5 seeds``, or nothing."""
+    told = [
+        f"{_PAST.get(status, status)} on {n} of {numbers.count(standing.planned, 'seed')}"
+        for status, n in sorted(standing.statuses.items())
+        if status not in ("ok", *ABSENT)
+    ]
+    return numbers.listing(told)
+
+
+def _leader(metric: Metric, ranked: list[Standing]) -> list[str]:
+    leader, rest = ranked[0], [s for s in ranked[1:] if s.rank is not None]
+    found = leader.last[metric.name]
+    if found is None:
+        return ["no method has a finished seed with a value to compare"]
+    mean = f"{metric.label} {numbers.of(metric, found.mean)}"
+    if found.n == 1:
+        spread = "one seed, so that nothing can be said of chance"
+    else:
+        spread = f"95 % interval {numbers.bounds(metric, found)}, {found.n} seeds"
+    if not rest:
+        return [f"{leader.method} alone has finished seeds: mean {mean} ({spread})"]
+    way = "highest" if metric.higher_is_better else "lowest"
+    best = f"{leader.method} is best, with the {way} mean: {mean} ({spread})"
+    return [best, *_others(metric, leader, rest)]
+
+
+def _others(metric: Metric, leader: Standing, rest: list[Standing]) -> list[str]:
+    sides: dict[str, list[Standing]] = {"tied": [], "behind": [], "ahead": [], "unsure": []}
+    for standing in rest:
+        sides[standing.against_best(metric)].append(standing)
+    parts = []
+    if tied := sides["tied"]:
+        names = numbers.listing([s.method for s in tied])
+        parts.append(f"{names} cannot be told apart from {leader.method}")
+    if behind := sides["behind"]:
+        told = [f"{s.method} by {_gap(metric, s)}" for s in behind]
+        parts.append(f"behind it are {numbers.listing(told)}" if len(told) > 1
+                     else f"behind it is {told[0]}")  # fmt: skip
+    if ahead := sides["ahead"]:
+        told = [f"{s.method} by {_gap(metric, s)}" for s in ahead]
+        parts.append(f"at the seeds both finished, ahead of it: {numbers.listing(told)}")
+    if unsure := sides["unsure"]:
+        names = numbers.listing([s.method for s in unsure])
+        parts.append(f"too few common seeds to compare it with {names}")
+    return parts
+
+
+def _gap(metric: Metric, standing: Standing) -> str:
+    difference = standing.difference
+    assert difference is not None
+    # the direction has been told, so that the size is all that is left to say
+    ends = sorted(abs(end) for end in (difference.low, difference.high) if end is not None)
+    told = " to ".join(numbers.of(metric, end) for end in ends)
+    return f"{numbers.of(metric, abs(difference.mean))} ({told})"

@@ -1,0 +1,30 @@
+"""Puts a report's files together."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from bench.execution.plan import Planned
+from bench.report.content import compose
+from bench.report.figures import draw_all
+from bench.report.markdown import render_markdown
+from bench.report.page import render_page
+from bench.report.problems import problems
+from bench.report.ranking import standings
+from bench.report.tables import runs_table, summary_table
+from bench.study import Study
+
+
+def write(study: Study, planned: list[Planned], notes: list[str], folder: Path) -> None:
+    """Write report.html, report.md, runs.csv, summary.csv and figures/ into an empty folder."""
+    found = problems(planned)
+    ranked = [standings(problem) for problem in found]
+    runs = runs_table(found)
+    runs.to_csv(folder / "runs.csv", index=False)
+    summary_table(found, ranked).to_csv(folder / "summary.csv", index=False)
+    figures = draw_all(found, ranked, folder)
+    document = compose(study, found, ranked, runs, figures, notes)
+    made = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
+    (folder / "report.html").write_text(render_page(document, folder, made), encoding="utf-8")
+    (folder / "report.md").write_text(render_markdown(document, made), encoding="utf-8")

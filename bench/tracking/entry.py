@@ -1,0 +1,144 @@
+"""What MLflow is told of a cell: a record in MLflow's words, without MLflow."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.tracking.pictures import picture
+
+if TYPE_CHECKING:
+    from bench.records.store import Record
+
+POINTS = 100
+"""Points of a loss or gradient-norm curve that are sent; the whole series is in the store."""
+PARAM_LENGTH, TAG_LENGTH = 6000, 8000
+"""MLflow's limits on the characters of a value."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What MLflow is told of one cell."""
+
+    name: str
+    params: dict[str, str]
+    metrics: list[tuple[str, int, float]]
+    """(name, step, value); steps are discriminator updates."""
+    tags: dict[str, str]
+    status: str
+    start: int
+    end: int
+    """Milliseconds since 1970."""
+    picture: bytes | None
+
+
+def describe(record: Record) -> Entry:
+    """What MLflow is told of a record.
+
+    Raises:
+        BenchError: a file of the record is damaged.
+    """
+    cell, run = record.data["cell"], record.data["run"]
+    optimizer = cell["setting"]["optimizer"]
+    params = {
+        **_component("method", cell["method"]),
+        **_component("dataset", cell["dataset"]),
+        **_component("architecture", cell["architecture"]),
+        "optimizer": optimizer["kind"],
+        **{name: optimizer[name] for name in ("learning_rate", "betas")},
+        **{name: cell["setting"][name] for name in ("batch_size", "simultaneous")},
+        **{name: cell[name] for name in ("seed", "updates", "evaluations")},
+    }
+    tags = {
+        **{name: params[name] for name in ("method", "dataset", "architecture", "seed")},
+        "method_label": cell["method"]["label"],
+        "status": record.status,
+        "reason": record.reason,
+        "key": record.key,
+        "commit": run.get("commit"),
+    }
+    end = time.time()
+    if "finished_at" in run:
+        end = datetime.fromisoformat(run["finished_at"]).timestamp()
+    return Entry(
+        name=str(record.cell),
+        params={name: _text(value)[:PARAM_LENGTH] for name, value in params.items()},
+        metrics=[
+            (re.sub(r"[^\w.\- /]", "_", name), step, float(value))
+            for name, step, value in _metrics(record)
+            if value is not None and np.isfinite(value)
+        ],
+        tags={name: _text(value)[:TAG_LENGTH] for name, value in tags.items() if value is not None},
+        status="FINISHED" if record.status == "ok" else "FAILED",
+        start=int(1000 * (end - run.get("job_seconds", 0.0))),
+        end=int(1000 * end),
+        picture=_last_picture(record),
+    )
+
+
+def _component(kind: str, part: dict[str, Any]) -> dict[str, Any]:
+    return {kind: part["name"]} | {f"{kind}.{k}": v for k, v in part["settings"].items()}
+
+
+def _metrics(record: Record) -> Iterator[tuple[str, int, float | None]]:
+    """Evaluations by their update, the thinned series, and the summary's numbers at step 0."""
+    for evaluation in record.evaluations:
+        for name in evaluation.keys() - {"update", "generator_update"}:
+            yield name, evaluation["update"], evaluation[name]
+    series = record.series()
+    for player in ("discriminator", "generator"):
+        total = series.get("discriminator_loss", np.empty(0)).size
+        for quantity, pick in (("loss", np.mean), ("norm", np.max)):
+            values = series.get(f"{player}_{quantity}", np.empty(0))
+            name = f"training/{player}_{'gradient_' if quantity == 'norm' else ''}{quantity}"
+            yield from ((name, step, value) for step, value in thinned(values, total, pick))
+    result = record.data["result"]
+    for player in ("discriminator", "generator"):
+        for kind, value in result.get("gradients", {}).get(player, {}).items():
+            if kind != "sensitivity":
+                yield from _numbers(f"gradients/{player}_{kind}", value)
+    for name, value in {**result.get("cost", {}), **record.data["run"]}.items():
+        yield from _numbers(f"cost/{name}", value)
+
+
+def thinned(
+    values: NDArray[Any], total: int, pick: Callable[[NDArray[Any]], Any]
+) -> Iterator[tuple[int, float]]:
+    """A series of one player in at most ``POINTS`` parts: (step, ``pick`` of the finite values).
+
+    A part's step is its last update, counted in ``total`` discriminator updates, so that the
+    curves of methods with many critic steps lie over those of the others.
+    """
+    bounds = np.linspace(0, values.size, min(POINTS, values.size) + 1).astype(int).tolist()
+    for start, stop in pairwise(bounds):
+        part = values[start:stop]
+        finite = part[np.isfinite(part)]
+        if finite.size:
+            yield round(stop * total / values.size), float(pick(finite))
+
+
+def _numbers(name: str, value: Any) -> Iterator[tuple[str, int, float | None]]:
+    if isinstance(value, dict):
+        for inner, part in value.items():
+            yield from _numbers(f"{name}_{inner}", part)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield name, 0, value
+
+
+def _last_picture(record: Record) -> bytes | None:
+    samples = record.samples().get("samples", np.empty(0))
+    return picture(samples[-1]) if len(samples) else None
+
+
+def _text(value: Any) -> str:
+    """As MLflow shows it; a database may refuse a NUL, which a crashed worker may have printed."""
+    return (value if isinstance(value, str) else json.dumps(value)).replace("\0", "")

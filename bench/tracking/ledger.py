@@ -1,0 +1,49 @@
+"""What this results folder has sent where."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.records.fingerprint import digest
+
+if TYPE_CHECKING:
+    from bench.records.store import Record
+
+
+def identity(record: Record) -> str:
+    """Tells a record from another of the same cell, such as a crash from the later success."""
+    made_of = {name: record.data[name] for name in ("key", "status", "run", "files")}
+    return digest(made_of)
+
+
+class Ledger:
+    """``tracked.json``: ``{tracking URI: {study: {cell key: identity}}}``.
+
+    It saves asking MLflow about every cell. Losing it costs time, never a duplicate.
+    """
+
+    def __init__(self, file: Path, uri: str, study: str):
+        self._file = file
+        try:
+            self._all = json.loads(file.read_text(encoding="utf-8"))
+            self._sent: dict[str, str] = dict(self._all.setdefault(uri, {}).get(study, {}))
+        except (OSError, ValueError, TypeError, AttributeError):
+            self._all, self._sent = {uri: {}}, {}
+        self._all[uri][study] = self._sent
+
+    def holds(self, record: Record) -> bool:
+        return self._sent.get(record.key) == identity(record)
+
+    def add(self, record: Record) -> None:
+        self._sent[record.key] = identity(record)
+        scratch = self._file.with_suffix(".tmp")
+        with contextlib.suppress(OSError):
+            scratch.write_text(json.dumps(self._all, indent=1, sort_keys=True), encoding="utf-8")
+            os.replace(scratch, self._file)
+
+    def forget(self) -> None:
+        self._sent.clear()

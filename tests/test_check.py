@@ -1,0 +1,96 @@
+"""`bench check` names what is wrong with a method, in plain words."""
+
+from dataclasses import dataclass, field
+
+import pytest
+import torch
+
+from bench.check import check_method, preflight
+from bench.errors import BenchError
+from bench.method import Method
+
+
+def problems(method: Method) -> str:
+    return " | ".join(verdict.problem for verdict in check_method(method) if verdict.problem)
+
+
+@dataclass(frozen=True)
+class OneLossForAll(Method):
+    """Averages over everything."""
+
+    def discriminator_loss(self, real_logits, fake_logits):
+        return fake_logits.mean() - real_logits.mean()
+
+
+@dataclass(frozen=True)
+class NotFinite(Method):
+    """Takes the logarithm of a negative number."""
+
+    def generator_loss(self, fake_logits, real_logits):
+        return (fake_logits - 100).log().mean(1)
+
+
+@dataclass(frozen=True)
+class Mixing(Method):
+    """Lets members see each other."""
+
+    def generator_loss(self, fake_logits, real_logits):
+        return (fake_logits - fake_logits.mean()).square().mean(1)
+
+
+@dataclass(frozen=True)
+class Deaf(Method):
+    """The generator's loss is a constant."""
+
+    def generator_loss(self, fake_logits, real_logits):
+        return torch.zeros(len(fake_logits))
+
+
+@dataclass(frozen=True)
+class Raising(Method):
+    """Divides by zero."""
+
+    def penalty(self, discriminator, real, fake, noise):
+        raise ZeroDivisionError("no penalty today")
+
+
+@dataclass(frozen=True)
+class Unsettled(Method):
+    """Keeps a setting no file can hold."""
+
+    table: object = field(default_factory=object)
+
+
+@dataclass(frozen=True)
+class OwnRandomness(Method):
+    """Draws from torch's global stream."""
+
+    def discriminator_input(self, samples, progress, noise):
+        return samples + 0.1 * torch.randn_like(samples)
+
+
+@pytest.mark.parametrize(
+    ("method", "told"),
+    [
+        (OneLossForAll(), r"discriminator_loss returns shape \(\) .* average with \.mean\(1\)"),
+        (NotFinite(), "generator_loss is not finite"),
+        (Mixing(), "generator_loss mixes members"),
+    ],
+)
+def test_preflight_refuses_in_one_line(method, told):
+    with pytest.raises(BenchError, match=told) as refused:
+        preflight(method)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("method", "told"),
+    [
+        (Deaf(), "generator_loss does not depend on its logits"),
+        (Raising(), "it raises ZeroDivisionError: no penalty today"),
+        (Unsettled(), "a setting is neither number"),
+        (OwnRandomness(), "two trainings of the same seed differ"),
+    ],
+)
+def test_the_suite_names_the_problem(method, told):
+    assert told in problems(method)

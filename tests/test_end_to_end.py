@@ -1,0 +1,262 @@
+"""The three journeys of a user, from the command line, with real processes and a real MLflow."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bench.records.store import Store
+
+IDEA = '''"""Hinge loss."""
+
+from dataclasses import dataclass
+
+from torch.nn.functional import relu
+
+from bench.method import Method
+
+
+@dataclass(frozen=True)
+class MyIdea(Method):
+    """Hinge loss, as a user would drop it in."""
+
+    def discriminator_loss(self, real_logits, fake_logits):
+        return relu(1 - real_logits).mean(1) + relu(1 + fake_logits).mean(1)
+
+    def generator_loss(self, fake_logits, real_logits):
+        return -fake_logits.mean(1)
+'''
+
+STUDY = """
+description: Two methods on three datasets, as small as it gets.
+methods: all
+seeds: 2
+evaluations: 2
+experiments:
+  - dataset: dirac
+    architecture: dirac
+    setting: {optimizer: sgd, learning_rate: 0.1, batch_size: 2}
+    updates: 60
+  - dataset: ring8
+    architecture: {mlp: {generator_widths: [16], discriminator_widths: [16]}}
+    setting: {learning_rate: 0.001, batch_size: 16}
+    updates: 60
+"""
+
+
+def bench(*arguments: str, methods: Path, check: int | None = 0) -> subprocess.CompletedProcess:
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", *arguments],
+        capture_output=True,
+        text=True,
+        env=_environment(methods),
+        timeout=300,
+    )
+    if check is not None:
+        assert done.returncode == check, done.stdout + done.stderr
+    return done
+
+
+def _environment(methods: Path) -> dict[str, str]:
+    rest = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
+    return rest | {"BENCH_METHODS_DIR": str(methods), "COLUMNS": "200"}
+
+
+def trained(text: str) -> int:
+    if "nothing to train" in text:
+        return 0
+    return int(re.search(r"(\d+) cells trained", text).group(1))
+
+
+@pytest.fixture(scope="module")
+def journey(tmp_path_factory):
+    """A first run, a second one, and one after a method was dropped in."""
+    folder = tmp_path_factory.mktemp("journey")
+    methods, results = folder / "methods", folder / "results"
+    methods.mkdir()
+    (folder / "tiny.yaml").write_text(STUDY)
+    command = ("run", str(folder / "tiny.yaml"), "--results", str(results))
+    first = bench(*command, methods=methods)
+    second = bench(*command, methods=methods)
+    (methods / "my_idea.py").write_text(IDEA)
+    planned = bench("plan", *command[1:], methods=methods)
+    third = bench(*command, methods=methods)
+    return folder, first, second, planned, third
+
+
+def test_only_what_is_missing_trains(journey):
+    _, first, second, planned, third = journey
+    # six methods × two datasets × two seeds, less spectral_norm on dirac, which has no meaning
+    assert trained(first.stdout) == 22
+    assert trained(second.stdout) == 0
+    assert "4 of 28 cells would train" in planned.stdout
+    assert trained(third.stdout) == 4
+
+
+def test_the_new_method_is_in_every_table_and_the_report(journey):
+    folder, *_ = journey
+    report = folder / "results" / "tiny"
+    for name in ("report.html", "report.md", "summary.csv", "runs.csv"):
+        assert "my_idea" in (report / name).read_text()
+    assert list((report / "figures").glob("*.png"))
+
+
+def test_runs_csv_holds_what_the_records_hold(journey):
+    folder, *_ = journey
+    records = {record.key: record for record in Store(folder / "results").all()}
+    with open(folder / "results" / "tiny" / "runs.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 28
+    seen = 0
+    for row in rows:
+        record = records.get(row["key"])
+        if record is None:
+            assert row["state"] == "not applicable"
+            continue
+        assert row["status"] == record.status
+        if record.status == "ok":
+            primary = "radius" if row["dataset"] == "dirac" else "data_fd"
+            assert float(row[primary]) == pytest.approx(record.evaluations[-1][primary])
+            seen += 1
+    assert seen >= 24
+
+
+def test_mlflow_holds_one_run_a_cell(journey):
+    from mlflow import MlflowClient
+
+    folder, *_ = journey
+    client = MlflowClient(f"sqlite:///{folder / 'results' / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("tiny")
+    runs = client.search_runs([experiment.experiment_id], max_results=1000)
+    children = [run for run in runs if "mlflow.parentRunId" in run.data.tags]
+    records = Store(folder / "results").all()
+    assert sorted(run.data.tags["key"] for run in children) == sorted(r.key for r in records)
+
+
+def test_show_and_status_tell_of_a_cell(journey):
+    folder, *_ = journey
+    methods = folder / "methods"
+    record = Store(folder / "results").all()[0]
+    shown = bench("show", record.key[:10], "--results", str(folder / "results"), methods=methods)
+    assert record.cell.method.name in shown.stdout
+    status = bench("status", "--results", str(folder / "results"), methods=methods)
+    assert "my_idea" in status.stdout
+
+
+def test_a_comment_retrains_nothing_a_constant_does(journey, tmp_path):
+    folder, *_ = journey
+    results = tmp_path / "results"
+    shutil.copytree(folder / "results", results)
+    methods = tmp_path / "methods"
+    methods.mkdir()
+    command = ("plan", str(folder / "tiny.yaml"), "--results", str(results))
+    (methods / "my_idea.py").write_text("# a thought\n" + IDEA.replace("as a user", "as any user"))
+    assert "0 of 28 cells would train" in bench(*command, methods=methods).stdout
+    (methods / "my_idea.py").write_text(IDEA.replace("1 + fake", "2 + fake"))
+    changed = bench(*command, methods=methods).stdout
+    assert "4 of 28 cells would train" in changed
+    assert "changed: source methods/my_idea.py" in changed
+
+
+def test_a_broken_file_is_named_and_stops_nobody(journey, tmp_path):
+    folder, *_ = journey
+    methods = tmp_path / "methods"
+    methods.mkdir()
+    (methods / "half_done.py").write_text("import nowhere\n")
+    listed = bench("list", methods=methods).stdout
+    assert "half_done" in listed
+    assert "No module named 'nowhere'" in listed
+    assert "wgan_gp" in listed
+    done = bench(
+        "run", str(folder / "tiny.yaml"), "--results", str(folder / "results"), methods=methods
+    )
+    assert trained(done.stdout) == 0
+    assert "half_done" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("run", "quik"), "did you mean 'quick'"),
+        (("run", "smoke", "--methods", "wgan_pg"), "did you mean 'wgan_gp'"),
+        (("run", "smoke", "--datasets", "ring9"), "did you mean 'ring8'"),
+        (("run", "smoke", "--set", "wgan_gp.penalty=1"), "did you mean 'penalty_weight'"),
+        (("run", "smoke", "--set", "wgan_gp.penalty_weight=much"), "wgan_gp.penalty_weight"),
+        (("run", "smoke", "--seeds", "1,1"), "seed 1 is given twice"),
+        (("run", "smoke", "--device", "cuda"), "no GPU can be seen"),
+        (("run", "smoke", "--device", "tpu"), "unknown device 'tpu'"),
+        (("run", "smoke", "--jobs", "0"), "at least one worker"),
+        (("run", "smoke", "--results", "/proc/results"), "cannot write to the results folder"),
+        (("show", "nothing"), "no cells"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(arguments, told, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = bench(*arguments, methods=tmp_path, check=2)
+    assert told in done.stderr
+    assert done.stderr.startswith("bench: ")
+    assert done.stderr.count("\n") == 1
+    assert not list(tmp_path.glob("results/cells/*"))
+
+
+def test_a_method_with_a_wrong_loss_is_refused_before_anything_trains(journey, tmp_path):
+    folder, *_ = journey
+    (tmp_path / "slip.py").write_text(
+        IDEA.replace("MyIdea", "Slip").replace("relu(1 + fake_logits).mean(1)", "fake_logits.mean()")
+    )
+    before = {record.key for record in Store(folder / "results").all()}
+    done = bench(
+        *("run", str(folder / "tiny.yaml"), "--results", str(folder / "results")),
+        *("--methods", "slip"),
+        methods=tmp_path,
+        check=2,
+    )
+    assert "slip" in done.stderr
+    assert ".mean(1)" in done.stderr or "mixes members" in done.stderr
+    assert {record.key for record in Store(folder / "results").all()} == before
+
+
+@pytest.mark.slow
+def test_interrupting_loses_only_the_jobs_in_flight(tmp_path):
+    study = tmp_path / "long.yaml"
+    study.write_text(STUDY.replace("updates: 60", "updates: 3000"))
+    results = tmp_path / "results"
+    run = subprocess.Popen(
+        [sys.executable, "-m", "bench", "run", str(study), "--results", str(results)],
+        env=_environment(tmp_path),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 120
+    while not list(results.glob("cells/[!.]*")) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    second = bench("run", str(study), "--results", str(results), methods=tmp_path, check=2)
+    assert f"process {run.pid}" in second.stderr
+    run.send_signal(signal.SIGINT)
+    _, told = run.communicate(timeout=30)
+    assert run.returncode == 130
+    assert "interrupted" in told
+    kept = {record.key: record.data for record in Store(results).all()}
+    assert 0 < len(kept) < 22
+    assert not _workers_of(run.pid)
+    done = bench("run", str(study), "--results", str(results), methods=tmp_path)
+    after = {record.key: record.data for record in Store(results).all()}
+    assert trained(done.stdout) == 22 - len(kept)
+    assert {key: after[key] for key in kept} == kept
+
+
+def _workers_of(parent: int) -> list[str]:
+    found = subprocess.run(
+        ["pgrep", "-f", f"bench.execution.worker.*{parent}"], capture_output=True, text=True
+    )
+    return found.stdout.split()

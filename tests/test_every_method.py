@@ -1,0 +1,24 @@
+"""Every method found, the user's own included, is put through the suite of `bench check`."""
+
+import pytest
+
+from bench.check import CHECKS
+from bench.errors import BenchError
+from bench.registry import find_methods, make_method
+
+FOUND = find_methods()
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("name", FOUND.methods)
+def test_method(name, check):
+    check(make_method(name))
+
+
+def test_every_file_gives_a_method():
+    assert not {name: broken.reason for name, broken in FOUND.broken.items()}
+
+
+def test_unknown_method_is_told_with_the_nearest_name():
+    with pytest.raises(BenchError, match="did you mean 'wgan_gp'"):
+        make_method("wgan_pg")
