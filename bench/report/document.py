@@ -16,13 +16,11 @@ class Entry:
     mark: Mark = ""
     colour: str = ""
     """A method's colour, shown beside its name."""
-    code: bool = False
-    """Whether the text is a name from the code."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of entries; the columns before ``names`` and that one name the row."""
+    """Rows of entries; column ``names`` names the row."""
 
     kind: ClassVar[str] = "table"
     caption: str

@@ -15,6 +15,8 @@ from bench.records.fingerprint import digest
 from bench.records.store import Record
 from bench.registry import make_dataset
 
+PLAYERS = ("discriminator", "generator")
+
 
 @dataclass(frozen=True)
 class Problem:

@@ -40,6 +40,12 @@ class Standing:
         """Seeds that were trained and did not finish."""
         return sum(n for status, n in self.statuses.items() if status not in ("ok", *ABSENT))
 
+    @property
+    def told_statuses(self) -> str:
+        """``2 diverged, 3 ok``."""
+        statuses = sorted(self.statuses.items())
+        return ", ".join(f"{n} {status.replace('_', ' ')}" for status, n in statuses)
+
     def against_best(self, metric: Metric) -> Literal["best", "tied", "behind", "ahead", "unsure"]:
         """How the primary metric compares with the best method's at equal seeds.
 

@@ -10,10 +10,9 @@ import pandas as pd
 from bench.datasets.base import Metric
 from bench.execution.plan import Planned
 from bench.records.store import Record
-from bench.report.problems import Problem
+from bench.report.problems import PLAYERS, Problem
 from bench.report.ranking import Standing
 
-PLAYERS = ("discriminator", "generator")
 KINDS = ("explosions", "spike", "drift", "non_finite", "vanishing")
 """Kinds of flagged updates; vanishing is looked for in the generator's series alone."""
 

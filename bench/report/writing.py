@@ -8,6 +8,7 @@ from pathlib import Path
 from bench.execution.plan import Planned
 from bench.report.content import compose
 from bench.report.figures import draw_all
+from bench.report.figures.style import Style
 from bench.report.markdown import render_markdown
 from bench.report.page import render_page
 from bench.report.problems import problems
@@ -23,8 +24,9 @@ def write(study: Study, planned: list[Planned], notes: list[str], folder: Path) 
     runs = runs_table(found)
     runs.to_csv(folder / "runs.csv", index=False)
     summary_table(found, ranked).to_csv(folder / "summary.csv", index=False)
-    figures = draw_all(found, ranked, folder)
-    document = compose(study, found, ranked, runs, figures, notes)
+    style = Style(sorted({name for problem in found for name in problem.by_method}))
+    figures = draw_all(found, ranked, style, folder)
+    document = compose(study, found, ranked, runs, figures, notes, style.colour)
     made = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
     (folder / "report.html").write_text(render_page(document, folder, made), encoding="utf-8")
     (folder / "report.md").write_text(render_markdown(document, made), encoding="utf-8")

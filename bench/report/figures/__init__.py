@@ -15,10 +15,9 @@ from bench.report.ranking import Standing
 
 
 def draw_all(
-    problems: list[Problem], standings: list[list[Standing]], folder: Path
+    problems: list[Problem], standings: list[list[Standing]], style: Style, folder: Path
 ) -> dict[str, list[Figure]]:
     """Draw into ``folder``/figures; the figures by problem label, the overview's under ``""``."""
-    style = Style(sorted({name for problem in problems for name in problem.by_method}))
     (folder / "figures").mkdir()
     found: dict[str, list[Figure]] = {}
     if problems:

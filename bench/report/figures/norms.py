@@ -15,7 +15,7 @@ from bench.errors import BenchError
 from bench.records.store import Record
 from bench.report.document import Figure
 from bench.report.figures.style import FLAG, INK, Style, grid, named, save
-from bench.report.problems import Problem
+from bench.report.problems import PLAYERS, Problem
 from bench.training.gradients import detect
 
 BINS = 250
@@ -38,7 +38,7 @@ def draw_norms(problem: Problem, methods: list[str], style: Style, folder: Path)
     marked: set[str] = set()
     for place, panel in enumerate(panels):
         block, column = place // (2 * columns), place % columns
-        player = ("discriminator", "generator")[place // columns % 2]
+        player = PLAYERS[place // columns % 2]
         index = block * columns + column
         if index >= len(shown):
             panel.axis("off")
@@ -86,7 +86,7 @@ def _series(problem: Problem, method: str) -> list[dict[str, dict[str, Points]]]
         if arrays.get("discriminator_norm", np.empty(0)).size:
             found.append({
                 player: _player(planned.record, arrays.get(f"{player}_norm", np.empty(0)), player)
-                for player in ("discriminator", "generator")
+                for player in PLAYERS
             })  # fmt: skip
     return found
 

@@ -1,0 +1,164 @@
+"""How stable every method was, and what it cost."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from bench.report import numbers
+from bench.report.document import Block, Details, Entry, Section, Table
+from bench.report.problems import PLAYERS, Problem
+from bench.report.ranking import Standing
+from bench.report.statistics import Spread, spread
+
+Pairs = list[tuple[Problem, list[Standing]]]
+
+
+def stability(pairs: Pairs, runs: pd.DataFrame, colours: dict[str, str]) -> Section:
+    """Statuses, best against last, when all modes were held, and flagged gradients."""
+    parts = []
+    for problem, ranked in pairs:
+        tables: list[Block] = [_stability(problem, ranked, runs, colours)]
+        if sensitivity := _sensitivity(problem, ranked, runs, colours):
+            tables.append(Details("How the explosions depend on the thresholds", [sensitivity]))
+        parts.append(Section(problem.label, f"stability-{problem.anchor}", tables))
+    return Section("Stability", "stability", [], parts)
+
+
+def _stability(
+    problem: Problem, ranked: list[Standing], runs: pd.DataFrame, colours: dict[str, str]
+) -> Table:
+    primary, coverage = problem.primary, problem.coverage
+    rows = []
+    for standing in ranked:
+        own = _cells_of(runs, problem, standing)
+        finished = own[own["status"] == "ok"]
+        last, best = finished[primary.name], finished[f"{primary.name}_best"]
+        row = [
+            Entry(standing.method, colour=colours[standing.method]),
+            Entry(standing.told_statuses, "failed" if standing.failed else ""),
+            Entry(numbers.of(primary, _mean(best))),
+            Entry(numbers.of(primary, _mean(last))),
+            Entry(numbers.of(primary, _mean((best - last).abs()))),
+        ]
+        if coverage is not None:
+            row.append(Entry(_held(own)))
+        for player in PLAYERS:
+            row += [
+                Entry(_rate(own, f"{player}_explosions_per_10k")),
+                Entry(numbers.median_and_range(_episodes(own, player))),
+            ]
+        row += [Entry(_rate(own, "generator_vanishing_per_10k")), Entry(_not_finite(own))]
+        rows.append(row)
+    explosions = [f"{player}: {what}" for player in PLAYERS
+                  for what in ("explosions", "episodes")]  # fmt: skip
+    return Table(
+        f"Best and last {primary.label}: mean over finished seeds of the best and of the last "
+        "evaluation; gap: mean of what a seed lost between them. Explosions (spike or drift), "
+        "their episodes and vanishing: per 10,000 updates of that player, median over seeds "
+        "(least – greatest), failed seeds included as far as they came.",
+        ["method", "seeds", f"best {primary.label}", f"last {primary.label}", "gap",
+         *(["all modes held from update"] if coverage is not None else []), *explosions,
+         "generator: vanishing", "seeds not finite"],
+        rows,
+        texts=(1,),
+    )  # fmt: skip
+
+
+def _sensitivity(
+    problem: Problem, ranked: list[Standing], runs: pd.DataFrame, colours: dict[str, str]
+) -> Table | None:
+    columns = _threshold_columns(runs, problem)
+    if not columns:
+        return None
+    rows = []
+    for standing in ranked:
+        own = _cells_of(runs, problem, standing)
+        for player in PLAYERS:
+            rates = [10_000 * own[f"{player}_explosions_{name}"] / own[f"{player}_updates"]
+                     for name in columns]  # fmt: skip
+            rows.append([
+                Entry(standing.method, colour=colours[standing.method]),
+                Entry(player),
+                *(Entry(numbers.median_and_range(spread(_known(rate)))) for rate in rates),
+            ])  # fmt: skip
+    return Table(
+        "Explosions per 10,000 updates with one threshold of a spike changed, the others as "
+        "defined: median over seeds (least – greatest).",
+        ["method", "player", *(name.replace("_", " = ") for name in columns)],
+        rows,
+        texts=(1,),
+    )
+
+
+def cost(pairs: Pairs, runs: pd.DataFrame, colours: dict[str, str]) -> Section:
+    """Updates, gradients, seconds and memory a cell."""
+    rows = []
+    for problem, ranked in pairs:
+        for standing in ranked:
+            own = _cells_of(runs, problem, standing)
+            own = own[own["status"] == "ok"]
+            rows.append([
+                Entry(problem.label),
+                Entry(standing.method, colour=colours[standing.method]),
+                *(Entry(numbers.plain(_mean(own[name]), 0)) for name in
+                  ("discriminator_updates", "generator_updates", "gradient_evaluations")),
+                *(Entry(numbers.plain(_mean(own[name]), 1)) for name in
+                  ("training_seconds", "evaluation_seconds")),
+                Entry(numbers.plain(_mean(own["population"]), 0)),
+                Entry(numbers.plain(_mean(own["peak_memory_mb"]), 0)),
+            ])  # fmt: skip
+    table = Table(
+        "Mean over finished seeds. Seeds of one population share their time: a cell's seconds are "
+        "the population's divided by its members. Peak memory is the worker process's (on a GPU, "
+        "the device's).",
+        ["dataset", "method", "discriminator updates", "generator updates",
+         "gradient evaluations", "training, seconds a cell", "evaluation, seconds a cell",
+         "members a population", "peak memory, MiB"],
+        rows,
+        names=1,
+    )  # fmt: skip
+    return Section("Cost", "cost", [table])
+
+
+def _cells_of(runs: pd.DataFrame, problem: Problem, standing: Standing) -> pd.DataFrame:
+    return runs[(runs["problem"] == problem.label) & (runs["method_label"] == standing.method)]
+
+
+def _known(values: pd.Series) -> list[float]:
+    return [float(value) for value in values.dropna()]
+
+
+def _mean(values: pd.Series) -> float | None:
+    known = _known(values)
+    return float(np.mean(known)) if known else None
+
+
+def _rate(own: pd.DataFrame, column: str) -> str:
+    return numbers.median_and_range(spread(_known(own[column])))
+
+
+def _episodes(own: pd.DataFrame, player: str) -> Spread | None:
+    updates = own[f"{player}_updates"]
+    return spread(_known(10_000 * own[f"{player}_explosions_episodes"] / updates))
+
+
+def _held(own: pd.DataFrame) -> str:
+    """Median update over the seeds that ever held all modes, and how many those are."""
+    held, measured = _known(own["first_update_all_modes"]), len(_known(own["last_evaluation"]))
+    if not held:
+        return f"never, {numbers.count(measured, 'seed')}" if measured else numbers.NOTHING
+    return f"{numbers.plain(float(np.median(held)), 0)} ({len(held)} of {measured} seeds)"
+
+
+def _not_finite(own: pd.DataFrame) -> str:
+    counts = own[[f"{player}_non_finite" for player in PLAYERS]].dropna(how="all")
+    return str(int((counts.sum(axis=1) > 0).sum())) if len(counts) else numbers.NOTHING
+
+
+def _threshold_columns(runs: pd.DataFrame, problem: Problem) -> list[str]:
+    own, start = runs[runs["problem"] == problem.label], "discriminator_explosions_"
+    names = [name.removeprefix(start) for name in own if name.startswith(start)]
+    found = [n for n in names if n.partition("_")[0] in ("factor", "z")
+             and own[start + n].notna().any()]  # fmt: skip
+    return sorted(found, key=lambda name: (name[0], float(name.partition("_")[2])))
