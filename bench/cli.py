@@ -92,19 +92,12 @@ def run(
     chosen = _study(study, methods, datasets, seeds, overrides)
     store = Store(results)
     with store.writing():
-        finished = run_study(
-            chosen,
-            store,
-            Tracker(results, chosen.name),
-            out,
-            device=device,
-            jobs=jobs,
-            retry=retry,
-        )
+        with Tracker(results, chosen.name) as tracker:
+            finished = run_study(chosen, store, tracker, out, device=device, jobs=jobs, retry=retry)
         page = write_report(chosen, finished.planned, results, _notes(store))
     _say_notes(store)
-    if finished.tracking_problem:
-        out.print(finished.tracking_problem, style="yellow", markup=False)
+    for problem in tracker.problems:
+        out.print(problem, style="yellow", markup=False)
     trained = f"{finished.trained} cells trained" if finished.trained else "nothing to train"
     out.print(f"{trained}, {time.monotonic() - begun:.0f} s. Report: {page}", markup=False)
     if finished.failed:
@@ -318,9 +311,10 @@ def sync(
     with store.writing():
         planned = make_plan(chosen.cells, store)
         records = [each.record for each in planned if each.record is not None]
-        sent = Tracker(results, chosen.name).send(records)
-    if sent.problem:
-        raise BenchError(sent.problem)
+        with Tracker(results, chosen.name) as tracker:
+            sent = tracker.send(records)
+    if tracker.problems:
+        raise BenchError(tracker.problems[0])
     out.print(f"{sent.sent} cells sent, {len(records) - sent.sent} were there already.")
 
 

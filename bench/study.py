@@ -17,6 +17,7 @@ from bench.registry import find_methods, label_of, make_architecture, make_datas
 
 STUDIES = Path(__file__).parent / "studies"
 
+Whole = Annotated[int, Field(strict=True)]
 Settings = dict[str, Any]
 Part = str | Annotated[dict[str, Settings], Field(min_length=1, max_length=1)]
 """A name, or a name with its settings: ``ring8`` or ``{ring8: {sigma: 0.02}}``."""
@@ -32,7 +33,7 @@ class SettingFile(_Strict):
     optimizer: Literal["adam", "rmsprop", "sgd"] = "adam"
     learning_rate: float = Field(default=2e-4, gt=0, allow_inf_nan=False)
     betas: tuple[float, float] = (0.5, 0.999)
-    batch_size: int = Field(default=64, gt=1)
+    batch_size: Whole = Field(default=64, gt=1)
     simultaneous: bool = False
 
     @field_validator("betas")
@@ -61,10 +62,10 @@ class Experiment(_Strict):
     dataset: Part
     architecture: Part
     setting: SettingFile = SettingFile()
-    updates: int | None = Field(None, gt=0)
-    epochs: float | None = Field(None, gt=0)
-    evaluations: int | None = Field(None, gt=0)
-    seeds: int | list[int] | None = None
+    updates: Whole | None = Field(None, gt=0)
+    epochs: float | None = Field(None, gt=0, allow_inf_nan=False)
+    evaluations: Whole | None = Field(None, gt=0)
+    seeds: Whole | list[Whole] | None = None
 
     @field_validator("seeds")
     @classmethod
@@ -78,10 +79,17 @@ class StudyFile(_Strict):
     description: str = ""
     methods: Literal["all"] | Annotated[list[Part], Field(min_length=1)]
     experiments: Annotated[list[Experiment], Field(min_length=1)]
-    seeds: int | list[int] = 3
-    evaluations: int = Field(10, gt=0)
+    seeds: Whole | list[Whole] = 3
+    evaluations: Whole = Field(10, gt=0)
     time_limit: float = Field(6 * 3600, gt=0)
     """Seconds after which a job is stopped."""
+
+    @field_validator("methods", mode="before")
+    @classmethod
+    def _some(cls, value: Any) -> Any:
+        if value != "all" and not (isinstance(value, list) and value):
+            raise ValueError("give a list of at least one method, or all")
+        return value
 
     @field_validator("seeds")
     @classmethod
@@ -128,9 +136,20 @@ def load_study(name: str, selection: Selection = Selection()) -> Study:
     )
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML without its habit of letting the second of two equal keys win."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        names = [key.value for key, _ in node.value]
+        for name in names:
+            if names.count(name) > 1:
+                raise yaml.YAMLError(f"'{name}' is given twice")
+        return super().construct_mapping(node, deep)
+
+
 def _read(file: Path) -> StudyFile:
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        content = yaml.load(file.read_text(encoding="utf-8"), _Loader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         told = " ".join(str(error).split())
         raise BenchError(f"study file {file} is not valid YAML: {told}") from error
@@ -144,8 +163,9 @@ def _read(file: Path) -> StudyFile:
 
 def _first_problem(error: ValidationError) -> str:
     problem = max(error.errors(), key=lambda each: len(each["loc"]))
-    place = [str(part) for part in problem["loc"] if str(part).isidentifier() or
-             isinstance(part, int)]  # fmt: skip
+    # pydantic also names the alternative it tried: int, str, list[…]
+    place = [str(part) for part in problem["loc"] if isinstance(part, int) or
+             (part.isidentifier() and part not in ("int", "str"))]  # fmt: skip
     where = ".".join(place) or "top level"
     if problem["type"] == "extra_forbidden":
         model: type[BaseModel] = StudyFile
@@ -170,6 +190,11 @@ def _name_and_settings(part: Part) -> tuple[str, Settings]:
 def _cells(study: StudyFile, selection: Selection) -> list[Cell]:
     chosen = _methods(study, selection)
     experiments = _experiments(study, selection)
+    if selection.seeds:
+        try:
+            _seeds(list(selection.seeds))
+        except ValueError as error:
+            raise BenchError(str(error)) from error
     _check_overrides(selection, [m.name for m in chosen], experiments)
     cells: list[Cell] = []
     for experiment in experiments:

@@ -1,9 +1,61 @@
+from collections.abc import Callable
+
 import pytest
 import torch
+
+from bench.method import Optimizer
+from bench.records.cell import Cell, Component, Setting, sources_of
+from bench.registry import label_of, make_architecture, make_dataset, make_method
 
 torch.set_num_threads(1)
 
 
+def _make_cell(
+    method: str = "vanilla",
+    seed: int = 0,
+    updates: int = 20,
+    method_settings: dict | None = None,
+    dataset_settings: dict | None = None,
+) -> Cell:
+    parts = (
+        make_method(method, method_settings),
+        make_dataset("ring8", {"evaluation_samples": 100, **(dataset_settings or {})}),
+        make_architecture("mlp", {"generator_widths": [8], "discriminator_widths": [8]}),
+    )
+    components = [Component(part.name, part.settings(), label_of(part)) for part in parts]
+    return Cell(
+        *components,
+        setting=Setting(Optimizer(learning_rate=1e-3), batch_size=32),
+        seed=seed,
+        updates=updates,
+        evaluations=2,
+        sources=sources_of(*parts),
+    )
+
+
+@pytest.fixture(scope="session")
+def make_cell() -> Callable[..., Cell]:
+    """Makes a cell of a few small updates on ring8."""
+    return _make_cell
+
+
 @pytest.fixture
-def cpu() -> torch.device:
-    return torch.device("cpu")
+def make_record() -> Callable[..., dict]:
+    """A record's data for a cell, without files."""
+
+    def make(cell: Cell, status: str = "ok", **more) -> dict:
+        return {
+            "schema": 1,
+            "key": cell.key,
+            "cell": cell.to_json(),
+            "ingredients": cell.ingredients(),
+            "status": status,
+            "reason": "" if status == "ok" else f"it {status}",
+            "output": "",
+            "result": {"evaluations": []},
+            "run": {},
+            "files": {},
+            **more,
+        }
+
+    return make

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.cli import main
 from bench.records.store import Store
 
 IDEA = '''"""Hinge loss."""
@@ -199,12 +200,16 @@ def test_a_broken_file_is_named_and_stops_nobody(journey, tmp_path):
         (("show", "nothing"), "no cells"),
     ],
 )
-def test_bad_input_is_one_line_and_exit_code_2(arguments, told, tmp_path, monkeypatch):
+def test_bad_input_is_one_line_and_exit_code_2(arguments, told, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    done = bench(*arguments, methods=tmp_path, check=2)
-    assert told in done.stderr
-    assert done.stderr.startswith("bench: ")
-    assert done.stderr.count("\n") == 1
+    monkeypatch.setattr(sys, "argv", ["bench", *arguments])
+    with pytest.raises(SystemExit) as left:
+        main()
+    said = capsys.readouterr().err
+    assert left.value.code == 2
+    assert told in said
+    assert said.startswith("bench: ")
+    assert said.count("\n") == 1
     assert not list(tmp_path.glob("results/cells/*"))
 
 

@@ -8,11 +8,12 @@ import torch
 from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
 
 from bench.method import Method, Optimizer
-from bench.registry import find_methods, make_method
+from bench.registry import make_method
 from bench.training.streams import MemberNoise
 
 P, B = 3, 16
-METHODS = [make_method(name) for name in find_methods().methods]
+SHIPPED = ("label_smoothing", "non_saturating", "spectral_norm", "ttur", "vanilla", "wgan_gp")
+METHODS = [make_method(name) for name in SHIPPED]
 
 
 def randn(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -203,7 +204,7 @@ def test_spectral_norm_climbs_one_iteration_per_discriminator_update(noise):
         method.discriminator_weights(weights, state, advance=False)
         assert torch.equal(state["w"], before)
         normalised = method.discriminator_weights(weights, state, advance=True)
-        left = torch.einsum("poi,pi->po", weights["w"], torch.einsum("poi,po->pi", weights["w"], before))
+        left = torch.einsum("poi,pni,pn->po", weights["w"], weights["w"], before)
         torch.testing.assert_close(state["w"], left / left.norm(dim=1, keepdim=True))
         estimates.append((weights["w"] / normalised["w"])[:, 0, 0])
     assert (torch.stack(estimates).diff(dim=0) > 0).all()

@@ -26,7 +26,6 @@ class Finished:
 
     trained: int
     planned: list[Planned]
-    tracking_problem: str | None
 
     @property
     def failed(self) -> list[Planned]:
@@ -61,8 +60,8 @@ def run(
                     progress.stored(str(record.cell), record.status, record.reason)
                     tracker.send([record])
     planned = plan(study.cells, store)
-    sent = tracker.send([each.record for each in planned if each.record is not None])
-    return Finished(len(cells), planned, sent.problem)
+    tracker.send([each.record for each in planned if each.record is not None])
+    return Finished(len(cells), planned)
 
 
 def commit_of(folder: Path) -> str | None:

@@ -34,6 +34,12 @@ TRANSIENT = ("crashed", "killed", "timed_out", "out_of_memory")
 """Statuses that say something of the machine or the code rather than of the method: such a
 cell is tried again by the next run. ``ok`` and ``diverged`` are findings and are kept."""
 
+PARTS: dict[str, type] = {
+    "cell": dict, "ingredients": dict, "status": str, "reason": str,
+    "result": dict, "run": dict, "files": dict,
+}  # fmt: skip
+"""What every record holds, and as what."""
+
 
 @dataclass(frozen=True)
 class Record:
@@ -145,7 +151,7 @@ class Store:
             schema = data["schema"]
             if schema <= SCHEMA:
                 self._check(folder, key, data)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             self._set_aside(folder, error)
             return None
         if schema > SCHEMA:
@@ -192,8 +198,10 @@ class Store:
     def _check(self, folder: Path, key: str, data: dict[str, Any]) -> None:
         if data["key"] != key:
             raise ValueError(f"its key is {data['key']}")
-        for part in ("cell", "ingredients", "status", "reason", "result", "run", "files"):
-            data[part]
+        for part, kind in PARTS.items():
+            if not isinstance(data[part], kind):
+                raise ValueError(f"its {part} is {data[part]!r:.40}")
+        Cell.from_json(data["cell"])
         for name, described in data["files"].items():
             size = (folder / name).stat().st_size
             if size != described["bytes"]:

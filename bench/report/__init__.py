@@ -62,9 +62,7 @@ def _content(study: Study, planned: list[Planned], notes: Sequence[str]) -> str:
     names = sorted({each.cell.method.name for each in planned})
     told: dict[str, Any] = {
         "study": [study.name, study.description],
-        "cells": [
-            [p.cell.key, p.cell.method.label, p.state, p.why, *_version(p)] for p in planned
-        ],
+        "cells": [[p.cell.key, p.cell.method.label, p.state, p.why, *_version(p)] for p in planned],
         "methods": {n: inspect.getdoc(kinds[n]) for n in names if n in kinds},
         "notes": list(notes),
         "sources": {

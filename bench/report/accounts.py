@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from bench.report import numbers
-from bench.report.document import Block, Details, Entry, Section, Table
+from bench.report.document import Block, Details, Entry, Paragraph, Section, Table
 from bench.report.problems import PLAYERS, Problem
 from bench.report.ranking import Standing
 from bench.report.statistics import Spread, spread
@@ -16,13 +16,21 @@ Pairs = list[tuple[Problem, list[Standing]]]
 
 def stability(pairs: Pairs, runs: pd.DataFrame, colours: dict[str, str]) -> Section:
     """Statuses, best against last, when all modes were held, and flagged gradients."""
-    parts = []
+    blocks: list[Block] = [Paragraph(_STABILITY)]
     for problem, ranked in pairs:
-        tables: list[Block] = [_stability(problem, ranked, runs, colours)]
+        blocks.append(_stability(problem, ranked, runs, colours))
         if sensitivity := _sensitivity(problem, ranked, runs, colours):
-            tables.append(Details("How the explosions depend on the thresholds", [sensitivity]))
-        parts.append(Section(problem.label, f"stability-{problem.anchor}", tables))
-    return Section("Stability", "stability", [], parts)
+            summary = f"How the explosions on {problem.label} depend on the thresholds"
+            blocks.append(Details(summary, [sensitivity]))
+    return Section("Stability", "stability", blocks)
+
+
+_STABILITY = (
+    "Best and last: mean over finished seeds of the best and of the last evaluation. Gap: mean of "
+    "what a seed lost between the two. Explosions (spike or drift), their episodes and vanishing: "
+    "per 10,000 updates of that player, median over seeds (least – greatest), failed seeds "
+    "included as far as they came."
+)
 
 
 def _stability(
@@ -53,10 +61,7 @@ def _stability(
     explosions = [f"{player}: {what}" for player in PLAYERS
                   for what in ("explosions", "episodes")]  # fmt: skip
     return Table(
-        f"Best and last {primary.label}: mean over finished seeds of the best and of the last "
-        "evaluation; gap: mean of what a seed lost between them. Explosions (spike or drift), "
-        "their episodes and vanishing: per 10,000 updates of that player, median over seeds "
-        "(least – greatest), failed seeds included as far as they came.",
+        f"Stability on {problem.label}.",
         ["method", "seeds", f"best {primary.label}", f"last {primary.label}", "gap",
          *(["all modes held from update"] if coverage is not None else []), *explosions,
          "generator: vanishing", "seeds not finite"],

@@ -28,7 +28,9 @@ def failures(problems: list[Problem]) -> Section:
                 continue
             reason = planned.record.reason if planned.record else planned.why
             output = planned.record.data["output"] if planned.record else ""
-            grouped[problem.label, planned.cell.method.label, status, reason, output].append(planned)
+            grouped[problem.label, planned.cell.method.label, status, reason, output].append(
+                planned
+            )
     if not grouped:
         return Section("Failures", "failures", [Paragraph("Every cell is ok.")])
     rows, outputs = [], []
@@ -64,14 +66,14 @@ _STATISTICS = [
     ("Mean", "over the finished seeds of a method, at the last evaluation. Failed seeds are "
      "counted beside it and never enter it; where a metric is not defined for some finished "
      "seeds, the number behind the mean is told."),
-    ("95 % interval", "Student's t over seeds, mean ± t·s/√n. It may reach past the bounds of a "
+    (numbers.INTERVAL, "Student's t over seeds, mean ± t·s/√n. It may reach past the bounds of a "
      "metric. With one seed there is none."),
-    ("Cannot be told apart", "the 95 % t interval of the paired difference to the best method at "
+    ("Cannot be told apart", f"the {numbers.INTERVAL} of the paired difference to the best method at "
      "equal seeds includes 0: methods see the same data, latents and initial weights at equal "
      "seed. No correction is made for the number of comparisons, and no difference found among so "
      "few seeds is no proof that there is none."),
-    ("Rank", "by the mean. Between methods whose means read the same, fewer failed seeds come "
-     "first. A method without a finished seed has no rank."),
+    ("Rank", "by the mean. Of methods whose means read the same, the one with fewer failed seeds "
+     "comes first; those with as many share a rank. A method without a finished seed has no rank."),
 ]  # fmt: skip
 
 

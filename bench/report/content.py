@@ -70,7 +70,7 @@ def _lead(study: Study, pairs: list[tuple[Problem, Ranked]], notes: list[str]) -
     if warnings := [line for problem, _ in pairs for line in mixed(problem)]:
         blocks.append(Notice("Not all cells were run under the same conditions", warnings))
     if pairs:
-        blocks.append(Items([("", verdict(problem, ranked)) for problem, ranked in pairs]))
+        blocks.append(Items([(p.label, verdict(p, ranked)) for p, ranked in pairs]))
     return blocks
 
 
@@ -158,7 +158,7 @@ def _ranking(problem: Problem, ranked: Ranked, colours: dict[str, str]) -> Table
             Entry(s.method, _mark(problem, s), colours[s.method]),
             Entry(numbers.mean(primary, mean, s.finished), _mark(problem, s)),
             Entry(numbers.bounds(primary, mean)),
-            Entry(numbers.bounds(primary, s.difference)),
+            Entry(numbers.difference(primary, s.difference)),
             Entry(f"{s.finished} of {s.planned}"),
             failed,
             *(Entry(numbers.mean_and_half_width(m, s.last[m.name], s.finished)) for m in others),
@@ -174,9 +174,10 @@ def _ranking(problem: Problem, ranked: Ranked, colours: dict[str, str]) -> Table
     return Table(
         f"Methods on {problem.label} by {primary.label} at the last evaluation, "
         f"{'highest' if primary.higher_is_better else 'lowest'} first. Bold: the best and what "
-        "cannot be told apart from it at equal seeds. After ±: half of the 95 % interval. "
+        "cannot be told apart from it. Difference to the best: paired at equal seeds, with its "
+        f"{numbers.INTERVAL}. After ±: half of the {numbers.INTERVAL}. "
         "Real data: real samples measured against real samples.",
-        ["rank", "method", primary.label, "95 % interval", "minus the best, 95 % interval",
+        ["rank", "method", primary.label, numbers.INTERVAL, "difference to the best",
          "seeds finished", "seeds failed",
          *(f"{m.label} {'↑' if m.higher_is_better else '↓'}" for m in others)],
         rows,

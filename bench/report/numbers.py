@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 
 from bench.datasets.base import Metric
-from bench.report.statistics import Interval, Spread
+from bench.report.statistics import LEVEL, Interval, Spread
 
 NOTHING = "–"
 """What a table shows where there is no number."""
 LARGE = 1e5
+# the sign stays on the line of its number
+PERCENT = "\u00a0%"
+INTERVAL = f"{100 * LEVEL:g}{PERCENT} interval"
 
 
 def plain(value: float | None, digits: int) -> str:
@@ -25,7 +28,7 @@ def plain(value: float | None, digits: int) -> str:
 def of(metric: Metric, value: float | None) -> str:
     """A metric's value."""
     if metric.percent and value is not None and not math.isnan(value):
-        return plain(100 * value, metric.digits) + " %"
+        return plain(100 * value, metric.digits) + PERCENT
     return plain(value, metric.digits)
 
 
@@ -34,6 +37,15 @@ def bounds(metric: Metric, interval: Interval | None) -> str:
     if interval is None or interval.low is None:
         return NOTHING
     return f"{of(metric, interval.low)} to {of(metric, interval.high)}"
+
+
+def difference(metric: Metric, interval: Interval | None) -> str:
+    """A mean difference and the two ends of its interval."""
+    if interval is None:
+        return NOTHING
+    if interval.low is None:
+        return of(metric, interval.mean)
+    return f"{of(metric, interval.mean)} ({bounds(metric, interval)})"
 
 
 def mean(metric: Metric, interval: Interval | None, expected: int) -> str:
@@ -49,7 +61,7 @@ def mean_and_half_width(metric: Metric, interval: Interval | None, expected: int
     if interval is None or interval.half_width is None:
         return mean(metric, interval, expected)
     few = "" if interval.n == expected else f" ({interval.n} of {expected} seeds)"
-    return f"{of(metric, interval.mean)} ± {of(metric, interval.half_width)}{few}"
+    return f"{of(metric, interval.mean).removesuffix(PERCENT)} ± {of(metric, interval.half_width)}{few}"
 
 
 def median_and_range(found: Spread | None, digits: int = 1) -> str:
@@ -60,10 +72,6 @@ def median_and_range(found: Spread | None, digits: int = 1) -> str:
         return plain(found.median, digits)
     ends = f"{plain(found.low, digits)} – {plain(found.high, digits)}"
     return f"{plain(found.median, digits)} ({ends})"
-
-
-def share(fraction: float | None) -> str:
-    return NOTHING if fraction is None else f"{100 * fraction:.1f} %"
 
 
 def count(number: int, noun: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from bench.report.document import Document, Figure
+from bench.report.document import Document, Figure, Table
 
 HERE = Path(__file__).parent
 
@@ -32,6 +32,12 @@ def render_page(document: Document, folder: Path, made: str) -> str:
         header = (folder / figure.file).read_bytes()[16:24]
         return int.from_bytes(header[:4], "big"), int.from_bytes(header[4:], "big")
 
+    def column(table: Table, index: int) -> list[str]:
+        """Style classes of one column of a table."""
+        if index in table.texts:
+            return ["left", "words"]
+        return ["left"] if index <= table.names else []
+
     return environment.get_template("page.html").render(
         document=document,
         made=made,
@@ -39,4 +45,5 @@ def render_page(document: Document, folder: Path, made: str) -> str:
         style=Markup((HERE / "page.css").read_text(encoding="utf-8")),
         embedded=embedded,
         size=size,
+        column=column,
     )

@@ -29,7 +29,7 @@ class Standing:
     rank: int | None = None
     """None where no seed has a value of the primary metric."""
     difference: Interval | None = None
-    """Paired difference of the primary metric to the best method's, None for the best itself."""
+    """Paired difference of the primary metric to the best method's, None for the first row itself."""
 
     @property
     def finished(self) -> int:
@@ -79,8 +79,8 @@ def final(planned: Planned, metric: Metric) -> float | None:
 def standings(problem: Problem) -> list[Standing]:
     """Every method of a problem, best first; those without a value last.
 
-    Means are compared as they are shown: between methods whose primary metric reads the same, the
-    one with fewer failed seeds comes first.
+    Means are compared as they are shown: of methods whose primary metric reads the same, the one
+    with fewer failed seeds comes first, and those with as many share a rank.
     """
     primary = problem.primary
     found = [_standing(problem, label, cells) for label, cells in problem.by_method.items()]
@@ -94,16 +94,18 @@ def standings(problem: Problem) -> list[Standing]:
         return (0, sign * shown, standing.failed, sign * mean.mean)
 
     ranked = sorted(found, key=lambda standing: (*place(standing), standing.method))
+    # the last part of a place only orders the rows of those who share a rank
+    places = [place(standing)[:-1] for standing in ranked]
     leader = ranked[0]
     return [
         replace(
             standing,
-            rank=None if standing.last[primary.name] is None else place_number,
+            rank=None if standing.last[primary.name] is None else 1 + places.index(own),
             difference=None
             if standing is leader
             else paired_difference(standing.by_seed, leader.by_seed),
         )
-        for place_number, standing in enumerate(ranked, 1)
+        for standing, own in zip(ranked, places, strict=True)
     ]
 
 

@@ -21,14 +21,14 @@ _NOT_TRAINED = (
 
 
 def verdict(problem: Problem, ranked: list[Standing]) -> str:
-    """One sentence: who is best, who cannot be told apart from it, who is behind, who failed."""
+    """One sentence, problem unnamed: who is best, who cannot be told apart from it, who is behind, who failed."""
     parts = _leader(problem.primary, ranked)
     parts += [f"{s.method} {told}" for s in ranked if (told := failures_in_words(s))]
     for state, one, several in _NOT_TRAINED:
         names = [s.method for s in ranked if s.statuses.get(state)]
         if names:
             parts.append(f"{numbers.listing(names)} {one if len(names) == 1 else several}")
-    return f"On {problem.label}, " + "; ".join(parts) + "."
+    return "; ".join(parts) + "."
 
 
 def failures_in_words(standing: Standing) -> str:
@@ -46,15 +46,25 @@ def _leader(metric: Metric, ranked: list[Standing]) -> list[str]:
     found = leader.last[metric.name]
     if found is None:
         return ["no method has a finished seed with a value to compare"]
-    mean = f"{metric.label} {numbers.of(metric, found.mean)}"
+    mean = f"a mean of {numbers.of(metric, found.mean)}"
+    shared = [s.method for s in ranked if s.rank == 1]
     if found.n == 1:
-        spread = "one seed, so that nothing can be said of chance"
-    else:
-        spread = f"95 % interval {numbers.bounds(metric, found)}, {found.n} seeds"
+        mean += " (one seed, so that nothing can be said of chance)"
+    elif found.low == found.high:
+        mean += f", the same on all {found.n} seeds"
+    elif len(shared) == 1:
+        mean += f" ({numbers.INTERVAL} {numbers.bounds(metric, found)}, {found.n} seeds)"
+    way = "higher" if metric.higher_is_better else "lower"
+    by = f"by {metric.label} ({way} is better)"
     if not rest:
-        return [f"{leader.method} alone has finished seeds: mean {mean} ({spread})"]
-    way = "highest" if metric.higher_is_better else "lowest"
-    best = f"{leader.method} is best, with the {way} mean: {mean} ({spread})"
+        return [f"{leader.method} alone has finished seeds; {by} it has {mean}"]
+    if len(shared) == 1 + len(rest):
+        return [f"{by} there is nothing between {numbers.listing(shared)}: all have {mean}"]
+    if len(shared) > 1:
+        best = f"{numbers.listing(shared)} share the best place {by}, with {mean}"
+        rest = [s for s in rest if s.rank != 1]
+    else:
+        best = f"{leader.method} is best {by}, with {mean}"
     return [best, *_others(metric, leader, rest)]
 
 
@@ -82,6 +92,8 @@ def _others(metric: Metric, leader: Standing, rest: list[Standing]) -> list[str]
 def _gap(metric: Metric, standing: Standing) -> str:
     difference = standing.difference
     assert difference is not None
+    if difference.low == difference.high:
+        return f"{numbers.of(metric, abs(difference.mean))} on every seed"
     # the direction has been told, so that the size is all that is left to say
     ends = sorted(abs(end) for end in (difference.low, difference.high) if end is not None)
     told = " to ".join(numbers.of(metric, end) for end in ends)

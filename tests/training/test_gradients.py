@@ -153,7 +153,7 @@ def literal_spikes(norms: np.ndarray, at: Thresholds) -> list[int]:
 )
 def test_the_running_detector_is_the_literal_definition(seed, tail, window, warm_up, broken):
     rng = np.random.default_rng(seed)
-    norms = np.exp(rng.standard_t(tail, 300))
+    norms = np.exp(np.clip(rng.standard_t(tail, 300), -300, 300))
     # ties and zeros, where a sorted window can go wrong
     norms[::7] = np.round(norms[::7], 1)
     norms[broken] = np.nan
@@ -164,7 +164,7 @@ def test_the_running_detector_is_the_literal_definition(seed, tail, window, warm
 
 def test_the_running_detector_agrees_with_the_definition_at_full_window():
     rng = np.random.default_rng(1)
-    norms = np.exp(rng.standard_t(1.2, 2500))
+    norms = np.exp(np.clip(rng.standard_t(1.2, 2500), -300, 300))
     spikes = np.flatnonzero(_spikes(norms, np.isfinite(norms), Thresholds())).tolist()
     assert len(spikes) > 5
     assert spikes == literal_spikes(norms, Thresholds())
@@ -173,7 +173,7 @@ def test_the_running_detector_agrees_with_the_definition_at_full_window():
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), exponent=st.integers(-20, 20))
 def test_flags_do_not_depend_on_the_scale_of_the_norms(seed, exponent):
-    norms = np.exp(np.random.default_rng(seed).standard_t(1.5, 1500))
+    norms = np.exp(np.clip(np.random.default_rng(seed).standard_t(1.5, 1500), -300, 300))
     norms[1300:1450] *= 1e-8
     assert found(norms * 2.0**exponent) == found(norms)
 

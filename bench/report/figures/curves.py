@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from bench.datasets.base import Metric
 from bench.report.document import Figure
@@ -16,9 +17,7 @@ from bench.report.figures.style import FLAG, INK, WIDTH, Style, named, save
 from bench.report.problems import Problem
 
 
-def draw_curves(
-    problem: Problem, methods: list[str], style: Style, folder: Path
-) -> Figure | None:
+def draw_curves(problem: Problem, methods: list[str], style: Style, folder: Path) -> Figure | None:
     """The primary metric, large, and up to two others beside it."""
     table = evaluations(problem)
     if table.empty:
@@ -92,6 +91,7 @@ def _metric(
         axis.set_yscale("log")
     axis.set(xlabel="discriminator updates", ylabel=metric.label + (" (%)" if scale > 1 else ""))
     axis.set_xlim(0, problem.cell.updates)
+    axis.xaxis.set_major_locator(MaxNLocator(5))
     sns.despine(ax=axis)
 
 

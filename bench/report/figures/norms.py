@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import seaborn as sns
 from matplotlib.lines import Line2D
+from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 
 from bench.errors import BenchError
@@ -53,7 +54,10 @@ def draw_norms(problem: Problem, methods: list[str], style: Style, folder: Path)
             panel.set_xlabel("discriminator updates")
             panel.tick_params(labelbottom=True)
     panels[0].set_yscale("log")
+    canvas.get_layout_engine().set(h_pad=0.07)
     panels[0].set_xlim(0, problem.cell.updates)
+    for panel in panels:
+        panel.yaxis.set_minor_locator(NullLocator())
     handles = [Line2D([], [], color=INK, lw=1.4), Line2D([], [], color=INK, lw=6, alpha=0.2)]
     labels = ["median", "least to greatest"]
     for name, (marker, colour) in FLAG.items():

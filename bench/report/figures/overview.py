@@ -11,9 +11,11 @@ from matplotlib.patches import Rectangle
 
 from bench.report import numbers
 from bench.report.document import Figure
-from bench.report.figures.style import WIDTH, Style, named, save
+from bench.report.figures.style import INK, WIDTH, Style, named, save
 from bench.report.problems import Problem
 from bench.report.ranking import Standing
+
+_COLOURS = sns.light_palette("#0072B2", as_cmap=True)
 
 
 def draw_overview(
@@ -39,12 +41,14 @@ def draw_overview(
     size = (min(WIDTH, 2.4 + 2.4 * len(problems)), 1.2 + 0.46 * len(methods))
     canvas, axis = plt.subplots(figsize=size)
     sns.heatmap(
-        scores, ax=axis, cmap="cividis", vmin=0, vmax=1, annot=told, fmt="", linewidths=1.5,
+        scores, ax=axis, cmap=_COLOURS, vmin=0, vmax=1, annot=told, fmt="", linewidths=1.5,
         annot_kws={"fontsize": 8.5}, cbar_kws={"label": "worst to best", "ticks": []},
         xticklabels=[f"{named(p.label, 40)}\n{named(p.primary.label)} "
                      f"({'↑' if p.primary.higher_is_better else '↓'})" for p in problems],
         yticklabels=[named(method) for method in methods],
     )  # fmt: skip
+    for text, score in zip(axis.texts, scores[~np.isnan(scores)], strict=True):
+        text.set_color("white" if score > 0.75 else INK)
     axis.xaxis.tick_top()
     axis.tick_params(length=0)
     plt.setp(axis.get_yticklabels(), rotation=0)
@@ -53,7 +57,7 @@ def draw_overview(
         axis.text(column + 0.5, row + 0.5, told[row, column] or numbers.NOTHING, ha="center",
                   va="center", fontsize=8, color="#777777")  # fmt: skip
     for row, column in leading:
-        axis.add_patch(Rectangle((column + 0.02, row + 0.04), 0.96, 0.92, fill=False, lw=2.2,
+        axis.add_patch(Rectangle((column + 0.02, row + 0.06), 0.96, 0.88, fill=False, lw=2,
                                  edgecolor="#D55E00"))  # fmt: skip
     words = "; ".join(
         f"{problem.label}: " + ", ".join(f"{s.method} {_told(problem, s)}" for s in ranked)
@@ -62,14 +66,15 @@ def draw_overview(
     return Figure(
         save(canvas, folder, "overview"),
         f"Heat map of methods by datasets. {words}",
-        "Mean of the primary metric at the last evaluation over finished seeds; lighter is better "
+        "Mean of the primary metric at the last evaluation over finished seeds; darker is better "
         "within a column, ↑ more is better, ↓ less is better. Framed: the best method and those "
         "that cannot be told apart from it.",
     )
 
 
 def _goodness(means: dict[str, float], higher_is_better: bool) -> dict[str, float]:
-    """0 for the worst and 1 for the best, by value, or by its logarithm where values span decades."""
+    """0 for the worst, 1 for the best, ½ where all are equal; logarithms where values span decades.
+    """
     if not means:
         return {}
     values = np.array(list(means.values()))
@@ -77,7 +82,7 @@ def _goodness(means: dict[str, float], higher_is_better: bool) -> dict[str, floa
         values = np.log(values)
     signed = values if higher_is_better else -values
     width = np.ptp(signed)
-    scaled = (signed - signed.min()) / width if width > 0 else np.ones(len(values))
+    scaled = (signed - signed.min()) / width if width > 0 else np.full(len(values), 0.5)
     return dict(zip(means, scaled.tolist(), strict=True))
 
 

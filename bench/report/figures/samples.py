@@ -26,9 +26,7 @@ IMAGE_COLUMNS = 8
 IMAGES = 64
 
 
-def draw_samples(
-    problem: Problem, methods: list[str], style: Style, folder: Path
-) -> Figure | None:
+def draw_samples(problem: Problem, methods: list[str], style: Style, folder: Path) -> Figure | None:
     """The samples of each method's median seed at its last evaluation."""
     if {"theta", "psi"} <= {metric.name for metric in problem.dataset.metrics}:
         return _phase_portrait(problem, methods, style, folder)
@@ -119,7 +117,8 @@ def _scatter(axis: Any, problem: Problem, points: Samples, real: Samples, colour
     axis.scatter(points[inside, 0], points[inside, 1], s=4, alpha=0.5, color=colour, lw=0)
     if outside := int((~inside).sum()):
         axis.text(0.5, 0.02, f"{100 * outside / len(points):.1f} % outside", ha="center",
-                  va="bottom", fontsize=8, transform=axis.transAxes)  # fmt: skip
+                  va="bottom", fontsize=8, transform=axis.transAxes,
+                  bbox={"facecolor": "white", "alpha": 0.8, "lw": 0, "pad": 1.5})  # fmt: skip
     axis.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal")
     axis.set(xticks=[], yticks=[])
 

@@ -1,0 +1,26 @@
+"""How cells are grouped into jobs."""
+
+from pathlib import Path
+
+from bench.execution.scheduler import make_jobs
+
+
+def test_cells_that_differ_by_their_seed_train_together(make_cell):
+    cells = [make_cell(name, seed) for seed in range(3) for name in ("vanilla", "ttur")]
+    jobs = make_jobs(cells, Path("cache"), 60, workers=1)
+    assert sorted(len(job.cells) for job in jobs) == [3, 3]
+    assert all(len({cell.group for cell in job.cells}) == 1 for job in jobs)
+
+
+def test_jobs_are_halved_until_every_worker_has_one(make_cell):
+    cells = [make_cell(seed=seed) for seed in range(5)]
+    for workers, sizes in ((1, [5]), (2, [2, 3]), (4, [1, 1, 1, 2]), (9, [1] * 5)):
+        jobs = make_jobs(cells, Path("cache"), 60, workers)
+        assert sorted(len(job.cells) for job in jobs) == sizes
+        assert {cell.seed for job in jobs for cell in job.cells} == set(range(5))
+
+
+def test_the_largest_job_comes_first(make_cell):
+    cells = [make_cell(updates=20), make_cell(updates=500), make_cell(updates=100)]
+    jobs = make_jobs(cells, Path("cache"), 60, workers=1)
+    assert [job.cells[0].updates for job in jobs] == [500, 100, 20]

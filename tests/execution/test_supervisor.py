@@ -1,0 +1,213 @@
+"""Real worker processes, and what comes back from those that go wrong."""
+
+import io
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from bench.execution.devices import Slot
+from bench.execution.progress import Progress
+from bench.execution.scheduler import make_jobs, run_jobs
+from bench.execution.supervisor import Job, Workers, supervise
+from bench.records.store import Store
+from bench.registry import find_methods
+from bench.training.loop import Training, train
+
+pytestmark = pytest.mark.slow
+
+BODIES = {
+    "healthy": "pass",
+    "raises": "raise ValueError('the idea\\nis wrong')",
+    "leaves": "import os; os._exit(3)",
+    "is_killed": "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
+    "crashes_hard": "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)",
+    "hangs": "import time; time.sleep(1000)",
+    "no_memory": "raise MemoryError('64 GiB wanted')",
+    "wrong_shape": "return real_logits.mean() + fake_logits.mean()",
+    "detached": "return (real_logits.mean(1) + fake_logits.mean(1)).detach()",
+    "not_finite": "return real_logits.mean(1) / 0 * 0",
+    "talks": "import sys; sys.stderr.write('something\\n' * 100)",
+}
+
+FAILURES = {
+    "raises": ("crashed", "is wrong"),
+    "leaves": ("crashed", "the worker ended with exit code 3"),
+    "is_killed": ("killed", "ended by SIGKILL; the system may have run out of memory"),
+    "crashes_hard": ("crashed", "ended by SIGSEGV"),
+    "hangs": ("timed_out", "stopped after the time limit of 12 s"),
+    "no_memory": ("out_of_memory", "64 GiB wanted"),
+    "wrong_shape": ("crashed", "discriminator_loss returned () where one loss per member"),
+    "detached": ("crashed", "does not require grad"),
+    "not_finite": ("diverged", "discriminator's loss is not finite after 1 discriminator updates"),
+}
+
+
+@pytest.fixture(scope="module")
+def methods(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("methods")
+    for name, body in BODIES.items():
+        (folder / f"{name}.py").write_text(
+            textwrap.dedent(f"""
+            from dataclasses import dataclass
+            from bench.method import Method
+
+            @dataclass(frozen=True)
+            class Mine(Method):
+                def discriminator_loss(self, real_logits, fake_logits):
+                    {body}
+                    return super().discriminator_loss(real_logits, fake_logits)
+            """)
+        )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BENCH_METHODS_DIR", str(folder))
+        find_methods.cache_clear()
+        yield
+    find_methods.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def cells(methods, make_cell):
+    return {name: [make_cell(name, seed) for seed in (0, 1)] for name in BODIES}
+
+
+@pytest.fixture(scope="module")
+def rows(cells, tmp_path_factory):
+    """Every method's rows, by method and seed, from one run over three slots."""
+    every = [cell for both in cells.values() for cell in both]
+    jobs = make_jobs(every, tmp_path_factory.mktemp("cache"), 120, workers=3)
+    # on a busy machine the import of torch alone may take seconds
+    jobs = [
+        Job(job.cells, job.cache, 12) if job.cells[0].method.name == "hangs" else job
+        for job in jobs
+    ]
+    progress = Progress(jobs, 3, Console(file=io.StringIO()))
+    back = [row for part in run_jobs(jobs, [Slot("cpu")] * 3, progress) for row in part]
+    assert len(back) == len(every)
+    return {(row.data["cell"]["method"]["name"], row.data["cell"]["seed"]): row for row in back}
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_a_failure_is_a_row_with_its_status_and_reason(rows, cells, name):
+    status, reason = FAILURES[name]
+    for cell in cells[name]:
+        data = rows[name, cell.seed].data
+        assert data["status"] == status
+        assert reason in data["reason"]
+        assert "\n" not in data["reason"]
+        assert data["key"] == cell.key
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_every_row_can_be_stored_and_read_back(rows, cells, name, tmp_path):
+    store = Store(tmp_path)
+    with store.writing():
+        for seed in (0, 1):
+            store.put(rows[name, seed].data, rows[name, seed].files)
+    for cell in cells[name]:
+        assert store.get(cell.key).status == rows[name, cell.seed].data["status"]
+    assert store.set_aside == []
+
+
+@pytest.mark.parametrize("name", ["healthy", "talks"])
+def test_a_healthy_job_beside_them_gives_what_training_in_this_process_gives(
+    rows, cells, name, tmp_path
+):
+    from bench.registry import make_architecture, make_dataset, make_method
+
+    first = cells[name][0]
+    training = Training(
+        make_method(name),
+        make_dataset("ring8", first.dataset.settings),
+        make_architecture("mlp", first.architecture.settings),
+        first.setting.optimizer,
+        first.setting.batch_size,
+        first.updates,
+        first.evaluations,
+    )
+    import torch
+
+    store = Store(tmp_path)
+    store.cells.mkdir()
+    for outcome in train(training, [0, 1], torch.device("cpu")):
+        row = rows[name, outcome.seed]
+        record = store.put(row.data, row.files)
+        assert (record.status, record.reason) == ("ok", "")
+        assert record.evaluations == outcome.evaluations
+        assert record.data["result"]["cost"] == outcome.cost
+        for series, values in outcome.series.items():
+            np.testing.assert_array_equal(record.series()[series], values)
+        np.testing.assert_array_equal(record.samples()["samples"], np.stack(outcome.samples))
+        assert record.data["result"]["floor"]["modes_20"] == 8
+        assert record.data["run"]["device"] == "cpu"
+
+
+def test_a_crash_keeps_the_last_words_of_the_worker(rows):
+    assert "Traceback" in rows["raises", 0].data["output"]
+    assert "the idea" in rows["raises", 0].data["output"]
+
+
+def test_stopping_kills_what_runs_and_lets_nothing_start(cells, tmp_path):
+    workers, back = Workers(), []
+    job = Job(cells["hangs"], tmp_path, 600)
+    thread = threading.Thread(
+        target=lambda: back.append(supervise(job, Slot("cpu"), workers, lambda share: None))
+    )
+    thread.start()
+    deadline = time.monotonic() + 20
+    while not workers._live and time.monotonic() < deadline:
+        time.sleep(0.05)
+    (worker,) = workers._live
+    workers.stop()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert worker.returncode is not None
+    assert supervise(job, Slot("cpu"), workers, lambda share: None) == []
+
+
+ORPHAN = """
+import os, sys
+from pathlib import Path
+from bench.execution.devices import Slot
+from bench.execution.supervisor import Job, Workers, _describe
+from bench.records.cell import Cell
+import json
+
+folder = Path(sys.argv[1])
+cell = Cell.from_json(json.loads(sys.argv[2]))
+_describe(folder, Job([cell], folder, 600), Slot("cpu"))
+worker = Workers().start(folder, Slot("cpu"), open(folder / "output.txt", "wb"))
+print(worker.pid, flush=True)
+os._exit(1)
+"""
+
+
+def test_a_worker_ends_with_the_process_that_started_it(cells, tmp_path):
+    import json
+
+    text = json.dumps(cells["hangs"][0].to_json())
+    starter = subprocess.run(
+        [sys.executable, "-c", ORPHAN, str(tmp_path), text], capture_output=True, text=True
+    )
+    worker = int(starter.stdout)
+    deadline = time.monotonic() + 30
+    while _alive(worker) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert not _alive(worker)
+
+
+def _alive(process: int) -> bool:
+    try:
+        with open(f"/proc/{process}/stat") as stat:
+            return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+    except OSError:
+        os.kill(process, 0)
+        return True

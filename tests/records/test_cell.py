@@ -1,0 +1,163 @@
+"""A cell's key follows what its result depends on, and nothing else."""
+
+import dataclasses
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import bench
+from bench.method import Optimizer
+from bench.records.cell import Cell
+
+ROOT = Path(bench.__file__).parent.parent
+
+KEYS = """
+import json, sys, textwrap
+from pathlib import Path
+import bench
+from bench.registry import make_architecture, make_dataset, make_method
+from bench.records.cell import sources_of
+
+assert Path(bench.__file__).parent == Path("bench").resolve()
+parts = make_dataset("ring8"), make_architecture("mlp")
+
+def hashes():
+    return {name: sources_of(make_method(name), *parts) for name in ("vanilla", "wgan_gp", "child")}
+
+before, seen = hashes(), {}
+for name in sys.argv[1:]:
+    file = Path(name)
+    source = file.read_text()
+    file.write_text("# a comment\\n\\n\\n" + source)
+    cosmetic = hashes()
+    file.write_text(source + "\\nADDED = 1\\n")
+    real = hashes()
+    file.write_text(source)
+    seen[name] = {
+        "cosmetic": [m for m in before if cosmetic[m] != before[m]],
+        "real": [m for m in before if real[m] != before[m]],
+        "named": sorted({f for m in before for f in before[m] if real[m][f] != before[m][f]}),
+    }
+print(json.dumps(seen))
+"""
+
+EVERY = ["vanilla", "wgan_gp", "child"]
+DEPENDENTS = {
+    "methods/vanilla.py": ["vanilla"],
+    "methods/wgan_gp.py": ["wgan_gp", "child"],
+    "methods/child.py": ["child"],
+    "methods/ttur.py": [],
+    "bench/method.py": EVERY,
+    "bench/training/loop.py": EVERY,
+    "bench/training/game.py": EVERY,
+    "bench/training/streams.py": EVERY,
+    "bench/training/gradients.py": EVERY,
+    "bench/metrics/frechet.py": EVERY,
+    "bench/datasets/base.py": EVERY,
+    "bench/datasets/mixtures.py": EVERY,
+    "bench/datasets/digits.py": [],
+    "bench/architectures/mlp.py": EVERY,
+    "bench/architectures/layers.py": EVERY,
+    "bench/architectures/dcgan.py": [],
+    "bench/study.py": [],
+    "bench/records/store.py": [],
+    "bench/execution/supervisor.py": [],
+}
+
+
+@pytest.fixture(scope="module")
+def edits(tmp_path_factory) -> dict:
+    """What an edit of each file does to the sources of three methods, in a copy of the project."""
+    copy = tmp_path_factory.mktemp("copy")
+    for package in ("bench", "methods"):
+        shutil.copytree(
+            ROOT / package, copy / package, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    (copy / "methods" / "child.py").write_text(
+        "from dataclasses import dataclass\n"
+        "from methods.wgan_gp import WGANGP\n\n"
+        "@dataclass(frozen=True)\n"
+        "class Child(WGANGP):\n"
+        "    pass\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(copy)}
+    environment.pop("BENCH_METHODS_DIR", None)
+    run = subprocess.run(
+        [sys.executable, "-c", KEYS, *DEPENDENTS],
+        cwd=copy,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout)
+
+
+@pytest.mark.parametrize("file", DEPENDENTS)
+def test_an_edit_touches_the_methods_that_depend_on_the_file(edits, file):
+    assert edits[file]["cosmetic"] == []
+    assert edits[file]["real"] == DEPENDENTS[file]
+    assert edits[file]["named"] == ([file] if DEPENDENTS[file] else [])
+
+
+def changed(cell: Cell) -> dict[str, Cell]:
+    replace = dataclasses.replace
+    setting = cell.setting
+    return {
+        "seed": replace(cell, seed=1),
+        "budget": replace(cell, updates=21),
+        "evaluations": replace(cell, evaluations=3),
+        "batch": replace(cell, setting=replace(setting, batch_size=64)),
+        "simultaneous": replace(cell, setting=replace(setting, simultaneous=True)),
+        "rate": replace(cell, setting=replace(setting, optimizer=Optimizer(learning_rate=2e-3))),
+        "betas": replace(
+            cell,
+            setting=replace(
+                setting, optimizer=replace(setting.optimizer, betas=(0.5, 0.9))
+            ),
+        ),
+        "source": replace(cell, sources={**cell.sources, "bench/method.py": "0"}),
+        "method": replace(cell, method=replace(cell.method, name="other")),
+        "architecture": replace(
+            cell, architecture=replace(cell.architecture, settings={"latent": 1})
+        ),
+    }
+
+
+def test_everything_a_result_depends_on_changes_the_key(make_cell):
+    cell = make_cell()
+    keys = {name: other.key for name, other in changed(cell).items()}
+    assert len({cell.key, *keys.values()}) == len(keys) + 1
+    groups = {name for name, other in changed(cell).items() if other.group == cell.group}
+    assert groups == {"seed"}
+
+
+def test_a_methods_and_a_datasets_setting_change_the_key(make_cell):
+    cell = make_cell("wgan_gp")
+    assert make_cell("wgan_gp", method_settings={"penalty_weight": 10}).key == cell.key
+    assert make_cell("wgan_gp", method_settings={"penalty_weight": 9}).key != cell.key
+    assert make_cell("wgan_gp", dataset_settings={"sigma": 0.02}).key != cell.key
+
+
+def test_labels_are_for_the_eye(make_cell):
+    cell = make_cell()
+    relabelled = dataclasses.replace(cell, method=dataclasses.replace(cell.method, label="x"))
+    assert relabelled.key == cell.key
+    assert make_cell("wgan_gp", method_settings={"penalty_weight": 1}).method.label == (
+        "wgan_gp(penalty_weight=1.0)"
+    )
+
+
+def test_a_cell_survives_json(make_cell):
+    for cell in (make_cell("wgan_gp"), *changed(make_cell()).values()):
+        again = Cell.from_json(json.loads(json.dumps(cell.to_json())))
+        assert again.key == cell.key
+        assert again.group == cell.group
+        assert str(again) == str(cell)
+        assert again.setting == cell.setting

@@ -1,0 +1,248 @@
+"""Study files: what they expand to, and one clear line for everything they may get wrong."""
+
+import re
+
+import pytest
+import yaml
+
+from bench.errors import BenchError
+from bench.registry import find_methods
+from bench.study import Selection, load_study, studies
+
+RING = {"dataset": "ring8", "architecture": "mlp", "updates": 100}
+GRID = {**RING, "dataset": "grid25"}
+
+
+@pytest.fixture
+def study(tmp_path):
+    """The cells of a study file with these keys; text is written as it is."""
+
+    def load(content=None, *, selection: Selection = Selection(), **keys):
+        file = tmp_path / "mine.yaml"
+        if content is None:
+            content = yaml.safe_dump(
+                {"methods": ["vanilla", "wgan_gp"], "experiments": [RING], "seeds": 2, **keys}
+            )
+        file.write_text(content)
+        return load_study(str(file), selection).cells
+
+    return load
+
+
+def experiment(**changes):
+    return {"experiments": [{**RING, **changes}]}
+
+
+def selected(**changes) -> Selection:
+    return Selection(**changes)
+
+
+def one_line(load, *arguments, **keys) -> str:
+    with pytest.raises(BenchError) as told:
+        load(*arguments, **keys)
+    message = str(told.value)
+    assert "\n" not in message
+    assert len(message) < 500
+    return message
+
+
+@pytest.mark.parametrize("name", studies())
+def test_shipped_studies_are_valid(name):
+    assert load_study(name).cells
+
+
+def test_a_study_is_methods_by_experiments_by_seeds(study):
+    cells = study(experiments=[RING, {**GRID, "seeds": [7, 5, 6]}])
+    assert len(cells) == len({cell.key for cell in cells}) == 2 * 2 + 2 * 3
+    assert {cell.seed for cell in cells if cell.dataset.name == "grid25"} == {5, 6, 7}
+    assert {cell.seed for cell in cells if cell.dataset.name == "ring8"} == {0, 1}
+    assert len({cell.group for cell in cells}) == 4
+
+
+def test_all_methods_are_those_found(study):
+    assert {cell.method.name for cell in study(methods="all")} == set(find_methods().methods)
+
+
+def test_an_experiment_overrides_the_studys_defaults(study):
+    cells = study(
+        methods=["vanilla"],
+        evaluations=10,
+        experiments=[
+            {**RING, "evaluations": 4, "setting": {"batch_size": 32, "optimizer": "sgd"}},
+            GRID,
+        ],
+    )
+    ring, grid = cells[0], cells[-1]
+    assert (ring.evaluations, grid.evaluations) == (4, 10)
+    assert (ring.setting.batch_size, grid.setting.batch_size) == (32, 64)
+    assert ring.setting.optimizer.kind == "sgd"
+    assert ring.updates == 100
+
+
+def test_epochs_are_turned_into_updates(study):
+    (cell,) = study(
+        methods=["vanilla"],
+        seeds=1,
+        experiments=[
+            {"dataset": "mnist5k", "architecture": "dcgan", "epochs": 2,
+             "setting": {"batch_size": 60}}
+        ],
+    )  # fmt: skip
+    assert cell.updates == 134
+
+
+def test_a_method_may_be_listed_with_several_settings(study):
+    cells = study(methods=["wgan_gp", {"wgan_gp": {"penalty_weight": 1}}], seeds=1)
+    assert [c.method.label for c in cells] == ["wgan_gp", "wgan_gp(penalty_weight=1.0)"]
+    assert len({cell.key for cell in cells}) == 2
+
+
+def test_cells_without_meaning_are_kept_with_their_reason(study):
+    cells = study(
+        methods=["wgan_gp", "vanilla"],
+        experiments=[{**RING, "architecture": {"mlp": {"discriminator_batch_norm": True}}}],
+    )
+    reasons = {cell.method.name: cell.not_applicable for cell in cells}
+    assert len(cells) == 4
+    assert "batch normalisation" in reasons["wgan_gp"]
+    assert reasons["vanilla"] is None
+
+
+def test_a_selection_narrows_and_adds(study):
+    chosen = selected(methods=("ttur", "vanilla"), datasets=("grid25",), seeds=(4,))
+    cells = study(experiments=[RING, GRID], selection=chosen)
+    assert {(c.method.name, c.dataset.name, c.seed) for c in cells} == {
+        ("ttur", "grid25", 4),
+        ("vanilla", "grid25", 4),
+    }
+
+
+def test_settings_can_be_overridden_for_methods_datasets_and_architectures(study):
+    overrides = (
+        ("wgan_gp", "penalty_weight", "2.5"),
+        ("ring8", "sigma", 0.03),
+        ("mlp", "latent", 3),
+    )
+    cells = study(selection=selected(overrides=overrides))
+    assert {c.method.settings.get("penalty_weight") for c in cells} == {None, 2.5}
+    assert {c.dataset.settings["sigma"] for c in cells} == {0.03}
+    assert {c.architecture.settings["latent"] for c in cells} == {3}
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"methods": ["wgangp"]}, "unknown method 'wgangp'; did you mean 'wgan_gp'? there are:"),
+        (experiment(dataset="rign8"), "unknown dataset 'rign8'; did you mean 'ring8'?"),
+        (experiment(architecture="mpl"), "unknown architecture 'mpl'; did you mean 'mlp'?"),
+        ({"methods": [{"wgan_gp": {"penalty_wieght": 1}}]},
+         "method 'wgan_gp' has no setting 'penalty_wieght'; did you mean 'penalty_weight'?"),
+        (experiment(dataset={"ring8": {"sgima": 1}}), "dataset 'ring8' has no setting 'sgima'"),
+        (experiment(setting={"learning_rat": 1}),
+         "unknown key 'experiments.0.setting.learning_rat'; did you mean 'learning_rate'?"),
+        (experiment(updaets=1), "did you mean 'updates'?"),
+        ({"metods": "all"}, "unknown key 'metods'; did you mean 'methods'?"),
+        ({"methods": []}, "'methods' is []: give a list of at least one method, or all"),
+        ({"experiments": []}, "'experiments' is []"),
+        (experiment(updates=-5), "'experiments.0.updates' is -5"),
+        (experiment(updates=0), "'experiments.0.updates' is 0"),
+        (experiment(updates="many"), "'experiments.0.updates' is 'many'"),
+        (experiment(updates=1.5), "'experiments.0.updates' is 1.5"),
+        (experiment(evaluations=0), "'experiments.0.evaluations' is 0"),
+        (experiment(epochs=3), "either as updates or as epochs"),
+        (experiment(updates=None), "either as updates or as epochs"),
+        (experiment(updates=None, epochs=3), "epochs need a dataset of finite size"),
+        (experiment(updates=None, epochs=float("inf")), "'experiments.0.epochs' is inf"),
+        (experiment(updates=3), "less than one round of wgan_gp (5 critic steps)"),
+        (experiment(setting={"optimizer": "adma"}), "'experiments.0.setting.optimizer' is 'adma'"),
+        (experiment(setting={"learning_rate": "fast"}), "learning_rate' is 'fast'"),
+        (experiment(setting={"learning_rate": -1}), "learning_rate' is -1"),
+        (experiment(setting={"betas": [0.5, 1.0]}), "below 1"),
+        (experiment(setting={"betas": [0.5]}), "betas"),
+        (experiment(setting={"batch_size": 1}), "batch_size' is 1"),
+        ({"seeds": [1, 2, 1]}, "seed 1 is given twice"),
+        (experiment(seeds=[3, 3]), "seed 3 is given twice"),
+        ({"seeds": []}, "at least one seed is needed"),
+        ({"seeds": 0}, "at least one seed is needed"),
+        ({"seeds": -3}, "seed"),
+        ({"seeds": [-1]}, "seeds must not be negative"),
+        ({"seeds": "three"}, "'seeds' is 'three'"),
+        ({"seeds": True}, "'seeds' is True"),
+        ({"time_limit": 0}, "'time_limit' is 0"),
+        ({"methods": ["vanilla", "vanilla"]}, "names 2 cells twice"),
+        ({"experiments": [RING, RING]}, "names 4 cells twice"),
+        ({"experiments": "ring8"}, "'experiments' is 'ring8'"),
+        ({"methods": "vanilla"}, "'methods' is 'vanilla': give a list"),
+        ({"methods": [{"vanilla": {}, "ttur": {}}]}, "methods"),
+        (experiment(dataset={"ring8": None}), "dataset"),
+        ({"methods": [{"wgan_gp": {"penalty_weight": "heavy"}}]},
+         "setting wgan_gp.penalty_weight is 'heavy'"),
+        (experiment(architecture={"mlp": {"generator_widths": 5}}), "mlp.generator_widths is 5"),
+        (experiment(architecture={"mlp": {"generator_activation": "swish"}}), "'relu'"),
+        (experiment(architecture="dcgan"), "does not fit dataset 'ring8'"),
+        (experiment(dataset="dirac"), "does not fit dataset 'dirac'"),
+    ],
+    ids=lambda value: re.sub(r"\W+", "-", str(value))[:60],
+)  # fmt: skip
+def test_what_a_study_file_gets_wrong_is_told_in_one_line(study, keys, message):
+    assert message in one_line(study, **keys)
+
+
+@pytest.mark.parametrize("missing", ["methods", "experiments"])
+def test_a_missing_key_is_named(study, missing):
+    whole = {"methods": ["vanilla"], "experiments": [RING]}
+    del whole[missing]
+    assert f"the key '{missing}' is missing" in one_line(study, yaml.safe_dump(whole))
+
+
+@pytest.mark.parametrize("missing", ["dataset", "architecture"])
+def test_a_missing_key_of_an_experiment_is_named(study, missing):
+    rest = {key: value for key, value in RING.items() if key != missing}
+    assert f"the key 'experiments.0.{missing}' is missing" in one_line(study, experiments=[rest])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "must hold keys"),
+        ("just text", "must hold keys"),
+        ("- a\n- b", "must hold keys"),
+        ("methods: [vanilla", "is not valid YAML"),
+        ("methods: all\n\tseeds: 3", "is not valid YAML"),
+        ("methods: all\nmethods: [ttur]\nexperiments: []", "'methods' is given twice"),
+        ("methods: !!python/object:os.system x", "is not valid YAML"),
+    ],
+)
+def test_a_file_that_is_no_study_is_told_in_one_line(study, content, message):
+    assert message in one_line(study, content)
+
+
+def test_bytes_that_are_no_text_are_told_in_one_line(tmp_path):
+    file = tmp_path / "picture.yaml"
+    file.write_bytes(b"\x89PNG\xff\xfe")
+    assert "is not valid YAML" in one_line(load_study, str(file))
+
+
+def test_an_unknown_study_is_told_with_the_nearest(tmp_path):
+    assert "unknown study 'quik'; did you mean 'quick'?" in one_line(load_study, "quik")
+    assert "unknown study" in one_line(load_study, str(tmp_path))
+    assert "unknown study" in one_line(load_study, "")
+
+
+@pytest.mark.parametrize(
+    ("selection", "message"),
+    [
+        (selected(methods=("vanila",)), "unknown method 'vanila'; did you mean 'vanilla'?"),
+        (selected(datasets=("gird25",)), "unknown dataset 'gird25'; did you mean 'grid25'?"),
+        (selected(datasets=("grid25",)), "the study has no dataset 'grid25'"),
+        (selected(overrides=(("wgangp", "x", 1),)),
+         "--set wgangp.x: nothing is called 'wgangp'; did you mean 'wgan_gp'?"),
+        (selected(overrides=(("ttur", "ratio", 2),)), "nothing is called 'ttur'"),
+        (selected(overrides=(("wgan_gp", "penalty", 1),)), "did you mean 'penalty_weight'?"),
+        (selected(overrides=(("wgan_gp", "penalty_weight", "x"),)), "penalty_weight is 'x'"),
+        (selected(seeds=(1, 1)), "seed 1 is given twice"),
+        (selected(seeds=(-1,)), "seeds must not be negative"),
+    ],
+)  # fmt: skip
+def test_what_a_selection_gets_wrong_is_told_in_one_line(study, selection, message):
+    assert message in one_line(study, selection=selection)
