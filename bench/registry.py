@@ -51,6 +51,8 @@ class Found:
 def methods_folders() -> list[Path]:
     """The package ``methods``, then the folder named by ``BENCH_METHODS_DIR``, if any."""
     extra = os.environ.get("BENCH_METHODS_DIR")
+    if extra and not Path(extra).is_dir():
+        raise BenchError(f"BENCH_METHODS_DIR is '{extra}', which is no folder")
     return [Path(next(iter(methods_package.__path__))), *([Path(extra)] if extra else [])]
 
 

@@ -31,7 +31,7 @@ def folder(tmp_path, monkeypatch):
 BROKEN = {
     "syntax": ("def f(:\n", r"SyntaxError: .+ \(line 1\)"),
     "indentation": (IMPORTS + source() + "  x = 1\n", r"SyntaxError: .*indent.* \(line \d+\)"),
-    "absent_import": ("import no_such_package\n", r"ModuleNotFoundError: .+no_such_package.+line 1"),
+    "absent_import": ("import no_such\n", r"ModuleNotFoundError: .+no_such.+line 1"),
     "wrong_import": ("from bench.method import Nothing\n", r"ImportError: .+Nothing.+line 1"),
     "raises": ("\n\nraise RuntimeError('first\\nsecond')\n", r"RuntimeError: first \(line 3\)"),
     "divides": ("1 / 0\n", r"ZeroDivisionError: division by zero \(line 1\)"),
@@ -110,6 +110,13 @@ def test_a_file_of_a_shipped_methods_name_does_not_replace_it(folder):
     assert found.methods["vanilla"].__name__ == "Vanilla"
     assert found.broken["vanilla"].file == folder / "vanilla.py"
     assert make_method("vanilla").name == "vanilla"
+
+
+def test_a_methods_folder_that_is_absent_is_told(folder, monkeypatch):
+    monkeypatch.setenv("BENCH_METHODS_DIR", str(folder / "absent"))
+    find_methods.cache_clear()
+    with pytest.raises(BenchError, match=r"BENCH_METHODS_DIR is '.+absent', which is no folder"):
+        find_methods()
 
 
 def test_labels_name_the_settings_that_differ():

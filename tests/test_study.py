@@ -9,6 +9,7 @@ from bench.errors import BenchError
 from bench.registry import find_methods
 from bench.study import Selection, load_study, studies
 
+NOTHING = Selection()
 RING = {"dataset": "ring8", "architecture": "mlp", "updates": 100}
 GRID = {**RING, "dataset": "grid25"}
 
@@ -17,7 +18,7 @@ GRID = {**RING, "dataset": "grid25"}
 def study(tmp_path):
     """The cells of a study file with these keys; text is written as it is."""
 
-    def load(content=None, *, selection: Selection = Selection(), **keys):
+    def load(content=None, *, selection=NOTHING, **keys):
         file = tmp_path / "mine.yaml"
         if content is None:
             content = yaml.safe_dump(
@@ -31,10 +32,6 @@ def study(tmp_path):
 
 def experiment(**changes):
     return {"experiments": [{**RING, **changes}]}
-
-
-def selected(**changes) -> Selection:
-    return Selection(**changes)
 
 
 def one_line(load, *arguments, **keys) -> str:
@@ -109,7 +106,7 @@ def test_cells_without_meaning_are_kept_with_their_reason(study):
 
 
 def test_a_selection_narrows_and_adds(study):
-    chosen = selected(methods=("ttur", "vanilla"), datasets=("grid25",), seeds=(4,))
+    chosen = Selection(methods=("ttur", "vanilla"), datasets=("grid25",), seeds=(4,))
     cells = study(experiments=[RING, GRID], selection=chosen)
     assert {(c.method.name, c.dataset.name, c.seed) for c in cells} == {
         ("ttur", "grid25", 4),
@@ -123,7 +120,7 @@ def test_settings_can_be_overridden_for_methods_datasets_and_architectures(study
         ("ring8", "sigma", 0.03),
         ("mlp", "latent", 3),
     )
-    cells = study(selection=selected(overrides=overrides))
+    cells = study(selection=Selection(overrides=overrides))
     assert {c.method.settings.get("penalty_weight") for c in cells} == {None, 2.5}
     assert {c.dataset.settings["sigma"] for c in cells} == {0.03}
     assert {c.architecture.settings["latent"] for c in cells} == {3}
@@ -232,16 +229,16 @@ def test_an_unknown_study_is_told_with_the_nearest(tmp_path):
 @pytest.mark.parametrize(
     ("selection", "message"),
     [
-        (selected(methods=("vanila",)), "unknown method 'vanila'; did you mean 'vanilla'?"),
-        (selected(datasets=("gird25",)), "unknown dataset 'gird25'; did you mean 'grid25'?"),
-        (selected(datasets=("grid25",)), "the study has no dataset 'grid25'"),
-        (selected(overrides=(("wgangp", "x", 1),)),
+        (Selection(methods=("vanila",)), "unknown method 'vanila'; did you mean 'vanilla'?"),
+        (Selection(datasets=("gird25",)), "unknown dataset 'gird25'; did you mean 'grid25'?"),
+        (Selection(datasets=("grid25",)), "the study has no dataset 'grid25'"),
+        (Selection(overrides=(("wgangp", "x", 1),)),
          "--set wgangp.x: nothing is called 'wgangp'; did you mean 'wgan_gp'?"),
-        (selected(overrides=(("ttur", "ratio", 2),)), "nothing is called 'ttur'"),
-        (selected(overrides=(("wgan_gp", "penalty", 1),)), "did you mean 'penalty_weight'?"),
-        (selected(overrides=(("wgan_gp", "penalty_weight", "x"),)), "penalty_weight is 'x'"),
-        (selected(seeds=(1, 1)), "seed 1 is given twice"),
-        (selected(seeds=(-1,)), "seeds must not be negative"),
+        (Selection(overrides=(("ttur", "ratio", 2),)), "nothing is called 'ttur'"),
+        (Selection(overrides=(("wgan_gp", "penalty", 1),)), "did you mean 'penalty_weight'?"),
+        (Selection(overrides=(("wgan_gp", "penalty_weight", "x"),)), "penalty_weight is 'x'"),
+        (Selection(seeds=(1, 1)), "seed 1 is given twice"),
+        (Selection(seeds=(-1,)), "seeds must not be negative"),
     ],
 )  # fmt: skip
 def test_what_a_selection_gets_wrong_is_told_in_one_line(study, selection, message):

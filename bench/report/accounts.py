@@ -163,7 +163,8 @@ def _not_finite(own: pd.DataFrame) -> str:
 
 def _threshold_columns(runs: pd.DataFrame, problem: Problem) -> list[str]:
     own, start = runs[runs["problem"] == problem.label], "discriminator_explosions_"
-    names = [name.removeprefix(start) for name in own if name.startswith(start)]
+    columns = map(str, own.columns)
+    names = [name.removeprefix(start) for name in columns if name.startswith(start)]
     found = [n for n in names if n.partition("_")[0] in ("factor", "z")
              and own[start + n].notna().any()]  # fmt: skip
     return sorted(found, key=lambda name: (name[0], float(name.partition("_")[2])))

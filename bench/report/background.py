@@ -68,8 +68,8 @@ _STATISTICS = [
      "seeds, the number behind the mean is told."),
     (numbers.INTERVAL, "Student's t over seeds, mean ± t·s/√n. It may reach past the bounds of a "
      "metric. With one seed there is none."),
-    ("Cannot be told apart", f"the {numbers.INTERVAL} of the paired difference to the best method at "
-     "equal seeds includes 0: methods see the same data, latents and initial weights at equal "
+    ("Cannot be told apart", f"the {numbers.INTERVAL} of the paired difference to the best method "
+     "at equal seeds includes 0: methods see the same data, latents and initial weights at equal "
      "seed. No correction is made for the number of comparisons, and no difference found among so "
      "few seeds is no proof that there is none."),
     ("Rank", "by the mean. Of methods whose means read the same, the one with fewer failed seeds "

@@ -11,6 +11,7 @@ from bench.report.accounts import cost, stability
 from bench.report.background import definitions, failures, mixed, provenance
 from bench.report.document import (
     Block,
+    Details,
     Document,
     Entry,
     Figure,
@@ -132,13 +133,11 @@ def _mark(problem: Problem, standing: Standing) -> Mark:
 def _problem(
     problem: Problem, ranked: Ranked, figures: list[Figure], colours: dict[str, str]
 ) -> Section:
-    words = describe(problem.cell)
-    told = "; ".join(f"{name} {value}" for name, value in words.items())
     blocks: list[Block] = [
         Paragraph(verdict(problem, ranked)),
         _ranking(problem, ranked, colours),
         *figures,
-        Paragraph(f"Setting: {told}."),
+        Details("Architecture, setting and budget", [Items(list(describe(problem.cell).items()))]),
     ]
     if warnings := mixed(problem):
         blocks.insert(1, Notice("Not all cells were run under the same conditions", warnings))

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import re
 
-from bench.report.document import Block, Document, Entry, Section, Table
+from bench.report.document import (
+    Block,
+    Details,
+    Document,
+    Entry,
+    Figure,
+    Items,
+    Listing,
+    Notice,
+    Paragraph,
+    Section,
+    Table,
+)
 
 _SPECIAL = re.compile(r"[\\`*\[\]|~$#]|(?<![^\W_])_|_(?![^\W_])")
 """What would be read as markup; an underscore within a word is not."""
@@ -33,32 +45,31 @@ def _section(section: Section, level: int) -> list[str]:
 
 
 def _block(block: Block) -> str:
-    match block.kind:
-        case "table":
+    match block:
+        case Table():
             return _table(block)
-        case "figure":
+        case Figure():
             alt = escape(block.alt)
             return f"![{alt}]({block.file})\n\n*{escape(block.caption)}*"
-        case "paragraph":
+        case Paragraph():
             return escape(block.text)
-        case "items":
+        case Items():
             return "\n".join(
                 f"- **{escape(term)}**: {escape(text)}" if term else f"- {escape(text)}"
                 for term, text in block.items
             )
-        case "notice":
+        case Notice():
             lines = [f"**{escape(block.title)}**", *(f"- {escape(line)}" for line in block.lines)]
             return "\n".join(f"> {line}" if line else ">" for line in [lines[0], "", *lines[1:]])
-        case "listing":
+        case Listing():
             # a fence must be longer than any run of backticks within
             runs = re.findall(r"`+", block.text)
             fence = "`" * max(3, 1 + max(map(len, runs), default=0))
             return f"{fence}text\n{block.text}\n{fence}"
-        case "details":
+        case Details():
             inner = "\n\n".join(map(_block, block.blocks))
             summary = escape(block.summary)
             return f"<details>\n<summary>{summary}</summary>\n\n{inner}\n\n</details>"
-    raise AssertionError(block.kind)
 
 
 def _table(table: Table) -> str:

@@ -61,7 +61,8 @@ def mean_and_half_width(metric: Metric, interval: Interval | None, expected: int
     if interval is None or interval.half_width is None:
         return mean(metric, interval, expected)
     few = "" if interval.n == expected else f" ({interval.n} of {expected} seeds)"
-    return f"{of(metric, interval.mean).removesuffix(PERCENT)} ± {of(metric, interval.half_width)}{few}"
+    middle = of(metric, interval.mean).removesuffix(PERCENT)
+    return f"{middle} ± {of(metric, interval.half_width)}{few}"
 
 
 def median_and_range(found: Spread | None, digits: int = 1) -> str:

@@ -29,7 +29,7 @@ class Standing:
     rank: int | None = None
     """None where no seed has a value of the primary metric."""
     difference: Interval | None = None
-    """Paired difference of the primary metric to the best method's, None for the first row itself."""
+    """Paired difference of the primary metric to the first row's, None for that row itself."""
 
     @property
     def finished(self) -> int:

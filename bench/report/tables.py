@@ -134,7 +134,7 @@ def runs_table(problems: list[Problem]) -> pd.DataFrame:
             columns.append(name)
     table = pd.DataFrame(rows, columns=columns)
     flagged = [name for name in [*_GRADIENT_COLUMNS, *sensitivity] if "per_10k" not in name]
-    return table.astype({name: "Int64" for name in (*_WHOLE, *flagged)})
+    return table.astype(dict.fromkeys((*_WHOLE, *flagged), "Int64"))
 
 
 def summary_table(problems: list[Problem], standings: list[list[Standing]]) -> pd.DataFrame:

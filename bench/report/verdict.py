@@ -16,12 +16,12 @@ _PAST = {
 _NOT_TRAINED = (
     ("not applicable", "does not apply here", "do not apply here"),
     ("missing", "is not trained on all seeds", "are not trained on all seeds"),
-    ("stale", "has only outdated records on some seeds", "have only outdated records on some seeds"),
-)  # fmt: skip
+    ("stale", "is outdated on some seeds", "are outdated on some seeds"),
+)
 
 
 def verdict(problem: Problem, ranked: list[Standing]) -> str:
-    """One sentence, problem unnamed: who is best, who cannot be told apart from it, who is behind, who failed."""
+    """One sentence: who is best, who cannot be told apart from it, who is behind, who failed."""
     parts = _leader(problem.primary, ranked)
     parts += [f"{s.method} {told}" for s in ranked if (told := failures_in_words(s))]
     for state, one, several in _NOT_TRAINED:

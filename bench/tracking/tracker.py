@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 import tempfile
 import textwrap
@@ -14,7 +15,6 @@ from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from bench.errors import BenchError
 from bench.tracking.entry import Entry, describe
@@ -47,7 +47,7 @@ class Sent:
 def tracking_uri(results: Path) -> str:
     """``MLFLOW_TRACKING_URI`` where it is set, or else a SQLite file in the results folder."""
     chosen = os.environ.get("MLFLOW_TRACKING_URI", "").strip()
-    return chosen or f"sqlite:///{results.absolute() / 'mlflow.db'}"
+    return chosen or _default_uri(results)
 
 
 def ui_command(results: Path, port: int = 5000) -> list[str]:
@@ -57,7 +57,7 @@ def ui_command(results: Path, port: int = 5000) -> list[str]:
         BenchError: the runs are on a server, which has pages of its own, or there are none yet.
     """
     uri = tracking_uri(results)
-    if urlsplit(uri).scheme in ("http", "https"):
+    if uri.startswith(("http://", "https://")):
         raise BenchError(f"the runs are on a server: open {_shown(uri)} in a browser")
     file = _sqlite_file(uri)
     if file is not None and not file.exists():
@@ -121,13 +121,15 @@ class Tracker:
             yield
         except Exception as error:
             self._down = True
-            self.problems.append(
-                f"MLflow at {_shown(self.uri)} cannot be used ({self._cause(error)}): the "
+            self._tell(
+                f"MLflow at {_shown(self.uri)} cannot be used ({_cause(error)}): the "
                 "records are safe; `bench sync` sends what is missing"
             )
 
     @cached_property
     def _client(self) -> Any:
+        if self.uri == _default_uri(self.results) and set("%?") & set(self.uri):
+            raise BenchError("its URIs cannot name a folder with % or ?; choose other --results")
         for name, value in ENVIRONMENT.items():
             os.environ.setdefault(name, value)
         import mlflow
@@ -142,9 +144,9 @@ class Tracker:
         found = self._client.get_experiment_by_name(self.study)
         if found is None:
             self._ledger.forget()
-            # a server knows where to keep pictures; a database would take ./mlruns
-            remote = urlsplit(self.uri).scheme in ("http", "https")
-            place = None if remote else (self.results.absolute() / "mlartifacts").as_uri()
+            # a server knows where to keep pictures; beside a database MLflow would take ./mlruns
+            database = re.match(r"(sqlite|postgresql|mysql|mssql)\b", self.uri)
+            place = (self.results.absolute() / "mlartifacts").as_uri() if database else None
             return self._client.create_experiment(self.study, artifact_location=place)
         if found.lifecycle_stage == "deleted":
             raise BenchError(
@@ -177,7 +179,7 @@ class Tracker:
         return not there
 
     def _refused(self, record: Record, error: Exception) -> bool:
-        self.problems.append(f"cell {record.key} was not sent to MLflow ({self._cause(error)})")
+        self._tell(f"cell {record.key} was not sent to MLflow ({_cause(error)})")
         return False
 
     def _log(self, experiment: str, entry: Entry, identity: str, earlier: list[Any]) -> None:
@@ -234,32 +236,42 @@ class Tracker:
             # numbers without pictures are better than neither; pictures may have a place of
             # their own, such as a bucket, that fails by itself
             self._pictures = False
-            self.problems.append(
-                f"MLflow takes the numbers but not the pictures ({self._cause(error)}): the "
+            self._tell(
+                f"MLflow takes the numbers but not the pictures ({_cause(error)}): the "
                 "report has them"
             )
 
-    def _cause(self, error: BaseException) -> str:
-        """Why, in one line: the system's own word for it where there is one."""
-        told, inner = str(error), error.__cause__ or error.__context__
-        while inner is not None:
-            if isinstance(inner, OSError) and inner.strerror:
-                told = inner.strerror
-            inner = inner.__cause__ or inner.__context__
-        password = urlsplit(self.uri).password
-        told = told.replace(password, "***") if password else told
-        return textwrap.shorten(told or type(error).__name__, 300, placeholder=" …")
+    def _tell(self, problem: str) -> None:
+        if problem not in self.problems:
+            self.problems.append(problem)
+
+
+def _cause(error: BaseException) -> str:
+    """Why, in one line: the system's own word for it where there is one."""
+    told, inner = str(error), error.__cause__ or error.__context__
+    while inner is not None:
+        if isinstance(inner, OSError) and inner.strerror:
+            told = inner.strerror
+        inner = inner.__cause__ or inner.__context__
+    # a database's further lines are its statement and its manual
+    told = (told.strip() or type(error).__name__).splitlines()[0]
+    return textwrap.shorten(_shown(told), 300, placeholder=" …")
 
 
 def _chunks(items: list[Any], size: int) -> list[list[Any]]:
     return [items[start : start + size] for start in range(0, len(items), size)]
 
 
-def _shown(uri: str) -> str:
-    """A URI without the user and password it may carry."""
-    parts = urlsplit(uri)
-    return uri.replace(parts.netloc, parts.netloc.rpartition("@")[2], 1) if parts.netloc else uri
+def _shown(text: str) -> str:
+    """A URI, or a text with URIs, without the user and password that one may carry."""
+    return re.sub(r"//[^/\s]*@", "//", text)
+
+
+def _default_uri(results: Path) -> str:
+    return f"sqlite:///{results.absolute() / 'mlflow.db'}"
 
 
 def _sqlite_file(uri: str) -> Path | None:
-    return Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
+    if not uri.startswith("sqlite:///"):
+        return None
+    return Path(uri.removeprefix("sqlite:///").partition("?")[0])

@@ -85,8 +85,8 @@ class Game:
         self._last_real: Tensor | None = None
         self._state = method.initial_state(discriminator.weights, noise)
         for_generator, for_discriminator = method.optimizers(base)
-        self._generator_optimizer = make_optimizer(for_generator, generator.parameters)
-        self._discriminator_optimizer = make_optimizer(for_discriminator, discriminator.parameters)
+        self._generator_optimizer = make_optimizer(for_generator, generator.flat)
+        self._discriminator_optimizer = make_optimizer(for_discriminator, discriminator.flat)
 
     @property
     def progress(self) -> Progress:
@@ -174,21 +174,20 @@ def global_norms(gradients: Gradients) -> Tensor:
     return torch.linalg.vector_norm(torch.stack(parts), dim=0)
 
 
-def make_optimizer(settings: Optimizer, parameters: list[Tensor]) -> torch.optim.Optimizer:
-    """A torch optimiser over stacked weights; all of these act on each entry by itself."""
+def make_optimizer(settings: Optimizer, weights: Tensor) -> torch.optim.Optimizer:
+    """A torch optimiser over flat weights; all of these act on each entry by itself."""
     rate = settings.learning_rate
     if settings.kind == "adam":
         # fused on a CPU, an entry is rounded by where it lies in the stack of members
-        fused = parameters[0].is_cuda
-        return torch.optim.Adam(parameters, rate, settings.betas, fused=fused, foreach=not fused)
+        fused = weights.is_cuda
+        return torch.optim.Adam([weights], rate, settings.betas, fused=fused)
     if settings.kind == "rmsprop":
-        return torch.optim.RMSprop(parameters, rate, foreach=True)
+        return torch.optim.RMSprop([weights], rate)
     if settings.kind == "sgd":
-        return torch.optim.SGD(parameters, rate, foreach=True)
+        return torch.optim.SGD([weights], rate)
     raise BenchError(f"unknown optimiser '{settings.kind}'; there are: adam, rmsprop, sgd")
 
 
 def _step(optimizer: torch.optim.Optimizer, network: Network, gradients: Gradients) -> None:
-    for weight, gradient in zip(network.parameters, gradients, strict=True):
-        weight.grad = gradient
+    network.flat.grad = torch.cat([gradient.flatten() for gradient in gradients])
     optimizer.step()

@@ -42,8 +42,12 @@ class Network:
             isinstance(part, nn.modules.batchnorm._BatchNorm) for part in members[0].modules()
         )
         weights, buffers = stack_module_state(members)
+        # the leaves share one piece of memory, so that an optimiser steps over it at once
+        self.flat = torch.cat([weight.detach().flatten() for weight in weights.values()]).to(device)
+        parts = self.flat.split([weight.numel() for weight in weights.values()])
         self.weights: Weights = {
-            name: weight.detach().to(device).requires_grad_() for name, weight in weights.items()
+            name: part.view(weight.shape).requires_grad_()
+            for (name, weight), part in zip(weights.items(), parts, strict=True)
         }
         self._buffers = {name: buffer.to(device) for name, buffer in buffers.items()}
         self._module = copy.deepcopy(members[0]).to("meta")

@@ -73,8 +73,6 @@ def test_slots_follow_what_was_asked_for(machine, gpus, visible, device, jobs, e
         (2, None, "cuda:x", None, "there is no GPU 'x'"),
         (2, None, "cuda:-1", None, "there is no GPU '-1'"),
         (2, None, "cuda:0,", None, "there is no GPU ''"),
-        (2, None, "cuda:²", None, "there is no GPU '²'"),
-        (2, None, "cuda:0,0", None, "GPU '0' is named twice"),
         (0, None, "cpu", 0, "--jobs is 0"),
         (0, None, "auto", -1, "--jobs is -1"),
     ],

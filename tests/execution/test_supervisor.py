@@ -1,15 +1,18 @@
 """Real worker processes, and what comes back from those that go wrong."""
 
 import io
+import json
 import os
 import subprocess
 import sys
 import textwrap
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from rich.console import Console
 
 from bench.execution.devices import Slot
@@ -17,40 +20,35 @@ from bench.execution.progress import Progress
 from bench.execution.scheduler import make_jobs, run_jobs
 from bench.execution.supervisor import Job, Workers, supervise
 from bench.records.store import Store
-from bench.registry import find_methods
+from bench.registry import find_methods, make_architecture, make_dataset, make_method
 from bench.training.loop import Training, train
 
 pytestmark = pytest.mark.slow
 
 BODIES = {
-    "healthy": "pass",
+    "healthy": "import sys; sys.stderr.write('something\\n')",
     "raises": "raise ValueError('the idea\\nis wrong')",
     "leaves": "import os; os._exit(3)",
     "is_killed": "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
-    "crashes_hard": "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)",
     "hangs": "import time; time.sleep(1000)",
     "no_memory": "raise MemoryError('64 GiB wanted')",
     "wrong_shape": "return real_logits.mean() + fake_logits.mean()",
-    "detached": "return (real_logits.mean(1) + fake_logits.mean(1)).detach()",
     "not_finite": "return real_logits.mean(1) / 0 * 0",
-    "talks": "import sys; sys.stderr.write('something\\n' * 100)",
 }
 
 FAILURES = {
     "raises": ("crashed", "is wrong"),
     "leaves": ("crashed", "the worker ended with exit code 3"),
     "is_killed": ("killed", "ended by SIGKILL; the system may have run out of memory"),
-    "crashes_hard": ("crashed", "ended by SIGSEGV"),
     "hangs": ("timed_out", "stopped after the time limit of 12 s"),
     "no_memory": ("out_of_memory", "64 GiB wanted"),
     "wrong_shape": ("crashed", "discriminator_loss returned () where one loss per member"),
-    "detached": ("crashed", "does not require grad"),
     "not_finite": ("diverged", "discriminator's loss is not finite after 1 discriminator updates"),
 }
 
 
 @pytest.fixture(scope="module")
-def methods(tmp_path_factory):
+def methods_folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("methods")
     for name, body in BODIES.items():
         (folder / f"{name}.py").write_text(
@@ -68,13 +66,14 @@ def methods(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BENCH_METHODS_DIR", str(folder))
         find_methods.cache_clear()
-        yield
+        yield folder
     find_methods.cache_clear()
 
 
 @pytest.fixture(scope="module")
-def cells(methods, make_cell):
-    return {name: [make_cell(name, seed) for seed in (0, 1)] for name in BODIES}
+def cells(methods_folder, make_cell):
+    names = [file.stem for file in methods_folder.glob("*.py")]
+    return {name: [make_cell(name, seed) for seed in (0, 1)] for name in names}
 
 
 @pytest.fixture(scope="module")
@@ -115,15 +114,10 @@ def test_every_row_can_be_stored_and_read_back(rows, cells, name, tmp_path):
     assert store.set_aside == []
 
 
-@pytest.mark.parametrize("name", ["healthy", "talks"])
-def test_a_healthy_job_beside_them_gives_what_training_in_this_process_gives(
-    rows, cells, name, tmp_path
-):
-    from bench.registry import make_architecture, make_dataset, make_method
-
-    first = cells[name][0]
+def test_a_healthy_job_beside_them_gives_what_training_in_this_process_gives(rows, cells, tmp_path):
+    first = cells["healthy"][0]
     training = Training(
-        make_method(name),
+        make_method("healthy"),
         make_dataset("ring8", first.dataset.settings),
         make_architecture("mlp", first.architecture.settings),
         first.setting.optimizer,
@@ -131,12 +125,10 @@ def test_a_healthy_job_beside_them_gives_what_training_in_this_process_gives(
         first.updates,
         first.evaluations,
     )
-    import torch
-
     store = Store(tmp_path)
     store.cells.mkdir()
     for outcome in train(training, [0, 1], torch.device("cpu")):
-        row = rows[name, outcome.seed]
+        row = rows["healthy", outcome.seed]
         record = store.put(row.data, row.files)
         assert (record.status, record.reason) == ("ok", "")
         assert record.evaluations == outcome.evaluations
@@ -144,12 +136,12 @@ def test_a_healthy_job_beside_them_gives_what_training_in_this_process_gives(
         for series, values in outcome.series.items():
             np.testing.assert_array_equal(record.series()[series], values)
         np.testing.assert_array_equal(record.samples()["samples"], np.stack(outcome.samples))
-        assert record.data["result"]["floor"]["modes_20"] == 8
+        assert record.data["result"]["floor"]["modes_1"] == 8
         assert record.data["run"]["device"] == "cpu"
 
 
 def test_a_crash_keeps_the_last_words_of_the_worker(rows):
-    assert "Traceback" in rows["raises", 0].data["output"]
+    assert 'raises.py", line' in rows["raises", 0].data["output"]
     assert "the idea" in rows["raises", 0].data["output"]
 
 
@@ -157,7 +149,7 @@ def test_stopping_kills_what_runs_and_lets_nothing_start(cells, tmp_path):
     workers, back = Workers(), []
     job = Job(cells["hangs"], tmp_path, 600)
     thread = threading.Thread(
-        target=lambda: back.append(supervise(job, Slot("cpu"), workers, lambda share: None))
+        target=lambda: back.append(supervise(job, Slot("cpu"), workers, lambda _: None))
     )
     thread.start()
     deadline = time.monotonic() + 20
@@ -168,16 +160,15 @@ def test_stopping_kills_what_runs_and_lets_nothing_start(cells, tmp_path):
     thread.join(10)
     assert not thread.is_alive()
     assert worker.returncode is not None
-    assert supervise(job, Slot("cpu"), workers, lambda share: None) == []
+    assert supervise(job, Slot("cpu"), workers, lambda _: None) == []
 
 
 ORPHAN = """
-import os, sys
+import json, os, sys
 from pathlib import Path
 from bench.execution.devices import Slot
 from bench.execution.supervisor import Job, Workers, _describe
 from bench.records.cell import Cell
-import json
 
 folder = Path(sys.argv[1])
 cell = Cell.from_json(json.loads(sys.argv[2]))
@@ -189,8 +180,6 @@ os._exit(1)
 
 
 def test_a_worker_ends_with_the_process_that_started_it(cells, tmp_path):
-    import json
-
     text = json.dumps(cells["hangs"][0].to_json())
     starter = subprocess.run(
         [sys.executable, "-c", ORPHAN, str(tmp_path), text], capture_output=True, text=True
@@ -204,10 +193,9 @@ def test_a_worker_ends_with_the_process_that_started_it(cells, tmp_path):
 
 def _alive(process: int) -> bool:
     try:
-        with open(f"/proc/{process}/stat") as stat:
-            return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-    except OSError:
         os.kill(process, 0)
-        return True
+    except ProcessLookupError:
+        return False
+    status = Path(f"/proc/{process}/stat")
+    # one that ended and that nobody has waited for yet is a zombie
+    return not status.exists() or status.read_text().rsplit(")", 1)[1].split()[0] != "Z"

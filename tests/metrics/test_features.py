@@ -26,7 +26,7 @@ def two_epochs(request, monkeypatch):
 
 def test_the_second_call_loads_what_the_first_has_trained(tmp_path, few_digits, monkeypatch):
     first = lenet(tmp_path, *few_digits)
-    monkeypatch.setattr(features, "_train", lambda *part: pytest.fail("trained again"))
+    monkeypatch.setattr(features, "_train", lambda *_: pytest.fail("trained again"))
     second = lenet(tmp_path, *few_digits)
     assert second.weights_sha256 == first.weights_sha256
     assert second.accuracy == first.accuracy

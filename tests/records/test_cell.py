@@ -118,9 +118,7 @@ def changed(cell: Cell) -> dict[str, Cell]:
         "rate": replace(cell, setting=replace(setting, optimizer=Optimizer(learning_rate=2e-3))),
         "betas": replace(
             cell,
-            setting=replace(
-                setting, optimizer=replace(setting.optimizer, betas=(0.5, 0.9))
-            ),
+            setting=replace(setting, optimizer=replace(setting.optimizer, betas=(0.5, 0.9))),
         ),
         "source": replace(cell, sources={**cell.sources, "bench/method.py": "0"}),
         "method": replace(cell, method=replace(cell.method, name="other")),

@@ -216,22 +216,24 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path):
     file = tmp_path / "a-file"
     file.write_text("")
     for place in (file, file / "below", tmp_path / ("x" * 300)):
-        with pytest.raises(BenchError, match="cannot write to the results folder") as told:
-            with Store(place).writing():
-                pytest.fail("it cannot be written to")
+        with (
+            pytest.raises(BenchError, match="cannot write to the results folder") as told,
+            Store(place).writing(),
+        ):
+            pytest.fail("it cannot be written to")
         assert "\n" not in str(told.value)
 
 
 def test_a_full_disk_leaves_earlier_records_intact(store, put, monkeypatch):
     first, old = put(seed=0), put(seed=1, status="crashed")
 
-    def full(descriptor):
+    def full(_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", full)
         for seed in (1, 2):
-            with pytest.raises(BenchError, match="No space left on device.*make room") as told:
+            with pytest.raises(BenchError, match=r"No space left on device.*make room") as told:
                 put(seed=seed)
             assert "\n" not in str(told.value)
     assert {r.key for r in store.all()} == {first.key, old.key}

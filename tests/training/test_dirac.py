@@ -69,7 +69,7 @@ def velocity(method: Method, points: list[tuple[float, float]]) -> np.ndarray:
         discriminator.weights["psi.weight"].copy_(start[:, 1:, None])
 
     def zeros() -> Blocks:
-        return Blocks(lambda member, steps: torch.zeros(steps, BATCH, 1), len(seeds), 1)
+        return Blocks(lambda _, steps: torch.zeros(steps, BATCH, 1), len(seeds), 1)
 
     game = Game(
         method,

@@ -156,7 +156,7 @@ def test_a_member_that_turns_non_finite_leaves_the_others_untouched(at):
 
 def test_a_weight_that_turns_infinite_is_noticed_and_stays_with_its_member():
     healthy = train(training(Method(), 20), [0, 1], CPU)
-    run = _Run(training(Method(), 20), [0, 1], CPU, lambda updates: None)
+    run = _Run(training(Method(), 20), [0, 1], CPU, lambda _: None)
     with torch.no_grad():
         next(iter(run.generator.weights.values()))[1, 0, 0] = torch.inf
     first, victim = run.outcomes()
@@ -175,9 +175,7 @@ def test_training_ends_when_every_member_has_diverged():
 @pytest.mark.parametrize("name", METHODS)
 def test_the_same_cell_twice_is_the_same_result(name):
     recipe = training(make_method(name))
-    for first, second in zip(
-        train(recipe, [0, 1], CPU), train(recipe, [0, 1], CPU), strict=True
-    ):
+    for first, second in zip(train(recipe, [0, 1], CPU), train(recipe, [0, 1], CPU), strict=True):
         assert_same(first, second)
 
 
@@ -221,15 +219,13 @@ def test_every_method_starts_from_the_same_weights():
 def test_data_and_latents_of_an_update_do_not_depend_on_the_critic_steps():
     kept = []
     for critic_steps in (1, 5):
-        run = _Run(training(Spy(critic_steps), 150), [0, 1], CPU, lambda updates: None)
+        run = _Run(training(Spy(critic_steps), 150), [0, 1], CPU, lambda _: None)
         run.outcomes()
         kept.append(run.game.kept)
     every, fifth = kept
     assert len(every["real"]) == len(fifth["real"]) == 150
     assert torch.equal(torch.stack(every["real"]), torch.stack(fifth["real"]))
-    assert torch.equal(
-        torch.stack(every["critic_latents"]), torch.stack(fifth["critic_latents"])
-    )
+    assert torch.equal(torch.stack(every["critic_latents"]), torch.stack(fifth["critic_latents"]))
     assert len(fifth["generator_latents"]) == 30
     assert torch.equal(
         torch.stack(every["generator_latents"][:30]), torch.stack(fifth["generator_latents"])
@@ -286,7 +282,7 @@ def test_a_gradient_penalty_costs_one_more_gradient_per_discriminator_update():
 
 
 def test_recorded_norms_are_those_of_the_whole_gradient():
-    run = _Run(training(Method(), 1), [0, 1], CPU, lambda updates: None)
+    run = _Run(training(Method(), 1), [0, 1], CPU, lambda _: None)
     gradients = []
     step = run.game.step_discriminator
     run.game.step_discriminator = lambda g: (gradients.extend(x.clone() for x in g), step(g))

@@ -8,6 +8,7 @@ from bench.report.document import Figure
 from bench.report.figures.curves import draw_curves
 from bench.report.figures.norms import draw_norms
 from bench.report.figures.overview import draw_overview
+from bench.report.figures.phase import draw_phase
 from bench.report.figures.samples import draw_samples
 from bench.report.figures.style import Style
 from bench.report.problems import Problem
@@ -15,19 +16,27 @@ from bench.report.ranking import Standing
 
 
 def draw_all(
-    problems: list[Problem], standings: list[list[Standing]], style: Style, folder: Path
+    problems: list[Problem],
+    standings: list[list[Standing]],
+    style: Style,
+    folder: Path,
+    notes: list[str],
 ) -> dict[str, list[Figure]]:
-    """Draw into ``folder``/figures; the figures by problem label, the overview's under ``""``."""
+    """Draw into ``folder``/figures; the figures by problem label, the overview's under ``""``.
+
+    Records that cannot be read are named in ``notes``.
+    """
     (folder / "figures").mkdir()
     found: dict[str, list[Figure]] = {}
     if problems:
-        found[""] = [draw_overview(problems, standings, style, folder)]
+        found[""] = [draw_overview(problems, standings, folder)]
     for problem, ranked in zip(problems, standings, strict=True):
         order = [standing.method for standing in ranked]
         drawn = [
             draw_curves(problem, order, style, folder),
-            draw_samples(problem, order, style, folder),
-            draw_norms(problem, order, style, folder),
+            draw_phase(problem, order, style, folder),
+            draw_samples(problem, order, style, folder, notes),
+            draw_norms(problem, order, style, folder, notes),
         ]
         found[problem.label] = [figure for figure in drawn if figure is not None]
     return found

@@ -78,9 +78,11 @@ def _metric(
             errorbar=("pi", 100), err_kws={"alpha": 0.12, "lw": 0}, lw=1.8, legend=False, ax=axis,
         )  # fmt: skip
         drawn = [m for m in methods if m in set(finished["method"])]
-        for line, method in zip(axis.lines, drawn, strict=False):
-            line.set_linestyle(style.dash[method])
-    for (method, _), seed in values[values["status"] != "ok"].groupby(["method", "seed"]):
+        for line, name in zip(axis.lines, drawn, strict=False):
+            line.set_linestyle(style.dash[name])
+    failed = values[values["status"] != "ok"]
+    for key, seed in failed.groupby(["method", "seed"]):
+        method = str(key[0])
         axis.plot(seed["update"], seed["value"], color=style.colour[method], lw=0.8, alpha=0.8)
         axis.plot(seed["update"].iloc[-1:], seed["value"].iloc[-1:], ls="", ms=6,
                   marker=FLAG["not finite"][0], color=style.colour[method])  # fmt: skip

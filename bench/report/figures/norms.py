@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 
 from bench.errors import BenchError
-from bench.records.store import Record
+from bench.records.store import Arrays, Record
 from bench.report.document import Figure
 from bench.report.figures.style import FLAG, INK, Style, grid, named, save
 from bench.report.problems import PLAYERS, Problem
@@ -22,14 +21,16 @@ from bench.training.gradients import detect
 BINS = 250
 """Points of a drawn series; each stands for the updates of its bin."""
 COLUMNS = 3
-KINDS = ("spike", "drift", "vanishing", "non_finite")
+KINDS = ("spike", "drift", "vanishing")
 
 Points = NDArray[np.float64]
 
 
-def draw_norms(problem: Problem, methods: list[str], style: Style, folder: Path) -> Figure | None:
+def draw_norms(
+    problem: Problem, methods: list[str], style: Style, folder: Path, notes: list[str]
+) -> Figure | None:
     """Two panels a method: the discriminator's norms above the generator's."""
-    series = {method: _series(problem, method) for method in methods}
+    series = {method: _series(problem, method, notes) for method in methods}
     shown = [method for method in methods if series[method]]
     if not shown:
         return None
@@ -54,7 +55,7 @@ def draw_norms(problem: Problem, methods: list[str], style: Style, folder: Path)
             panel.set_xlabel("discriminator updates")
             panel.tick_params(labelbottom=True)
     panels[0].set_yscale("log")
-    canvas.get_layout_engine().set(h_pad=0.07)
+    canvas.set_layout_engine("constrained", h_pad=0.07)
     panels[0].set_xlim(0, problem.cell.updates)
     for panel in panels:
         panel.yaxis.set_minor_locator(NullLocator())
@@ -76,8 +77,11 @@ def draw_norms(problem: Problem, methods: list[str], style: Style, folder: Path)
     )
 
 
-def _series(problem: Problem, method: str) -> list[dict[str, dict[str, Points]]]:
-    """For each seed and player: ``updates``, ``norms``, and the flagged places of each kind."""
+def _series(problem: Problem, method: str, notes: list[str]) -> list[dict[str, dict[str, Points]]]:
+    """For each seed and player: ``updates``, ``norms``, and the flagged places of each kind.
+
+    What cannot be read is added to ``notes``.
+    """
     found = []
     for planned in problem.by_method[method]:
         if planned.record is None:
@@ -85,17 +89,19 @@ def _series(problem: Problem, method: str) -> list[dict[str, dict[str, Points]]]
         try:
             arrays = planned.record.series()
         except BenchError as error:
-            logging.getLogger(__name__).warning("%s", error)
+            notes.append(str(error))
             continue
         if arrays.get("discriminator_norm", np.empty(0)).size:
             found.append({
-                player: _player(planned.record, arrays.get(f"{player}_norm", np.empty(0)), player)
+                player: _player(planned.record, arrays, player)
                 for player in PLAYERS
             })  # fmt: skip
     return found
 
 
-def _player(record: Record, norms: NDArray[Any], player: str) -> dict[str, Points]:
+def _player(record: Record, arrays: Arrays, player: str) -> dict[str, Points]:
+    norms = arrays.get(f"{player}_norm", np.empty(0))
+    losses = arrays.get(f"{player}_loss", norms)
     cost = record.data["result"]["cost"]
     # the generator moves once in so many updates of the discriminator
     pace = cost["discriminator_updates"] / max(cost[f"{player}_updates"], 1)
@@ -105,7 +111,7 @@ def _player(record: Record, norms: NDArray[Any], player: str) -> dict[str, Point
         flags = detect(norms, player == "generator")
         found["explosion"] = np.flatnonzero(flags.spike | flags.drift)
         found["vanishing"] = np.flatnonzero(flags.vanishing)
-        found["not finite"] = np.flatnonzero(flags.non_finite)
+    found["not finite"] = np.flatnonzero(~np.isfinite(norms) | ~np.isfinite(losses))
     return found
 
 
@@ -128,8 +134,10 @@ def _panel(axis: Any, seeds: list[dict[str, Points]], colour: str) -> set[str]:
         # what is not finite has no height; it is put on the upper edge
         high_up = ~np.isfinite(y)
         axis.scatter(x[~high_up], y[~high_up], s=9, marker=marker, color=flag, lw=0, zorder=3)
-        axis.scatter(x[high_up], np.full(high_up.sum(), 0.95), s=26, marker=marker, color=flag,
-                     lw=0, zorder=3, transform=axis.get_xaxis_transform(), clip_on=False)  # fmt: skip
+        axis.scatter(
+            x[high_up], np.full(high_up.sum(), 0.95), s=26, marker=marker, color=flag, lw=0,
+            zorder=3, transform=axis.get_xaxis_transform(), clip_on=False,
+        )  # fmt: skip
     sns.despine(ax=axis)
     return marked
 

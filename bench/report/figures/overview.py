@@ -11,16 +11,14 @@ from matplotlib.patches import Rectangle
 
 from bench.report import numbers
 from bench.report.document import Figure
-from bench.report.figures.style import INK, WIDTH, Style, named, save
+from bench.report.figures.style import INK, WIDTH, named, save
 from bench.report.problems import Problem
 from bench.report.ranking import Standing
 
 _COLOURS = sns.light_palette("#0072B2", as_cmap=True)
 
 
-def draw_overview(
-    problems: list[Problem], standings: list[list[Standing]], style: Style, folder: Path
-) -> Figure:
+def draw_overview(problems: list[Problem], standings: list[list[Standing]], folder: Path) -> Figure:
     """Methods × problems: the primary metric's mean, coloured from worst to best of a column."""
     methods = sorted({name for problem in problems for name in problem.by_method})
     scores = np.full((len(methods), len(problems)), np.nan)
@@ -73,7 +71,9 @@ def draw_overview(
 
 
 def _goodness(means: dict[str, float], higher_is_better: bool) -> dict[str, float]:
-    """0 for the worst, 1 for the best, ½ where all are equal; logarithms where values span decades.
+    """0 for the worst, 1 for the best, ½ where all are equal.
+
+    By logarithms where values that are best small span decades.
     """
     if not means:
         return {}

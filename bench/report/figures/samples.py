@@ -1,13 +1,11 @@
-"""What the generators made: scatter plots, image grids, or the path of the two weights."""
+"""What the generators made: scatter plots or image grids."""
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import seaborn as sns
 import torch
 from matplotlib.collections import EllipseCollection
 from numpy.typing import NDArray
@@ -20,46 +18,49 @@ from bench.report.document import Figure
 from bench.report.figures.style import INK, Style, grid, named, save
 from bench.report.problems import Problem
 from bench.report.ranking import final
+from bench.report.tables import FLOOR
 
 Samples = NDArray[Any]
 IMAGE_COLUMNS = 8
 IMAGES = 64
+POINTS = 1000
 
 
-def draw_samples(problem: Problem, methods: list[str], style: Style, folder: Path) -> Figure | None:
-    """The samples of each method's median seed at its last evaluation."""
-    if {"theta", "psi"} <= {metric.name for metric in problem.dataset.metrics}:
-        return _phase_portrait(problem, methods, style, folder)
+def draw_samples(
+    problem: Problem, methods: list[str], style: Style, folder: Path, notes: list[str]
+) -> Figure | None:
+    """The samples of each method's median seed at its last evaluation.
+
+    What cannot be read is added to ``notes``. None where samples are neither points of the plane
+    nor images.
+    """
     chosen = {method: median_seed(problem, problem.by_method[method]) for method in methods}
-    samples = {method: _last(record) for method, record in chosen.items() if record is not None}
-    shown = [m for m in methods if samples.get(m) is not None and len(samples[m]) > 0]
-    if not shown:
+    samples = {}
+    for method, record in chosen.items():
+        found = _last(record, notes) if record is not None else None
+        if found is not None:
+            samples[method] = found
+    shape = next((found.shape[1:] for found in samples.values()), ())
+    if shape == (2,):
+        what, told = "points", "Circles: 3σ around the modes." if _centres(problem) else ""
+    elif len(shape) == 2:
+        what, told = "images", ""
+    else:
         return None
-    first = samples[shown[0]]
-    scatter = first.ndim == 2 and first.shape[1] == 2
-    if not scatter and first.ndim != 3:
-        return None
-    real = _real(problem, IMAGES if not scatter else 1000)
-    canvas, panels = grid(len(shown) + 1, 4, 2.75 if scatter else 2.7)
-    for panel, title, points in zip(
-        panels, ["real data", *shown], [real, *(samples[m] for m in shown)], strict=True
-    ):
-        colour = style.colour.get(title, INK)
-        if scatter:
-            _scatter(panel, problem, points, real, colour)
+    real = _real(problem, IMAGES if what == "images" else POINTS)
+    canvas, panels = grid(len(samples) + 1, 4, 2.7)
+    for panel, (name, shown) in zip(panels, [(FLOOR, real), *samples.items()], strict=True):
+        if what == "points":
+            _scatter(panel, problem, shown, real, style.colour.get(name, INK))
         else:
-            _images(panel, points)
-        record = chosen.get(title)
-        panel.set_title(_title(title, record), loc="left")
-    what = "points" if scatter else "images"
+            _images(panel, shown)
+        panel.set_title(_title(name, chosen.get(name)), loc="left")
     return Figure(
         save(canvas, folder, f"{problem.anchor}-samples"),
-        f"Generated {what} on {problem.label} for real data and {', '.join(shown)}.",
+        f"Generated {what} on {problem.label} for {', '.join(samples)}, beside real data.",
         f"Generated {what} at the last evaluation of each method's median seed by "
-        f"{problem.primary.label}, beside real data."
-        + (" Circles: 3σ around the modes." if scatter and hasattr(problem.dataset, "centres")
-           else ""),
-    )  # fmt: skip
+        f"{problem.primary.label}, beside real data. {told}".strip(),
+    )
 
 
 def median_seed(problem: Problem, cells: list[Planned]) -> Record | None:
@@ -86,11 +87,11 @@ def _title(name: str, record: Record | None) -> str:
     return f"{named(name)}\n{told}"
 
 
-def _last(record: Record) -> Samples | None:
+def _last(record: Record, notes: list[str]) -> Samples | None:
     try:
         samples = record.samples().get("samples")
     except BenchError as error:
-        logging.getLogger(__name__).warning("%s", error)
+        notes.append(str(error))
         return None
     return None if samples is None or not len(samples) else samples[-1]
 
@@ -101,19 +102,26 @@ def _real(problem: Problem, count: int) -> Samples:
     return dataset.pack(draw(1, count)[0])
 
 
+def _centres(problem: Problem) -> list[list[float]]:
+    """Mode centres of a mixture; none for a dataset without them."""
+    centres = getattr(problem.dataset, "centres", None)
+    return centres().tolist() if centres else []
+
+
 def _scatter(axis: Any, problem: Problem, points: Samples, real: Samples, colour: str) -> None:
     points, real = points.astype(float), real.astype(float)
     low, high = real.min(0), real.max(0)
     margin = 0.3 * float((high - low).max())
     low, high = low - margin, high + margin
     inside = ((points >= low) & (points <= high)).all(1)
-    if hasattr(problem.dataset, "centres"):
-        centres = problem.dataset.centres().numpy()
+    if centres := _centres(problem):
         size = np.full(len(centres), 6 * getattr(problem.dataset, "sigma", 0.0))
-        axis.add_collection(EllipseCollection(
-            size, size, np.zeros(len(centres)), units="xy", offsets=centres,
-            transOffset=axis.transData, facecolors="none", edgecolors="#999999", linewidths=0.7,
-        ))  # fmt: skip
+        axis.add_collection(
+            EllipseCollection(
+                size, size, np.zeros(len(centres)), units="xy", offsets=centres,
+                transOffset=axis.transData, facecolors="none", edgecolors="#999999", linewidths=0.7,
+            )
+        )  # fmt: skip
     axis.scatter(points[inside, 0], points[inside, 1], s=4, alpha=0.5, color=colour, lw=0)
     if outside := int((~inside).sum()):
         axis.text(0.5, 0.02, f"{100 * outside / len(points):.1f} % outside", ha="center",
@@ -133,36 +141,3 @@ def _images(axis: Any, images: Samples) -> None:
     tiled = filled.reshape(rows, columns, height, width).swapaxes(1, 2)
     axis.imshow(tiled.reshape(rows * height, columns * width), cmap="gray", vmin=0, vmax=255)
     axis.axis("off")
-
-
-def _phase_portrait(
-    problem: Problem, methods: list[str], style: Style, folder: Path
-) -> Figure | None:
-    paths = {
-        method: [
-            np.array([(e["theta"], e["psi"]) for e in planned.record.evaluations], dtype=float)
-            for planned in problem.by_method[method]
-            if planned.record is not None and planned.record.evaluations
-        ]
-        for method in methods
-    }
-    shown = [method for method in methods if paths[method]]
-    if not shown:
-        return None
-    canvas, panels = grid(len(shown), 4, 2.75)
-    for panel, method in zip(panels, shown, strict=True):
-        for path in paths[method]:
-            panel.plot(*path.T, color=style.colour[method], lw=1, marker=".", ms=3, alpha=0.8)
-            panel.plot(*path[0], marker="o", color=INK, ms=5, mfc="white")
-        panel.plot(0, 0, marker="*", color=INK, ms=9, ls="")
-        panel.set_title(named(method), loc="left", fontweight="bold")
-        panel.set(xlabel="θ", ylabel="ψ")
-        panel.axis("equal")
-        sns.despine(ax=panel)
-    return Figure(
-        save(canvas, folder, f"{problem.anchor}-phase"),
-        f"Phase portraits on {problem.label}: the generator's θ against the discriminator's ψ for "
-        f"{', '.join(shown)}.",
-        "Path of the two weights through the evaluations, every seed. Ring: start. Star: the "
-        "equilibrium (0, 0).",
-    )

@@ -57,8 +57,8 @@ class Style:
 
     def __init__(self, methods: list[str]):
         dashes = [dash for dash in _DASHES for _ in _COLOURS]
-        self.colour = dict(zip(methods, cycle(_COLOURS)))  # noqa: B905 - the palette repeats
-        self.dash = dict(zip(methods, cycle(dashes)))  # noqa: B905
+        self.colour = dict(zip(methods, cycle(_COLOURS)))
+        self.dash = dict(zip(methods, cycle(dashes)))
 
 
 def named(text: str, longest: int = 30) -> str:

@@ -1,0 +1,327 @@
+import dataclasses
+import html.parser
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bench.errors import BenchError
+from bench.execution.plan import Planned
+from bench.report import background, write_report
+from bench.report.figures.norms import binned
+from bench.report.figures.samples import median_seed
+from bench.report.figures.style import Style
+from bench.report.markdown import escape
+from bench.report.problems import problems
+from bench.study import Study
+
+HOSTILE = '<script>alert("x")</script>|`_*$x$[a](b)\n# ü漢'
+
+
+class Page(html.parser.HTMLParser):
+    """What a browser would find: tags, the words shown, and pictures."""
+
+    def __init__(self, file: Path):
+        super().__init__()
+        self.tags: list[tuple[str, dict]] = []
+        self.words = ""
+        self.feed(file.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+
+    def handle_data(self, data):
+        self.words += data
+
+    def all(self, tag: str) -> list[dict]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def _rows(markdown: str, header: str) -> list[list[str]]:
+    """The rows of the first Markdown table whose header line holds ``header``."""
+    lines = markdown.splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith("|") and header in line)
+    rows = []
+    for line in lines[start + 2 :]:
+        if not line.startswith("|"):
+            break
+        cells = re.split(r"(?<!\\)\|", line)[1:-1]
+        rows.append([cell.strip().strip("*") for cell in cells])
+    return rows
+
+
+def test_page_is_one_file_that_needs_no_other(written: Path):
+    page = Page(written / "report.html")
+    assert page.all("h1")
+    for picture in page.all("img"):
+        assert picture["src"].startswith("data:image/png;base64,")
+        assert len(picture["alt"]) > 20
+    assert not page.all("script")
+    assert not page.all("link")
+    assert not any("http" in str(a.get("src", a.get("href", ""))) for _, a in page.tags)
+    ids = [a["id"] for _, a in page.tags if "id" in a]
+    assert len(ids) == len(set(ids))
+    for link in page.all("a"):
+        assert link["href"].removeprefix("#") in ids
+    assert all("scope" in header for header in page.all("th"))
+
+
+def test_page_and_markdown_show_verdict_failures_and_notes(written: Path):
+    for text in (Page(written / "report.html").words, (written / "report.md").read_text("utf-8")):
+        assert "non_saturating is best" in text
+        assert "wgan_gp diverged on 1 of 3 seeds" in text
+        assert "a weight is not finite after 60 discriminator updates" in text
+        assert "broken.py: it has no method" in text
+        assert "6 cells, 5 ok, 1 diverged" in text
+        assert "penalty" in text
+
+
+def test_numbers_in_markdown_are_those_of_the_records(written: Path):
+    text = (written / "report.md").read_text(encoding="utf-8")
+    ranking = _rows(text, "| rank | method |")
+    assert [row[:4] for row in ranking[:2]] == [
+        ["1", "non_saturating", "7.00", "4.52 to 9.48"],
+        ["2", "wgan_gp", "3.00", "−9.71 to 15.71"],
+    ]
+    assert [row[5:7] for row in ranking[:2]] == [["3 of 3", "0"], ["2 of 3", "1"]]
+    assert ranking[2][1:3] == ["real data", "8.00"]
+    (stable, diverged) = _rows(text, "gap")
+    assert stable[:6] == ["non_saturating", "3 ok", "7.00", "7.00", "0.00", "50 (1 of 3 seeds)"]
+    assert diverged[:5] == ["wgan_gp", "1 diverged, 2 ok", "3.50", "3.00", "0.50"]
+    cost = _rows(text, "gradient evaluations")
+    assert cost[0][:7] == ["ring8", "non_saturating", "100", "100", "200", "3.0", "0.5"]
+
+
+def test_tables_on_disk_agree_with_the_page(written: Path):
+    runs = pd.read_csv(written / "runs.csv")
+    summary = pd.read_csv(written / "summary.csv")
+    assert len(runs) == 6
+    ok = runs[runs["status"] == "ok"]
+    for method, mean in ok.groupby("method_label")["modes_20"].mean().items():
+        row = summary[(summary["method"] == method) & (summary["metric"] == "modes_20")]
+        assert row["mean"].item() == pytest.approx(mean)
+    named = {str(f.relative_to(written)) for f in (written / "figures").iterdir()}
+    text = (written / "report.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"\]\((figures/[^)]+)\)", text)) == named
+    assert len(named) == 4
+
+
+def test_a_second_call_writes_nothing_until_something_changes(make_study, train, modes, store):
+    study = make_study()
+    planned = [train(cell, status="crashed", reason="it broke") for cell in study.cells]
+
+    def state() -> dict[str, int]:
+        folder = store.results / study.name
+        return {str(f): f.stat().st_mtime_ns for f in folder.rglob("*") if f.is_file()}
+
+    page = write_report(study, planned, store.results)
+    before = state()
+    assert write_report(study, planned, store.results) == page
+    assert state() == before
+    assert not list(page.parent.glob(".new-*"))
+
+    write_report(study, planned, store.results, ["a note"])
+    assert state()[str(page)] != before[str(page)]
+    (page.parent / "runs.csv").unlink()
+    write_report(study, planned, store.results, ["a note"])
+    assert (page.parent / "runs.csv").is_file()
+
+    # the same cell trained again: its key stays, its record is another
+    again = train(planned[0].cell, modes(0, 1), finished_at="2026-01-02T00:00:00Z")
+    write_report(study, [again, *planned[1:]], store.results, ["a note"])
+    assert pd.read_csv(page.parent / "runs.csv")["modes_20"][0] == 1
+
+
+def test_figures_of_a_dataset_that_left_the_study_go(make_study, train, modes, store):
+    study = make_study()
+    planned = [train(cell, modes(0, 1)) for cell in study.cells]
+    folder = write_report(study, planned, store.results).parent
+    (folder / "my notes.txt").write_text("kept")
+    missing = [Planned(cell, "missing", "never trained") for cell in study.cells]
+    write_report(study, missing, store.results)
+    assert [f.name for f in (folder / "figures").iterdir()] == ["overview.png"]
+    assert (folder / "my notes.txt").is_file()
+
+
+def test_importing_the_report_is_cheap():
+    code = (
+        "import sys, bench.report; "
+        "sys.exit(any(m in sys.modules for m in ('pandas', 'matplotlib', 'seaborn', 'scipy')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("status", ["crashed", "diverged", "timed_out"])
+def test_a_study_with_every_cell_failed(make_study, train, store, status):
+    study = make_study()
+    planned = [
+        train(c, status=status, reason="it broke", output="line 1\nline 2") for c in study.cells
+    ]
+    page = write_report(study, planned, store.results)
+    words = Page(page).words
+    assert "no method has a finished seed" in words
+    assert "line 1\nline 2" in words
+    assert len(pd.read_csv(page.parent / "runs.csv")) == 6
+
+
+def test_one_seed_of_one_method(make_study, train, modes, store):
+    study = make_study()
+    page = write_report(study, [train(study.cells[0], modes(1, 2))], store.results)
+    words = Page(page).words
+    assert "non_saturating alone has finished seeds" in words
+    assert "nothing can be said of chance" in words
+
+
+def test_nothing_trained_and_nothing_planned(make_study, store):
+    study = make_study()
+    planned = [Planned(cell, "missing", "never trained") for cell in study.cells]
+    words = Page(write_report(study, planned, store.results)).words
+    assert "6 cells, 0 ok, 6 missing" in words
+    assert "never trained" in words
+    empty = Study("empty", "", 1.0, [])
+    page = write_report(empty, [], store.results)
+    assert len(pd.read_csv(page.parent / "runs.csv")) == 0
+
+
+def test_hostile_names_reasons_and_docstrings_are_only_text(
+    make_study, train, modes, store, monkeypatch
+):
+    study = make_study()
+    cells = [
+        dataclasses.replace(
+            cell, method=dataclasses.replace(cell.method, name="hostile", label=HOSTILE)
+        )
+        for cell in study.cells[:3]
+    ]
+    kind = type("Hostile", (), {"__doc__": f"A docstring.\n\n```\n</pre>{HOSTILE}"})
+    monkeypatch.setattr(
+        background, "find_methods", lambda: type("Found", (), {"methods": {"hostile": kind}})
+    )
+    planned = [
+        train(cells[0], modes(1, 2)),
+        train(cells[1], status="crashed", reason=HOSTILE, output=f"</pre>{HOSTILE}"),
+        Planned(cells[2], "stale", HOSTILE),
+    ]
+    study = dataclasses.replace(study, description=HOSTILE)
+    page = write_report(study, planned, store.results, [HOSTILE])
+    parsed = Page(page)
+    assert not parsed.all("script")
+    assert not any(a.get("href") == "b" for a in parsed.all("a"))
+    assert parsed.words.count('<script>alert("x")</script>') >= 6
+    text = (page.parent / "report.md").read_text(encoding="utf-8")
+    outside_fences = re.sub(r"(?ms)^(`{3,})text$.*?^\1$", "", text)
+    assert "<script" not in outside_fences
+    assert not re.search(r"(?m)^# ü", outside_fences)
+    header, *_ = [line for line in text.splitlines() if line.startswith("| rank | method |")]
+    columns = len(re.findall(r"(?<!\\)\|", header))
+    (row,) = [line for line in text.splitlines() if line.startswith("| 1 | ")]
+    assert len(re.findall(r"(?<!\\)\|", row)) == columns
+    assert pd.read_csv(page.parent / "runs.csv")["method_label"].tolist() == [HOSTILE] * 3
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("wgan_gp", "wgan_gp"),
+        ("_private_ __x__", r"\_private\_ \_\_x\_\_"),
+        ("a|b\nc", r"a\|b c"),
+        ("<b> & `c` *d* [e](f) $g$", r"&lt;b&gt; &amp; \`c\` \*d\* \[e\](f) \$g\$"),
+        ("# 1", r"\# 1"),
+    ],
+)
+def test_markdown_escapes(text: str, expected: str):
+    assert escape(text) == expected
+
+
+def test_mixed_devices_are_told(make_study, train, modes, store):
+    study = make_study()
+    planned = [
+        train(cell, modes(1, 2), device_name="a processor" if cell.seed else "another")
+        for cell in study.cells
+    ]
+    words = Page(write_report(study, planned, store.results)).words
+    assert "Not all cells were run under the same conditions" in words
+    assert "ring8 mixes devices: cpu a processor (4 cells); cpu another (2 cells)" in words
+
+
+def test_a_damaged_array_costs_its_picture_and_is_told(two_methods, store):
+    study, planned = two_methods
+    record = planned[0].record
+    content = bytearray((record.folder / "series.npz").read_bytes())
+    content[40] ^= 255
+    (record.folder / "series.npz").write_bytes(bytes(content))
+    page = write_report(study, planned, store.results)
+    assert "series.npz is damaged" in Page(page).words
+    assert len(pd.read_csv(page.parent / "runs.csv")) == 6
+
+
+def test_an_unwritable_folder_is_one_clear_line(two_methods, store):
+    study, planned = two_methods
+    (store.results / study.name).write_text("a file where the folder should be")
+    with pytest.raises(BenchError, match="cannot write the report to"):
+        write_report(study, planned, store.results)
+
+
+def test_every_kind_of_samples_and_flag_is_drawn(make_study, train, store):
+    study = make_study(
+        """
+methods: [vanilla, ttur]
+seeds: 1
+experiments:
+  - {dataset: dirac, architecture: dirac, updates: 100}
+  - {dataset: ring8, architecture: mlp, updates: 2000}
+"""
+    )
+    norms = np.ones(2000, np.float32)
+    norms[[500, 501]] = 1e4
+    norms[1500:1700] = 1e-9
+    norms[-1] = np.inf
+    points = np.full((1, 30, 2), np.inf, np.float16)
+    points[0, 0] = 0
+    planned = []
+    for cell in study.cells:
+        if cell.dataset.name == "dirac":
+            values = {"radius": 1.0, "distance": 1.0, "theta": 1.0, "psi": 0.0, "data_fd": 1.0}
+            planned.append(train(cell, {0: values, 100: values}))
+        else:
+            values = {"modes_20": 0.0, "modes_1": 0.0, "high_quality": 0.0}
+            values |= {"reverse_kl": None, "jsd": None, "data_fd": 1e30}
+            planned.append(train(cell, {0: values}, status="diverged", norms=norms, samples=points))
+    page = write_report(study, planned, store.results)
+    names = sorted(f.name.split("-")[-1] for f in (page.parent / "figures").iterdir())
+    assert names == [
+        "curves.png", "curves.png", "norms.png", "norms.png", "overview.png", "phase.png",
+        "samples.png",
+    ]  # fmt: skip
+    assert "Marked: explosion, not finite, vanishing." in Page(page).words
+
+
+def test_binned_series_keeps_extremes():
+    updates = np.arange(1.0, 1001)
+    norms = np.ones(1000)
+    norms[499], norms[700], norms[800] = 1e6, 1e-6, np.nan
+    middle, low, median, high = binned(updates, norms, np.linspace(0, 1000, 11))
+    assert middle.tolist() == [50 + 100 * i for i in range(10)]
+    assert (high.max(), low.min()) == (1e6, 1e-6)
+    assert set(median.tolist()) == {1.0}
+
+
+def test_samples_shown_are_those_of_the_median_seed(two_methods):
+    (problem,) = problems(two_methods[1])
+    chosen = median_seed(problem, problem.by_method["non_saturating"])
+    assert chosen is not None
+    assert chosen.cell.seed == 1
+    # of two, the better one
+    chosen = median_seed(problem, problem.by_method["wgan_gp"])
+    assert chosen is not None
+    assert chosen.cell.seed == 1
+
+
+def test_forty_methods_differ_in_colour_or_dash():
+    names = [f"method_{i}" for i in range(40)]
+    style = Style(names)
+    assert len({(style.colour[n], style.dash[n]) for n in names}) == 40

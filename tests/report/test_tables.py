@@ -1,0 +1,233 @@
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from bench.execution.plan import Planned
+from bench.report.problems import problems
+from bench.report.ranking import standings
+from bench.report.tables import FLOOR, RUN_COLUMNS, SUMMARY_COLUMNS, runs_table, summary_table
+from bench.report.verdict import verdict
+
+
+def test_one_row_per_cell_whatever_became_of_it(make_study, train, modes):
+    study = make_study()
+    states = iter(("stale", "not applicable"))
+    planned = [
+        train(study.cells[0], modes(1, 2)),
+        train(study.cells[1], status="crashed", reason="Error:\nbroken\n", output="…"),
+        train(study.cells[2], modes(1), status="diverged", reason="a loss is not finite"),
+        Planned(study.cells[3], "missing", "never trained"),
+        *(Planned(cell, next(states), "a reason") for cell in study.cells[4:]),
+    ]
+    runs = runs_table(problems(planned))
+    assert runs["key"].tolist() == [cell.key for cell in study.cells]
+    assert runs["state"].tolist() == [
+        "done", "failed", "done", "missing", "stale", "not applicable",
+    ]  # fmt: skip
+    assert runs["status"].tolist() == [
+        "ok", "crashed", "diverged", "missing", "stale", "not applicable",
+    ]  # fmt: skip
+    assert runs["reason"].tolist() == [
+        "", "Error: broken", "a loss is not finite", "never trained", "a reason", "a reason",
+    ]  # fmt: skip
+
+
+def test_a_run_shows_last_and_best_values_cost_and_first_update_with_all_modes(two_methods):
+    runs = runs_table(problems(two_methods[1])).set_index(["method", "seed"])
+    last = runs.loc[("non_saturating", 2)]
+    assert last["modes_20"] == last["modes_20_best"] == 8
+    assert last["first_update_all_modes"] == 50
+    worse = runs.loc[("wgan_gp", 0)]
+    assert (worse["modes_20"], worse["modes_20_best"], worse["last_evaluation"]) == (2, 3, 100)
+    assert pd.isna(worse["first_update_all_modes"])
+    assert (worse["reverse_kl"], worse["reverse_kl_best"]) == (0.25, 0.25)
+    assert (worse["discriminator_updates"], worse["training_seconds"]) == (100, 3.0)
+    assert worse["torch"] == "2.11"
+
+
+def test_gradient_counts_are_those_of_the_record(make_study, train, modes):
+    norms = np.exp(np.random.default_rng(0).normal(0, 0.1, 2000)).astype(np.float32)
+    norms[[700, 710, 1500]] = 500.0
+    study = make_study()
+    run = runs_table(problems([train(study.cells[0], modes(1, 2), norms=norms)])).iloc[0]
+    assert run["discriminator_explosions"] == 3
+    assert run["discriminator_explosions_episodes"] == 2
+    assert run["discriminator_explosions_per_10k"] == pytest.approx(15)
+    assert run["generator_vanishing"] == 0
+    assert run["discriminator_explosions_factor_30"] == 3
+
+
+def test_every_column_is_documented(two_methods):
+    found = problems(two_methods[1])
+    ranked = [standings(problem) for problem in found]
+    metrics = {metric.name for metric in found[0].dataset.metrics}
+    for column in runs_table(found):
+        documented = column in RUN_COLUMNS or column.removesuffix("_best") in metrics
+        assert documented or "_explosions_" in column, column
+    assert list(summary_table(found, ranked)) == list(SUMMARY_COLUMNS)
+
+
+def test_summary_against_hand_computed_values(two_methods):
+    found = problems(two_methods[1])
+    summary = summary_table(found, [standings(p) for p in found])
+    modes_20 = summary[summary["metric"] == "modes_20"].set_index("method")
+    first, second = modes_20.loc["non_saturating"], modes_20.loc["wgan_gp"]
+    assert (first["rank"], first["mean"]) == (1, 7.0)
+    low, high = stats.t.interval(0.95, 2, 7, stats.sem([6, 7, 8]))
+    assert (first["low"], first["high"]) == pytest.approx((low, high))
+    # the diverged seed, which held 8 modes on its way, enters neither the mean nor the pairs
+    assert (second["rank"], second["mean"]) == (2, 3.0)
+    assert (second["seeds_finished"], second["seeds_failed"], second["seeds_planned"]) == (2, 1, 3)
+    assert second["best_mean"] == 3.5
+    assert second["difference_to_best"] == pytest.approx(-3.5)
+    assert modes_20.loc[FLOOR, "mean"] == 8
+
+
+def test_undefined_values_are_left_out_and_counted(make_study, train, modes):
+    study = make_study()
+    planned = [
+        train(cell, {100: {**modes(1)[0], "reverse_kl": value}})
+        for cell, value in zip(study.cells, (0.5, None, 0.7, 0.1, 0.1, 0.1), strict=True)
+    ]
+    found = problems(planned)
+    summary = summary_table(found, [standings(p) for p in found])
+    row = summary[(summary["metric"] == "reverse_kl") & (summary["method"] == "non_saturating")]
+    assert row["mean"].item() == pytest.approx(0.6)
+    assert row["seeds_with_value"].item() == 2
+    assert row["seeds_finished"].item() == 3
+
+
+def test_of_equal_means_fewer_failures_come_first(make_study, train, modes):
+    study = make_study()
+    planned = [
+        train(cell, modes(4))
+        if (cell.method.name, cell.seed) != ("non_saturating", 0)
+        else train(cell, status="killed", reason="by SIGKILL")
+        for cell in study.cells
+    ]
+    ranked = standings(problems(planned)[0])
+    assert [(s.method, s.rank) for s in ranked] == [("wgan_gp", 1), ("non_saturating", 2)]
+
+
+def test_lower_is_better_ranks_the_other_way(make_study, train):
+    study = make_study(
+        """
+methods: [non_saturating, wgan_gp]
+seeds: 2
+experiments: [{dataset: dirac, architecture: dirac, updates: 100}]
+"""
+    )
+    rest = {"distance": 0.0, "theta": 0.0, "psi": 0.0, "data_fd": 0.0}
+    planned = [
+        train(cell, {0: {"radius": 1.4, **rest}, 100: {"radius": radius, **rest}})
+        for cell, radius in zip(study.cells, (0.9, 0.9, 0.1, 0.11), strict=True)
+    ]
+    ranked = standings(problems(planned)[0])
+    assert [s.method for s in ranked] == ["wgan_gp", "non_saturating"]
+    assert ranked[1].against_best(problems(planned)[0].primary) == "behind"
+
+
+def test_experiments_on_one_dataset_are_told_apart(make_study):
+    study = make_study(
+        """
+methods: [vanilla]
+seeds: 1
+experiments:
+  - {dataset: ring8, architecture: mlp, updates: 100}
+  - {dataset: ring8, architecture: mlp, updates: 200, setting: {learning_rate: 0.01}}
+  - {dataset: grid25, architecture: mlp, updates: 100}
+"""
+    )
+    found = problems([Planned(cell, "missing", "never trained") for cell in study.cells])
+    assert [problem.label for problem in found] == [
+        "ring8, learning rate 0.0002, discriminator updates 100",
+        "ring8, learning rate 0.01, discriminator updates 200",
+        "grid25",
+    ]
+    assert len({problem.anchor for problem in found}) == 3
+
+
+def _verdict(planned):
+    (problem,) = problems(planned)
+    return verdict(problem, standings(problem))
+
+
+def test_verdict_follows_from_the_numbers(two_methods):
+    told = _verdict(two_methods[1])
+    assert "non_saturating is best by modes (≥20) of 8 (higher is better)" in told
+    assert "a mean of 7.00 (95\u00a0% interval 4.52 to 9.48, 3 seeds)" in told
+    # differences −4 and −3: t(1 df) = 12.7, so two seeds cannot tell
+    assert "wgan_gp cannot be told apart from non_saturating" in told
+    assert "wgan_gp diverged on 1 of 3 seeds" in told
+
+
+def test_verdict_names_who_is_behind_and_by_how_much(make_study, train, modes):
+    study = make_study()
+    ends = {("non_saturating", s): v for s, v in enumerate((7.0, 7.5, 8.0))}
+    ends |= {("wgan_gp", s): v for s, v in enumerate((2.0, 2.5, 3.2))}
+    told = _verdict([train(c, modes(ends[c.method.name, c.seed])) for c in study.cells])
+    low, high = stats.t.interval(0.95, 2, 14.8 / 3, stats.sem([5, 5, 4.8]))
+    assert f"behind it is wgan_gp by {14.8 / 3:.2f} ({low:.2f} to {high:.2f})" in told
+
+
+def test_verdict_with_one_seed_claims_nothing(make_study, train, modes):
+    study = make_study()
+    told = _verdict([train(c, modes(3 + c.seed)) for c in study.cells if c.seed == 0])
+    assert "nothing can be said of chance" in told
+    assert "is best" not in told
+
+
+def test_verdict_does_not_crown_one_of_equals(make_study, train, modes):
+    told = _verdict([train(cell, modes(cell.seed)) for cell in make_study().cells])
+    assert "there is nothing between non_saturating and wgan_gp: all have a mean of 1.00" in told
+
+
+def test_a_method_ahead_at_common_seeds_is_not_called_behind(make_study, train, modes):
+    """The best mean may rest on a lucky seed that the other method did not survive."""
+    study = make_study(
+        """
+methods: [non_saturating, wgan_gp]
+seeds: 4
+experiments: [{dataset: ring8, architecture: mlp, updates: 100}]
+"""
+    )
+    ends = dict(zip(range(4), (1.0, 1.1, 1.2, 8.0), strict=True))
+    planned = [
+        train(c, modes(ends[c.seed]))
+        if c.method.name == "non_saturating"
+        else train(c, modes(ends[c.seed] + 0.5 + 0.01 * c.seed))
+        if c.seed < 3
+        else train(c, status="crashed", reason="broke")
+        for c in study.cells
+    ]
+    told = _verdict(planned)
+    assert "at the seeds both finished, ahead of it: wgan_gp by 0.51" in told
+    assert "wgan_gp crashed on 1 of 4 seeds" in told
+
+
+def test_all_failed_has_no_best(make_study, train):
+    planned = [train(c, status="crashed", reason="broke") for c in make_study().cells]
+    told = _verdict(planned)
+    assert "no method has a finished seed" in told
+    assert "non_saturating crashed on 3 of 3 seeds" in told
+    assert all(s.rank is None for s in standings(problems(planned)[0]))
+
+
+def test_settings_of_a_method_make_it_another_method(make_study, train, modes):
+    cells = make_study().cells
+    other = [
+        dataclasses.replace(
+            cell,
+            method=dataclasses.replace(
+                cell.method, settings={"penalty_weight": 1.0}, label="wgan_gp(penalty_weight=1.0)"
+            ),
+        )
+        for cell in cells
+        if cell.method.name == "wgan_gp"
+    ]
+    planned = [train(cell, modes(cell.seed)) for cell in [*cells, *other]]
+    (problem,) = problems(planned)
+    assert list(problem.by_method) == ["non_saturating", "wgan_gp", "wgan_gp(penalty_weight=1.0)"]

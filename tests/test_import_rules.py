@@ -1,0 +1,91 @@
+"""Arrows point one way: who may import whom (docs/architecture.md)."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import bench
+from bench.registry import find_methods
+
+ROOT = Path(bench.__file__).parent.parent
+BENCH = sorted((ROOT / "bench").rglob("*.py"))
+METHODS = sorted((ROOT / "methods").glob("*.py"))
+
+FORBIDDEN = {
+    "method": {"training", "metrics", "datasets", "architectures", "registry"},
+    "metrics": {"training", "architectures", "registry"},
+    "datasets": {"training", "architectures", "registry"},
+    "architectures": {"training", "datasets", "metrics", "registry"},
+    "training": {"registry"},
+    "registry": {"training"},
+    "records": {"training", "registry"},
+    "execution": {"cli", "report"},
+    "report": {"cli", "tracking"},
+    "tracking": {"cli", "report"},
+}
+ABOVE = {"cli", "check", "report", "tracking", "execution", "study"}
+CORE = {"method", "metrics", "datasets", "architectures", "training", "registry"}
+
+
+def name(file: Path) -> str:
+    return str(file.relative_to(ROOT))
+
+
+def imports(file: Path) -> set[str]:
+    """Every module a file imports, by its full name, inside functions too."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name(file)} imports relatively"
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def parts_of_bench(file: Path) -> set[str]:
+    return {module.split(".")[1] for module in imports(file) if module.startswith("bench.")}
+
+
+@pytest.mark.parametrize("file", METHODS, ids=name)
+def test_a_method_imports_the_contract_torch_and_other_methods(file):
+    allowed = {"bench", "methods", "torch", "math", "dataclasses", "__future__", "typing"}
+    assert {module.split(".")[0] for module in imports(file)} <= allowed
+    assert parts_of_bench(file) <= {"method"}
+
+
+def test_nothing_in_bench_names_a_method():
+    names = set(find_methods().methods) - {"vanilla"}
+    for file in BENCH:
+        assert not [m for m in imports(file) if m.startswith("methods.")], name(file)
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Constant) and node.value in names:
+                pytest.fail(f"{name(file)} line {node.lineno} names the method {node.value!r}")
+
+
+@pytest.mark.parametrize("file", BENCH, ids=name)
+def test_arrows_point_one_way(file):
+    part = file.relative_to(ROOT / "bench").parts[0].removesuffix(".py")
+    forbidden = FORBIDDEN.get(part, set()) - {part}
+    if part in CORE:
+        forbidden = forbidden | ABOVE | {"records"}
+    if part == "records":
+        forbidden = forbidden | ABOVE
+    assert not parts_of_bench(file) & forbidden
+
+
+HEAVY = """
+import sys
+import bench.execution.worker
+heavy = ("mlflow", "pandas", "matplotlib", "seaborn", "scipy", "jinja2", "typer", "sklearn")
+print(*[name for name in heavy if name in sys.modules])
+"""
+
+
+def test_a_worker_starts_without_what_only_reports_need():
+    loaded = subprocess.run([sys.executable, "-c", HEAVY], capture_output=True, text=True)
+    assert loaded.returncode == 0, loaded.stderr
+    assert loaded.stdout.split() == []
