@@ -23,7 +23,7 @@ def picture(samples: NDArray[Any]) -> bytes | None:
 
         figure = Figure((INCHES, INCHES), DPI)
         # an automatic layout would take three times as long as the drawing
-        axes = figure.add_axes((0.13, 0.08, 0.84, 0.9), aspect="equal")
+        axes = figure.add_axes((0.16, 0.08, 0.82, 0.9), aspect="equal")
         points = samples[np.isfinite(samples).all(1)].astype(float)
         axes.plot(points[:, 0], points[:, 1], ".", markersize=3, markeredgewidth=0, alpha=0.5)
         figure.savefig(file, format="png")

@@ -16,6 +16,10 @@ from bench.report.document import Figure
 from bench.report.figures.style import FLAG, INK, WIDTH, Style, named, save
 from bench.report.problems import Problem
 
+LEGEND_COLUMNS = 4
+MOST_BANDS = 10
+"""Methods beyond which bands would cover each other."""
+
 
 def draw_curves(problem: Problem, methods: list[str], style: Style, folder: Path) -> Figure | None:
     """The primary metric, large, and up to two others beside it."""
@@ -24,8 +28,9 @@ def draw_curves(problem: Problem, methods: list[str], style: Style, folder: Path
         return None
     first, *others = problem.dataset.metrics
     others = [m for m in others if m.name in table and m.ceiling is None][:2]
+    shown = [method for method in methods if method in set(table["method"])]
     rows = max(len(others), 1)
-    canvas = plt.figure(figsize=(WIDTH, 4.2))
+    canvas = plt.figure(figsize=(WIDTH, 3.7 + 0.2 * (-(-len(shown) // LEGEND_COLUMNS) + 1)))
     shape = canvas.add_gridspec(rows, 2 if others else 1, width_ratios=[2, 1] if others else [1])
     _metric(canvas.add_subplot(shape[:, 0]), problem, first, table, methods, style)
     for row, metric in enumerate(others):
@@ -34,7 +39,6 @@ def draw_curves(problem: Problem, methods: list[str], style: Style, folder: Path
         if row < rows - 1:
             axis.set_xlabel("")
             axis.tick_params(labelbottom=False)
-    shown = [method for method in methods if method in set(table["method"])]
     handles = [Line2D([], [], color=style.colour[m], ls=style.dash[m], lw=2) for m in shown]
     labels = [named(method) for method in shown]
     handles.append(Line2D([], [], color=INK, ls=(0, (1, 1.5)), lw=1.2))
@@ -43,12 +47,14 @@ def draw_curves(problem: Problem, methods: list[str], style: Style, folder: Path
         handles.append(Line2D([], [], color=INK, ls="", marker=FLAG["not finite"][0], ms=6))
         labels.append("last evaluation of a failed seed")
     canvas.legend(handles, labels, loc="outside lower center", frameon=False,
-                  ncols=min(4, len(labels)))  # fmt: skip
+                  ncols=min(LEGEND_COLUMNS, len(labels)))  # fmt: skip
     return Figure(
         save(canvas, folder, f"{problem.anchor}-curves"),
         f"Training curves on {problem.label}: {', '.join(m.label for m in (first, *others))} "
         f"over discriminator updates, a line for each of {', '.join(shown)}.",
-        "Lines: mean over finished seeds. Bands: from the least to the greatest seed. Thin lines "
+        "Lines: mean over finished seeds. "
+        + ("Bands: from the least to the greatest seed. " if _banded(table) else "")
+        + "Thin lines "
         "that end in a cross: seeds that failed. Dotted: real data measured against real data.",
     )
 
@@ -75,7 +81,7 @@ def _metric(
         sns.lineplot(
             finished, x="update", y="value", hue="method", palette=style.colour,
             hue_order=[m for m in methods if m in set(finished["method"])],
-            errorbar=("pi", 100), err_kws={"alpha": 0.12, "lw": 0}, lw=1.8, legend=False, ax=axis,
+            errorbar=("pi", 100) if _banded(table) else None, err_kws={"alpha": 0.12, "lw": 0}, lw=1.8, legend=False, ax=axis,
         )  # fmt: skip
         drawn = [m for m in methods if m in set(finished["method"])]
         for line, name in zip(axis.lines, drawn, strict=False):
@@ -95,6 +101,10 @@ def _metric(
     axis.set_xlim(0, problem.cell.updates)
     axis.xaxis.set_major_locator(MaxNLocator(5))
     sns.despine(ax=axis)
+
+
+def _banded(table: pd.DataFrame) -> bool:
+    return table["method"].nunique() <= MOST_BANDS
 
 
 def spans_decades(metric: Metric, values: pd.Series[float]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -36,13 +37,12 @@ def draw_overview(problems: list[Problem], standings: list[list[Standing]], fold
             told[row, column] = _told(problem, standing)
             if standing.against_best(problem.primary) in ("best", "tied", "ahead"):
                 leading.append((row, column))
-    size = (min(WIDTH, 2.4 + 2.4 * len(problems)), 1.2 + 0.46 * len(methods))
+    size = (min(WIDTH, 2.4 + 2.4 * len(problems)), 0.9 + 0.42 * len(methods))
     canvas, axis = plt.subplots(figsize=size)
     sns.heatmap(
         scores, ax=axis, cmap=_COLOURS, vmin=0, vmax=1, annot=told, fmt="", linewidths=1.5,
-        annot_kws={"fontsize": 8.5}, cbar_kws={"label": "worst to best", "ticks": []},
-        xticklabels=[f"{named(p.label, 40)}\n{named(p.primary.label)} "
-                     f"({'↑' if p.primary.higher_is_better else '↓'})" for p in problems],
+        annot_kws={"fontsize": 8.5}, cbar=False,
+        xticklabels=[_heading(problem, 90 // len(problems)) for problem in problems],
         yticklabels=[named(method) for method in methods],
     )  # fmt: skip
     for text, score in zip(axis.texts, scores[~np.isnan(scores)], strict=True):
@@ -68,6 +68,12 @@ def draw_overview(problems: list[Problem], standings: list[list[Standing]], fold
         "within a column, ↑ more is better, ↓ less is better. Framed: the best method and those "
         "that cannot be told apart from it.",
     )
+
+
+def _heading(problem: Problem, width: int) -> str:
+    way = "↑" if problem.primary.higher_is_better else "↓"
+    lines = [named(problem.label, 60), f"{named(problem.primary.label)} {way}"]
+    return "\n".join(textwrap.fill(line, max(width, 12)) for line in lines)
 
 
 def _goodness(means: dict[str, float], higher_is_better: bool) -> dict[str, float]:
