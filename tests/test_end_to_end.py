@@ -215,9 +215,8 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments, told, tmp_path, monkey
 
 def test_a_method_with_a_wrong_loss_is_refused_before_anything_trains(journey, tmp_path):
     folder, *_ = journey
-    (tmp_path / "slip.py").write_text(
-        IDEA.replace("MyIdea", "Slip").replace("relu(1 + fake_logits).mean(1)", "fake_logits.mean()")
-    )
+    slip = IDEA.replace("relu(1 + fake_logits).mean(1)", "fake_logits.mean()")
+    (tmp_path / "slip.py").write_text(slip)
     before = {record.key for record in Store(folder / "results").all()}
     done = bench(
         *("run", str(folder / "tiny.yaml"), "--results", str(folder / "results")),

@@ -454,7 +454,7 @@ def test_the_users_address_is_respected(results, put, tmp_path, empty_database, 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     send(results, put())
     assert len(children(MlflowClient(uri))) == 1
-    assert ui_command(results)[5] == uri
+    assert uri in ui_command(results)
 
 
 def test_nothing_to_send_does_not_import_mlflow(tmp_path):
@@ -472,7 +472,8 @@ def with_bench() -> dict[str, str]:
 
 def test_the_pages_open_on_loopback(results, tmp_path, monkeypatch):
     command = ui_command(results)
-    assert command[:4] == [sys.executable, "-m", "mlflow", "ui"]
+    assert os.access(command[0], os.X_OK)
+    assert command[2:6] == [sys.executable, "-m", "mlflow", "ui"]
     assert command[command.index("--host") + 1] == "127.0.0.1"
     assert command[command.index("--backend-store-uri") + 1] == f"sqlite:///{results}/mlflow.db"
     with pytest.raises(BenchError, match="nothing has been sent"):

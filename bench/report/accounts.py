@@ -63,7 +63,7 @@ def _stability(
     return Table(
         f"Stability on {problem.label}.",
         ["method", "seeds", f"best {primary.label}", f"last {primary.label}", "gap",
-         *(["all modes held from update"] if coverage is not None else []), *explosions,
+         *(["all modes first held at update"] if coverage is not None else []), *explosions,
          "generator: vanishing", "seeds not finite"],
         rows,
         texts=(1,),

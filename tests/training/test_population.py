@@ -207,7 +207,12 @@ def record(game: Game, source: str, kept: str) -> None:
 
 
 def test_every_method_starts_from_the_same_weights():
-    runs = [_Run(training(make_method(name)), [0, 1], CPU, print) for name in METHODS]
+    runs = []
+    for number, name in enumerate(METHODS):
+        torch.manual_seed(number)
+        runs.append(_Run(training(make_method(name)), [0, 1], CPU, print))
+    for weight in runs[0].game.generator.weights.values():
+        assert not torch.equal(weight[0], weight[1])
     for run in runs[1:]:
         for network in ("generator", "discriminator"):
             expected = getattr(runs[0].game, network).weights
@@ -230,8 +235,29 @@ def test_data_and_latents_of_an_update_do_not_depend_on_the_critic_steps():
     assert torch.equal(
         torch.stack(every["generator_latents"][:30]), torch.stack(fifth["generator_latents"])
     )
-    assert not torch.equal(every["real"][0][0], every["real"][0][1])
-    assert not torch.equal(every["real"][0], every["real"][1])
+    for draws in every.values():
+        assert not torch.equal(draws[0][0], draws[0][1])
+        assert not torch.equal(draws[0], draws[1])
+
+
+def test_each_stream_is_a_sequence_of_its_own():
+    first = {}
+    for seed in (0, 1, 2):
+        for stream in Stream:
+            draw = torch.randn(4, generator=generator(seed, stream, CPU))
+            first[tuple(draw.tolist())] = (seed, stream)
+    assert len(first) == 3 * len(Stream)
+    run = _Run(training(Spy(), 1), [0, 1], CPU, lambda _: None)
+    run.outcomes()
+    batch = len(run.game.kept["real"][0][0])
+    latents = [
+        run.game.kept["critic_latents"][0],
+        run.game.kept["generator_latents"][0],
+        run.fixed_latents[:, :batch],
+    ]
+    for member in (0, 1):
+        seen = {tuple(draws[member].flatten().tolist()) for draws in latents}
+        assert len(seen) == 3
 
 
 HOOKS = ("discriminator_loss", "penalty", "discriminator_weights", "discriminator_input")

@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 
 from bench.datasets.base import Metric
 from bench.report.document import Figure
@@ -43,7 +43,13 @@ def draw_curves(problem: Problem, methods: list[str], style: Style, folder: Path
     labels = [named(method) for method in shown]
     handles.append(Line2D([], [], color=INK, ls=(0, (1, 1.5)), lw=1.2))
     labels.append("real data")
+    caption = [
+        "Lines: mean over finished seeds.",
+        "Bands: from the least to the greatest seed." if _banded(table) else "",
+        "Dotted: real data measured against real data.",
+    ]
     if (table["status"] != "ok").any():
+        caption.append("Thin lines that end in a cross: seeds that failed.")
         handles.append(Line2D([], [], color=INK, ls="", marker=FLAG["not finite"][0], ms=6))
         labels.append("last evaluation of a failed seed")
     canvas.legend(handles, labels, loc="outside lower center", frameon=False,
@@ -52,10 +58,7 @@ def draw_curves(problem: Problem, methods: list[str], style: Style, folder: Path
         save(canvas, folder, f"{problem.anchor}-curves"),
         f"Training curves on {problem.label}: {', '.join(m.label for m in (first, *others))} "
         f"over discriminator updates, a line for each of {', '.join(shown)}.",
-        "Lines: mean over finished seeds. "
-        + ("Bands: from the least to the greatest seed. " if _banded(table) else "")
-        + "Thin lines "
-        "that end in a cross: seeds that failed. Dotted: real data measured against real data.",
+        " ".join(filter(None, caption)),
     )
 
 
@@ -81,7 +84,8 @@ def _metric(
         sns.lineplot(
             finished, x="update", y="value", hue="method", palette=style.colour,
             hue_order=[m for m in methods if m in set(finished["method"])],
-            errorbar=("pi", 100) if _banded(table) else None, err_kws={"alpha": 0.12, "lw": 0}, lw=1.8, legend=False, ax=axis,
+            errorbar=("pi", 100) if _banded(table) else None, err_kws={"alpha": 0.12, "lw": 0},
+            lw=1.8, legend=False, ax=axis,
         )  # fmt: skip
         drawn = [m for m in methods if m in set(finished["method"])]
         for line, name in zip(axis.lines, drawn, strict=False):
@@ -97,6 +101,7 @@ def _metric(
         axis.axhline(floor * scale, color=INK, ls=(0, (1, 1.5)), lw=1.2, zorder=1)
     if spans_decades(metric, values["value"]):
         axis.set_yscale("log")
+        axis.yaxis.set_minor_locator(NullLocator())
     axis.set(xlabel="discriminator updates", ylabel=metric.label + (" (%)" if scale > 1 else ""))
     axis.set_xlim(0, problem.cell.updates)
     axis.xaxis.set_major_locator(MaxNLocator(5))

@@ -37,7 +37,7 @@ def draw_overview(problems: list[Problem], standings: list[list[Standing]], fold
             told[row, column] = _told(problem, standing)
             if standing.against_best(problem.primary) in ("best", "tied", "ahead"):
                 leading.append((row, column))
-    size = (min(WIDTH, 2.4 + 2.4 * len(problems)), 0.9 + 0.42 * len(methods))
+    size = (min(WIDTH, 3.4 + 2.1 * len(problems)), 1.2 + 0.42 * len(methods))
     canvas, axis = plt.subplots(figsize=size)
     sns.heatmap(
         scores, ax=axis, cmap=_COLOURS, vmin=0, vmax=1, annot=told, fmt="", linewidths=1.5,

@@ -62,7 +62,8 @@ class Style:
 
 
 def named(text: str, longest: int = 30) -> str:
-    """A name as a figure can show it: not too long, and never read as mathematics."""
+    """A name as a figure can show it: on one line, not too long, and never read as mathematics."""
+    text = " ".join(text.split())
     text = text if len(text) <= longest else text[: longest - 1] + "…"
     return text.replace("$", r"\$")
 

@@ -1,0 +1,55 @@
+"""The documents say what the code does."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from bench.registry import DATASETS, find_methods
+from bench.report.tables import RUN_COLUMNS, SUMMARY_COLUMNS
+from bench.study import studies
+
+ROOT = Path(__file__).parent.parent
+METRICS = (ROOT / "docs" / "metrics.md").read_text()
+
+
+@pytest.mark.parametrize("columns", [RUN_COLUMNS, SUMMARY_COLUMNS], ids=["runs.csv", "summary.csv"])
+def test_every_column_is_documented(columns):
+    for name, meaning in columns.items():
+        assert f"| `{name}` | {meaning} |" in METRICS
+
+
+def test_every_metric_is_documented():
+    for dataset in DATASETS.values():
+        for metric in dataset.metrics:
+            assert f"`{metric.name}`" in METRICS
+
+
+def test_the_readme_names_every_study_and_its_method_works(tmp_path, monkeypatch):
+    readme = (ROOT / "README.md").read_text()
+    assert all(f"| `{name}` |" in readme for name in studies())
+    (source,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    assert len(source.strip().splitlines()) < 20
+    (tmp_path / "hinge_of_readme.py").write_text(source)
+    monkeypatch.setenv("BENCH_METHODS_DIR", str(tmp_path))
+    find_methods.cache_clear()
+    try:
+        from bench.check import preflight
+        from bench.registry import make_method
+
+        preflight(make_method("hinge_of_readme"))
+    finally:
+        find_methods.cache_clear()
+
+
+def test_links_lead_somewhere():
+    for page in [ROOT / "README.md", ROOT / "results" / "README.md", *(ROOT / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_architecture_names_every_module():
+    told = (ROOT / "docs" / "architecture.md").read_text()
+    for folder in ("records", "datasets", "architectures", "training", "metrics", "execution"):
+        for file in (ROOT / "bench" / folder).glob("[a-z]*.py"):
+            assert file.name in told, file
