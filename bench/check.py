@@ -20,7 +20,7 @@ from bench.registry import make_method
 from bench.training.loop import Outcome, Training, train
 from bench.training.streams import MemberNoise
 
-MEMBERS, BATCH = 3, 8
+MEMBERS, BATCH = 3, 32
 CPU = torch.device("cpu")
 _MLP = MLP(latent=4, generator_widths=(16,), discriminator_widths=(16,))
 _DCGAN = DCGAN(

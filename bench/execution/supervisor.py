@@ -1,7 +1,6 @@
 """Runs one job in a subprocess and always returns a row for every cell of it.
 
 A worker that crashes, hangs, runs out of memory or is killed costs its own job and nothing else.
-This module imports neither torch nor anything heavy.
 """
 
 from __future__ import annotations

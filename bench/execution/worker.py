@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from bench.errors import BenchError
-from bench.records.cell import SCHEMA, Cell
+from bench.records.cell import SCHEMA, Cell, sources_of
 from bench.records.store import pack, with_files
 from bench.registry import make_architecture, make_dataset, make_method
 from bench.training.gradients import summary
@@ -47,15 +47,23 @@ def main(folder: Path) -> None:
     except (MemoryError, torch.OutOfMemoryError) as error:
         (folder / "out_of_memory.txt").write_text(str(error), encoding="utf-8")
         raise
+    except Exception as error:
+        first_line = (str(error).splitlines() or [""])[0]
+        reason = f"{type(error).__name__}: {first_line}"
+        (folder / "reason.txt").write_text(reason, encoding="utf-8")
+        raise
 
 
 def _train_all(cells: list[Cell], device: torch.device, cache: Path, folder: Path) -> None:
     first = cells[0]
     dataset = make_dataset(first.dataset.name, first.dataset.settings)
     architecture = make_architecture(first.architecture.name, first.architecture.settings)
+    method = make_method(first.method.name, first.method.settings)
+    if sources_of(method, dataset, architecture) != first.sources:
+        raise BenchError("the code was changed after this run had been planned; run again")
     dataset.prepare(cache, device)
     training = Training(
-        make_method(first.method.name, first.method.settings),
+        method,
         dataset,
         architecture,
         first.setting.optimizer,
@@ -65,7 +73,7 @@ def _train_all(cells: list[Cell], device: torch.device, cache: Path, folder: Pat
         first.setting.simultaneous,
     )
     shared = {"floor": dataset.floor(), "protocol": dataset.protocol()}
-    together = len(cells) if architecture.stacks_on_cpu or device.type != "cpu" else 1
+    together = len(cells) if training.stacks(device) else 1
     beat = _Heartbeat(folder, total=first.updates * len(cells))
     for start in range(0, len(cells), together):
         part = cells[start : start + together]

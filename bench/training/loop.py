@@ -14,12 +14,14 @@ from torch import Tensor
 
 from bench.architectures.base import Architecture
 from bench.datasets.base import Dataset, Draw, Snapshot, Values
+from bench.errors import BenchError
 from bench.method import Method, Optimizer
 from bench.training.game import Game, PlayerSeries
 from bench.training.population import Network
 from bench.training.streams import Blocks, MemberNoise, Stream, generator
 
 LATENT_BLOCK = 64
+CPU_LANES = 32
 FLUSH_EVERY = 64
 """Updates between two looks at the device: the only host–device synchronisation there is."""
 
@@ -36,6 +38,17 @@ class Training:
     updates: int
     evaluations: int
     simultaneous: bool = False
+
+    def stacks(self, device: torch.device) -> bool:
+        """Whether members train as one stack on this device, or one after another.
+
+        On a CPU the last entries of an array whose length is no multiple of the vector width
+        are rounded differently, so that with other batch sizes a member's numbers would depend
+        on its place in the stack.
+        """
+        if device.type != "cpu":
+            return True
+        return self.architecture.stacks_on_cpu and self.batch_size % CPU_LANES == 0
 
     def evaluation_points(self) -> list[int]:
         """Discriminator updates after which samples are measured: 0, then evenly to the end."""
@@ -71,8 +84,8 @@ def train(
     Where members are stacked, a lone seed trains beside a twin of itself, so that a cell's
     numbers are the same bit for bit whatever company it had.
     """
-    stacked = training.architecture.stacks_on_cpu or device.type != "cpu"
-    members = seeds * 2 if stacked and len(seeds) == 1 else seeds
+    twin = training.stacks(device) and len(seeds) == 1
+    members = seeds * 2 if twin else seeds
     run = _Run(training, members, device, heartbeat or (lambda _: None))
     outcomes = run.outcomes()[: len(seeds)]
     for outcome in outcomes:
@@ -144,6 +157,11 @@ class _Run:
             if finished:
                 break
             training.method.update(self.game)
+            if counts.discriminator_updates == done:
+                raise BenchError(
+                    f"method {training.method.name}: update() made no discriminator update, so "
+                    "the budget would never be spent; call game.step_discriminator"
+                )
         self.training_seconds = time.perf_counter() - begun - self.evaluation_seconds
         self._close()
         return self.results
