@@ -44,19 +44,24 @@ Retry = Annotated[bool, typer.Option("--retry", help="Train diverged cells again
 
 def main() -> None:
     """Run the command line; a :class:`BenchError` is one line and exit code 2."""
+    signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         app(prog_name="bench")
     except BenchError as error:
         print(f"bench: {error}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
+    except _Interrupted:
         print("bench: interrupted; what finished is stored, run again to go on", file=sys.stderr)
         sys.exit(130)
 
 
+class _Interrupted(BaseException):
+    """Ctrl-C or a polite kill; not a KeyboardInterrupt, which typer would end in its own way."""
+
+
 def _interrupt(*_: Any) -> NoReturn:
-    raise KeyboardInterrupt
+    raise _Interrupted
 
 
 @app.command()

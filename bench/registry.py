@@ -89,8 +89,9 @@ def find_methods() -> Found:
 
 def _import(file: Path) -> ModuleType:
     name = f"methods.{file.stem}"
-    if name in sys.modules:
-        return sys.modules[name]
+    known = sys.modules.get(name)
+    if known is not None and known.__file__ == str(file):
+        return known
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
         raise BenchError("it cannot be imported as a module; its name must be an identifier")

@@ -71,11 +71,10 @@ def run_jobs(
         n_jobs=len(slots), backend="threading", return_as="generator_unordered", batch_size=1
     )
     results = parallel(delayed(one)(number, job) for number, job in enumerate(jobs))
+    # joblib warns, at a time of its own, that tasks were cancelled: an interruption is just that
+    warnings.filterwarnings("ignore", category=UserWarning, module="joblib.parallel")
     try:
         yield from results
     finally:
         workers.stop()
-        with warnings.catch_warnings():
-            # joblib warns that tasks were cancelled, which is what an interruption is
-            warnings.simplefilter("ignore")
-            results.close()
+        results.close()

@@ -37,7 +37,7 @@ BODIES = {
 }
 
 FAILURES = {
-    "raises": ("crashed", "is wrong"),
+    "raises": ("crashed", "ValueError: the idea"),
     "leaves": ("crashed", "the worker ended with exit code 3"),
     "is_killed": ("killed", "ended by SIGKILL; the system may have run out of memory"),
     "hangs": ("timed_out", "stopped after the time limit of 12 s"),
