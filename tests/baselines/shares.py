@@ -1,0 +1,33 @@
+"""Where the seconds of a study went, from its records: python -m tests.baselines.shares quick results
+
+Worker seconds are added up over all workers; divide by their number for the share of wall time.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from bench.execution.plan import plan
+from bench.records.store import Store
+from bench.study import load_study
+
+
+def main(study: str = "quick", results: str = "results") -> None:
+    planned = plan(load_study(study).cells, Store(Path(results)))
+    runs = [each.record.data["run"] for each in planned if each.record is not None]
+    whole = sum(run["job_seconds"] for run in runs)
+    training = sum(run.get("training_seconds", 0.0) for run in runs)
+    evaluation = sum(run.get("evaluation_seconds", 0.0) for run in runs)
+    rest = whole - training - evaluation
+    print(f"{len(runs)} cells, {whole:.0f} worker seconds")
+    for name, seconds in (
+        ("training loops", training),
+        ("evaluations", evaluation),
+        ("start-up, data, LeNet, packing", rest),
+    ):
+        print(f"{name:32} {seconds:7.0f} s  {100 * seconds / whole:5.1f} %")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
