@@ -12,7 +12,7 @@ PYTHON  ?= python3
 
 STAMP := .venv/.installed
 BENCH := .venv/bin/bench
-PICK  := $(STUDY) --results '$(RESULTS)' $(if $(METHODS),--methods '$(METHODS)') \
+PICK  := '$(STUDY)' --results '$(RESULTS)' $(if $(METHODS),--methods '$(METHODS)') \
          $(if $(DATASETS),--datasets '$(DATASETS)') $(if $(SEEDS),--seeds '$(SEEDS)')
 
 help: ## show this list

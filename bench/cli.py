@@ -234,7 +234,7 @@ def show(
 
 @app.command()
 def status(results: Results = Path("results")) -> None:
-    """Count the records in a results folder by study part and status.
+    """Count the records in a results folder by dataset, method and status.
 
     Example: bench status --results results
     """
@@ -304,9 +304,13 @@ def check(
 @app.command()
 def sync(
     study: StudyName = "quick",
+    methods: Methods = "",
+    datasets: Datasets = "",
+    seeds: Seeds = "",
     results: Results = Path("results"),
+    overrides: Overrides = None,
 ) -> None:
-    """Send to MLflow what it does not have yet.
+    """Send to MLflow what it does not have yet; select as for the run that could not reach it.
 
     Example: MLFLOW_TRACKING_URI=http://127.0.0.1:5000 bench sync quick
     """
@@ -315,7 +319,7 @@ def sync(
     from bench.tracking import Tracker
 
     store = Store(results)
-    chosen = _study(study, "", "", "", None)
+    chosen = _with_the_rest(study, _study(study, methods, datasets, seeds, overrides), store)
     with store.writing():
         planned = make_plan(chosen.cells, store)
         records = [each.record for each in planned if each.record is not None]
@@ -329,7 +333,10 @@ def sync(
 
 
 @app.command()
-def ui(results: Results = Path("results")) -> None:
+def ui(
+    results: Results = Path("results"),
+    port: Annotated[int, typer.Option(help="Port on the loopback address.")] = 5000,
+) -> None:
     """Open MLflow's interface on this machine's loopback address.
 
     Example: bench ui
@@ -338,7 +345,7 @@ def ui(results: Results = Path("results")) -> None:
 
     from bench.tracking import ui_command
 
-    command = ui_command(results)
+    command = ui_command(results, port)
     os.execv(command[0], command)
 
 
@@ -363,10 +370,14 @@ def _with_the_rest(name: str, chosen: Any, store: Any) -> Any:
     from bench.study import load_study
 
     here = {cell.key for cell in chosen.cells}
+    others = [cell for cell in load_study(name).cells if cell.key not in here]
+    stored = {cell.key for cell in others if store.get(cell.key) is not None}
+    # what does not apply has no record; it is shown wherever its dataset is
+    shown = {cell.dataset.label for cell in [*chosen.cells, *others] if cell.key in here | stored}
     rest = [
         cell
-        for cell in load_study(name).cells
-        if cell.key not in here and store.get(cell.key) is not None
+        for cell in others
+        if cell.key in stored or (cell.not_applicable and cell.dataset.label in shown)
     ]
     return replace(chosen, cells=[*chosen.cells, *rest])
 

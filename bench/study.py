@@ -157,6 +157,8 @@ class _Loader(yaml.SafeLoader):
 def _read(file: Path) -> StudyFile:
     try:
         content = yaml.load(file.read_text(encoding="utf-8"), _Loader)
+    except OSError as error:
+        raise BenchError(f"study file {file} cannot be read ({error.strerror})") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         told = " ".join(str(error).split())
         raise BenchError(f"study file {file} is not valid YAML: {told}") from error
@@ -279,6 +281,8 @@ def _expand(
     seeds = selection.seeds or experiment.seeds or study.seeds
     assert not isinstance(seeds, int)
     updates = _updates(experiment, dataset.training_size())
+    if method.critic_steps < 1:
+        raise BenchError(f"method {method.name}: critic_steps is {method.critic_steps}; at least 1")
     if updates < method.critic_steps:
         raise BenchError(
             f"'{dataset.name}': a budget of {updates} updates is less than one round of "

@@ -22,7 +22,7 @@ class Progress:
     """Cells done, running and failed, and the time that is left.
 
     The estimate takes each running job's own pace, and for those still to come the mean of the
-    jobs seen on the same dataset, or else of all.
+    jobs seen on the same dataset, or else of all; it is never less than the longest job's.
     """
 
     def __init__(self, jobs: list[Job], slots: int, console: Console):
@@ -62,10 +62,10 @@ class Progress:
         with self._lock:
             running = sum(len(self._jobs[job].cells) for job in self._share)
             left = self._seconds_left()
-        parts = [f"{self.done}/{self._total} cells done", f"{running} running"]
+        done = f"{self.done}/{self._total} cells done"
         if self.diverged:
-            parts.append(f"{self.diverged} of them diverged")
-        parts.append(f"{self.failed} failed")
+            done += f" ({self.diverged} diverged)"
+        parts = [done, f"{running} running", f"{self.failed} failed"]
         parts.append(f"{_clock(time.monotonic() - self._begun)} elapsed")
         parts.append(f"about {_clock(left)} left" if left is not None else "time left unknown")
         return " · ".join(parts)
@@ -78,7 +78,7 @@ class Progress:
                 estimate[running] = (now - self._start[running]) / share
         if not estimate:
             return None
-        left = 0.0
+        left = longest = 0.0
         for number, job in enumerate(self._jobs):
             if number in self._seconds:
                 continue
@@ -90,7 +90,8 @@ class Progress:
             whole = estimate.get(number, sum(alike) / len(alike))
             spent = now - self._start[number] if number in self._share else 0.0
             left += max(whole - spent, 0.0)
-        return left / self._slots
+            longest = max(longest, whole - spent)
+        return max(left / self._slots, longest)
 
     def _say_plainly(self) -> None:
         if self._console.is_terminal:

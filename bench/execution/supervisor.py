@@ -90,6 +90,17 @@ def supervise(
 ) -> list[Row]:
     """Train a job on a slot; returns one row per cell, in any case but that of a stop."""
     begun = time.monotonic()
+    try:
+        return _supervised(job, slot, workers, progress, begun)
+    except OSError as error:  # no room for its folder, or no process to be had
+        reason = f"the worker could not be run ({error.strerror or error})"
+        seconds = (time.monotonic() - begun) / len(job.cells)
+        return [_failed(cell, "crashed", reason, "", slot, seconds) for cell in job.cells]
+
+
+def _supervised(
+    job: Job, slot: Slot, workers: Workers, progress: Callable[[float], None], begun: float
+) -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="bench-job-") as name:
         folder = Path(name)
         _describe(folder, job, slot)
@@ -108,7 +119,7 @@ def supervise(
         return [
             _finished(folder / cell.key, seconds / len(job.cells))
             if (folder / cell.key).is_dir()
-            else _failed(cell, status, reason, output_lines, slot, seconds)
+            else _failed(cell, status, reason, output_lines, slot, seconds / len(job.cells))
             for cell in job.cells
         ]
 

@@ -7,6 +7,7 @@ the size and hash of the files beside it, so that a damaged one is noticed.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import io
@@ -134,9 +135,9 @@ class Store:
                     f"the results folder '{self.results}' is in use by {holder}; wait for it, "
                     "or name another with --results (make: RESULTS=…)"
                 ) from error
-            lock.truncate(0)
-            lock.write(f"process {os.getpid()} on {socket.gethostname()}")
-            lock.flush()
+            with contextlib.suppress(OSError):  # a full disk has no room even for the holder's name
+                os.truncate(lock.fileno(), 0)
+                os.write(lock.fileno(), f"process {os.getpid()} on {socket.gethostname()}".encode())
             self._clear_unfinished()
             yield
             lock.truncate(0)

@@ -10,6 +10,7 @@ from bench.report.document import Block, Details, Entry, Paragraph, Section, Tab
 from bench.report.problems import PLAYERS, Problem
 from bench.report.ranking import Standing
 from bench.report.statistics import Spread, spread
+from bench.training.gradients import Thresholds
 
 Pairs = list[tuple[Problem, list[Standing]]]
 
@@ -29,7 +30,9 @@ _STABILITY = (
     "Best and last: mean over finished seeds of the best and of the last evaluation. Gap: mean of "
     "what a seed lost between the two. Explosions (spike or drift), their episodes and vanishing: "
     "per 10,000 updates of that player, median over seeds (least – greatest), failed seeds "
-    "included as far as they came."
+    "included as far as they came. A player is judged once it has made more than "
+    f"{Thresholds().warm_up} updates of its own, and for drift more than "
+    f"{Thresholds().reference_until:,}; where no seed was judged there is no number."
 )
 
 
@@ -53,10 +56,10 @@ def _stability(
             row.append(Entry(_held(own)))
         for player in PLAYERS:
             row += [
-                Entry(_rate(own, f"{player}_explosions_per_10k")),
+                Entry(_rate(own, player, "explosions")),
                 Entry(numbers.median_and_range(_episodes(own, player))),
             ]
-        row += [Entry(_rate(own, "generator_vanishing_per_10k")), Entry(_not_finite(own))]
+        row += [Entry(_rate(own, "generator", "vanishing")), Entry(_not_finite(own))]
         rows.append(row)
     explosions = [f"{player}: {what}" for player in PLAYERS
                   for what in ("explosions", "episodes")]  # fmt: skip
@@ -80,7 +83,8 @@ def _sensitivity(
     for standing in ranked:
         own = _cells_of(runs, problem, standing)
         for player in PLAYERS:
-            rates = [10_000 * own[f"{player}_explosions_{name}"] / own[f"{player}_updates"]
+            long = _judged(own, player)
+            rates = [10_000 * long[f"{player}_explosions_{name}"] / long[f"{player}_updates"]
                      for name in columns]  # fmt: skip
             rows.append([
                 Entry(standing.method, colour=colours[standing.method]),
@@ -139,13 +143,20 @@ def _mean(values: pd.Series) -> float | None:
     return float(np.mean(known)) if known else None
 
 
-def _rate(own: pd.DataFrame, column: str) -> str:
-    return numbers.median_and_range(spread(_known(own[column])))
+def _judged(own: pd.DataFrame, player: str) -> pd.DataFrame:
+    """Cells whose player got past the warm-up, before which nothing can be flagged."""
+    return own[own[f"{player}_updates"] > Thresholds().warm_up]
+
+
+def _rate(own: pd.DataFrame, player: str, kind: str) -> str:
+    rates = _judged(own, player)[f"{player}_{kind}_per_10k"]
+    return numbers.median_and_range(spread(_known(rates)))
 
 
 def _episodes(own: pd.DataFrame, player: str) -> Spread | None:
-    updates = own[f"{player}_updates"]
-    return spread(_known(10_000 * own[f"{player}_explosions_episodes"] / updates))
+    long = _judged(own, player)
+    episodes = long[f"{player}_explosions_episodes"]
+    return spread(_known(10_000 * episodes / long[f"{player}_updates"]))
 
 
 def _held(own: pd.DataFrame) -> str:

@@ -103,8 +103,8 @@ def _gradients(at: Thresholds) -> list[tuple[str, str]]:
         ("Spike", f"ln n exceeds the median of ln n over the trailing {at.window:,} unflagged "
          f"updates by more than max(ln {at.spike_factor:g}, {at.spike_z:g} · 1.4826 · MAD), after "
          f"{at.warm_up} updates."),
-        ("Drift", f"n exceeds {at.drift_factor:g} times the frozen median of updates "
-         f"{at.warm_up} to {at.reference_until:,}."),
+        ("Drift", f"after update {at.reference_until:,}, n exceeds {at.drift_factor:g} times the "
+         f"frozen median of updates {at.warm_up} to {at.reference_until:,}."),
         ("Explosion", "a spike or a drift."),
         ("Vanishing", f"the generator's n stays below {at.vanishing_factor:g} times that frozen "
          f"median for at least {at.vanishing_run} updates in a row."),
@@ -140,10 +140,10 @@ def provenance(problems: list[Problem]) -> Section:
 
 
 def mixed(problem: Problem) -> list[str]:
-    """Where cells of one table differ in device or versions, one line each."""
+    """Where cells of one table differ in device, versions or protocol, one line each."""
     measured = [record for record in problem.records() if record.evaluations]
     lines = []
-    for what, tell in (("devices", _device), ("versions", _versions)):
+    for what, tell in (("devices", _device), ("versions", _versions), ("protocols", _protocol)):
         if len({tell(record) for record in measured}) > 1:
             lines.append(f"{problem.label} mixes {what}: {_counted(map(tell, measured))}")
     return lines
@@ -156,6 +156,10 @@ def _device(record: Record) -> str:
 
 def _versions(record: Record) -> str:
     return _listed(record.data["run"].get("versions", {})) or "unknown"
+
+
+def _protocol(record: Record) -> str:
+    return _listed(record.data["result"].get("protocol", {})) or "unknown"
 
 
 def _commit(record: Record) -> str:

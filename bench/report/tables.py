@@ -65,7 +65,8 @@ _IDENTITY_COLUMNS = {
 _COST_COLUMNS = {
     "discriminator_updates": "discriminator updates made",
     "generator_updates": "generator updates made",
-    "gradient_evaluations": "gradients of either player that were computed",
+    "gradient_evaluations": "gradients computed: one per player's, one per input gradient of a "
+    "penalty",
     "training_seconds": "seconds of training: the population's, divided by its members",
     "evaluation_seconds": "seconds of evaluation: the population's, divided by its members",
     "population": "members trained together",

@@ -22,11 +22,13 @@ def picture(samples: NDArray[Any]) -> bytes | None:
         from matplotlib.figure import Figure
 
         figure = Figure((INCHES, INCHES), DPI)
+        # told here and in saving, for the report's style, if it is loaded, is global
+        figure.set_layout_engine("none")
         # an automatic layout would take three times as long as the drawing
         axes = figure.add_axes((0.16, 0.08, 0.82, 0.9), aspect="equal")
         points = samples[np.isfinite(samples).all(1)].astype(float)
         axes.plot(points[:, 0], points[:, 1], ".", markersize=3, markeredgewidth=0, alpha=0.5)
-        figure.savefig(file, format="png")
+        figure.savefig(file, format="png", dpi=DPI)
     elif samples.ndim == 3 and samples.dtype == np.uint8:
         from matplotlib.image import imsave
 

@@ -55,6 +55,7 @@ def trainer(store: Store) -> Callable[..., Planned]:
         output: str = "",
         norms: np.ndarray | None = None,
         samples: np.ndarray | None = None,
+        protocol: Mapping[str, Any] | None = None,
         **run: Any,
     ) -> Planned:
         result: dict[str, Any] = {}
@@ -86,7 +87,7 @@ def trainer(store: Store) -> Callable[..., Planned]:
                     "gradient_evaluations": 2 * len(norms),
                 },
                 "floor": {"modes_20": 8.0, **RING},
-                "protocol": {"evaluation_samples": 2500},
+                "protocol": {"evaluation_samples": 2500} | dict(protocol or {}),
             }
         data = {
             "schema": SCHEMA,

@@ -92,6 +92,8 @@ def test_numbers_in_markdown_are_those_of_the_records(written: Path):
     (stable, diverged) = _rows(text, "gap")
     assert stable[:6] == ["non_saturating", "3 ok", "7.00", "7.00", "0.00", "50 (1 of 3 seeds)"]
     assert diverged[:5] == ["wgan_gp", "1 diverged, 2 ok", "3.50", "3.00", "0.50"]
+    # a hundred updates lie within the warm-up: nothing was judged, which is not nothing found
+    assert stable[6:11] == ["–"] * 5
     cost = _rows(text, "gradient evaluations")
     assert cost[0][:7] == ["ring8", "non_saturating", "100", "100", "200", "3.0", "0.5"]
 
@@ -246,6 +248,16 @@ def test_mixed_devices_are_told(make_study, train, modes, store):
     words = Page(write_report(study, planned, store.results)).words
     assert "Not all cells were run under the same conditions" in words
     assert "ring8 mixes devices: cpu a processor (4 cells); cpu another (2 cells)" in words
+
+
+def test_scores_by_another_extractor_are_told(make_study, train, modes, store):
+    study = make_study()
+    planned = [
+        train(cell, modes(1, 2), protocol={"weights_sha256": "ab" if cell.seed else "cd"})
+        for cell in study.cells
+    ]
+    words = Page(write_report(study, planned, store.results)).words
+    assert "ring8 mixes protocols: evaluation_samples 2500, weights_sha256 ab (4 cells)" in words
 
 
 def test_a_damaged_array_costs_its_picture_and_is_told(two_methods, store):
