@@ -45,11 +45,18 @@ def check_method(method: Method) -> list[Verdict]:
 
 
 def preflight(method: Method) -> None:
-    """The checks that need no training, made before a run starts.
+    """The quick checks, made before a run starts. To diverge is no reason to be refused.
 
     Raises :class:`BenchError` with what is wrong, so that a slip costs seconds and not a night.
     """
-    for check in (losses_have_one_value_per_member, losses_are_finite, members_share_nothing):
+    for check in (
+        losses_have_one_value_per_member,
+        losses_are_finite,
+        members_share_nothing,
+        input_keeps_its_shape,
+        optimizers_are_known,
+        runs_at_all,
+    ):
         problem = _problem(check, method)
         if problem:
             raise BenchError(
@@ -148,6 +155,12 @@ def optimizers_are_known(method: Method) -> None:
         raise BenchError("an optimiser's kind must be adam, rmsprop or sgd")
 
 
+def runs_at_all(method: Method) -> None:
+    """Every hook works together with the engine."""
+    if method.not_applicable(Ring8(), _MLP) is None:
+        _train(method, images=False, seeds=[0, 1], updates=2 * method.critic_steps)
+
+
 def trains_on_points(method: Method) -> None:
     """Both players move and stay finite over 40 updates on ring8."""
     outcomes = _train(method, images=False, seeds=[0, 1])
@@ -190,6 +203,7 @@ CHECKS: tuple[Callable[[Method], None], ...] = (
     members_share_nothing,
     input_keeps_its_shape,
     optimizers_are_known,
+    runs_at_all,
     trains_on_points,
     trains_on_images,
     is_deterministic,
@@ -230,14 +244,16 @@ def _others_changed(logits: Tensor) -> Tensor:
     return changed
 
 
-def _train(method: Method, images: bool, seeds: list[int]) -> list[Outcome]:
+def _train(
+    method: Method, images: bool, seeds: list[int], updates: int | None = None
+) -> list[Outcome]:
     training = Training(
         method=method,
         dataset=_Digits() if images else Ring8(evaluation_samples=64),
         architecture=_DCGAN if images else _MLP,
         optimizer=Optimizer(learning_rate=1e-3, betas=(0.5, 0.9)),
         batch_size=BATCH,
-        updates=10 if images else 40,
+        updates=updates or (10 if images else 40),
         evaluations=1,
     )
     return train(training, seeds, CPU)

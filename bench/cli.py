@@ -370,7 +370,13 @@ def _with_the_rest(name: str, chosen: Any, store: Any) -> Any:
     from bench.study import load_study
 
     here = {cell.key for cell in chosen.cells}
-    others = [cell for cell in load_study(name).cells if cell.key not in here]
+    try:
+        whole = load_study(name).cells
+    except (
+        BenchError
+    ):  # another method of the study is broken; the chosen ones stand for themselves
+        return chosen
+    others = [cell for cell in whole if cell.key not in here]
     stored = {cell.key for cell in others if store.get(cell.key) is not None}
     # what does not apply has no record; it is shown wherever its dataset is
     shown = {cell.dataset.label for cell in [*chosen.cells, *others] if cell.key in here | stored}

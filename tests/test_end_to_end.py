@@ -202,6 +202,7 @@ def test_a_broken_file_is_named_and_stops_nobody(journey, tmp_path):
 )
 def test_bad_input_is_one_line_and_exit_code_2(arguments, told, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
     monkeypatch.setattr(sys, "argv", ["bench", *arguments])
     with pytest.raises(SystemExit) as left:
         main()
@@ -246,13 +247,15 @@ def test_interrupting_loses_only_the_jobs_in_flight(tmp_path):
         time.sleep(0.1)
     second = bench("run", str(study), "--results", str(results), methods=tmp_path, check=2)
     assert f"process {run.pid}" in second.stderr
+    workers = _workers_of(run.pid)
+    assert workers
     run.send_signal(signal.SIGINT)
     _, told = run.communicate(timeout=30)
     assert run.returncode == 130
     assert "interrupted" in told
     kept = {record.key: record.data for record in Store(results).all()}
     assert 0 < len(kept) < 22
-    assert not _workers_of(run.pid)
+    assert not [worker for worker in workers if Path(f"/proc/{worker}").exists()]
     done = bench("run", str(study), "--results", str(results), methods=tmp_path)
     after = {record.key: record.data for record in Store(results).all()}
     assert trained(done.stdout) == 22 - len(kept)
@@ -261,6 +264,6 @@ def test_interrupting_loses_only_the_jobs_in_flight(tmp_path):
 
 def _workers_of(parent: int) -> list[str]:
     found = subprocess.run(
-        ["pgrep", "-f", f"bench.execution.worker.*{parent}"], capture_output=True, text=True
+        ["pgrep", "-P", str(parent), "-f", "bench.execution.worker"], capture_output=True, text=True
     )
     return found.stdout.split()

@@ -17,8 +17,6 @@ class Architecture(ABC):
     """
 
     name: ClassVar[str]
-    stacks_on_cpu: ClassVar[bool] = True
-    """Whether members trained together as stacked tensors are faster on a CPU than in turn."""
     scalar_discriminator: ClassVar[bool] = False
 
     latent: int = 16
@@ -34,6 +32,11 @@ class Architecture(ABC):
     @abstractmethod
     def does_not_fit(self, dataset: str, sample_shape: tuple[int, ...]) -> str | None:
         """Why these samples cannot be made by this architecture, or None."""
+
+    @property
+    def stacks_on_cpu(self) -> bool:
+        """Whether a CPU trains members as one stack: faster, and the same bits as in turn."""
+        return False
 
     @property
     def batch_norm_in_discriminator(self) -> bool:

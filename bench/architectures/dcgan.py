@@ -26,7 +26,6 @@ class DCGAN(Architecture):
     """
 
     name: ClassVar[str] = "dcgan"
-    stacks_on_cpu: ClassVar[bool] = False
 
     latent: int = 100
     generator_widths: tuple[int, ...] = (256, 128, 64)

@@ -20,6 +20,7 @@ class Slot:
         threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         return threads | {
             "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+            "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # without it cuBLAS is not deterministic
             "CUDA_VISIBLE_DEVICES": "" if self.visible is None else self.visible,
         }
 

@@ -36,6 +36,11 @@ def main(folder: Path) -> None:
     device = torch.device(job["device"])
     if device.type == "cpu":
         torch.set_num_threads(1)
+    else:
+        # the same cell on the same GPU is to give the same numbers, in full float32
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.backends.cudnn.benchmark = False
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     # subnormal numbers, common in Adam's averages, slow a CPU down by half
     torch.set_flush_denormal(True)
     cells = [Cell.from_json(cell) for cell in job["cells"]]

@@ -73,7 +73,7 @@ def lenet(cache: Path, train: tuple[Tensor, Tensor], held_out: tuple[Tensor, Ten
     """
     content = hashlib.sha256(train[0].numpy().tobytes() + train[1].numpy().tobytes())
     recipe = f"{EPOCHS}-{BATCH}-{LEARNING_RATE}-{SEED}".encode()
-    content.update(recipe)
+    content.update(Path(__file__).read_bytes() + recipe)
     cache.mkdir(parents=True, exist_ok=True)
     file = cache / f"lenet-{content.hexdigest()[:16]}.pt"
     with open(file.with_suffix(".lock"), "w") as lock:

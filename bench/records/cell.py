@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import bench
 from bench.method import Optimizer
-from bench.records.fingerprint import digest, source_hash
+from bench.records.fingerprint import digest, imported_modules, source_hash
 
 SCHEMA = 1
 """Version of the record format; a record of another schema never answers for a cell."""
 
 ROOT = Path(bench.__file__).parent
-SHARED_SOURCES = ("method.py", "training", "metrics", "datasets/base.py", "architectures/base.py")
+SHARED_SOURCES = (
+    "method.py",
+    "training",
+    "metrics",
+    "datasets/base.py",
+    "architectures/base.py",
+    "architectures/layers.py",
+    "execution/worker.py",
+)
 
 
 @dataclass(frozen=True)
@@ -99,6 +108,17 @@ class Cell:
         return cls(**{**data, **parts, "setting": setting})
 
 
+def _helpers(file: Path) -> dict[str, Path]:
+    """Files of the package ``methods`` that this one imports, directly or through another."""
+    found: dict[str, Path] = {}
+    for name in imported_modules(file.read_text(encoding="utf-8"), "methods"):
+        module = sys.modules.get(name)
+        if module is not None and module.__file__ and Path(module.__file__) != file:
+            helper = Path(module.__file__)
+            found |= {name.replace(".", "/") + ".py": helper, **_helpers(helper)}
+    return found
+
+
 def sources_of(method: Any, dataset: Any, architecture: Any) -> dict[str, str]:
     """Hashes of every file that trains and measures such a cell.
 
@@ -115,6 +135,7 @@ def sources_of(method: Any, dataset: Any, architecture: Any) -> dict[str, str]:
         at = ROOT / name
         for file in sorted(at.glob("*.py")) if at.is_dir() else [at]:
             files[f"bench/{file.relative_to(ROOT)}"] = file
-    layers = ROOT / "architectures" / "layers.py"
-    files["bench/architectures/layers.py"] = layers
+    for name, file in list(files.items()):
+        if name.startswith("methods/"):
+            files |= _helpers(file)
     return {name: source_hash(file) for name, file in sorted(files.items())}

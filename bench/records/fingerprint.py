@@ -38,6 +38,17 @@ def text_hash(source: str) -> str:
     return hashlib.sha256("".join(_canonical(tree)).encode()).hexdigest()[:LENGTH]
 
 
+def imported_modules(source: str, package: str) -> list[str]:
+    """Modules below ``package`` that source text imports by name."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return sorted(name for name in names if name.startswith(package + "."))
+
+
 def _is_text(statement: ast.stmt) -> bool:
     """A docstring, or a string that stands alone to describe a field."""
     return (

@@ -63,7 +63,6 @@ def detect(norms: Norms, generator: bool, thresholds: Thresholds | None = None) 
     at = thresholds or Thresholds()
     norms = np.asarray(norms, dtype=np.float64)
     finite = np.isfinite(norms)
-    spike = _spikes(norms, finite, at)
     settled = norms[at.warm_up : at.reference_until]
     settled = settled[np.isfinite(settled)]
     reference = float(np.median(settled)) if settled.size else float("nan")
@@ -71,6 +70,7 @@ def detect(norms: Norms, generator: bool, thresholds: Thresholds | None = None) 
     with np.errstate(invalid="ignore"):
         drift = finite & after & (norms > at.drift_factor * reference)
         small = finite & (norms < at.vanishing_factor * reference)
+    spike = _spikes(norms, finite, at, drift)
     vanishing = _long_runs(small, at.vanishing_run) if generator else np.zeros_like(finite)
     return Flags(~finite, spike, drift, vanishing, reference)
 
@@ -120,14 +120,14 @@ def _sensitivity(norms: Norms, flags: Flags, at: Thresholds) -> dict[str, int]:
     neighbours = {f"factor={f:g}": replace(at, spike_factor=f) for f in (5.0, 10.0, 30.0)}
     neighbours |= {f"z={z:g}": replace(at, spike_z=z) for z in (5.0, 7.0, 10.0)}
     return {
-        name: int(((flags.spike if other == at else _spikes(norms, finite, other))
+        name: int(((flags.spike if other == at else _spikes(norms, finite, other, flags.drift))
                    | flags.drift).sum())
         for name, other in neighbours.items()
     }  # fmt: skip
 
 
-def _spikes(norms: Norms, finite: Mask, at: Thresholds) -> Mask:
-    """Sequential, since a flagged update does not enter the window it is judged by.
+def _spikes(norms: Norms, finite: Mask, at: Thresholds, drift: Mask | None = None) -> Mask:
+    """Sequential, since an update flagged as spike or drift does not enter the window.
 
     The window is kept sorted, so that its median costs nothing; the MAD is computed only where
     the factor alone does not already rule a spike out.
@@ -150,6 +150,8 @@ def _spikes(norms: Norms, finite: Mask, at: Thresholds) -> Mask:
                 if excess > at.spike_z * 1.4826 * mad:
                     spike[t] = True
                     continue
+        if drift is not None and drift[t]:
+            continue
         recent.append(value)
         insort(ordered, value)
         if len(recent) > at.window:

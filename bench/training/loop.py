@@ -43,8 +43,8 @@ class Training:
         """Whether members train as one stack on this device, or one after another.
 
         On a CPU the last entries of an array whose length is no multiple of the vector width
-        are rounded differently, so that with other batch sizes a member's numbers would depend
-        on its place in the stack.
+        are rounded differently, so that with other batch sizes or layer widths a member's
+        numbers would depend on its place in the stack.
         """
         if device.type != "cpu":
             return True
@@ -82,8 +82,10 @@ def train(
     """Train all seeds together and return one outcome per seed, in their order.
 
     Where members are stacked, a lone seed trains beside a twin of itself, so that a cell's
-    numbers are the same bit for bit whatever company it had.
+    numbers are the same bit for bit whatever company it had. Others train one after another.
     """
+    if len(seeds) > 1 and not training.stacks(device):
+        return [o for seed in seeds for o in train(training, [seed], device, heartbeat)]
     twin = training.stacks(device) and len(seeds) == 1
     members = seeds * 2 if twin else seeds
     run = _Run(training, members, device, heartbeat or (lambda _: None))

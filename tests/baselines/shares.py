@@ -1,4 +1,6 @@
-"""Where the seconds of a study went, from its records: python -m tests.baselines.shares quick results
+"""Where the seconds of a study went, from its records.
+
+Usage: python -m tests.baselines.shares quick results
 
 Worker seconds are added up over all workers; divide by their number for the share of wall time.
 """

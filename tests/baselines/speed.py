@@ -25,7 +25,7 @@ from bench.method import Optimizer
 from bench.metrics.frechet import frechet_distance
 from bench.registry import make_method
 from bench.training import game
-from bench.training.loop import Training, train
+from bench.training.loop import Training, _Run, train
 from tests.baselines.textbook import train_textbook
 
 CPU = torch.device("cpu")
@@ -41,7 +41,7 @@ def main() -> None:
             rows.append(
                 measure(
                     f"mlp, batch {batch}: {seeds} seeds one after another / as one population",
-                    lambda b=batch, s=seeds: [population([seed], b, 100) for seed in range(s)],
+                    lambda b=batch, s=seeds: [alone(seed, b, 100) for seed in range(s)],
                     lambda b=batch, s=seeds: population(list(range(s)), b, 100),
                 )
             )
@@ -54,7 +54,7 @@ def main() -> None:
             )
     rows.append(
         measure(
-            "gradient record on / off, mlp, batch 64, 5 seeds",
+            "gradient norms on / off, mlp, batch 64, 5 seeds",
             lambda: population(list(range(5)), 64, 200),
             lambda: without_record(lambda: population(list(range(5)), 64, 200)),
         )
@@ -89,7 +89,16 @@ def networks() -> Architecture:
 
 
 def population(seeds: list[int], batch: int, updates: int) -> None:
-    training = Training(
+    train(_training(batch, updates), seeds, CPU)
+
+
+def alone(seed: int, batch: int, updates: int) -> None:
+    """One seed by itself, without the twin that makes its bits those of a population."""
+    _Run(_training(batch, updates), [seed], CPU, lambda _: None).outcomes()
+
+
+def _training(batch: int, updates: int) -> Training:
+    return Training(
         make_method("non_saturating"),
         Ring8(evaluation_samples=2),
         networks(),
@@ -98,7 +107,6 @@ def population(seeds: list[int], batch: int, updates: int) -> None:
         updates,
         1,
     )
-    train(training, seeds, CPU)
 
 
 def textbook(batch: int, updates: int, seed: int) -> None:
