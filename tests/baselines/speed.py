@@ -57,6 +57,7 @@ def main() -> None:
             "gradient norms on / off, mlp, batch 64, 5 seeds",
             lambda: population(list(range(5)), 64, 200),
             lambda: without_record(lambda: population(list(range(5)), 64, 200)),
+            pairs=11,
         )
     )
     rows.append(frechet())
@@ -69,11 +70,13 @@ def main() -> None:
     print(f"written to {file}")
 
 
-def measure(name: str, one: Callable[[], object], other: Callable[[], object]) -> list[object]:
+def measure(
+    name: str, one: Callable[[], object], other: Callable[[], object], pairs: int = PAIRS
+) -> list[object]:
     """Seconds of ``one`` over seconds of ``other``, in turn, after one warm-up of each."""
     one(), other()
-    ratios = [_seconds(one) / _seconds(other) for _ in range(PAIRS)]
-    row = [name, statistics.median(ratios), min(ratios), max(ratios), PAIRS]
+    ratios = [_seconds(one) / _seconds(other) for _ in range(pairs)]
+    row = [name, statistics.median(ratios), min(ratios), max(ratios), pairs]
     print(f"{row[0]}: {row[1]:.2f} ({row[2]:.2f} to {row[3]:.2f})", flush=True)
     return row
 
