@@ -26,7 +26,8 @@ app = typer.Typer(
     "bench plan quick: what would train, and why\n\n"
     "bench check my_method: put a method of yours through the suite",
 )
-out = Console(soft_wrap=True)
+# where nobody watches, a table keeps one line a row
+out = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 240)
 
 StudyName = Annotated[str, typer.Argument(help="A shipped study's name, or a YAML file's path.")]
 Results = Annotated[Path, typer.Option(help="Folder for records, MLflow and reports.")]

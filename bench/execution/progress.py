@@ -106,6 +106,10 @@ class Progress:
     @contextmanager
     def shown(self) -> Iterator[None]:
         """Keep the line up to date while the run goes on, and leave the last one standing."""
+        self._console.print(
+            f"{self._total} cells in {len(self._jobs)} jobs on {self._slots} workers",
+            highlight=False,
+        )
         if self._console.is_terminal:
             with Live(
                 console=self._console, get_renderable=lambda: Text(self.line()), transient=True
