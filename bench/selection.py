@@ -1,0 +1,56 @@
+"""What is typed to narrow a study, read into a selection."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from bench.errors import BenchError
+from bench.study import Selection
+
+
+def parse(methods: str, datasets: str, seeds: str, overrides: list[str]) -> Selection:
+    """Read names separated by commas, a seed count or list, and PART.SETTING=VALUE texts.
+
+    Raises:
+        BenchError: one of them cannot be read; the message shows how to write it.
+    """
+    return Selection(
+        methods=_names(methods),
+        datasets=_names(datasets),
+        seeds=_seeds(seeds),
+        overrides=tuple(_override(text) for text in overrides),
+    )
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+
+
+def _seeds(text: str) -> tuple[int, ...]:
+    if not text.strip():
+        return ()
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() for part in parts):
+        raise BenchError(f"--seeds {text!r}: give a count such as 5, or a list such as 3,4,7")
+    numbers = [int(part) for part in parts]
+    if len(numbers) == 1 and numbers[0] > 0 and "," not in text:
+        return tuple(range(numbers[0]))
+    twice = [number for number in numbers if numbers.count(number) > 1]
+    if twice:
+        raise BenchError(f"--seeds {text!r}: seed {twice[0]} is given twice")
+    if "," not in text:
+        raise BenchError("--seeds 0: at least one seed is needed")
+    return tuple(numbers)
+
+
+def _override(text: str) -> tuple[str, str, Any]:
+    place, equals, value = text.partition("=")
+    part, dot, setting = place.partition(".")
+    if not (equals and dot and part and setting):
+        raise BenchError(f"--set {text!r}: write it as PART.SETTING=VALUE")
+    try:
+        return part.strip(), setting.strip(), yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise BenchError(f"--set {text!r}: the value cannot be read") from error
