@@ -7,10 +7,9 @@ weights and its accuracy on the part it has not seen. Distances between its feat
 
 from __future__ import annotations
 
-import fcntl
+import copy
 import hashlib
-import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +17,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from bench.metrics.once import once
+
 EPOCHS, BATCH, LEARNING_RATE, SEED = 12, 64, 1e-3, 1998
 
 
 class LeNet(nn.Module):
     """LeNet-5 (LeCun et al. 1998) with ReLU and max pooling, for 28 × 28 pixels in [−1, 1]."""
 
-    def __init__(self) -> None:
+    def __init__(self, classes: int = 10) -> None:
         super().__init__()
         self.features = nn.Sequential(
             nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2),
@@ -32,10 +33,10 @@ class LeNet(nn.Module):
             nn.Linear(400, 120), nn.ReLU(),
             nn.Linear(120, 84), nn.ReLU(),
         )  # fmt: skip
-        self.labels = nn.Linear(84, 10)
+        self.labels = nn.Linear(84, classes)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, 1, 28, 28) → features (N, 84) and logits (N, 10)."""
+        """(N, 1, 28, 28) → features (N, 84) and logits (N, classes)."""
         features = self.features(images)
         return features, self.labels(features)
 
@@ -51,11 +52,15 @@ class Extractor:
 
     @torch.no_grad()
     def __call__(self, images: Tensor, batch: int = 500) -> tuple[Tensor, Tensor]:
-        """Features (N, 84) and predicted digits (N,) of (N, 1, 28, 28)."""
-        parts = [self.network(part) for part in images.split(batch)]
-        return torch.cat([f for f, _ in parts]), torch.cat([logits for _, logits in parts]).argmax(
-            1
-        )
+        """Features (N, 84) and predicted labels (N,) of (N, 1, 28, 28), on the CPU."""
+        device = self.network.labels.weight.device
+        parts = [self.network(part.to(device)) for part in images.split(batch)]
+        features, logits = (torch.cat(whole).cpu() for whole in zip(*parts, strict=True))
+        return features, logits.argmax(1)
+
+    def to(self, device: torch.device) -> Extractor:
+        """The same extractor on another device."""
+        return replace(self, network=copy.deepcopy(self.network).to(device))
 
     def describe(self) -> dict[str, Any]:
         return {
@@ -70,47 +75,39 @@ def lenet(cache: Path, train: tuple[Tensor, Tensor], held_out: tuple[Tensor, Ten
 
     Processes that ask at the same time wait for the one that trains. A damaged file is
     trained again.
+
+    Args:
+        train, held_out: images (N, 1, 28, 28) in [−1, 1] and labels (N,) from 0; the largest
+            label of ``train`` tells how many classes there are.
     """
     content = hashlib.sha256(train[0].numpy().tobytes() + train[1].numpy().tobytes())
     recipe = f"{EPOCHS}-{BATCH}-{LEARNING_RATE}-{SEED}".encode()
     content.update(Path(__file__).read_bytes() + recipe)
-    cache.mkdir(parents=True, exist_ok=True)
-    file = cache / f"lenet-{content.hexdigest()[:16]}.pt"
-    with open(file.with_suffix(".lock"), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        network = _load(file)
-        if network is None:
-            network = _train(*train)
-            scratch = file.with_suffix(f".{os.getpid()}.tmp")
-            torch.save(network.state_dict(), scratch)
-            os.replace(scratch, file)
-    network.eval()
+    classes = int(train[1].max()) + 1
+
+    def load(file: Path) -> LeNet:
+        network = LeNet(classes)
+        network.load_state_dict(torch.load(file, weights_only=True))
+        return network.eval()
+
+    def make(file: Path) -> None:
+        torch.save(_train(*train, classes).state_dict(), file)
+
+    network = once(cache / f"lenet-{content.hexdigest()[:16]}.pt", load, make)
     extractor = Extractor(network, _hash(network), float("nan"))
     predicted = extractor(held_out[0])[1]
-    accuracy = float((predicted == held_out[1]).double().mean())
-    return Extractor(network, extractor.weights_sha256, accuracy)
+    return replace(extractor, accuracy=float((predicted == held_out[1]).double().mean()))
 
 
-def _load(file: Path) -> LeNet | None:
-    try:
-        network = LeNet()
-        network.load_state_dict(torch.load(file, weights_only=True))
-        return network
-    except FileNotFoundError:
-        return None
-    except Exception:  # whatever a damaged file raises, it is replaced by a fresh training
-        return None
-
-
-def _train(images: Tensor, digits: Tensor) -> LeNet:
+def _train(images: Tensor, labels: Tensor, classes: int) -> LeNet:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
-        network = LeNet()
+        network = LeNet(classes)
         optimizer = torch.optim.Adam(network.parameters(), LEARNING_RATE)
         for _ in range(EPOCHS):
             for chosen in torch.randperm(len(images)).split(BATCH):
                 optimizer.zero_grad()
-                cross_entropy(network(images[chosen])[1], digits[chosen]).backward()
+                cross_entropy(network(images[chosen])[1], labels[chosen]).backward()
                 optimizer.step()
     return network
 

@@ -7,14 +7,25 @@ import pytest
 import torch
 
 from bench.datasets.base import Snapshot
-from bench.datasets.digits import MNIST5k, split
+from bench.datasets.digits import MNIST5k
+from bench.datasets.instruments import as_floats
 from bench.metrics import features
 from bench.metrics.features import lenet
 
 
+@pytest.fixture(scope="module")
+def all_digits(tmp_path_factory) -> tuple[tuple[torch.Tensor, torch.Tensor], ...]:
+    """mnist5k's two parts, each (images (N, 1, 28, 28) in [−1, 1], digits (N,))."""
+    parts = MNIST5k().parts(tmp_path_factory.mktemp("digits"))
+    return (
+        (as_floats(parts.train), parts.train_labels),
+        (as_floats(parts.test), parts.test_labels),
+    )
+
+
 @pytest.fixture
-def few_digits():
-    train, reference = split(100)
+def few_digits(all_digits):
+    train, reference = all_digits
     return tuple(part[::40] for part in train), tuple(part[::10] for part in reference)
 
 
@@ -60,6 +71,21 @@ def test_a_damaged_file_is_trained_again(tmp_path, few_digits, left):
     assert len(file.read_bytes()) == len(content)
 
 
+def test_any_number_of_classes_has_as_many_labels(tmp_path):
+    generator = torch.Generator().manual_seed(0)
+    images = torch.rand(90, 1, 28, 28, generator=generator) * 0.1
+    labels = torch.arange(90) % 3
+    images[torch.arange(90), 0, 5 * labels + 3] = 1
+    extractor = lenet(tmp_path, (images, labels), (images[:9], labels[:9]))
+    found, predicted = extractor(images, batch=40)
+    assert found.shape == (90, 84)
+    assert extractor.network.labels.out_features == 3
+    assert set(predicted.tolist()) <= {0, 1, 2}
+    assert lenet(tmp_path, (images, labels), (images[:9], labels[:9])).accuracy == (
+        extractor.accuracy
+    )
+
+
 def _ask(cache, digits, trained, answers):
     torch.set_num_threads(1)
     train = features._train
@@ -90,8 +116,8 @@ def test_processes_that_ask_together_train_once(tmp_path, few_digits):
     assert trained.empty()
 
 
-def test_the_parts_are_balanced_and_share_no_image():
-    (train, digits), (reference, reference_digits) = split(100)
+def test_the_parts_are_balanced_and_share_no_image(all_digits):
+    (train, digits), (reference, reference_digits) = all_digits
     assert torch.bincount(digits).tolist() == [400] * 10
     assert torch.bincount(reference_digits).tolist() == [100] * 10
     assert train.shape == (4000, 1, 28, 28)
@@ -100,15 +126,19 @@ def test_the_parts_are_balanced_and_share_no_image():
     assert not any(image.numpy().tobytes() in seen for image in reference)
 
 
-def test_an_epoch_shows_every_training_image_once():
-    draw = MNIST5k().source(torch.Generator().manual_seed(0), torch.device("cpu"))
+def test_an_epoch_shows_every_training_image_once(tmp_path, all_digits):
+    dataset = MNIST5k()
+    dataset.prepare(tmp_path, torch.device("cpu"))
+    draw = dataset.source(torch.Generator().manual_seed(0), torch.device("cpu"))
     epoch = torch.cat([draw(16, 50).flatten(0, 1) for _ in range(5)])
-    train = split(100)[0][0]
+    train = all_digits[0][0]
     assert sorted(i.numpy().tobytes() for i in epoch) == sorted(i.numpy().tobytes() for i in train)
 
 
 @pytest.mark.slow
-def test_the_network_of_mnist5k_is_accurate_and_its_distance_tells_digits_from_noise(tmp_path):
+def test_the_network_of_mnist5k_is_accurate_and_its_distance_tells_digits_from_noise(
+    tmp_path, all_digits
+):
     dataset = MNIST5k()
     dataset.prepare(tmp_path, torch.device("cpu"))
     assert dataset.protocol()["held_out_accuracy"] >= 0.95
@@ -123,7 +153,8 @@ def test_the_network_of_mnist5k_is_accurate_and_its_distance_tells_digits_from_n
     assert floor["reverse_kl"] < 0.02
     noise = torch.rand(1000, 1, 28, 28, generator=torch.Generator().manual_seed(0)) * 2 - 1
     assert floor["lenet_fd"] < dataset.evaluate(Snapshot(noise))["lenet_fd"] / 20
-    ones = split(100)[0][0][split(100)[0][1] == 1][:400]
+    images, digits = all_digits[0]
+    ones = images[digits == 1][:400]
     collapsed = dataset.evaluate(Snapshot(ones))
     assert collapsed["classes_20"] == 1
     assert collapsed["lenet_fd"] > 10 * floor["lenet_fd"]

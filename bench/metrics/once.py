@@ -1,0 +1,76 @@
+"""Files that are computed once and then shared by every process that asks for them."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from bench.errors import BenchError
+
+T = TypeVar("T")
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+
+
+def once(file: Path, load: Callable[[Path], T | None], make: Callable[[Path], None]) -> T:
+    """What ``file`` holds; made now if it is not there or damaged.
+
+    Processes that ask at the same time wait for the one that makes it, under an exclusive lock
+    on a sibling ``.lock`` file that the kernel releases however its holder ends.
+
+    Args:
+        file: where the value is cached.
+        load: reads the value; None or any exception means that the file is damaged.
+        make: writes the value to the path it is given, which then replaces ``file``.
+
+    Raises:
+        BenchError: the folder cannot be written to. What ``make`` itself raises is passed on.
+    """
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        lock = open(file.with_name(file.name + ".lock"), "w")  # noqa: SIM115
+    except OSError as error:
+        raise _unwritable(file.parent, error) from error
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        value = _load(file, load)
+        if value is None:
+            _replace(file, make)
+            value = load(file)
+    if value is None:
+        raise RuntimeError(f"'{file.name}' cannot be read although it has just been written")
+    return value
+
+
+def _load(file: Path, load: Callable[[Path], T | None]) -> T | None:
+    if not file.exists():
+        return None
+    try:
+        return load(file)
+    except Exception:  # whatever a damaged file raises, it is made anew
+        return None
+
+
+def _replace(file: Path, make: Callable[[Path], None]) -> None:
+    """Write beside ``file`` and move into place: no reader sees half a file."""
+    scratch = file.with_name(f"{file.stem}.{os.getpid()}.tmp{file.suffix}")
+    try:
+        make(scratch)
+        os.replace(scratch, file)
+    except OSError as error:
+        if error.errno in FULL or error.filename in (scratch, str(scratch)):
+            raise _unwritable(file.parent, error) from error
+        raise  # what make could not read is not the cache's fault
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def _unwritable(folder: Path, error: OSError) -> BenchError:
+    return BenchError(
+        f"cannot write to the cache folder '{folder}' ({error.strerror or error}); "
+        "name another results folder with --results"
+    )
