@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import importlib.util
 import inspect
 import os
@@ -14,27 +15,31 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-import methods as methods_package
 from bench.architectures.base import Architecture
-from bench.architectures.dcgan import DCGAN
-from bench.architectures.dirac import DiracPair
-from bench.architectures.mlp import MLP
 from bench.datasets.base import Dataset
-from bench.datasets.digits import MNIST5k
+from bench.datasets.digits import Digits8, MNIST5k
 from bench.datasets.dirac import Dirac
+from bench.datasets.downloaded import CIFAR10, MNIST, FashionMNIST
+from bench.datasets.folder import Folder
 from bench.datasets.mixtures import Grid25, Ring8
+from bench.datasets.stacked import StackedMNIST
 from bench.errors import BenchError, nearest
 from bench.method import Method
 
-DATASETS: dict[str, type[Dataset]] = {kind.name: kind for kind in (Dirac, Ring8, Grid25, MNIST5k)}
-ARCHITECTURES: dict[str, type[Architecture]] = {kind.name: kind for kind in (DiracPair, MLP, DCGAN)}
+DATASETS: dict[str, type[Dataset]] = {
+    kind.name: kind
+    for kind in (
+        *(Dirac, Ring8, Grid25, Digits8, MNIST5k),
+        *(StackedMNIST, MNIST, FashionMNIST, CIFAR10, Folder),
+    )
+}
 
-T = TypeVar("T")
+T = TypeVar("T", bound="Method | Dataset | Architecture")
 
 
 @dataclass(frozen=True)
 class Broken:
-    """A file in ``methods/`` that gives no usable method, and why."""
+    """A file that gives no usable method or architecture, and why."""
 
     file: Path
     reason: str
@@ -48,28 +53,74 @@ class Found:
     broken: dict[str, Broken]
 
 
-def methods_folders() -> list[Path]:
-    """The package ``methods``, then the folder named by ``BENCH_METHODS_DIR``, if any."""
-    extra = os.environ.get("BENCH_METHODS_DIR")
-    if extra and not Path(extra).is_dir():
-        raise BenchError(f"BENCH_METHODS_DIR is '{extra}', which is no folder")
-    return [Path(next(iter(methods_package.__path__))), *([Path(extra)] if extra else [])]
+@dataclass(frozen=True)
+class FoundArchitectures:
+    """All that ``bench/architectures/`` holds."""
+
+    architectures: dict[str, type[Architecture]]
+    broken: dict[str, Broken]
 
 
-def _method_files() -> list[Path]:
-    files = [file for folder in methods_folders() for file in sorted(folder.glob("*.py"))]
-    return [file for file in files if not file.stem.startswith("_")]
+@dataclass(frozen=True)
+class _Shelf:
+    """Where one sort of part is kept, a file each: a package, then a folder of the user's own."""
+
+    what: str
+    base: type
+    package: str
+    variable: str
+    """The environment variable that names the user's folder."""
+    shared: frozenset[str] = frozenset()
+    """Files of the package that hold no part."""
+
+    def folders(self) -> list[Path]:
+        extra = os.environ.get(self.variable)
+        if extra and not Path(extra).is_dir():
+            raise BenchError(f"{self.variable} is '{extra}', which is no folder")
+        shipped = importlib.import_module(self.package).__path__
+        return [Path(next(iter(shipped))), *([Path(extra)] if extra else [])]
+
+    def files(self) -> list[Path]:
+        shipped, *own = (sorted(folder.glob("*.py")) for folder in self.folders())
+        files = [file for file in shipped if file.stem not in self.shared]
+        files += [file for folder in own for file in folder]
+        return [file for file in files if not file.stem.startswith("_")]
+
+
+_METHODS = _Shelf("method", Method, "methods", "BENCH_METHODS_DIR")
+_ARCHITECTURES = _Shelf(
+    "architecture",
+    Architecture,
+    "bench.architectures",
+    "BENCH_ARCHITECTURES_DIR",
+    frozenset({"base", "layers"}),
+)
 
 
 @lru_cache(maxsize=1)
 def find_methods() -> Found:
     """Import every file of ``methods/``; one that fails becomes a row and stops no other."""
-    found: dict[str, type[Method]] = {}
+    return Found(*_find(_METHODS))
+
+
+@lru_cache(maxsize=1)
+def find_architectures() -> FoundArchitectures:
+    """The same for ``bench/architectures/``."""
+    return FoundArchitectures(*_find(_ARCHITECTURES))
+
+
+def _find(shelf: _Shelf) -> tuple[dict[str, Any], dict[str, Broken]]:
+    found: dict[str, Any] = {}
     broken: dict[str, Broken] = {}
-    claims: dict[str, list[tuple[Path, type[Method]]]] = {}
-    for file in _method_files():
+    claims: dict[str, list[tuple[Path, Any]]] = {}
+    modules = set(shelf.shared)
+    for file in shelf.files():
         try:
-            kind = _only_method(_import(file))
+            # as a module it would replace the shipped one, for its importers and its source's hash
+            if file.stem in modules:
+                raise BenchError(f"there is a shipped {file.name}; give the file another name")
+            modules.add(file.stem)
+            kind = _only_part(shelf, _import(shelf, file))
         except (Exception, SystemExit) as error:  # a user's file may do anything to itself
             broken[file.stem] = Broken(file, _told(error, file))
             continue
@@ -84,11 +135,11 @@ def find_methods() -> Found:
             broken[file.stem] = Broken(
                 file, f"its name '{name}' is taken by {keeper.name}; give the class another `name`"
             )
-    return Found(dict(sorted(found.items())), broken)
+    return dict(sorted(found.items())), broken
 
 
-def _import(file: Path) -> ModuleType:
-    name = f"methods.{file.stem}"
+def _import(shelf: _Shelf, file: Path) -> ModuleType:
+    name = f"{shelf.package}.{file.stem}"
     known = sys.modules.get(name)
     if known is not None and known.__file__ == str(file):
         return known
@@ -105,22 +156,23 @@ def _import(file: Path) -> ModuleType:
     return module
 
 
-def _only_method(module: ModuleType) -> type[Method]:
+def _only_part(shelf: _Shelf, module: ModuleType) -> Any:
     own = [
         kind
         for kind in vars(module).values()
         if inspect.isclass(kind)
-        and issubclass(kind, Method)
+        and issubclass(kind, shelf.base)
         and kind.__module__ == module.__name__
         and not kind.__name__.startswith("_")
     ]
     if not own:
-        raise BenchError(
-            "it defines no method: a frozen dataclass derived from bench.method.Method"
-        )
+        base = f"{shelf.base.__module__}.{shelf.base.__name__}"
+        raise BenchError(f"it defines no {shelf.what}: a frozen dataclass derived from {base}")
     if len(own) > 1:
         names = ", ".join(kind.__name__ for kind in own)
-        raise BenchError(f"it defines several methods ({names}); put each into a file of its own")
+        raise BenchError(
+            f"it defines several {shelf.what}s ({names}); put each into a file of its own"
+        )
     kind = own[0]
     # without the decorator a subclass would silently keep its parent's fields
     if "__dataclass_params__" not in vars(kind) or not vars(kind)["__dataclass_params__"].frozen:
@@ -143,10 +195,7 @@ def _told(error: BaseException, file: Path) -> str:
 def make_method(name: str, settings: dict[str, Any] | None = None) -> Method:
     """A method with its settings; unknown names, settings and wrong types are told clearly."""
     found = find_methods()
-    if name in found.broken and name not in found.methods:
-        broken = found.broken[name]
-        raise BenchError(f"method '{name}' ({broken.file.name}) cannot be used: {broken.reason}")
-    return _make(found.methods, "method", name, settings)
+    return _make(found.methods, "method", name, settings, found.broken)
 
 
 def make_dataset(name: str, settings: dict[str, Any] | None = None) -> Dataset:
@@ -154,10 +203,21 @@ def make_dataset(name: str, settings: dict[str, Any] | None = None) -> Dataset:
 
 
 def make_architecture(name: str, settings: dict[str, Any] | None = None) -> Architecture:
-    return _make(ARCHITECTURES, "architecture", name, settings)
+    """An architecture with its settings, told as clearly as a method's."""
+    found = find_architectures()
+    return _make(found.architectures, "architecture", name, settings, found.broken)
 
 
-def _make(known: dict[str, type[T]], what: str, name: str, settings: dict[str, Any] | None) -> T:
+def _make(
+    known: dict[str, type[T]],
+    what: str,
+    name: str,
+    settings: dict[str, Any] | None,
+    broken: dict[str, Broken] | None = None,
+) -> T:
+    if name not in known and broken and name in broken:
+        file, reason = broken[name].file.name, broken[name].reason
+        raise BenchError(f"{what} '{name}' ({file}) cannot be used: {reason}")
     if name not in known:
         raise BenchError(f"unknown {what} '{name}'{nearest(name, list(known))}")
     kind: Any = known[name]
@@ -189,5 +249,7 @@ def _fitted(value: Any, hint: Any, where: str) -> Any:
 def label_of(part: Method | Dataset | Architecture) -> str:
     """The name, with the settings that differ from their defaults."""
     default = type(part)().settings()
+    name = getattr(part, "label", None)
+    default |= {"path": part.settings()["path"]} if name else {}
     changed = [f"{k}={v}" for k, v in part.settings().items() if v != default[k]]
-    return part.name + (f"({', '.join(changed)})" if changed else "")
+    return (name or part.name) + (f"({', '.join(changed)})" if changed else "")

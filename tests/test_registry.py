@@ -1,12 +1,24 @@
-"""What is found in a methods folder, and what is told of a file that gives no method."""
+"""What is found in a folder of methods or architectures, and what is told of a file without one."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
+import bench.architectures
+from bench.architectures import base
+from bench.architectures.dcgan import DCGAN
 from bench.architectures.mlp import MLP
 from bench.errors import BenchError
-from bench.registry import find_methods, label_of, make_method
+from bench.records.cell import sources_of
+from bench.registry import (
+    find_architectures,
+    find_methods,
+    label_of,
+    make_architecture,
+    make_dataset,
+    make_method,
+)
 
 IMPORTS = "from dataclasses import dataclass\nfrom bench.method import Method\n\n"
 
@@ -112,6 +124,15 @@ def test_a_file_of_a_shipped_methods_name_does_not_replace_it(folder):
     assert make_method("vanilla").name == "vanilla"
 
 
+def test_a_file_of_a_shipped_methods_name_leaves_its_source_alone(folder):
+    parts = make_dataset("ring8"), make_architecture("mlp")
+    before = sources_of(make_method("vanilla"), *parts)
+    (folder / "vanilla.py").write_text(IMPORTS + source("Impostor", "name = 'other'"))
+    find_methods.cache_clear()
+    assert "there is a shipped vanilla.py" in find_methods().broken["vanilla"].reason
+    assert sources_of(make_method("vanilla"), *parts) == before
+
+
 def test_a_methods_folder_that_is_absent_is_told(folder, monkeypatch):
     monkeypatch.setenv("BENCH_METHODS_DIR", str(folder / "absent"))
     find_methods.cache_clear()
@@ -124,3 +145,118 @@ def test_labels_name_the_settings_that_differ():
     assert label_of(make_method("wgan_gp", {"penalty_weight": 10})) == "wgan_gp"
     assert label_of(make_method("wgan_gp", {"penalty_weight": 1})) == "wgan_gp(penalty_weight=1.0)"
     assert label_of(MLP(latent=2)) == "mlp(latent=2)"
+
+
+PAIR = """
+from dataclasses import dataclass
+from torch import nn
+from bench.architectures.base import Architecture
+
+@dataclass(frozen=True)
+class Pair(Architecture):
+    width: int = 8
+
+    def generator(self, sample_shape):
+        return nn.Linear(self.latent, *sample_shape)
+
+    def discriminator(self, sample_shape):
+        return nn.Sequential(nn.Linear(*sample_shape, 1), nn.Flatten(0))
+
+    def does_not_fit(self, dataset, sample_shape):
+        return None if len(sample_shape) == 1 else "it makes points"
+"""
+
+
+@pytest.fixture
+def pairs(tmp_path, monkeypatch):
+    """An architectures folder of the user's own, searched beside the shipped one."""
+    monkeypatch.setenv("BENCH_ARCHITECTURES_DIR", str(tmp_path))
+    before = set(sys.modules)
+    find_architectures.cache_clear()
+    yield tmp_path
+    find_architectures.cache_clear()
+    for name in set(sys.modules) - before:
+        if name.startswith("bench.architectures."):
+            del sys.modules[name]
+
+
+BROKEN_PAIRS = {
+    "syntax": ("def f(:\n", r"SyntaxError: .+ \(line 1\)"),
+    "absent_import": ("import no_such\n", r"ModuleNotFoundError: .+no_such.+line 1"),
+    "empty": ("", r"no architecture: .+ derived from bench\.architectures\.base\.Architecture"),
+    "imported": ("from bench.architectures.mlp import MLP\n", r"defines no architecture"),
+    "two": (PAIR + "\nclass Other(Pair):\n    pass\n", r"several architectures \(Pair, Other\)"),
+    "undecorated": (PAIR.replace("@dataclass(frozen=True)\n", ""),
+                    r"class Pair lacks the decorator @dataclass\(frozen=True\)"),
+    "half": (PAIR.replace("def discriminator", "def critic"), r"TypeError: .+discriminator"),
+    "taken": (PAIR + "    name = 'dcgan'\n", r"name 'dcgan' is taken by dcgan\.py"),
+}  # fmt: skip
+
+
+def test_a_broken_architecture_is_a_row_with_its_reason_and_takes_nothing_down(pairs):
+    shipped = set(find_architectures().architectures)
+    for name, (content, _) in BROKEN_PAIRS.items():
+        (pairs / f"{name}.py").write_text(content)
+    (pairs / "fine.py").write_text(PAIR)
+    (pairs / "renamed.py").write_text(PAIR + "    name = 'better'\n")
+    (pairs / "_helper.py").write_text("1 / 0\n")
+    find_architectures.cache_clear()
+    found = find_architectures()
+    assert set(found.architectures) == shipped | {"fine", "better"}
+    assert set(found.broken) == set(BROKEN_PAIRS)
+    assert make_architecture("fine", {"width": 4}).settings() == {"latent": 16, "width": 4}
+    for name, (_, reason) in BROKEN_PAIRS.items():
+        broken = found.broken[name]
+        assert broken.file == pairs / f"{name}.py"
+        assert "\n" not in broken.reason
+        with pytest.raises(BenchError, match=reason) as told:
+            make_architecture(name)
+        assert f"'{name}' ({name}.py) cannot be used: {broken.reason}" in str(told.value)
+
+
+def test_every_file_of_architectures_gives_one():
+    folder = Path(next(iter(bench.architectures.__path__)))
+    names = {file.stem for file in folder.glob("[a-z]*.py")} - {"base", "layers"}
+    assert set(find_architectures().architectures) == names
+    assert find_architectures().broken == {}
+
+
+def test_a_file_of_a_shipped_architectures_name_does_not_replace_it(pairs):
+    parts = make_method("vanilla"), make_dataset("ring8")
+    before = sources_of(*parts, make_architecture("dcgan"))
+    for name in ("dcgan", "base"):
+        (pairs / f"{name}.py").write_text(PAIR)
+    find_architectures.cache_clear()
+    found = find_architectures()
+    assert found.architectures["dcgan"] is DCGAN
+    assert sys.modules["bench.architectures.base"] is base
+    assert sources_of(*parts, make_architecture("dcgan")) == before
+    for name in ("dcgan", "base"):
+        assert f"there is a shipped {name}.py" in found.broken[name].reason
+
+
+def test_an_architectures_own_file_and_its_parents_are_sources(pairs):
+    (pairs / "child.py").write_text(
+        "from dataclasses import dataclass\nfrom bench.architectures.mlp import MLP\n\n"
+        "@dataclass(frozen=True)\nclass Child(MLP):\n    depth: int = 2\n"
+    )
+    find_architectures.cache_clear()
+    parts = make_method("vanilla"), make_dataset("ring8")
+    own = set(sources_of(*parts, make_architecture("child")))
+    parents = set(sources_of(*parts, make_architecture("mlp")))
+    assert own - parents == {"bench/architectures/child.py"}
+    assert "bench/architectures/mlp.py" in own
+
+
+def test_an_architectures_folder_that_is_absent_is_told(pairs, monkeypatch):
+    monkeypatch.setenv("BENCH_ARCHITECTURES_DIR", str(pairs / "absent"))
+    find_architectures.cache_clear()
+    with pytest.raises(
+        BenchError, match=r"BENCH_ARCHITECTURES_DIR is '.+absent', which is no folder"
+    ):
+        find_architectures()
+
+
+def test_an_unknown_architecture_is_told_with_the_nearest_name():
+    with pytest.raises(BenchError, match=r"unknown architecture 'resnt'.+mean 'resnet'"):
+        make_architecture("resnt")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from torch import nn
 
@@ -12,6 +12,10 @@ from bench.architectures.base import Architecture
 from bench.architectures.layers import Init, Logit, initialised
 
 SIZES = {28: (4, 7, 14, 28), 32: (4, 8, 16, 32), 64: (4, 8, 16, 32, 64)}
+WIDTHS = {28: (64, 128, 256), 32: (64, 128, 256), 64: (64, 128, 256, 512)}
+"""The discriminator's ``published`` widths; the generator's are the same in reverse."""
+
+Widths = tuple[int, ...] | Literal["published"]
 
 
 @dataclass(frozen=True)
@@ -21,21 +25,23 @@ class DCGAN(Architecture):
     The generator starts at 4 × 4 and doubles with transposed convolutions, batch normalisation
     and ReLU up to a tanh; the discriminator halves with strided convolutions and leaky ReLU 0.2.
     28 pixels are reached by 4, 7, 14, 28. Widths: one per layer, from the generator's input to
-    its output and from the discriminator's input to its output. ``init`` is the paper's N(0, 0.02),
-    under which narrow networks without normalisation pass almost no signal, or torch's default.
+    its output and from the discriminator's input to its output. The ``published`` ones are 512,
+    256, 128, 64 at 64 pixels, as in PyTorch's DCGAN example, and 256, 128, 64 at 28 and 32; in
+    reverse for the discriminator. ``init`` is the paper's N(0, 0.02), under which narrow networks
+    without normalisation pass almost no signal, or torch's default.
     """
 
     name: ClassVar[str] = "dcgan"
 
     latent: int = 100
-    generator_widths: tuple[int, ...] = (256, 128, 64)
-    discriminator_widths: tuple[int, ...] = (64, 128, 256)
+    generator_widths: Widths = "published"
+    discriminator_widths: Widths = "published"
     discriminator_batch_norm: bool = True
     init: Init = "dcgan"
 
     def generator(self, sample_shape: tuple[int, ...]) -> nn.Module:
         channels, _, size = sample_shape
-        sizes, widths = SIZES[size], self.generator_widths
+        sizes, widths = SIZES[size], _widths(self.generator_widths, WIDTHS[size][::-1])
         layers: list[nn.Module] = [
             nn.Unflatten(1, (self.latent, 1, 1)),
             nn.ConvTranspose2d(self.latent, widths[0], 4, bias=False),
@@ -55,7 +61,7 @@ class DCGAN(Architecture):
 
     def discriminator(self, sample_shape: tuple[int, ...]) -> nn.Module:
         channels, _, size = sample_shape
-        sizes, widths = SIZES[size][::-1], self.discriminator_widths
+        sizes, widths = SIZES[size][::-1], _widths(self.discriminator_widths, WIDTHS[size])
         layers: list[nn.Module] = []
         for (large, small), width in zip(pairwise(sizes), widths, strict=True):
             # as in the paper, no normalisation at the discriminator's input layer
@@ -77,15 +83,21 @@ class DCGAN(Architecture):
         if size not in SIZES:
             return f"it makes images of {', '.join(map(str, SIZES))} pixels, not {size}"
         layers = len(SIZES[size]) - 1
-        if len(self.generator_widths) != layers or len(self.discriminator_widths) != layers:
+        given = (self.generator_widths, self.discriminator_widths)
+        if any(len(_widths(widths, WIDTHS[size])) != layers for widths in given):
             return (
-                f"for {size} pixels it needs {layers} generator and {layers} discriminator widths"
+                f"for {size} pixels it needs {layers} generator and {layers} discriminator "
+                "widths; leave them out for the published ones"
             )
         return None
 
     @property
     def batch_norm_in_discriminator(self) -> bool:
         return self.discriminator_batch_norm
+
+
+def _widths(given: Widths, published: tuple[int, ...]) -> tuple[int, ...]:
+    return published if isinstance(given, str) else given
 
 
 def _kernel(small: int, large: int) -> int:

@@ -1,0 +1,129 @@
+"""A user's own architecture, as docs/adding-an-architecture.md shows it, from file to record."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from bench.cli import main
+from bench.method import Optimizer
+from bench.records.cell import sources_of
+from bench.records.store import Store
+from bench.registry import find_architectures, make_architecture, make_dataset, make_method
+from bench.training.loop import Training, _Run, train
+
+PAGE = Path(__file__).parent.parent.parent / "docs" / "adding-an-architecture.md"
+(EXAMPLE,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+
+STUDY = """
+description: A user's own pair on points.
+methods: [non_saturating]
+seeds: 2
+evaluations: 1
+experiments:
+  - dataset: {ring8: {evaluation_samples: 100}}
+    architecture: {my_pair: {width: 16}}
+    setting: {batch_size: 16}
+    updates: 6
+"""
+
+
+@pytest.fixture
+def example(tmp_path, monkeypatch):
+    """The page's example, in a folder of the user's own."""
+    (tmp_path / "my_pair.py").write_text(EXAMPLE)
+    monkeypatch.setenv("BENCH_ARCHITECTURES_DIR", str(tmp_path))
+    find_architectures.cache_clear()
+    yield make_architecture
+    find_architectures.cache_clear()
+    del sys.modules["bench.architectures.my_pair"]
+
+
+@pytest.mark.parametrize("shape", [(2,), (1, 28, 28)])
+def test_the_example_makes_and_judges_samples(example, shape):
+    pair = example("my_pair", {"width": 16})
+    assert pair.settings() == {"latent": 8, "width": 16}
+    assert pair.does_not_fit("any", shape) is None
+    samples = pair.generator(shape)(torch.randn(3, 8))
+    assert samples.shape == (3, *shape)
+    assert pair.discriminator(shape)(samples).shape == (3,)
+
+
+@pytest.mark.parametrize("method", ["non_saturating", "wgan_gp", "spectral_norm"])
+def test_the_example_trains_stacked_and_by_itself(example, method):
+    training = Training(
+        make_method(method),
+        make_dataset("ring8", {"evaluation_samples": 100}),
+        example("my_pair"),
+        Optimizer("sgd", 1e-3),
+        batch_size=16,
+        updates=10,
+        evaluations=1,
+    )
+    cpu = torch.device("cpu")
+    stacked = _Run(training, [0, 1], cpu, lambda _: None).outcomes()
+    for together, alone in zip(stacked, train(training, [0, 1], cpu), strict=True):
+        assert together.status == alone.status == "ok"
+        # samples are kept in half precision
+        np.testing.assert_allclose(together.samples, alone.samples, rtol=2e-3, atol=2e-3)
+
+
+def test_what_it_imports_from_another_architecture_is_a_source_too(example, tmp_path):
+    file = tmp_path / "my_pair.py"
+    file.write_text(EXAMPLE + "\n\nfrom bench.architectures.resnet import SIZE  # noqa\n")
+    pair = example("my_pair")
+    sources = sources_of(make_method("non_saturating"), make_dataset("ring8"), pair)
+    assert {"bench/architectures/my_pair.py", "bench/architectures/resnet.py"} <= set(sources)
+
+
+@pytest.mark.usefixtures("example")
+def test_the_list_shows_it_and_the_files_that_fail(tmp_path, monkeypatch, capsys):
+    (tmp_path / "unfinished.py").write_text("import no_such\n")
+    find_architectures.cache_clear()
+    monkeypatch.setattr(sys, "argv", ["bench", "list"])
+    with pytest.raises(SystemExit, match="0"):
+        main()
+    shown = capsys.readouterr().out
+    assert "Two hidden layers each" in shown
+    assert "cannot be used: ModuleNotFoundError: No module named 'no_such' (line 1)" in shown
+
+
+def bench(*arguments: str, pairs: Path) -> str:
+    rest = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", *arguments],
+        capture_output=True,
+        text=True,
+        env=rest | {"BENCH_ARCHITECTURES_DIR": str(pairs), "COLUMNS": "200"},
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_from_a_dropped_in_file_to_a_record(tmp_path):
+    pairs, results = tmp_path / "pairs", tmp_path / "results"
+    pairs.mkdir()
+    (pairs / "my_pair.py").write_text(EXAMPLE)
+    (tmp_path / "own.yaml").write_text(STUDY)
+    command = (str(tmp_path / "own.yaml"), "--results", str(results))
+    assert "2 cells trained" in bench("run", *command, pairs=pairs)
+    records = Store(results).all()
+    assert {record.cell.seed for record in records} == {0, 1}
+    for record in records:
+        assert record.status == "ok"
+        assert record.cell.architecture.name == "my_pair"
+        assert record.cell.architecture.settings == {"latent": 8, "width": 16}
+        assert "bench/architectures/my_pair.py" in record.cell.sources
+
+    changed = "# a remark\n" + EXAMPLE.replace("nn.SiLU()", "nn.ReLU()")
+    (pairs / "my_pair.py").write_text(changed)
+    planned = bench("plan", *command, pairs=pairs)
+    assert "2 of 2 cells would train" in planned
+    assert "bench/architectures/my_pair.py" in planned
