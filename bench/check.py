@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from bench.architectures.base import Architecture
 from bench.architectures.dcgan import DCGAN
 from bench.architectures.mlp import MLP
-from bench.datasets.base import Snapshot, Values
+from bench.datasets.base import Dataset, Draw, Snapshot, Values
 from bench.datasets.digits import MNIST5k
+from bench.datasets.images import Parts
 from bench.datasets.mixtures import Ring8
 from bench.errors import BenchError
 from bench.method import Method, Optimizer, Progress
@@ -63,6 +68,33 @@ def preflight(method: Method) -> None:
                 f"method {method.name}: {problem}; nothing was trained "
                 f"(try: bench check {method.name})"
             )
+
+
+def pair_fits(architecture: Architecture, dataset: Dataset) -> None:
+    """Both networks give what the engine expects of them.
+
+    Raises :class:`BenchError` with the network and the shape that is wrong.
+    """
+    shape = dataset.sample_shape
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        for player, build, inputs, expected in (
+            ("generator", architecture.generator, (architecture.latent,), shape),
+            ("discriminator", architecture.discriminator, shape, ()),
+        ):
+            try:
+                found = tuple(build(shape)(torch.zeros(BATCH, *inputs)).shape)
+            except Exception as error:  # a user's file may raise anything
+                told = (str(error).splitlines() or [""])[0]
+                raise BenchError(
+                    f"architecture {architecture.name}: its {player} raises "
+                    f"{type(error).__name__}: {told}; nothing was trained"
+                ) from error
+            if found != (BATCH, *expected):
+                raise BenchError(
+                    f"architecture {architecture.name}: its {player} turns a batch of shape "
+                    f"{(BATCH, *inputs)} into {found}, but {(BATCH, *expected)} is expected; "
+                    "nothing was trained"
+                )
 
 
 def describes_itself(method: Method) -> None:
@@ -259,8 +291,18 @@ def _train(
     return train(training, seeds, CPU)
 
 
+@lru_cache(maxsize=1)
+def _digits() -> Parts:
+    with tempfile.TemporaryDirectory() as cache:
+        return MNIST5k().parts(Path(cache))
+
+
 class _Digits(MNIST5k):
     """mnist5k without its LeNet, which a check of ten updates has no use for."""
+
+    def source(self, generator: torch.Generator, device: torch.device) -> Draw:
+        self.hold(_digits(), Path())
+        return super().source(generator, device)
 
     def evaluate(self, snapshot: Snapshot) -> Values:
         return {"mean": float(snapshot.samples.mean())}

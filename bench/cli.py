@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import time
@@ -40,7 +41,13 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", help="PART.SETTING=VALUE, as wgan_gp.penalty_weight=1. Repeatable."),
 ]
-Retry = Annotated[bool, typer.Option("--retry", help="Train diverged cells again, too.")]
+Retry = Annotated[
+    bool,
+    typer.Option(
+        "--retry",
+        help="Train diverged cells again, and those that lack FID though weights are here.",
+    ),
+]
 
 
 def main() -> None:
@@ -76,6 +83,9 @@ def run(
     results: Results = Path("results"),
     overrides: Overrides = None,
     retry: Retry = False,
+    inception_weights: Annotated[
+        str, typer.Option(help="File of pytorch-fid's Inception weights, for FID.")
+    ] = "",
 ) -> None:
     """Train what is missing, then write the report.
 
@@ -95,6 +105,9 @@ def run(
     from bench.report import write_report
     from bench.tracking import Tracker
 
+    if inception_weights:
+        # the workers inherit it
+        os.environ["BENCH_INCEPTION_WEIGHTS"] = inception_weights
     begun = time.monotonic()
     chosen = _study(study, methods, datasets, seeds, overrides)
     store = Store(results)
@@ -176,10 +189,10 @@ def list_all() -> None:
 
     Example: bench list
     """
-    from bench.registry import ARCHITECTURES, DATASETS, find_methods
+    from bench.registry import DATASETS, find_architectures, find_methods
     from bench.study import studies
 
-    found = find_methods()
+    found, pairs = find_methods(), find_architectures()
     table = _table("method", "what it is", "settings")
     for name, method in found.methods.items():
         settings = ", ".join(f"{key}={value}" for key, value in method().settings().items())
@@ -187,10 +200,15 @@ def list_all() -> None:
     for name, broken in found.broken.items():
         table.add_row(escape(name), f"cannot be used: {escape(broken.reason)}", "", style="red")
     out.print(table)
-    for title, kinds in (("dataset", DATASETS), ("architecture", ARCHITECTURES)):
+    for title, kinds, failed in (
+        ("dataset", DATASETS, {}),
+        ("architecture", pairs.architectures, pairs.broken),
+    ):
         table = _table(title, "what it is")
         for name, kind in kinds.items():
-            table.add_row(name, escape(_first_line(kind)))
+            table.add_row(escape(name), escape(_first_line(kind)))
+        for name, broken in failed.items():
+            table.add_row(escape(name), f"cannot be used: {escape(broken.reason)}", style="red")
         out.print(table)
     table = _table("study", "what it is")
     for name, file in studies().items():
@@ -342,8 +360,6 @@ def ui(
 
     Example: bench ui
     """
-    import os
-
     from bench.tracking import ui_command
 
     command = ui_command(results, port)
@@ -383,11 +399,12 @@ def _with_the_rest(name: str, chosen: Any, store: Any) -> Any:
 
 
 def _notes(store: Any) -> list[str]:
-    from bench.registry import find_methods
+    from bench.registry import find_architectures, find_methods
 
     broken = [
-        f"method file {each.file.name} cannot be used: {each.reason}"
-        for each in find_methods().broken.values()
+        f"{what} file {each.file.name} cannot be used: {each.reason}"
+        for what, found in (("method", find_methods()), ("architecture", find_architectures()))
+        for each in found.broken.values()
     ]
     return broken + store.set_aside
 

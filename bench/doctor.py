@@ -9,10 +9,24 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from bench.errors import BenchError
 from bench.execution.devices import cores, visible_gpus
-from bench.registry import find_methods
+from bench.metrics.inception import UNAVAILABLE, find_weights, vouched
+from bench.registry import Broken, find_architectures, find_methods
 
-PACKAGES = ("torch", "numpy", "scipy", "pandas", "seaborn", "joblib", "mlflow", "mlxtend")
+PACKAGES = (
+    "torch",
+    "numpy",
+    "scipy",
+    "pandas",
+    "seaborn",
+    "joblib",
+    "mlflow",
+    "mlxtend",
+    "torchvision",
+    "pytorch-fid",
+    "scikit-learn",
+)
 LEAST_FREE_GIB = 1.0
 
 
@@ -26,18 +40,34 @@ class Finding:
 
 
 def examine(results: Path) -> list[Finding]:
-    """Look at Python, packages, devices, the results folder, MLflow's address and methods."""
-    found = find_methods()
-    broken = "; ".join(f"{name}: {each.reason}" for name, each in found.broken.items())
+    """Look at Python, packages, devices, folders, weights, MLflow and what is registered."""
+    found, pairs = find_methods(), find_architectures()
     return [
         Finding("Python", platform.python_version()),
         *map(_package, PACKAGES),
         Finding("CPU cores", str(cores())),
         Finding("GPUs", ", ".join(visible_gpus()) or "none, the CPU is used"),
         _folder(results),
+        _inception(),
         Finding("MLflow", os.environ.get("MLFLOW_TRACKING_URI") or f"SQLite below {results}"),
-        Finding("methods", ", ".join(found.methods), broken),
+        Finding("methods", ", ".join(found.methods), _told(found.broken)),
+        Finding("architectures", ", ".join(pairs.architectures), _told(pairs.broken)),
     ]
+
+
+def _told(broken: dict[str, Broken]) -> str:
+    return "; ".join(f"{name}: {each.reason}" for name, each in broken.items())
+
+
+def _inception() -> Finding:
+    """FID's weights; without them everything else runs, so that their absence is no problem."""
+    try:
+        weights = find_weights()
+        if weights is None:
+            return Finding("FID", f"not computed: {UNAVAILABLE}")
+        return Finding("FID", f"{weights}, SHA-256 {vouched(weights)[:16]}…")
+    except BenchError as error:
+        return Finding("FID", "", str(error))
 
 
 def _package(name: str) -> Finding:

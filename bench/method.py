@@ -73,6 +73,8 @@ class Game(Protocol):
     """What :meth:`Method.update` may do. One call of each gradient draws one fresh batch."""
 
     simultaneous: bool
+    critic_steps: int
+    """The method's, unless the setting gives one for all methods."""
 
     def discriminator_gradients(self) -> Gradients: ...
     def generator_gradients(self) -> Gradients: ...
@@ -151,7 +153,7 @@ class Method:
 
         In a simultaneous setting both players move from the same point.
         """
-        for _ in range(self.critic_steps - 1):
+        for _ in range(game.critic_steps - 1):
             game.step_discriminator(game.discriminator_gradients())
         discriminator = game.discriminator_gradients()
         if game.simultaneous:

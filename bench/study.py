@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from bench.datasets.base import Dataset
+from bench.datasets.instruments import INCEPTION_NAMES
 from bench.errors import BenchError, nearest
 from bench.method import Method, Optimizer
 from bench.records.cell import Cell, Component, Setting, sources_of
@@ -37,6 +39,10 @@ class SettingFile(_Strict):
     betas: tuple[float, float] = (0.5, 0.999)
     batch_size: Whole = Field(default=64, gt=1)
     simultaneous: bool = False
+    critic_steps: Whole | None = Field(default=None, gt=0)
+    decay: Literal["none", "linear"] = "none"
+    ema: float | None = Field(default=None, gt=0, lt=1)
+    precision: Literal["float32", "tf32", "bfloat16"] = "float32"
 
     @field_validator("betas")
     @classmethod
@@ -81,10 +87,12 @@ class StudyFile(_Strict):
     description: str = ""
     methods: Literal["all"] | Annotated[list[Part], Field(min_length=1)]
     experiments: Annotated[list[Experiment], Field(min_length=1)]
-    seeds: Whole | list[Whole] = 3
+    seeds: Whole | list[Whole] = Field(3, validate_default=True)
     evaluations: Whole = Field(10, gt=0)
     time_limit: float = Field(6 * 3600, gt=0)
     """Seconds after which a job is stopped."""
+    require: list[str] = []
+    """Metrics without which the study is not to be run, such as fid."""
 
     @field_validator("methods", mode="before")
     @classmethod
@@ -118,6 +126,8 @@ class Study:
     description: str
     time_limit: float
     cells: list[Cell]
+    require: tuple[str, ...] = ()
+    """Metrics without which the study is not to be run."""
 
 
 def studies() -> dict[str, Path]:
@@ -138,8 +148,10 @@ def load_study(name: str, selection: Selection = Selection()) -> Study:
             "under that name; rename the file"
         )
     described = _read(file)
+    cells = _cells(described, selection)
+    _check_required(described, selection)
     return Study(
-        file.stem, described.description, described.time_limit, _cells(described, selection)
+        file.stem, described.description, described.time_limit, cells, tuple(described.require)
     )
 
 
@@ -196,6 +208,13 @@ def _name_and_settings(part: Part) -> tuple[str, Settings]:
     return name, dict(settings)
 
 
+def _dataset(part: Part) -> tuple[str, Settings]:
+    """As :func:`_name_and_settings`; ``folder:PATH`` is the dataset ``folder`` with that path."""
+    name, settings = _name_and_settings(part)
+    kind, colon, path = name.partition(":")
+    return (kind, {"path": path, **settings}) if kind == "folder" and colon else (name, settings)
+
+
 def _cells(study: StudyFile, selection: Selection) -> list[Cell]:
     chosen = _methods(study, selection)
     experiments = _experiments(study, selection)
@@ -207,8 +226,10 @@ def _cells(study: StudyFile, selection: Selection) -> list[Cell]:
     _check_overrides(selection, [m.name for m in chosen], experiments)
     cells: list[Cell] = []
     for experiment in experiments:
+        # once, as a folder of images is looked through
+        dataset = _make_dataset(experiment, selection)
         for method in chosen:
-            cells += _expand(study, experiment, method, selection)
+            cells += _expand(study, experiment, dataset, method, selection)
     repeated = len(cells) - len({cell.key for cell in cells})
     if repeated:
         raise BenchError(f"the study names {repeated} cells twice; remove the repeated entries")
@@ -235,16 +256,26 @@ def _methods(study: StudyFile, selection: Selection) -> list[Method]:
 
 
 def _experiments(study: StudyFile, selection: Selection) -> list[Experiment]:
-    names = [_name_and_settings(experiment.dataset)[0] for experiment in study.experiments]
+    # folder:PATH answers to folder, too
+    called = [
+        {_dataset(experiment.dataset)[0], _name_and_settings(experiment.dataset)[0]}
+        for experiment in study.experiments
+    ]
+    known = sorted(set[str]().union(*called))
     for wanted in selection.datasets:
-        if wanted not in names:
-            make_dataset(wanted)
-            raise BenchError(f"the study has no dataset '{wanted}'{nearest(wanted, names)}")
+        if wanted not in known:
+            make_dataset(_dataset(wanted)[0])
+            raise BenchError(f"the study has no dataset '{wanted}'{nearest(wanted, known)}")
     return [
         experiment
-        for experiment, name in zip(study.experiments, names, strict=True)
-        if not selection.datasets or name in selection.datasets
+        for experiment, names in zip(study.experiments, called, strict=True)
+        if not selection.datasets or names & set(selection.datasets)
     ]
+
+
+def _make_dataset(experiment: Experiment, selection: Selection) -> Dataset:
+    name, settings = _dataset(experiment.dataset)
+    return make_dataset(name, settings | _overrides(selection, name))
 
 
 def _overrides(selection: Selection, name: str) -> Settings:
@@ -252,7 +283,7 @@ def _overrides(selection: Selection, name: str) -> Settings:
 
 
 def _check_overrides(selection: Selection, methods: list[str], experiments: list[Experiment]):
-    parts = {_name_and_settings(e.dataset)[0] for e in experiments}
+    parts = {_dataset(e.dataset)[0] for e in experiments}
     parts |= {_name_and_settings(e.architecture)[0] for e in experiments} | set(methods)
     for part, key, _ in selection.overrides:
         if part not in parts:
@@ -261,12 +292,28 @@ def _check_overrides(selection: Selection, methods: list[str], experiments: list
             )
 
 
+def _check_required(study: StudyFile, selection: Selection) -> None:
+    """Whether any dataset of the study, selected or not, measures what it requires."""
+    if not study.require:
+        return
+    datasets = [_make_dataset(experiment, selection) for experiment in study.experiments]
+    known = {metric.name for dataset in datasets for metric in dataset.metrics}
+    for name in study.require:
+        if name not in known:
+            hint = nearest(name, sorted(known))
+            if name in INCEPTION_NAMES:
+                hint = "; FID and its relatives are measured where a dataset has inception: last"
+            raise BenchError(f"the study requires '{name}', which no dataset of it measures{hint}")
+
+
 def _expand(
-    study: StudyFile, experiment: Experiment, method: Method, selection: Selection
+    study: StudyFile,
+    experiment: Experiment,
+    dataset: Dataset,
+    method: Method,
+    selection: Selection,
 ) -> list[Cell]:
-    dataset_name, dataset_settings = _name_and_settings(experiment.dataset)
     architecture_name, architecture_settings = _name_and_settings(experiment.architecture)
-    dataset = make_dataset(dataset_name, dataset_settings | _overrides(selection, dataset_name))
     architecture = make_architecture(
         architecture_name, architecture_settings | _overrides(selection, architecture_name)
     )
@@ -276,17 +323,24 @@ def _expand(
         )
     s = experiment.setting
     setting = Setting(
-        Optimizer(s.optimizer, s.learning_rate, s.betas), s.batch_size, s.simultaneous
+        Optimizer(s.optimizer, s.learning_rate, s.betas),
+        s.batch_size,
+        s.simultaneous,
+        s.critic_steps,
+        s.decay,
+        s.ema,
+        s.precision,
     )
     seeds = selection.seeds or experiment.seeds or study.seeds
     assert not isinstance(seeds, int)
     updates = _updates(experiment, dataset.training_size())
     if method.critic_steps < 1:
         raise BenchError(f"method {method.name}: critic_steps is {method.critic_steps}; at least 1")
-    if updates < method.critic_steps:
+    critic_steps = s.critic_steps or method.critic_steps
+    if updates < critic_steps:
         raise BenchError(
             f"'{dataset.name}': a budget of {updates} updates is less than one round of "
-            f"{method.name} ({method.critic_steps} critic steps)"
+            f"{method.name} ({critic_steps} critic steps)"
         )
     shared = Cell(
         method=Component(method.name, method.settings(), label_of(method)),

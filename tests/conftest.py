@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from bench.method import Optimizer
-from bench.records.cell import Cell, Component, Setting, sources_of
+from bench.records.cell import SCHEMA, Cell, Component, Setting, sources_of
 from bench.registry import label_of, make_architecture, make_dataset, make_method
 
 torch.set_num_threads(1)
@@ -45,7 +45,7 @@ def make_record() -> Callable[..., dict]:
 
     def make(cell: Cell, status: str = "ok", **more) -> dict:
         return {
-            "schema": 1,
+            "schema": SCHEMA,
             "key": cell.key,
             "cell": cell.to_json(),
             "ingredients": cell.ingredients(),

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 import pytest
 import torch
 
-from bench.check import check_method, preflight
+from bench.architectures.mlp import MLP
+from bench.check import check_method, pair_fits, preflight
+from bench.datasets.mixtures import Ring8
 from bench.errors import BenchError
 from bench.method import Method
 
@@ -94,3 +96,30 @@ def test_preflight_refuses_in_one_line(method, told):
 )
 def test_the_suite_names_the_problem(method, told):
     assert told in problems(method)
+
+
+class OneColumn(MLP):
+    def discriminator(self, sample_shape):
+        return torch.nn.Linear(2, 1)
+
+
+class Upside(MLP):
+    def generator(self, sample_shape):
+        return torch.nn.Linear(3, 2)
+
+
+@pytest.mark.parametrize(
+    ("pair", "told"),
+    [
+        (OneColumn(), r"its discriminator turns .* into \(32, 1\), but \(32,\) is expected"),
+        (Upside(), "its generator raises RuntimeError: .*mat1 and mat2"),
+    ],
+)
+def test_a_pair_of_the_wrong_shape_is_refused_in_one_line(pair, told):
+    with pytest.raises(BenchError, match=told) as caught:
+        pair_fits(pair, Ring8())
+    assert "\n" not in str(caught.value)
+
+
+def test_a_pair_that_fits_is_not():
+    pair_fits(MLP(), Ring8())

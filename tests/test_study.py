@@ -5,6 +5,7 @@ import re
 import pytest
 import yaml
 
+from bench.datasets import folder
 from bench.errors import BenchError
 from bench.registry import find_methods
 from bench.study import Selection, load_study, studies
@@ -88,6 +89,162 @@ def test_epochs_are_turned_into_updates(study):
     assert cell.updates == 134
 
 
+def test_a_study_that_names_no_seeds_has_three(study):
+    text = yaml.safe_dump({"methods": ["vanilla"], "experiments": [RING]})
+    assert [cell.seed for cell in study(text)] == [0, 1, 2]
+
+
+def test_settings_of_training_are_those_of_the_file_or_what_they_were_before(study):
+    (plain,) = study(methods=["vanilla"], seeds=1)
+    assert (plain.setting.decay, plain.setting.ema, plain.setting.precision) == (
+        "none", None, "float32"
+    )  # fmt: skip
+    given = {"decay": "linear", "ema": 0.999, "precision": "bfloat16"}
+    (cell,) = study(methods=["vanilla"], seeds=1, **experiment(setting=given))
+    assert {name: getattr(cell.setting, name) for name in given} == given
+    assert cell.key != plain.key
+    (tf32,) = study(methods=["vanilla"], seeds=1, **experiment(setting={"precision": "tf32"}))
+    assert tf32.setting.precision == "tf32"
+
+
+@pytest.fixture
+def images(tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number in range(20):
+        (folder / f"{number}.ppm").write_bytes(b"P6 1 1 255 " + bytes([number] * 3))
+    return folder
+
+
+def of_folder(part, **changes):
+    whole = {"dataset": part, "architecture": "dcgan", "updates": 10, **changes}
+    return {"methods": ["vanilla"], "seeds": 1, "experiments": [whole]}
+
+
+def test_a_folder_is_named_by_its_path(study, images):
+    (short,) = study(**of_folder(f"folder:{images}"))
+    assert short.dataset.name == "folder"
+    assert short.dataset.settings["path"] == str(images)
+    assert short.dataset.label == "folder:pictures"
+    (long,) = study(**of_folder({"folder": {"path": str(images)}}))
+    assert long.key == short.key
+    (gray,) = study(**of_folder({f"folder:{images}": {"channels": "gray", "size": 32}}))
+    assert gray.dataset.label == "folder:pictures(size=32, channels=gray)"
+    assert gray.dataset.settings["path"] == str(images)
+
+
+def test_a_path_may_have_colons_and_begin_at_home_or_here(study, images, monkeypatch, tmp_path):
+    odd = images.rename(tmp_path / "a:b, c")
+    assert study(**of_folder(f"folder:{odd}"))[0].dataset.settings["path"] == str(odd)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    contents = {
+        study(**of_folder(f"folder:{path}"))[0].sources["the data themselves"]
+        for path in (odd, "~/a:b, c", "a:b, c")
+    }
+    assert len(contents) == 1
+
+
+def test_a_folder_is_selected_and_set_like_any_dataset(study, images):
+    other = images.rename(images.with_name("others"))
+    images.symlink_to(other)
+    experiments = [
+        {"dataset": f"folder:{path}", "architecture": "dcgan", "updates": 10}
+        for path in (images, other)
+    ]
+    both = {"methods": ["vanilla"], "seeds": 1, "experiments": [*experiments, RING]}
+    assert len(study(**both)) == 3
+    assert len(study(**both, selection=Selection(datasets=("folder",)))) == 2
+    (one,) = study(**both, selection=Selection(datasets=(f"folder:{other}",)))
+    assert one.dataset.settings["path"] == str(other)
+    told = one_line(study, **both, selection=Selection(datasets=("folder:elsewhere",)))
+    assert "the study has no dataset 'folder:elsewhere'" in told
+    (small, _) = study(
+        **both, selection=Selection(datasets=("folder",), overrides=(("folder", "size", 32),))
+    )
+    assert small.dataset.settings["size"] == 32
+
+
+def test_a_folder_is_looked_through_once_for_all_methods(study, images, monkeypatch):
+    looked = []
+    find = folder._below
+    monkeypatch.setattr(folder, "_below", lambda *a: looked.append(a) or find(*a))
+    assert len(study(**{**of_folder(f"folder:{images}"), "methods": "all"})) > 4
+    assert len(looked) == 1
+
+
+def test_epochs_of_a_folder_count_its_training_part(study, images):
+    part = {f"folder:{images}": {"held_out": 0.2}}
+    (cell,) = study(**of_folder(part, updates=None, epochs=3, setting={"batch_size": 4}))
+    assert cell.updates == 3 * 16 // 4
+
+
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        ("folder", "dataset folder: which one? write it as folder:PATH"),
+        ("folder:", "dataset folder: which one? write it as folder:PATH"),
+        ("folder:/no/such/place", "dataset folder:/no/such/place: there is no such folder"),
+        ({"folder:/x": {"sise": 3}}, "dataset 'folder' has no setting 'sise'; did you mean 'size'"),
+        ({"folder:/x": {"held_out": 2}}, "held_out must lie between 0 and 1"),
+        ("foldr:/x", "unknown dataset 'foldr:/x'; did you mean 'folder'?"),
+        ("ring8:/x", "unknown dataset 'ring8:/x'"),
+    ],
+)
+def test_a_folder_that_is_not_there_is_told_in_one_line(study, part, message):
+    assert message in one_line(study, **of_folder(part))
+
+
+INCEPTION = {"digits8": {"inception": "last"}}
+
+
+def with_fid(*parts, **keys):
+    experiments = [{**RING, "dataset": part} for part in (*parts, "ring8")]
+    return {"methods": ["vanilla"], "seeds": 1, "experiments": experiments, **keys}
+
+
+def test_a_study_may_require_metrics_that_its_datasets_measure(tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text(yaml.safe_dump(with_fid(INCEPTION, require=["fid", "data_fd"])))
+    assert load_study(str(file)).require == ("fid", "data_fd")
+    # a narrowed study is held to what the whole one measures
+    narrowed = load_study(str(file), Selection(datasets=("ring8",)))
+    assert {cell.dataset.name for cell in narrowed.cells} == {"ring8"}
+    assert narrowed.require == ("fid", "data_fd")
+    for name in studies():
+        assert all(isinstance(metric, str) for metric in load_study(name).require)
+
+
+def test_datasets_with_the_same_settings_are_told_apart(study):
+    # cifar10 and mnist have the same settings, and other metrics
+    parts = [
+        {"dataset": name, "architecture": "dcgan", "updates": 5} for name in ("cifar10", "mnist")
+    ]
+    for required in ("pixel_fd", "lenet_fd"):
+        assert study(methods=["vanilla"], seeds=1, experiments=parts, require=[required])
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        (with_fid(require=["fid"]),
+         "the study requires 'fid', which no dataset of it measures; FID and its relatives are "
+         "measured where a dataset has inception: last"),
+        (with_fid(INCEPTION, require=["fid_infinity"]), "the study requires 'fid_infinity'"),
+        (with_fid(INCEPTION, require=["dta_fd"]), "did you mean 'data_fd'?"),
+        (with_fid(require="fid"), "'require' is 'fid'"),
+        (with_fid(require=[3]), "'require.0' is 3"),
+    ],
+)  # fmt: skip
+def test_a_metric_that_is_required_and_not_measured_is_told_in_one_line(study, keys, message):
+    assert message in one_line(study, **keys)
+
+
+def test_an_override_may_bring_what_is_required(study):
+    chosen = Selection(overrides=(("digits8", "inception", "last"),))
+    assert study(**with_fid("digits8", require=["fid"]), selection=chosen)
+
+
 def test_a_method_may_be_listed_with_several_settings(study):
     cells = study(methods=["wgan_gp", {"wgan_gp": {"penalty_weight": 1}}], seeds=1)
     assert [c.method.label for c in cells] == ["wgan_gp", "wgan_gp(penalty_weight=1.0)"]
@@ -158,6 +315,13 @@ def test_settings_can_be_overridden_for_methods_datasets_and_architectures(study
         (experiment(setting={"betas": [0.5, 1.0]}), "below 1"),
         (experiment(setting={"betas": [0.5]}), "betas"),
         (experiment(setting={"batch_size": 1}), "batch_size' is 1"),
+        (experiment(setting={"decay": "cosine"}), "'experiments.0.setting.decay' is 'cosine'"),
+        (experiment(setting={"ema": 1}), "'experiments.0.setting.ema' is 1"),
+        (experiment(setting={"ema": 0.0}), "'experiments.0.setting.ema' is 0.0"),
+        (experiment(setting={"ema": "slow"}), "'experiments.0.setting.ema' is 'slow'"),
+        (experiment(setting={"ema": float("nan")}), "'experiments.0.setting.ema' is nan"),
+        (experiment(setting={"precision": "float16"}), "setting.precision' is 'float16'"),
+        (experiment(setting={"ema_decay": 0.9}), "unknown key 'experiments.0.setting.ema_decay'"),
         ({"seeds": [1, 2, 1]}, "seed 1 is given twice"),
         (experiment(seeds=[3, 3]), "seed 3 is given twice"),
         ({"seeds": []}, "at least one seed is needed"),

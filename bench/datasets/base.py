@@ -16,6 +16,8 @@ from bench.method import Weights
 
 Values = dict[str, float | None]
 """Metric values; None where a metric is not defined for these samples."""
+Reasons = dict[str, str]
+"""Why a metric has no value, by its name."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Metric:
     percent: bool = False
     ceiling: float | None = None
     """The value at which nothing is left to gain, if there is one."""
+    group: str = ""
+    """Metrics of a group share a table of their own in the report; without one, the main table."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +50,13 @@ Draw = Callable[[int, int], Tensor]
 
 @dataclass(frozen=True)
 class Dataset(ABC):
-    """A dataset; its fields are its settings. ``prepare`` is called once in every worker."""
+    """A dataset; its fields are its settings.
+
+    ``fetch`` is called once by the command, before anything is trained; ``prepare`` once in
+    every worker, before all that follows it here.
+    """
 
     name: ClassVar[str]
-    sample_shape: ClassVar[tuple[int, ...]]
-    metrics: ClassVar[tuple[Metric, ...]]
-    """The first is the one that ranks methods."""
     block: ClassVar[int] = 64
     """Updates for which real batches are drawn at once."""
     kept_samples: ClassVar[int] = 1000
@@ -59,8 +64,37 @@ class Dataset(ABC):
 
     evaluation_samples: int = 2500
 
+    @property
+    @abstractmethod
+    def sample_shape(self) -> tuple[int, ...]:
+        """Shape of one sample."""
+
+    @property
+    @abstractmethod
+    def metrics(self) -> tuple[Metric, ...]:
+        """Every metric of an evaluation; the first is the one that ranks methods."""
+
     def settings(self) -> dict[str, Any]:
         return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    @property
+    def label(self) -> str | None:
+        """What tables call it, where the name and the settings would read badly."""
+        return None
+
+    def content(self) -> str | None:
+        """A hash of data that are not named by the settings alone, such as a user's files."""
+        return None
+
+    def fetch(self, cache: Path) -> Reasons:
+        """Bring what is not there yet into ``cache``.
+
+        Returns why metrics cannot be computed on this machine, by their names.
+
+        Raises:
+            BenchError: the data can neither be found nor had.
+        """
+        return {}
 
     def prepare(self, cache: Path, device: torch.device) -> None:  # noqa: B027 - optional
         """Load what sampling and evaluation need; slow things go into ``cache``, once."""
@@ -75,12 +109,29 @@ class Dataset(ABC):
 
     @abstractmethod
     def evaluate(self, snapshot: Snapshot) -> Values:
-        """Every metric of one snapshot."""
+        """The metrics that are measured at every evaluation."""
+
+    @property
+    def looks_closer(self) -> bool:
+        """Whether there are metrics too slow for every evaluation."""
+        return False
+
+    def look_closer(self, snapshot: Snapshot) -> Values:
+        """The slow metrics, measured at the best and at the last evaluation of a member."""
+        return {}
+
+    def not_computed(self) -> Reasons:
+        """Why some metrics have had no value so far."""
+        return {}
 
     def pack(self, samples: Tensor) -> np.ndarray[Any, Any]:
         """Samples as they are stored for pictures: (n, …) → half precision."""
         limit = float(np.finfo(np.float16).max)
         return samples.cpu().clamp(-limit, limit).numpy().astype(np.float16)
+
+    def real(self, count: int) -> Tensor:
+        """Real samples for pictures: (count, …), always the same ones."""
+        return self.source(floor_generator(), torch.device("cpu"))(1, count)[0]
 
     @abstractmethod
     def floor(self) -> Values:
@@ -105,3 +156,20 @@ def floor_generator() -> torch.Generator:
 
 def to_numpy(samples: Tensor) -> np.ndarray[Any, np.dtype[np.float64]]:
     return samples.detach().cpu().double().numpy()
+
+
+def epochs(generator: torch.Generator, size: int, device: torch.device) -> Callable[[int], Tensor]:
+    """Indices 0 … size − 1 in random order, epoch after epoch: count → (count,).
+
+    Every epoch is without replacement; a batch may straddle two of them.
+    """
+    left = torch.empty(0, dtype=torch.long, device=device)
+
+    def take(count: int) -> Tensor:
+        nonlocal left
+        while len(left) < count:
+            left = torch.cat([left, torch.randperm(size, generator=generator, device=device)])
+        taken, left = left[:count], left[count:]
+        return taken
+
+    return take

@@ -9,6 +9,14 @@ import torch
 
 from bench.datasets.base import Dataset, Draw, Metric, Snapshot, Values
 
+_METRICS = (
+    Metric("radius", "radius", "√(θ² + ψ²), distance from the equilibrium (0, 0)", False, 4),
+    Metric("distance", "|θ|", "distance of the generated point from the data", False, 4),
+    Metric("theta", "θ", "the generated point, with its sign", False, 4),
+    Metric("psi", "ψ", "the discriminator's slope, with its sign", False, 4),
+    Metric("data_fd", "data FD", "Fréchet distance of the points themselves: θ²", False, 4),
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Dirac(Dataset):
@@ -18,17 +26,17 @@ class Dirac(Dataset):
     """
 
     name: ClassVar[str] = "dirac"
-    sample_shape: ClassVar[tuple[int, ...]] = (1,)
-    metrics: ClassVar[tuple[Metric, ...]] = (
-        Metric("radius", "radius", "√(θ² + ψ²), distance from the equilibrium (0, 0)", False, 4),
-        Metric("distance", "|θ|", "distance of the generated point from the data", False, 4),
-        Metric("theta", "θ", "the generated point, with its sign", False, 4),
-        Metric("psi", "ψ", "the discriminator's slope, with its sign", False, 4),
-        Metric("data_fd", "data FD", "Fréchet distance of the points themselves: θ²", False, 4),
-    )
     kept_samples: ClassVar[int] = 1
 
     evaluation_samples: int = 1
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        return (1,)
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        return _METRICS
 
     def source(self, generator: torch.Generator, device: torch.device) -> Draw:
         return lambda steps, batch: torch.zeros((steps, batch, 1), device=device)
@@ -49,4 +57,4 @@ class Dirac(Dataset):
         }
 
     def floor(self) -> Values:
-        return dict.fromkeys((metric.name for metric in self.metrics), 0.0)
+        return dict.fromkeys((metric.name for metric in _METRICS), 0.0)

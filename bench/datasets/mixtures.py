@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from bench.datasets.base import (
     Metric,
     Snapshot,
     Values,
+    epochs,
     floor_generator,
     to_numpy,
 )
@@ -43,6 +44,27 @@ class Mixture(Dataset):
     """Equally weighted isotropic Gaussians of one σ."""
 
     sigma: float = 0.01
+    training_points: int | None = None
+    """Points of a fixed training set, drawn anew for every seed; None: drawn without end."""
+
+    def __post_init__(self) -> None:
+        if self.sigma <= 0:
+            raise ValueError("sigma must be positive")
+        if self.evaluation_samples < 2:
+            raise ValueError("evaluation_samples must be at least 2")
+        if self.training_points is not None and self.training_points < 1:
+            raise ValueError("training_points must be at least 1")
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        return (2,)
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        return _metrics(len(self.centres()))
+
+    def training_size(self) -> int | None:
+        return self.training_points
 
     @abstractmethod
     def centres(self) -> torch.Tensor:
@@ -56,7 +78,11 @@ class Mixture(Dataset):
             around = torch.randn((steps, batch, 2), generator=generator, device=device)
             return centres[modes] + self.sigma * around
 
-        return draw
+        if self.training_points is None:
+            return draw
+        points = draw(1, self.training_points)[0]
+        order = epochs(generator, len(points), device)
+        return lambda steps, batch: points[order(steps * batch)].view(steps, batch, 2)
 
     def evaluate(self, snapshot: Snapshot) -> Values:
         samples = to_numpy(snapshot.samples)
@@ -65,12 +91,25 @@ class Mixture(Dataset):
             "data_fd": frechet_distance(samples, self._reference(samples_from=1)),
         }
 
+    def real(self, count: int) -> torch.Tensor:
+        """Points of the distribution, not of one seed's training set."""
+        if self.training_points is None:
+            return super().real(count)
+        return replace(self, training_points=None).real(count)
+
+    def protocol(self) -> dict[str, Any]:
+        if self.training_points is None:
+            return super().protocol()
+        told = f"{self.training_points} points, drawn anew for every seed"
+        return {**super().protocol(), "training": told}
+
     def floor(self) -> Values:
         return self.evaluate(Snapshot(torch.from_numpy(self._reference(samples_from=2))))
 
     def _reference(self, samples_from: int) -> np.ndarray:
         generator = floor_generator()
-        draw = self.source(generator, torch.device("cpu"))
+        endless = replace(self, training_points=None)
+        draw = endless.source(generator, torch.device("cpu"))
         for _ in range(samples_from):
             points = draw(1, self.evaluation_samples)[0]
         return to_numpy(points)
@@ -81,8 +120,6 @@ class Ring8(Mixture):
     """Eight modes on the circle of radius 1, σ = 0.01."""
 
     name: ClassVar[str] = "ring8"
-    sample_shape: ClassVar[tuple[int, ...]] = (2,)
-    metrics: ClassVar[tuple[Metric, ...]] = _metrics(8)
 
     radius: float = 1.0
 
@@ -97,8 +134,6 @@ class Grid25(Mixture):
     """A 5 × 5 grid of modes at {−4, −2, 0, 2, 4}², σ = 0.05."""
 
     name: ClassVar[str] = "grid25"
-    sample_shape: ClassVar[tuple[int, ...]] = (2,)
-    metrics: ClassVar[tuple[Metric, ...]] = _metrics(25)
 
     sigma: float = 0.05
     spacing: float = 2.0

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rich.console import Console
 
-from bench.check import preflight
+from bench.check import pair_fits, preflight
+from bench.errors import BenchError
 from bench.execution.devices import slots
 from bench.execution.plan import Planned, plan
 from bench.execution.progress import Progress
 from bench.execution.scheduler import make_jobs, run_jobs
+from bench.records.cell import Cell, Component
+from bench.records.fingerprint import digest
 from bench.records.store import Store
-from bench.registry import make_method
+from bench.registry import make_architecture, make_dataset, make_method
 from bench.study import Study
 from bench.tracking import Tracker
 
@@ -48,7 +52,12 @@ def run(
     cells = [each.cell for each in to_train]
     for method in {cell.method.label: cell.method for cell in cells}.values():
         preflight(make_method(method.name, method.settings))
+    for pair, data in _once((c.architecture, c.dataset) for c in cells):
+        pair_fits(
+            make_architecture(pair.name, pair.settings), make_dataset(data.name, data.settings)
+        )
     if cells:
+        _provide(study, cells, store.results / "cache", console)
         work = make_jobs(cells, store.results / "cache", study.time_limit, len(available))
         progress = Progress(work, len(available), console)
         commit = commit_of(Path(__file__).parent)
@@ -62,6 +71,25 @@ def run(
     planned = plan(study.cells, store)
     tracker.send([each.record for each in planned if each.record is not None])
     return Finished(len(cells), planned)
+
+
+def _provide(study: Study, cells: list[Cell], cache: Path, console: Console) -> None:
+    """Bring the data and weights that these cells need, once and before anything is trained."""
+    missing: dict[str, list[str]] = {}
+    for (part,) in _once((cell.dataset,) for cell in cells):
+        for metric, reason in make_dataset(part.name, part.settings).fetch(cache).items():
+            if metric in study.require:
+                raise BenchError(
+                    f"the study {study.name} requires {metric}: {reason}; nothing was trained"
+                )
+            missing.setdefault(f"not computed on {part.label}: {reason}", []).append(metric)
+    for told, metrics in missing.items():
+        console.print(f"{', '.join(metrics)} {told}", style="yellow", markup=False)
+
+
+def _once(parts: Iterable[tuple[Component, ...]]) -> list[tuple[Component, ...]]:
+    """The different ones, in their order."""
+    return list({digest([asdict(part) for part in each]): each for each in parts}.values())
 
 
 def commit_of(folder: Path) -> str | None:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from bench.metrics.inception import UNAVAILABLE, find_weights
 from bench.records.cell import Cell
 from bench.records.fingerprint import digest
 from bench.records.store import TRANSIENT, Record, Store
@@ -32,7 +33,7 @@ def plan(cells: list[Cell], store: Store, retry: bool = False) -> list[Planned]:
 
     A cell without a record is ``stale`` where one of the same method, dataset, architecture and
     seed exists: the ingredients that changed are named. With ``retry`` diverged cells are tried
-    again, too.
+    again, too, and those that lack FID for want of weights that have been found since.
     """
     by_key = {record.key: record for record in store.all()}
     by_place: dict[tuple[str, str, str, int], list[Record]] = defaultdict(list)
@@ -49,10 +50,13 @@ def _judge(cell: Cell, record: Record | None, relatives: list[Record], retry: bo
     if cell.not_applicable:
         return Planned(cell, "not applicable", cell.not_applicable)
     if record is not None:
-        again = record.status in TRANSIENT or (retry and record.status != "ok")
-        if again:
+        if record.status in TRANSIENT or (retry and record.status != "ok"):
             return Planned(cell, "failed", f"{record.status}: {record.reason}", record)
-        return Planned(cell, "done", record.status, record)
+        blank = [name for name, why in record.not_computed.items() if why == UNAVAILABLE]
+        if retry and blank and find_weights() is not None:
+            return Planned(cell, "stale", "Inception weights have been found since", record)
+        lacking = f", without {', '.join(blank)}: no Inception weights" if blank else ""
+        return Planned(cell, "done", record.status + lacking, record)
     if not relatives:
         return Planned(cell, "missing", "never trained")
     wanted = cell.ingredients()

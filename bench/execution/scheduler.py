@@ -43,9 +43,9 @@ def make_jobs(cells: list[Cell], cache: Path, time_limit: float, workers: int) -
 
 
 def _size(job: Job) -> float:
-    """A rough measure of work; images come before points in the plane."""
+    """A rough measure of work; convolutions come before networks for points in the plane."""
     cell = job.cells[0]
-    weight = 10.0 if cell.architecture.name == "dcgan" else 1.0
+    weight = {"mlp": 1.0, "dirac": 0.1, "resnet": 100.0}.get(cell.architecture.name, 10.0)
     return weight * cell.updates * cell.setting.batch_size * len(job.cells)
 
 

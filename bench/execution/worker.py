@@ -14,12 +14,15 @@ import resource
 import sys
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from bench.datasets.base import Dataset, Values
 from bench.errors import BenchError
 from bench.records.cell import SCHEMA, Cell, sources_of
 from bench.records.store import pack, with_files
@@ -40,10 +43,11 @@ def main(folder: Path) -> None:
         # the same cell on the same GPU is to give the same numbers, in full float32
         torch.use_deterministic_algorithms(True, warn_only=True)
         torch.backends.cudnn.benchmark = False
-        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     # subnormal numbers, common in Adam's averages, slow a CPU down by half
     torch.set_flush_denormal(True)
     cells = [Cell.from_json(cell) for cell in job["cells"]]
+    tf32 = cells[0].setting.precision == "tf32"
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
     try:
         _train_all(cells, device, Path(job["cache"]), folder)
     except BenchError as error:
@@ -76,8 +80,12 @@ def _train_all(cells: list[Cell], device: torch.device, cache: Path, folder: Pat
         first.updates,
         first.evaluations,
         first.setting.simultaneous,
+        first.setting.critic_steps,
+        first.setting.decay,
+        first.setting.ema,
+        first.setting.precision,
     )
-    shared = {"floor": dataset.floor(), "protocol": dataset.protocol()}
+    shared = _Shared(dataset, dataset.pack(dataset.real(dataset.kept_samples)), dataset.floor())
     together = len(cells) if training.stacks(device) else 1
     beat = _Heartbeat(folder, total=first.updates * len(cells))
     for start in range(0, len(cells), together):
@@ -93,18 +101,26 @@ def _train_all(cells: list[Cell], device: torch.device, cache: Path, folder: Pat
             _write(folder, cell, outcome, shared, device)
 
 
+@dataclass(frozen=True)
+class _Shared:
+    """What all cells of a job hold alike."""
+
+    dataset: Dataset
+    real: NDArray[Any]
+    floor: Values
+
+
 def _write(
-    folder: Path, cell: Cell, outcome: Outcome, shared: dict[str, Any], device: torch.device
+    folder: Path, cell: Cell, outcome: Outcome, shared: _Shared, device: torch.device
 ) -> None:
-    files = {
-        "series.npz": pack(dict(outcome.series)),
-        "samples.npz": pack(
-            {
-                "samples": np.stack(outcome.samples) if outcome.samples else np.empty(0),
-                "updates": np.array([e["update"] for e in outcome.evaluations]),
-            }
-        ),
+    samples = {
+        "samples": np.stack(outcome.samples) if outcome.samples else np.empty(0),
+        "updates": np.array([e["update"] for e in outcome.evaluations]),
+        "real": shared.real,
     }
+    if outcome.interpolations is not None:
+        samples["interpolations"] = outcome.interpolations
+    files = {"series.npz": pack(dict(outcome.series)), "samples.npz": pack(samples)}
     empty = np.empty(0, np.float32)
     data = {
         "schema": SCHEMA,
@@ -123,7 +139,9 @@ def _write(
                 )
             ),
             "cost": outcome.cost,
-            **_plain(shared),
+            "floor": _plain(shared.floor),
+            "protocol": _plain(shared.dataset.protocol()),
+            "not_computed": shared.dataset.not_computed(),
         },
         "run": {**outcome.timing, "peak_memory_mb": _peak_memory(device), **surroundings(device)},
     }

@@ -12,7 +12,7 @@ import bench
 from bench.method import Optimizer
 from bench.records.fingerprint import digest, imported_modules, source_hash
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the record format; a record of another schema never answers for a cell."""
 
 ROOT = Path(bench.__file__).parent
@@ -44,6 +44,14 @@ class Setting:
     optimizer: Optimizer = field(default_factory=Optimizer)
     batch_size: int = 64
     simultaneous: bool = False
+    critic_steps: int | None = None
+    """Discriminator updates for one of the generator, for all methods; None: each method's own."""
+    decay: str = "none"
+    """``linear``: both learning rates fall evenly to 0 over the budget."""
+    ema: float | None = None
+    """Decay of the average of the generator's weights that is evaluated in its place."""
+    precision: str = "float32"
+    """``float32``, ``tf32`` or ``bfloat16`` in matrix products and convolutions."""
 
 
 @dataclass(frozen=True)
@@ -108,14 +116,14 @@ class Cell:
         return cls(**{**data, **parts, "setting": setting})
 
 
-def _helpers(file: Path) -> dict[str, Path]:
-    """Files of the package ``methods`` that this one imports, directly or through another."""
+def _helpers(file: Path, package: str) -> dict[str, Path]:
+    """Files of ``package`` that this one imports, directly or through another."""
     found: dict[str, Path] = {}
-    for name in imported_modules(file.read_text(encoding="utf-8"), "methods"):
+    for name in imported_modules(file.read_text(encoding="utf-8"), package):
         module = sys.modules.get(name)
         if module is not None and module.__file__ and Path(module.__file__) != file:
             helper = Path(module.__file__)
-            found |= {name.replace(".", "/") + ".py": helper, **_helpers(helper)}
+            found |= {name.replace(".", "/") + ".py": helper, **_helpers(helper, package)}
     return found
 
 
@@ -123,7 +131,8 @@ def sources_of(method: Any, dataset: Any, architecture: Any) -> dict[str, str]:
     """Hashes of every file that trains and measures such a cell.
 
     The method's own module and those of the methods it inherits from, the dataset's and the
-    architecture's likewise, and what all cells share.
+    architecture's likewise, what these import from their own package, and what all cells share;
+    beside them the hash of a user's own data.
     """
     files: dict[str, Path] = {}
     for part in (method, dataset, architecture):
@@ -136,6 +145,11 @@ def sources_of(method: Any, dataset: Any, architecture: Any) -> dict[str, str]:
         for file in sorted(at.glob("*.py")) if at.is_dir() else [at]:
             files[f"bench/{file.relative_to(ROOT)}"] = file
     for name, file in list(files.items()):
-        if name.startswith("methods/"):
-            files |= _helpers(file)
-    return {name: source_hash(file) for name, file in sorted(files.items())}
+        package = ".".join(name.split("/")[:-1])
+        if package in ("methods", "bench.datasets", "bench.architectures"):
+            files |= _helpers(file, package)
+    content = dataset.content()
+    return {
+        **{name: source_hash(file) for name, file in sorted(files.items())},
+        **({"the data themselves": content} if content else {}),
+    }

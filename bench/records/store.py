@@ -65,6 +65,11 @@ class Record:
     def evaluations(self) -> list[dict[str, Any]]:
         return self.data["result"].get("evaluations", [])
 
+    @property
+    def not_computed(self) -> dict[str, str]:
+        """Why metrics have no value, by their names."""
+        return self.data["result"].get("not_computed", {})
+
     @cached_property
     def cell(self) -> Cell:
         return Cell.from_json(self.data["cell"])

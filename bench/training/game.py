@@ -47,6 +47,24 @@ class _View:
         return gradient
 
 
+class Average:
+    """Exponential moving average of weights, after every update of them.
+
+    The decay grows with the number of updates t as (1 + t) / (10 + t) up to its value, so that
+    the initial weights are soon forgotten.
+    """
+
+    def __init__(self, weights: Tensor, decay: float):
+        self.flat, self._decay, self._taken = weights.detach().clone(), decay, 0
+
+    @torch.no_grad()
+    def take(self, weights: Tensor) -> None:
+        self._taken += 1
+        decay = min(self._decay, (1 + self._taken) / (10 + self._taken))
+        # two roundings an entry, as lerp's single one depends on the place in the tensor
+        self.flat.mul_(decay).add_(weights * (1 - decay))
+
+
 class Game:
     """Generator and discriminator of P members, their batches, optimisers and series.
 
@@ -59,6 +77,9 @@ class Game:
         noise: the method's private randomness.
         updates: discriminator updates in the whole training, for annealed methods.
         simultaneous: whether both players move from the same point.
+        critic_steps: discriminator updates for one of the generator; the method's if not given.
+        decay: whether both learning rates fall evenly to 0 over the training.
+        ema: decay of the average of the generator's weights, if there is to be one.
     """
 
     def __init__(
@@ -74,9 +95,13 @@ class Game:
         noise: Noise,
         updates: int,
         simultaneous: bool = False,
+        critic_steps: int | None = None,
+        decay: bool = False,
+        ema: float | None = None,
     ):
         self.method, self.generator, self.discriminator = method, generator, discriminator
         self.simultaneous = simultaneous
+        self.critic_steps = critic_steps or method.critic_steps
         self.counts = Counts()
         self.discriminator_series, self.generator_series = PlayerSeries(), PlayerSeries()
         self._real, self._noise, self._updates = real, noise, updates
@@ -87,6 +112,8 @@ class Game:
         for_generator, for_discriminator = method.optimizers(base)
         self._generator_optimizer = make_optimizer(for_generator, generator.flat)
         self._discriminator_optimizer = make_optimizer(for_discriminator, discriminator.flat)
+        self._decay = decay
+        self.average = Average(generator.flat, ema) if ema is not None else None
 
     @property
     def progress(self) -> Progress:
@@ -122,12 +149,25 @@ class Game:
         return self._gradients(loss, self.generator, self.generator_series)
 
     def step_discriminator(self, gradients: Gradients) -> None:
+        self._step(self._discriminator_optimizer, self.discriminator, gradients)
         self.counts.discriminator_updates += 1
-        _step(self._discriminator_optimizer, self.discriminator, gradients)
 
     def step_generator(self, gradients: Gradients) -> None:
+        self._step(self._generator_optimizer, self.generator, gradients)
         self.counts.generator_updates += 1
-        _step(self._generator_optimizer, self.generator, gradients)
+        if self.average is not None:
+            self.average.take(self.generator.flat)
+
+    def _step(
+        self, optimizer: torch.optim.Optimizer, network: Network, gradients: Gradients
+    ) -> None:
+        network.flat.grad = torch.cat([gradient.flatten() for gradient in gradients])
+        if self._decay:
+            # the generator's last update comes after the whole budget
+            left = max(1 - self.progress.fraction, 1 / self._updates)
+            for group in optimizer.param_groups:
+                group["lr"] = group.setdefault("initial_lr", group["lr"]) * left
+        optimizer.step()
 
     def _discriminator(self, advance: bool) -> _View:
         weights = self.method.discriminator_weights(
@@ -186,8 +226,3 @@ def make_optimizer(settings: Optimizer, weights: Tensor) -> torch.optim.Optimize
     if settings.kind == "sgd":
         return torch.optim.SGD([weights], rate)
     raise BenchError(f"unknown optimiser '{settings.kind}'; there are: adam, rmsprop, sgd")
-
-
-def _step(optimizer: torch.optim.Optimizer, network: Network, gradients: Gradients) -> None:
-    network.flat.grad = torch.cat([gradient.flatten() for gradient in gradients])
-    optimizer.step()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,10 @@ from bench.training.streams import Blocks, MemberNoise, Stream, generator
 
 LATENT_BLOCK = 64
 CPU_LANES = 32
+EVALUATION_BATCH = 2500
+"""Samples of a member that are generated at once."""
+PATHS, PATH_STEPS = 8, 10
+"""Latent interpolations: how many, and of how many images each."""
 FLUSH_EVERY = 64
 """Updates between two looks at the device: the only host–device synchronisation there is."""
 
@@ -38,16 +42,22 @@ class Training:
     updates: int
     evaluations: int
     simultaneous: bool = False
+    critic_steps: int | None = None
+    decay: str = "none"
+    ema: float | None = None
+    precision: str = "float32"
 
     def stacks(self, device: torch.device) -> bool:
         """Whether members train as one stack on this device, or one after another.
 
         On a CPU the last entries of an array whose length is no multiple of the vector width
         are rounded differently, so that with other batch sizes or layer widths a member's
-        numbers would depend on its place in the stack.
+        numbers would depend on its place in the stack. In bfloat16 they always would.
         """
         if device.type != "cpu":
             return True
+        if self.precision == "bfloat16":
+            return False
         return self.architecture.stacks_on_cpu and self.batch_size % CPU_LANES == 0
 
     def evaluation_points(self) -> list[int]:
@@ -67,6 +77,8 @@ class Outcome:
     """One per evaluation point: ``update``, ``generator_update`` and every metric."""
     samples: list[NDArray[Any]] = field(default_factory=list)
     """The first generated samples of every evaluation, from the same latents."""
+    interpolations: NDArray[Any] | None = None
+    """Images along the way between two latents, at the end: (paths, steps, …)."""
     series: dict[str, NDArray[np.float32]] = field(default_factory=dict)
     """``discriminator_loss``, ``discriminator_norm``, and the same for the generator: (T,)."""
     cost: dict[str, float] = field(default_factory=dict)
@@ -112,13 +124,23 @@ class _Run:
         self.training_seconds = self.evaluation_seconds = 0.0
         self.results = [Outcome(seed) for seed in seeds]
         self.recorded: dict[str, list[NDArray[np.float32]]] = {}
+        self.best: dict[int, tuple[float, int, Snapshot]] = {}
+        self.last: dict[int, tuple[int, Snapshot]] = {}
         dataset, architecture = training.dataset, training.architecture
-        shape = dataset.sample_shape
+        shape, bfloat16 = dataset.sample_shape, training.precision == "bfloat16"
         self.generator = Network(
-            lambda: architecture.generator(shape), seeds, Stream.GENERATOR_WEIGHTS, device
+            lambda: architecture.generator(shape),
+            seeds,
+            Stream.GENERATOR_WEIGHTS,
+            device,
+            bfloat16,
         )
         discriminator = Network(
-            lambda: architecture.discriminator(shape), seeds, Stream.DISCRIMINATOR_WEIGHTS, device
+            lambda: architecture.discriminator(shape),
+            seeds,
+            Stream.DISCRIMINATOR_WEIGHTS,
+            device,
+            bfloat16,
         )
         self.game = Game(
             training.method,
@@ -131,6 +153,9 @@ class _Run:
             noise=MemberNoise(seeds, device),
             updates=training.updates,
             simultaneous=training.simultaneous,
+            critic_steps=training.critic_steps,
+            decay=training.decay == "linear",
+            ema=training.ema,
         )
         self.fixed_latents = torch.stack(
             [
@@ -146,7 +171,7 @@ class _Run:
         while True:
             done = counts.discriminator_updates
             left = training.updates - done
-            finished = left < training.method.critic_steps or not self._alive()
+            finished = left < self.game.critic_steps or not self._alive()
             if finished or done >= points[0] or done - flushed >= FLUSH_EVERY:
                 self._flush()
                 flushed = done
@@ -157,6 +182,10 @@ class _Run:
                 self._evaluate()
                 self.evaluation_seconds += time.perf_counter() - paused
             if finished:
+                paused = time.perf_counter()
+                self._look_closer()
+                self._interpolate()
+                self.evaluation_seconds += time.perf_counter() - paused
                 break
             training.method.update(self.game)
             if counts.discriminator_updates == done:
@@ -228,7 +257,7 @@ class _Run:
 
     def _evaluate(self) -> None:
         dataset, counts = self.training.dataset, self.game.counts
-        samples = self.generator.evaluate(self.fixed_latents)
+        samples = self._generate(self.fixed_latents)
         for member, result in enumerate(self.results):
             if result.status == "ok" and not bool(samples[member].isfinite().all()):
                 self._diverged(member, "a generated sample is not finite")
@@ -243,6 +272,8 @@ class _Run:
                 self.game.discriminator.member(member),
             )
             values: Values = dataset.evaluate(snapshot)
+            if dataset.looks_closer:
+                self._remember(member, values, snapshot)
             result.evaluations.append(
                 {
                     "update": counts.discriminator_updates,
@@ -251,6 +282,45 @@ class _Run:
                 }
             )
             result.samples.append(dataset.pack(samples[member, : dataset.kept_samples]))
+
+    def _generate(self, latents: Tensor) -> Tensor:
+        """Samples of the averaged generators, where weights are averaged, or of the generators."""
+        average = self.game.average
+        weights = None if average is None else self.generator.shaped(average.flat)
+        return self.generator.evaluate(latents, EVALUATION_BATCH, weights)
+
+    def _remember(self, member: int, values: Values, snapshot: Snapshot) -> None:
+        """Keep a member's best snapshot by the first metric that every evaluation measures."""
+        metric = next(m for m in self.training.dataset.metrics if m.name in values)
+        value, place = values[metric.name], len(self.results[member].evaluations)
+        score = -np.inf if value is None else value if metric.higher_is_better else -value
+        if member not in self.best or score > self.best[member][0]:
+            # a copy, as a view would keep the samples of all members
+            kept = replace(snapshot, samples=snapshot.samples.clone())
+            self.best[member] = (score, place, kept)
+        self.last[member] = (place, snapshot)
+
+    def _look_closer(self) -> None:
+        """Add the slow metrics to the best and to the last evaluation of every member."""
+        for member, (place, snapshot) in self.last.items():
+            best = self.best[member][1:]
+            evaluations = self.results[member].evaluations
+            for at, seen in {place: snapshot, best[0]: best[1]}.items():
+                evaluations[at] |= self.training.dataset.look_closer(seen)
+
+    def _interpolate(self) -> None:
+        """Images along the way between two latents: do neighbours look alike, are all the same?"""
+        if len(self.training.dataset.sample_shape) != 3:
+            return
+        latents = self.fixed_latents[:, : 2 * PATHS]
+        if latents.shape[1] < 2 * PATHS:
+            return
+        paths = slerp(latents[:, :PATHS], latents[:, PATHS:], PATH_STEPS)
+        images = self._generate(paths.flatten(1, 2))
+        for result, own in zip(self.results, images, strict=True):
+            if result.status == "ok":
+                packed = self.training.dataset.pack(own)
+                result.interpolations = packed.reshape(PATHS, PATH_STEPS, *packed.shape[1:])
 
     def _close(self) -> None:
         whole = {name: np.concatenate(blocks) for name, blocks in self.recorded.items()}
@@ -273,6 +343,19 @@ class _Run:
                 result.series[name] = result.series[name][: first + 1]
             result.cost[f"{player}_updates"] = len(result.series[names[0]])
         result.reason += f" after {int(result.cost['discriminator_updates'])} discriminator updates"
+
+
+def slerp(start: Tensor, end: Tensor, steps: int) -> Tensor:
+    """Latents along great circles: two (…, Z) → (…, steps, Z), both ends included.
+
+    Spherical, as Gaussian latents lie near a sphere, whose inside a straight way would cross
+    (White 2016, "Sampling Generative Networks", section 2.1).
+    """
+    cosine = torch.cosine_similarity(start, end, dim=-1).clamp(-1, 1)
+    angle = cosine.acos()[..., None, None].clamp(min=1e-4)
+    share = torch.linspace(0, 1, steps, device=start.device)[:, None]
+    first, second = start[..., None, :], end[..., None, :]
+    return (((1 - share) * angle).sin() * first + (share * angle).sin() * second) / angle.sin()
 
 
 def _cost(counts: Any) -> dict[str, float]:

@@ -24,6 +24,8 @@ class Network:
         seeds: one per member.
         stream: which of a member's streams initialises this network.
         device: where the weights live.
+        bfloat16: whether matrix products and convolutions of training are in bfloat16
+            (``torch.autocast``); weights, losses and evaluations stay in float32.
     """
 
     def __init__(
@@ -32,6 +34,7 @@ class Network:
         seeds: list[int],
         stream: Stream,
         device: torch.device,
+        bfloat16: bool = False,
     ):
         members = []
         for seed in seeds:
@@ -52,6 +55,7 @@ class Network:
         self._buffers = {name: buffer.to(device) for name, buffer in buffers.items()}
         self._module = copy.deepcopy(members[0]).to("meta")
         self._members = len(seeds)
+        self._autocast = torch.autocast(device.type, torch.bfloat16, enabled=bfloat16)
 
     @property
     def parameters(self) -> list[Tensor]:
@@ -59,7 +63,10 @@ class Network:
 
     def __call__(self, inputs: Tensor, weights: Weights | None = None) -> Tensor:
         """Outputs of all members under ``weights`` (their own by default), in training mode."""
-        state = self.weights if weights is None else weights
+        with self._autocast:
+            return self._call(inputs, self.weights if weights is None else weights).float()
+
+    def _call(self, inputs: Tensor, state: Weights) -> Tensor:
         if self._members == 1:
             only = {name: value[0] for name, value in (state | self._buffers).items()}
             return functional_call(self._module, only, (inputs[0],))[None]
@@ -70,13 +77,26 @@ class Network:
         return torch.vmap(one, randomness="error")(state, self._buffers, inputs)
 
     @torch.no_grad()
-    def evaluate(self, inputs: Tensor) -> Tensor:
-        """Outputs without gradients, in evaluation mode (batch normalisation by its averages)."""
+    def evaluate(
+        self, inputs: Tensor, batch: int | None = None, weights: Weights | None = None
+    ) -> Tensor:
+        """Outputs without gradients, in evaluation mode (batch normalisation by its averages).
+
+        ``batch`` bounds how many inputs of a member are in the network at once.
+        """
+        state = self.weights if weights is None else weights
         self._module.eval()
         try:
-            return self(inputs).detach()
+            parts = [self._call(part, state) for part in inputs.split(batch or inputs.shape[1], 1)]
         finally:
             self._module.train()
+        return torch.cat(parts, 1)
+
+    def shaped(self, flat: Tensor) -> Weights:
+        """Weights by name that lie one after another in ``flat``, as they do in ``self.flat``."""
+        parts = flat.split([weight.numel() for weight in self.weights.values()])
+        named = zip(self.weights.items(), parts, strict=True)
+        return {name: part.view(weight.shape) for (name, weight), part in named}
 
     def member(self, index: int) -> Weights:
         """A copy of one member's weights, without the population axis."""

@@ -12,7 +12,8 @@ import pytest
 
 import bench
 from bench.method import Optimizer
-from bench.records.cell import Cell
+from bench.records.cell import Cell, sources_of
+from bench.registry import make_architecture, make_dataset, make_method
 
 ROOT = Path(bench.__file__).parent.parent
 
@@ -57,10 +58,17 @@ DEPENDENTS = {
     "bench/training/game.py": EVERY,
     "bench/training/streams.py": EVERY,
     "bench/training/gradients.py": EVERY,
+    "bench/training/population.py": EVERY,
     "bench/metrics/frechet.py": EVERY,
+    "bench/metrics/inception.py": EVERY,
+    "bench/metrics/once.py": EVERY,
     "bench/datasets/base.py": EVERY,
     "bench/datasets/mixtures.py": EVERY,
     "bench/datasets/digits.py": [],
+    "bench/datasets/images.py": [],
+    "bench/datasets/instruments.py": [],
+    "bench/datasets/downloaded.py": [],
+    "bench/datasets/folder.py": [],
     "bench/architectures/mlp.py": EVERY,
     "bench/architectures/layers.py": EVERY,
     "bench/architectures/dcgan.py": [],
@@ -115,6 +123,11 @@ def changed(cell: Cell) -> dict[str, Cell]:
         "evaluations": replace(cell, evaluations=3),
         "batch": replace(cell, setting=replace(setting, batch_size=64)),
         "simultaneous": replace(cell, setting=replace(setting, simultaneous=True)),
+        "critic steps": replace(cell, setting=replace(setting, critic_steps=1)),
+        "decay": replace(cell, setting=replace(setting, decay="linear")),
+        "ema": replace(cell, setting=replace(setting, ema=0.999)),
+        "another ema": replace(cell, setting=replace(setting, ema=0.99)),
+        "precision": replace(cell, setting=replace(setting, precision="bfloat16")),
         "rate": replace(cell, setting=replace(setting, optimizer=Optimizer(learning_rate=2e-3))),
         "betas": replace(
             cell,
@@ -141,6 +154,39 @@ def test_a_methods_and_a_datasets_setting_change_the_key(make_cell):
     assert make_cell("wgan_gp", method_settings={"penalty_weight": 10}).key == cell.key
     assert make_cell("wgan_gp", method_settings={"penalty_weight": 9}).key != cell.key
     assert make_cell("wgan_gp", dataset_settings={"sigma": 0.02}).key != cell.key
+
+
+@pytest.mark.parametrize(
+    ("dataset", "files"),
+    [
+        ("ring8", {"base", "mixtures"}),
+        ("digits8", {"base", "digits", "images", "instruments"}),
+        ("mnist5k", {"base", "digits", "images", "instruments"}),
+        ("cifar10", {"base", "digits", "images", "instruments", "downloaded"}),
+        ("stacked_mnist", {"base", "digits", "images", "instruments", "downloaded", "stacked"}),
+    ],
+)
+def test_a_dataset_depends_on_the_files_it_is_made_of(dataset, files):
+    parts = make_method("vanilla"), make_dataset(dataset), make_architecture("mlp")
+    sources = sources_of(*parts)
+    found = {Path(name).stem for name in sources if name.startswith("bench/datasets/")}
+    assert found == files
+    assert "the data themselves" not in sources
+
+
+def test_a_users_own_images_are_part_of_the_key(tmp_path):
+    for number in range(4):
+        (tmp_path / f"{number}.ppm").write_bytes(b"P6 1 1 255 " + bytes([number] * 3))
+
+    def sources() -> dict[str, str]:
+        dataset = make_dataset("folder", {"path": str(tmp_path)})
+        return sources_of(make_method("vanilla"), dataset, make_architecture("mlp"))
+
+    before = sources()
+    (tmp_path / "0.ppm").write_bytes(b"P6 1 1 255 " + bytes([9] * 3))
+    after = sources()
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {"the data themselves"}
 
 
 def test_labels_are_for_the_eye(make_cell):

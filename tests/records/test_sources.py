@@ -27,4 +27,7 @@ def test_a_helper_and_the_helper_of_a_helper_are_sources(tmp_path, monkeypatch):
         module = ModuleType(f"methods.{name}")
         module.__file__ = str(tmp_path / f"{name}.py")
         monkeypatch.setitem(sys.modules, module.__name__, module)
-    assert set(_helpers(tmp_path / "idea.py")) == {"methods/_first.py", "methods/_second.py"}
+    assert set(_helpers(tmp_path / "idea.py", "methods")) == {
+        "methods/_first.py",
+        "methods/_second.py",
+    }

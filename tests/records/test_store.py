@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from bench.errors import BenchError
+from bench.records.cell import SCHEMA
 from bench.records.store import Store, pack, with_files
 
 
@@ -155,7 +156,7 @@ def test_a_flipped_byte_in_an_array_is_noticed_when_it_is_read(store, put):
 
 
 def test_a_newer_schema_is_told(store, put):
-    record = put(schema=2)
+    record = put(schema=SCHEMA + 1)
     with pytest.raises(BenchError, match="written by a newer version"):
         store.get(record.key)
     assert record.folder.exists()

@@ -1,0 +1,231 @@
+"""Sets of images that torchvision downloads on first use: MNIST, Fashion-MNIST, CIFAR-10."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.datasets.base import Metric
+from bench.datasets.digits import Classified, by_pixels
+from bench.datasets.images import ImageDataset, Parts, hash_of, packed
+from bench.datasets.instruments import FID, PIXEL_FD, Instrument
+from bench.errors import BenchError
+
+TIMEOUT = 30.0
+"""Seconds without a byte after which a download is given up."""
+
+
+@dataclass(frozen=True)
+class MNIST(Classified):
+    """MNIST (LeCun et al. 1998): 60,000 digits to train on and 10,000 to compare with, 28 × 28."""
+
+    name: ClassVar[str] = "mnist"
+
+    def training_size(self) -> int:
+        return 60_000
+
+    def bring(self, cache: Path) -> None:
+        self.parts(cache)
+
+    def parts(self, cache: Path) -> Parts:
+        return downloaded("MNIST", cache)
+
+
+@dataclass(frozen=True)
+class FashionMNIST(Classified):
+    """Fashion-MNIST (Xiao et al. 2017): clothes in the format of MNIST; its own LeNet."""
+
+    name: ClassVar[str] = "fashion_mnist"
+
+    def training_size(self) -> int:
+        return 60_000
+
+    def bring(self, cache: Path) -> None:
+        self.parts(cache)
+
+    def parts(self, cache: Path) -> Parts:
+        return downloaded("FashionMNIST", cache)
+
+
+@dataclass(frozen=True)
+class CIFAR10(ImageDataset):
+    """CIFAR-10 (Krizhevsky 2009): 50,000 photographs to train on, 10,000 to compare with, 32 × 32.
+
+    Ranked by FID, where Inception's weights are at hand.
+    """
+
+    name: ClassVar[str] = "cifar10"
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        return (3, 32, 32)
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        fid = () if self.inception == "never" else (FID,)
+        return (*fid, PIXEL_FD, *self.inception_metrics)
+
+    def training_size(self) -> int:
+        return 50_000
+
+    def bring(self, cache: Path) -> None:
+        self.parts(cache)
+
+    def parts(self, cache: Path) -> Parts:
+        return downloaded("CIFAR10", cache)
+
+    def instruments(
+        self, parts: Parts, cache: Path, device: torch.device
+    ) -> tuple[list[Instrument], list[Instrument]]:
+        return by_pixels(self.compared_with(parts))
+
+
+SIZES = {"MNIST": (60_000, 10_000), "FashionMNIST": (60_000, 10_000), "CIFAR10": (50_000, 10_000)}
+
+
+def data_folder(cache: Path) -> Path:
+    """Where torchvision's files lie: ``BENCH_DATA``, or ``data`` in the results' cache."""
+    named = os.environ.get("BENCH_DATA")
+    return Path(named).expanduser() if named else cache / "data"
+
+
+def downloaded(kind: str, cache: Path) -> Parts:
+    """One of torchvision's sets; downloaded, checked and packed to bytes where it is not yet.
+
+    Raises:
+        BenchError: the set is not there and cannot be had, or its files are damaged.
+    """
+    arrays: dict[str, Tensor] = {}
+    for part in ("train", "test"):
+        # images and labels come from the same file, which is read once for both
+        read: dict[str, np.ndarray] = {}
+
+        def array(what: str, part: str = part, read: dict[str, np.ndarray] = read) -> np.ndarray:
+            if not read:
+                read |= _read(kind, data_folder(cache), part == "train")
+            return read[what]
+
+        for what in ("images", "labels"):
+            file = cache / "data" / f"{kind}-{part}-{what}.npy"
+            arrays[f"{part}_{what}"] = packed(file, lambda w=what, a=array: a(w))  # type: ignore[misc]
+    return Parts(
+        arrays["train_images"],
+        arrays["test_images"],
+        hash_of(*arrays.values()),
+        arrays["train_labels"],
+        arrays["test_labels"],
+    )
+
+
+def _read(kind: str, folder: Path, train: bool) -> dict[str, np.ndarray]:
+    """Images (N, C, H, W) and labels (N,) of one part."""
+    whole = _torchvision(kind, folder, train)
+    images, labels = np.asarray(whole.data), np.asarray(whole.targets, np.int64)
+    images = images[:, None] if images.ndim == 3 else images.transpose(0, 3, 1, 2)
+    expected = SIZES[kind][0 if train else 1]
+    if not len(images) == len(labels) == expected:
+        raise _damaged(
+            kind, folder, f"{len(images):,} images and {len(labels):,} labels, not {expected:,}"
+        )
+    return {"images": np.ascontiguousarray(images, np.uint8), "labels": labels}
+
+
+def _torchvision(kind: str, folder: Path, train: bool) -> Any:
+    from torchvision import datasets
+
+    make = getattr(datasets, kind)
+    if not all(os.path.isfile(folder / file) for file in _files(make)):
+        try:
+            _provide(make, folder)
+        except Exception as error:  # whatever a network, an archive or a disk can come up with
+            told = " ".join(str(error).split()) or type(error).__name__
+            raise BenchError(
+                f"{kind} is not in '{folder}' and cannot be downloaded ({told:.120}); where there "
+                f'is a network, run: python -c "from torchvision.datasets import {kind}; '
+                f"{kind}('{folder}', download=True)\" and copy the folder here, or name one that "
+                "has it with BENCH_DATA"
+            ) from error
+    try:
+        return make(str(folder), train=train)
+    except RuntimeError as error:  # torchvision's words for it: "not found or corrupted"
+        raise _damaged(kind, folder, "a file is not the published one") from error
+    except Exception as error:  # a file that is cut short fails in many ways
+        told = " ".join(str(error).split()) or "a file is cut short or of another format"
+        raise _damaged(kind, folder, f"{told:.120}") from error
+
+
+def _damaged(kind: str, folder: Path, why: str) -> BenchError:
+    from torchvision import datasets
+
+    place = folder / _files(getattr(datasets, kind))[0].parts[0]
+    return BenchError(
+        f"{kind} cannot be read from '{place}' ({why}); delete that folder and run again, or put "
+        "a whole copy in its place"
+    )
+
+
+def _files(make: Any) -> list[Path]:
+    """The unpacked files that torchvision reads, below its root."""
+    if hasattr(make, "resources"):
+        return [archive.with_suffix("") for archive in _archives(make)]
+    names = [name for name, _ in (*make.train_list, *make.test_list)]
+    return [Path(make.base_folder) / name for name in (*names, make.meta["filename"])]
+
+
+def _archives(make: Any) -> list[Path]:
+    """The files as they are downloaded, below torchvision's root."""
+    if hasattr(make, "resources"):
+        return [Path(make.__name__) / "raw" / name for name, _ in make.resources]
+    return [Path(make.filename)]
+
+
+def _provide(make: Any, folder: Path) -> None:
+    """Download into a folder beside the set's own, and move what was found whole.
+
+    A download that breaks off leaves nothing, and no file that is there already is replaced:
+    neither a user's nor that of a run which was faster.
+    """
+    made = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with tempfile.TemporaryDirectory(prefix=".download-", dir=folder) as name, _patient():
+            scratch = Path(name)
+            for archive in _archives(make):
+                if (folder / archive).is_file():
+                    (scratch / archive).parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(folder / archive, scratch / archive)
+            for train in (True, False):
+                make(name, train=train, download=train)
+            for found in sorted(scratch.rglob("*")):
+                place = folder / found.relative_to(scratch)
+                if found.is_dir():
+                    place.mkdir(exist_ok=True)
+                elif not place.exists():
+                    os.replace(found, place)
+    except BaseException:
+        if made:
+            with suppress(OSError):  # not empty: another run has put something there
+                folder.rmdir()
+        raise
+
+
+@contextmanager
+def _patient() -> Iterator[None]:
+    """A network that says nothing is not waited for endlessly."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(TIMEOUT)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)

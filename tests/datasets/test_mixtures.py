@@ -1,0 +1,120 @@
+"""Mixtures with a fixed training set: so many points, each once an epoch, others for each seed."""
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from bench.datasets.mixtures import Grid25, Ring8
+from bench.errors import BenchError
+from bench.registry import make_dataset
+from bench.study import load_study
+from bench.training.streams import Stream, generator
+
+CPU = torch.device("cpu")
+
+
+def points(dataset, seed: int, count: int, batch: int = 10) -> torch.Tensor:
+    draw = dataset.source(generator(seed, Stream.DATA, CPU), CPU)
+    steps = -(-count // batch)
+    blocks = [draw(7, batch).flatten(0, 1) for _ in range(-(-steps // 7))]
+    return torch.cat(blocks)[:count]
+
+
+@pytest.mark.parametrize("dataset", [Ring8(training_points=99), Grid25(training_points=99)])
+def test_an_epoch_is_every_training_point_once(dataset):
+    seen = points(dataset, 0, 5 * 99)
+    sets = [sorted(map(tuple, epoch.tolist())) for epoch in seen.split(99)]
+    assert all(epoch == sets[0] for epoch in sets)
+    assert len(set(sets[0])) == 99
+    orders = {tuple(map(tuple, epoch.tolist())) for epoch in seen.split(99)}
+    assert len(orders) == 5
+    assert torch.equal(seen, points(dataset, 0, 5 * 99))
+    # batches of another size cut the same stream elsewhere
+    assert torch.equal(seen[:350], points(dataset, 0, 350, batch=50))
+
+
+def test_every_seed_has_points_of_its_own():
+    drawn = [set(map(tuple, points(Ring8(training_points=50), s, 50).tolist())) for s in range(3)]
+    assert not drawn[0] & drawn[1]
+    assert not drawn[1] & drawn[2]
+
+
+def test_training_points_follow_the_mixture():
+    dataset = Grid25(training_points=5000)
+    drawn = points(dataset, 0, 5000, batch=100)
+    distance = torch.cdist(drawn, dataset.centres())
+    assert distance.min(1).values.square().mean() == pytest.approx(2 * 0.05**2, rel=0.1)
+    counts = torch.bincount(distance.argmin(1), minlength=25)
+    assert counts.min() > 140
+    assert counts.max() < 260
+
+
+def test_without_a_count_points_are_drawn_without_end():
+    seen = points(Ring8(), 0, 5000, batch=100)
+    assert len(set(map(tuple, seen.tolist()))) == 5000
+    assert Ring8().training_size() is None
+    assert Ring8(training_points=100).training_size() == 100
+
+
+def test_evaluation_and_pictures_do_not_depend_on_the_training_points():
+    endless, finite = Ring8(), Ring8(training_points=3)
+    assert finite.floor() == endless.floor()
+    assert torch.equal(finite.real(1000), endless.real(1000))
+    assert len(set(map(tuple, finite.real(1000).tolist()))) == 1000
+    assert finite.protocol() == {
+        **endless.protocol(),
+        "training": "3 points, drawn anew for every seed",
+    }
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"training_points": 0}, "training_points must be at least 1"),
+        ({"training_points": -5}, "training_points must be at least 1"),
+        ({"training_points": "many"}, "training_points is 'many'"),
+        ({"evaluation_samples": 1}, "evaluation_samples must be at least 2"),
+        ({"sigma": 0}, "sigma must be positive"),
+    ],
+)
+def test_settings_that_make_no_sense_are_told(settings, message):
+    with pytest.raises(BenchError, match=message):
+        make_dataset("ring8", settings)
+
+
+def test_one_training_point_is_enough():
+    seen = points(Ring8(training_points=1), 0, 20)
+    assert (seen == seen[0]).all()
+    assert np.isfinite(list(Ring8(training_points=1).floor().values())).all()
+
+
+@pytest.fixture
+def cells(tmp_path):
+    def load(dataset, **keys):
+        file = tmp_path / "mine.yaml"
+        experiment = {"dataset": dataset, "architecture": "mlp", **keys}
+        file.write_text(
+            yaml.safe_dump({"methods": ["vanilla"], "seeds": 1, "experiments": [experiment]})
+        )
+        return load_study(str(file)).cells
+
+    return load
+
+
+def test_epochs_are_allowed_where_points_are_counted(cells):
+    setting = {"setting": {"batch_size": 100}, "epochs": 400}
+    (cell,) = cells({"ring8": {"training_points": 100_000}}, **setting)
+    assert cell.updates == 400_000
+    (cell,) = cells({"grid25": {"training_points": 250}}, **{**setting, "epochs": 0.5})
+    assert cell.updates == 2
+    with pytest.raises(BenchError, match="epochs need a dataset of finite size"):
+        cells("ring8", **setting)
+
+
+def test_a_training_set_is_part_of_the_key(cells):
+    keys = {
+        cells({"ring8": settings}, updates=10)[0].key
+        for settings in ({}, {"training_points": 10}, {"training_points": 11})
+    }
+    assert len(keys) == 3
