@@ -1,5 +1,6 @@
 """What MLflow holds is what the records say, each cell once, whatever happens on the way."""
 
+import io
 import os
 import shutil
 import signal
@@ -15,12 +16,13 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import ViewType
 from mlflow.exceptions import MlflowException
+from PIL import Image
 
 from bench.errors import BenchError
 from bench.records.store import Store, pack, with_files
 from bench.tracking import Tracker, ui_command
 from bench.tracking.entry import POINTS, describe, thinned
-from bench.tracking.pictures import picture
+from bench.tracking.pictures import pictures
 
 STUDY = "small"
 EVALUATIONS = [
@@ -168,6 +170,8 @@ def test_a_cell_is_a_child_run_with_all_that_the_record_says(results, client, pu
     wanted = {"optimizer": "adam", "learning_rate": "0.001", "batch_size": "32", "updates": "20"}
     assert wanted.items() <= run.data.params.items()
     assert run.data.params["architecture.generator_widths"] == "[8]"
+    wanted = {"decay": "none", "ema": "null", "precision": "float32", "simultaneous": "false"}
+    assert wanted.items() <= run.data.params.items()
 
     for name in ("modes_20", "reverse_kl"):
         recorded = [(e["update"], e[name]) for e in EVALUATIONS if e[name] is not None]
@@ -209,21 +213,60 @@ def test_the_picture_is_beside_the_database_and_nothing_in_the_working_folder(re
     assert os.listdir() == []
 
 
-def test_pictures_of_points_and_of_images():
-    from matplotlib.image import imread
+def drawn(content: bytes) -> np.ndarray:
+    """The bytes of a PNG, (h, w, 3)."""
+    return np.array(Image.open(io.BytesIO(content)).convert("RGB"))
 
-    points = np.array([[0, 1], [np.inf, 0]], np.float16)
-    images = np.stack([np.full((28, 28), shade, np.uint8) for shade in range(0, 250, 50)])
-    for samples, shape in ((points, (320, 320)), (images, (2 * 28, 3 * 28))):
-        content = picture(samples)
-        assert content is not None
-        Path("picture.png").write_bytes(content)
-        assert imread("picture.png").shape[:2] == shape
-    grey = imread("picture.png")[:, :, 0] * 255
-    assert [round(grey[14 + 28 * (i // 3), 14 + 28 * (i % 3)]) for i in range(6)] == [
-        0, 50, 100, 150, 200, 0,
-    ]  # fmt: skip
-    assert picture(np.zeros((1, 1))) is None
+
+def test_points_have_a_picture_of_the_last_samples():
+    points = np.array([[[0, 1], [np.inf, 0]]], np.float16)
+    (content,) = (found := pictures({"samples": points})).values()
+    assert list(found) == ["samples.png"]
+    assert drawn(content).shape == (320, 320, 3)
+
+
+@pytest.mark.parametrize("size", [(28, 28), (28, 28, 3)])
+def test_images_have_pictures_of_the_last_ones_of_all_and_of_the_ways_between(size):
+    """12 latents at 3 evaluations, and 2 ways of 4 steps: each image has a shade of its own."""
+    place = np.ones(size, np.uint8)
+    samples = np.multiply.outer(np.arange(36, dtype=np.uint8).reshape(3, 12), place)
+    ways = np.multiply.outer(np.arange(8, dtype=np.uint8).reshape(2, 4), place)
+    found = pictures({"samples": samples, "interpolations": ways})
+    shades = {name: drawn(content)[14::28, 14::28, 2].tolist() for name, content in found.items()}
+    assert shades["samples.png"] == np.arange(24, 36).reshape(3, 4).tolist()
+    assert shades["evolution.png"] == samples.reshape(3, 12, -1)[:, :8, 0].tolist()
+    assert shades["interpolations.png"] == np.arange(8).reshape(2, 4).tolist()
+    assert list(pictures({"samples": samples})) == ["samples.png", "evolution.png"]
+
+
+def test_colours_stay_and_what_no_latent_is_left_for_is_black():
+    samples = np.zeros((1, 5, 4, 4, 3), np.uint8)
+    samples[..., 0], samples[..., 1] = 200, 100
+    picture = drawn(pictures({"samples": samples})["samples.png"])
+    assert picture.shape == (8, 12, 3)
+    assert picture[0, 0].tolist() == [200, 100, 0]
+    assert picture[7, 11].tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("arrays", [{}, {"samples": np.empty(0)}, {"samples": np.zeros((3, 1, 1))}])
+def test_other_samples_have_no_picture(arrays):
+    assert pictures(arrays) == {}
+
+
+def test_images_and_why_metrics_are_missing_reach_mlflow(results, client, put):
+    images = np.zeros((3, 9, 4, 4, 3), np.uint8)
+    result = RESULT | {
+        "evaluations": [*EVALUATIONS[:2], {**EVALUATIONS[2], "kid": 0.25}],
+        "not_computed": {"fid": "no Inception weights", "kid": "too few samples at first"},
+    }
+    tracker, _ = send(results, put(samples=images, result=result), put(1))
+    assert tracker.problems == []
+    (run,) = children(client, seed="0")
+    kept = [artifact.path for artifact in client.list_artifacts(run.info.run_id)]
+    assert sorted(kept) == ["evolution.png", "samples.png"]
+    assert run.data.tags["not_computed"] == "fid: no Inception weights"
+    assert history(client, run, "kid") == [(500, 0.25)]
+    assert "not_computed" not in children(client, seed="1")[0].data.tags
 
 
 def test_one_parent_for_all_cells_of_a_sweep_and_a_new_one_for_the_next(results, client, put):
@@ -485,7 +528,7 @@ def test_the_pages_open_on_loopback(results, tmp_path, monkeypatch):
 
 def test_a_description_needs_no_mlflow(put):
     entry = describe(put(0, "killed"))
-    assert (entry.status, entry.metrics, entry.picture) == ("FAILED", [], None)
+    assert (entry.status, entry.metrics, entry.pictures) == ("FAILED", [], {})
     assert "commit" not in entry.tags
 
 

@@ -45,12 +45,14 @@ def _stability(
         own = _cells_of(runs, problem, standing)
         finished = own[own["status"] == "ok"]
         last, best = finished[primary.name], finished[f"{primary.name}_best"]
+        values = (_mean(best), _mean(last), _mean((best - last).abs()))
+        told = [Entry(numbers.of(primary, value)) for value in values]
+        if standing.not_computed(primary):
+            told = [Entry(numbers.NOT_COMPUTED, "quiet")] * 3
         row = [
             Entry(standing.method, colour=colours[standing.method]),
             Entry(standing.told_statuses, "failed" if standing.failed else ""),
-            Entry(numbers.of(primary, _mean(best))),
-            Entry(numbers.of(primary, _mean(last))),
-            Entry(numbers.of(primary, _mean((best - last).abs()))),
+            *told,
         ]
         if coverage is not None:
             row.append(Entry(_held(own)))
@@ -63,8 +65,15 @@ def _stability(
         rows.append(row)
     explosions = [f"{player}: {what}" for player in PLAYERS
                   for what in ("explosions", "episodes")]  # fmt: skip
+    caption = f"Stability on {problem.label}."
+    measured = any(standing.last[primary.name] for standing in ranked)
+    if measured and problem.throughout and primary not in problem.throughout:
+        caption += (
+            f" {primary.label} is measured at two evaluations alone, the last and the best by "
+            f"{problem.throughout[0].label}: best is the better of the two."
+        )
     return Table(
-        f"Stability on {problem.label}.",
+        caption,
         ["method", "seeds", f"best {primary.label}", f"last {primary.label}", "gap",
          *(["all modes first held at update"] if coverage is not None else []), *explosions,
          "generator: vanishing", "seeds not finite"],
@@ -126,6 +135,7 @@ def cost(pairs: Pairs, runs: pd.DataFrame, colours: dict[str, str]) -> Section:
          "members a population", "peak memory, MiB"],
         rows,
         names=1,
+        texts=(0,),
     )  # fmt: skip
     return Section("Cost", "cost", [table])
 

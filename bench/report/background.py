@@ -1,4 +1,4 @@
-"""What stands behind the numbers: failures, definitions and provenance."""
+"""What stands behind the numbers: failures and provenance."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from bench.report.document import Block, Details, Entry, Items, Listing, Paragra
 from bench.report.figures.style import named
 from bench.report.problems import Problem
 from bench.report.ranking import status_of
-from bench.training.gradients import Thresholds
 
 
 def failures(problems: list[Problem]) -> Section:
@@ -52,67 +51,6 @@ def failures(problems: list[Problem]) -> Section:
     return Section("Failures", "failures", [table, *outputs])
 
 
-def definitions(problems: list[Problem]) -> Section:
-    """What every number means."""
-    parts = [
-        Section("Metrics", "definitions-metrics", _metrics(problems)),
-        Section("Gradients", "definitions-gradients", [Items(_gradients(Thresholds()))]),
-        Section("Statistics", "definitions-statistics", [Items(_STATISTICS)]),
-    ]
-    return Section("How each number is defined", "definitions", [], parts)
-
-
-_STATISTICS = [
-    ("Mean", "over the finished seeds of a method, at the last evaluation. Failed seeds are "
-     "counted beside it and never enter it; where a metric is not defined for some finished "
-     "seeds, the number behind the mean is told."),
-    (numbers.INTERVAL, "Student's t over seeds, mean ± t·s/√n. It may reach past the bounds of a "
-     "metric. With one seed there is none."),
-    ("Cannot be told apart", f"the {numbers.INTERVAL} of the paired difference to the best method "
-     "at equal seeds includes 0: methods see the same data, latents and initial weights at equal "
-     "seed. No correction is made for the number of comparisons, and no difference found among so "
-     "few seeds is no proof that there is none."),
-    ("Rank", "by the mean. Of methods whose means read the same, the one with fewer failed seeds "
-     "comes first; those with as many share a rank. A method without a finished seed has no rank."),
-]  # fmt: skip
-
-
-def _metrics(problems: list[Problem]) -> list[Block]:
-    blocks: list[Block] = []
-    seen: set[str] = set()
-    for problem in problems:
-        dataset = problem.dataset
-        protocol = problem.shared_result("protocol")
-        told = {**dataset.settings(), **protocol}
-        blocks.append(Paragraph(f"{problem.label}: " + _listed(told) + "."))
-        if dataset.name in seen:
-            continue
-        seen.add(dataset.name)
-        blocks.append(Items([
-            (m.label, f"{m.meaning}; {'more' if m.higher_is_better else 'less'} is better"
-             + ("; ranks the methods" if m == dataset.primary else "") + f" ({m.name})")
-            for m in dataset.metrics
-        ]))  # fmt: skip
-    return blocks
-
-
-def _gradients(at: Thresholds) -> list[tuple[str, str]]:
-    return [
-        ("n", "the unclipped L2 norm of the whole gradient of a player's loss at one of its "
-         "updates. The whole series is kept, so that counts can be made again without training."),
-        ("Spike", f"ln n exceeds the median of ln n over the trailing {at.window:,} unflagged "
-         f"updates by more than max(ln {at.spike_factor:g}, {at.spike_z:g} · 1.4826 · MAD), after "
-         f"{at.warm_up} updates."),
-        ("Drift", f"after update {at.reference_until:,}, n exceeds {at.drift_factor:g} times the "
-         f"frozen median of updates {at.warm_up} to {at.reference_until:,}."),
-        ("Explosion", "a spike or a drift."),
-        ("Vanishing", f"the generator's n stays below {at.vanishing_factor:g} times that frozen "
-         f"median for at least {at.vanishing_run} updates in a row."),
-        ("Not finite", "a loss or a gradient norm is not finite; the seed ends there as diverged."),
-        ("Episode", f"flagged updates closer than {at.episode_gap} updates count as one."),
-    ]  # fmt: skip
-
-
 def provenance(problems: list[Problem]) -> Section:
     """Where the numbers come from: versions, devices, commits, and the methods' settings."""
     cells = [planned for problem in problems for planned in problem.planned]
@@ -129,7 +67,7 @@ def provenance(problems: list[Problem]) -> Section:
     blocks: list[Block] = [Items(items)]
     methods = {p.cell.method.label: p.cell.method for p in cells}
     if methods:
-        rows = [[Entry(label), Entry(_listed(method.settings) or "none")]
+        rows = [[Entry(label), Entry(listed(method.settings) or "none")]
                 for label, method in sorted(methods.items())]  # fmt: skip
         blocks.append(Table("Settings of each method.", ["method", "settings"], rows, texts=(1,)))
     found = find_methods().methods
@@ -142,11 +80,24 @@ def provenance(problems: list[Problem]) -> Section:
 def mixed(problem: Problem) -> list[str]:
     """Where cells of one table differ in device, versions or protocol, one line each."""
     measured = [record for record in problem.records() if record.evaluations]
-    lines = []
-    for what, tell in (("devices", _device), ("versions", _versions), ("protocols", _protocol)):
-        if len({tell(record) for record in measured}) > 1:
-            lines.append(f"{problem.label} mixes {what}: {_counted(map(tell, measured))}")
-    return lines
+    protocols = _differing([record.data["result"].get("protocol", {}) for record in measured])
+    told = {
+        "devices": [_device(record) for record in measured],
+        "versions": [_versions(record) for record in measured],
+        "protocols": [listed(protocol) or "none of these" for protocol in protocols],
+    }
+    return [
+        f"{problem.label} mixes {what}: {_counted(values)}"
+        for what, values in told.items()
+        if len(set(values)) > 1
+    ]
+
+
+def _differing(protocols: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The entries that are not the same everywhere: a whole protocol is too long to compare."""
+    names = dict.fromkeys(name for protocol in protocols for name in protocol)
+    apart = [name for name in names if len({str(p.get(name)) for p in protocols}) > 1]
+    return [{name: p[name] for name in apart if name in p} for p in protocols]
 
 
 def _device(record: Record) -> str:
@@ -155,11 +106,7 @@ def _device(record: Record) -> str:
 
 
 def _versions(record: Record) -> str:
-    return _listed(record.data["run"].get("versions", {})) or "unknown"
-
-
-def _protocol(record: Record) -> str:
-    return _listed(record.data["result"].get("protocol", {})) or "unknown"
+    return listed(record.data["run"].get("versions", {})) or "unknown"
 
 
 def _commit(record: Record) -> str:
@@ -171,5 +118,6 @@ def _counted(values: Iterable[str]) -> str:
     return "; ".join(f"{value} ({numbers.count(n, 'cell')})" for value, n in counted) or "none"
 
 
-def _listed(settings: dict[str, Any]) -> str:
+def listed(settings: dict[str, Any]) -> str:
+    """``name value, name value``."""
     return ", ".join(f"{name} {value}" for name, value in settings.items())

@@ -9,6 +9,8 @@ from bench.report.statistics import LEVEL, Interval, Spread
 
 NOTHING = "–"
 """What a table shows where there is no number."""
+NOT_COMPUTED = "not computed"
+"""What it shows where the reason is known and told below."""
 LARGE = 1e5
 # the sign stays on the line of its number
 PERCENT = "\u00a0%"

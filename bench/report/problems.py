@@ -42,6 +42,37 @@ class Problem:
         """The first metric with a ceiling: all modes are held where it is reached."""
         return next((m for m in self.dataset.metrics if m.ceiling is not None), None)
 
+    @cached_property
+    def throughout(self) -> list[Metric]:
+        """The metrics that every evaluation of every record measures.
+
+        The others were too slow for that, and stand at the best and the last evaluation alone,
+        or were not computed at all.
+        """
+        evaluations = [e for record in self.records() for e in record.evaluations]
+        return [
+            metric
+            for metric in self.dataset.metrics
+            if evaluations and all(metric.name in evaluation for evaluation in evaluations)
+        ]
+
+    def best_evaluation(self, evaluations: list[dict[str, Any]]) -> int:
+        """Where the best checkpoint stands among a record's evaluations.
+
+        By the first metric of :attr:`throughout`, as in training, which measured the slow ones
+        there; of equals the earliest.
+        """
+        if not self.throughout:
+            return len(evaluations) - 1
+        metric = self.throughout[0]
+        sign = 1 if metric.higher_is_better else -1
+
+        def score(place: int) -> float:
+            value = evaluations[place][metric.name]
+            return float("-inf") if value is None else sign * value
+
+        return max(range(len(evaluations)), key=score)
+
     @property
     def anchor(self) -> str:
         """Part of file names and link targets: unique, and ASCII whatever the label."""
@@ -81,7 +112,7 @@ def problems(planned: list[Planned]) -> list[Problem]:
 
 def describe(cell: Cell) -> dict[str, str]:
     """Architecture, setting and budget as words."""
-    optimizer = cell.setting.optimizer
+    optimizer, critic_steps = cell.setting.optimizer, cell.setting.critic_steps
     return {
         "architecture": cell.architecture.name,
         **{f"{cell.architecture.name} {k}": str(v) for k, v in cell.architecture.settings.items()},
@@ -90,6 +121,10 @@ def describe(cell: Cell) -> dict[str, str]:
         "betas": " ".join(f"{beta:g}" for beta in optimizer.betas),
         "batch size": str(cell.setting.batch_size),
         "players move": "at once" if cell.setting.simultaneous else "in turn",
+        "critic steps": "each method's own" if critic_steps is None else str(critic_steps),
+        "learning rate decay": "linear, to 0" if cell.setting.decay == "linear" else "none",
+        "weight averaging": "none" if cell.setting.ema is None else f"{cell.setting.ema:g}",
+        "precision": cell.setting.precision,
         "discriminator updates": str(cell.updates),
         "evaluations": str(cell.evaluations),
     }
@@ -104,8 +139,8 @@ def _labels(cells: list[Cell]) -> list[str]:
     labels = []
     for cell in cells:
         label = cell.dataset.label or cell.dataset.name
-        alike = [describe(c) for c in cells if (c.dataset.label or c.dataset.name) == label]
-        own = describe(cell)
+        alike = [_told(c) for c in cells if (c.dataset.label or c.dataset.name) == label]
+        own = _told(cell)
         telling = [
             value if name == "architecture" else f"{name} {value}"
             for name, value in own.items()
@@ -113,3 +148,8 @@ def _labels(cells: list[Cell]) -> list[str]:
         ]
         labels.append(", ".join([label, *telling]))
     return labels
+
+
+def _told(cell: Cell) -> dict[str, str]:
+    # two folders of images may have the same label, and differ by their paths alone
+    return {**{k: str(v) for k, v in cell.dataset.settings.items()}, **describe(cell)}

@@ -8,6 +8,7 @@ from typing import Literal
 
 from bench.datasets.base import Metric
 from bench.execution.plan import Planned
+from bench.report.gaps import reasons
 from bench.report.problems import Problem
 from bench.report.statistics import Interval, mean_interval, paired_difference
 
@@ -26,6 +27,12 @@ class Standing:
     planned: int
     by_seed: dict[int, float]
     """The primary metric of each finished seed at the last evaluation."""
+    checkpoint: dict[str, Interval | None]
+    """Every metric at each seed's best checkpoint."""
+    checkpoint_is_last: bool
+    """Whether that is the last evaluation for every seed."""
+    reasons: dict[str, str]
+    """Why metrics have no value at the last evaluation of some seed."""
     rank: int | None = None
     """None where no seed has a value of the primary metric."""
     difference: Interval | None = None
@@ -45,6 +52,10 @@ class Standing:
         """``2 diverged, 3 ok``."""
         statuses = sorted(self.statuses.items())
         return ", ".join(f"{n} {status.replace('_', ' ')}" for status, n in statuses)
+
+    def not_computed(self, metric: Metric) -> bool:
+        """Whether a metric has no value for any seed, for a reason that is known."""
+        return self.last[metric.name] is None and metric.name in self.reasons
 
     def against_best(self, metric: Metric) -> Literal["best", "tied", "behind", "ahead", "unsure"]:
         """How the primary metric compares with the best method's at equal seeds.
@@ -111,14 +122,18 @@ def standings(problem: Problem) -> list[Standing]:
 
 def _standing(problem: Problem, label: str, cells: list[Planned]) -> Standing:
     ok = [c.record for c in cells if c.record is not None and c.record.status == "ok"]
+    runs = [record.evaluations for record in ok if record.evaluations]
+    places = [problem.best_evaluation(run) for run in runs]
     last: dict[str, Interval | None] = {}
     best: dict[str, Interval | None] = {}
+    checkpoint: dict[str, Interval | None] = {}
     for metric in problem.dataset.metrics:
-        series = [[e.get(metric.name) for e in record.evaluations] for record in ok]
-        last[metric.name] = mean_interval([s[-1] for s in series if s and s[-1] is not None])
+        series = [[evaluation.get(metric.name) for evaluation in run] for run in runs]
         pick = max if metric.higher_is_better else min
-        defined = [[v for v in s if v is not None] for s in series]
-        best[metric.name] = mean_interval([pick(values) for values in defined if values])
+        defined = [[value for value in values if value is not None] for values in series]
+        last[metric.name] = _mean([values[-1] for values in series])
+        best[metric.name] = _mean([pick(values) for values in defined if values])
+        checkpoint[metric.name] = _mean([v[at] for v, at in zip(series, places, strict=True)])
     values = {c.cell.seed: final(c, problem.primary) for c in cells}
     return Standing(
         label,
@@ -127,4 +142,11 @@ def _standing(problem: Problem, label: str, cells: list[Planned]) -> Standing:
         dict(Counter(status_of(cell) for cell in cells)),
         len(cells),
         {seed: value for seed, value in values.items() if value is not None},
+        checkpoint,
+        all(place == len(run) - 1 for place, run in zip(places, runs, strict=True)),
+        {name: why for record in ok for name, why in reasons(record).items()},
     )
+
+
+def _mean(values: list[float | None]) -> Interval | None:
+    return mean_interval([value for value in values if value is not None])

@@ -10,112 +10,23 @@ import pandas as pd
 from bench.datasets.base import Metric
 from bench.execution.plan import Planned
 from bench.records.store import Record
+from bench.report.columns import (
+    COST_COLUMNS,
+    GRADIENT_COLUMNS,
+    KINDS,
+    RUN_COLUMNS,
+    SUMMARY_COLUMNS,
+)
+from bench.report.gaps import reasons
 from bench.report.problems import PLAYERS, Problem
 from bench.report.ranking import Standing
-
-KINDS = ("explosions", "spike", "drift", "non_finite", "vanishing")
-"""Kinds of flagged updates; vanishing is looked for in the generator's series alone."""
-
-_GRADIENT_COLUMNS = {
-    f"{player}_{kind}{suffix}": f"{meaning} of the {player}: {told}"
-    for player in PLAYERS
-    for kind, told in {
-        "explosions": "spike or drift",
-        "spike": "spike",
-        "drift": "drift",
-        "non_finite": "loss or gradient norm not finite",
-        "vanishing": "vanishing gradient",
-    }.items()
-    if player == "generator" or kind != "vanishing"
-    for suffix, meaning in {
-        "": "flagged updates",
-        "_episodes": "episodes of flagged updates",
-        "_per_10k": "flagged updates per 10,000 updates",
-    }.items()
-}
-
-_IDENTITY_COLUMNS = {
-    "problem": "dataset label, with what tells it from other problems on the same dataset",
-    "method": "name of the method",
-    "method_label": "the same with the settings that differ from their defaults",
-    "method_settings": "all settings of the method, as JSON",
-    "dataset": "name of the dataset",
-    "dataset_settings": "all settings of the dataset, as JSON",
-    "architecture": "name of the architecture",
-    "architecture_settings": "all settings of the architecture, as JSON",
-    "optimizer": "the setting's optimiser",
-    "learning_rate": "the setting's learning rate; a method may change it relative to this",
-    "beta1": "the setting's first Adam beta",
-    "beta2": "the setting's second Adam beta",
-    "batch_size": "samples in a batch",
-    "simultaneous": "whether both players move from the same point",
-    "seed": "seed of the member",
-    "budget": "discriminator updates the cell may make",
-    "evaluations": "evaluation points after the one before training",
-    "key": "key of the cell: the folder of its record",
-    "state": "done, failed, missing, stale or not applicable, as `bench plan` says",
-    "status": "how training ended: ok, diverged, out_of_memory, timed_out, crashed, killed; "
-    "the state where there is no record",
-    "reason": "why the status is not ok",
-    "last_evaluation": "discriminator updates at the last evaluation; a diverged cell's lies "
-    "before its divergence",
-    "first_update_all_modes": "discriminator updates at the first evaluation that holds all modes",
-}
-
-_COST_COLUMNS = {
-    "discriminator_updates": "discriminator updates made",
-    "generator_updates": "generator updates made",
-    "gradient_evaluations": "gradients computed: one per player's, one per input gradient of a "
-    "penalty",
-    "training_seconds": "seconds of training: the population's, divided by its members",
-    "evaluation_seconds": "seconds of evaluation: the population's, divided by its members",
-    "population": "members trained together",
-    "peak_memory_mb": "peak memory of the worker (of the device on a GPU), in MiB",
-    "device": "kind of device",
-    "device_name": "name of the device",
-    "python": "version of Python",
-    "torch": "version of torch",
-    "numpy": "version of numpy",
-    "commit": "git commit of the code",
-    "finished_at": "when the cell was finished, UTC",
-}
-
-RUN_COLUMNS: dict[str, str] = {
-    **_IDENTITY_COLUMNS,
-    "<metric>": "the metric at the last evaluation; see the dataset's metrics",
-    "<metric>_best": "its best value over all evaluations",
-    **{f"{player}_median_norm": f"median gradient norm of the {player}" for player in PLAYERS},
-    **_GRADIENT_COLUMNS,
-    "<player>_explosions_<threshold>": "flagged updates with that one threshold changed",
-    **_COST_COLUMNS,
-}
-"""Every column of runs.csv and what it means; ``<…>`` stands for a family of columns."""
-
-SUMMARY_COLUMNS: dict[str, str] = {
-    "problem": RUN_COLUMNS["problem"],
-    "method": "label of the method; `real data` for the floor",
-    "rank": "place by the primary metric",
-    "metric": "name of the metric",
-    "primary": "whether this metric ranks the methods",
-    "mean": "mean of the last evaluation over finished seeds",
-    "low": "lower end of the 95 % Student t interval",
-    "high": "upper end of the interval",
-    "best_mean": "mean over finished seeds of each seed's best value",
-    "seeds_with_value": "finished seeds at which the metric is defined",
-    "seeds_finished": "seeds with status ok",
-    "seeds_failed": "seeds that diverged, crashed or were stopped",
-    "seeds_planned": "seeds of the study",
-    "difference_to_best": "paired difference to the best method at equal seeds, primary metric",
-    "difference_low": "lower end of its 95 % interval",
-    "difference_high": "upper end of its interval",
-}
-"""Every column of summary.csv and what it means."""
 
 FLOOR = "real data"
 
 _WHOLE = (
-    "budget", "evaluations", "seed", "batch_size", "last_evaluation", "first_update_all_modes",
-    "discriminator_updates", "generator_updates", "gradient_evaluations", "population",
+    "budget", "evaluations", "seed", "batch_size", "critic_steps", "last_evaluation",
+    "best_evaluation", "first_update_all_modes", "discriminator_updates", "generator_updates",
+    "gradient_evaluations", "population",
 )  # fmt: skip
 
 
@@ -134,7 +45,7 @@ def runs_table(problems: list[Problem]) -> pd.DataFrame:
         elif not name.startswith("<"):
             columns.append(name)
     table = pd.DataFrame(rows, columns=columns)
-    flagged = [name for name in [*_GRADIENT_COLUMNS, *sensitivity] if "per_10k" not in name]
+    flagged = [name for name in [*GRADIENT_COLUMNS, *sensitivity] if "per_10k" not in name]
     return table.astype(dict.fromkeys((*_WHOLE, *flagged), "Int64"))
 
 
@@ -155,6 +66,7 @@ def summary_table(problems: list[Problem], standings: list[list[Standing]]) -> p
 
 def _summary(problem: Problem, metric: Metric, primary: bool, standing: Standing) -> dict[str, Any]:
     found, best = standing.last[metric.name], standing.best[metric.name]
+    checkpoint = standing.checkpoint[metric.name]
     difference = standing.difference if primary else None
     return {
         "problem": problem.label,
@@ -166,6 +78,7 @@ def _summary(problem: Problem, metric: Metric, primary: bool, standing: Standing
         "low": found and found.low,
         "high": found and found.high,
         "best_mean": best and best.mean,
+        "checkpoint_mean": checkpoint and checkpoint.mean,
         "seeds_with_value": found.n if found else 0,
         "seeds_finished": standing.finished,
         "seeds_failed": standing.failed,
@@ -194,6 +107,10 @@ def _run(problem: Problem, planned: Planned) -> dict[str, Any]:
         "beta2": optimizer.betas[1],
         "batch_size": cell.setting.batch_size,
         "simultaneous": cell.setting.simultaneous,
+        "critic_steps": cell.setting.critic_steps,
+        "decay": cell.setting.decay,
+        "ema": cell.setting.ema,
+        "setting_precision": cell.setting.precision,
         "seed": cell.seed,
         "budget": cell.updates,
         "evaluations": cell.evaluations,
@@ -212,7 +129,11 @@ def _measured(problem: Problem, record: Record) -> dict[str, Any]:
     evaluations = record.evaluations
     if not evaluations:
         return {}
-    row: dict[str, Any] = {"last_evaluation": evaluations[-1]["update"]}
+    row: dict[str, Any] = {
+        "last_evaluation": evaluations[-1]["update"],
+        "best_evaluation": evaluations[problem.best_evaluation(evaluations)]["update"],
+        "not_computed": "; ".join(f"{name}: {why}" for name, why in reasons(record).items()),
+    }
     for metric in problem.dataset.metrics:
         values = [e[metric.name] for e in evaluations if e.get(metric.name) is not None]
         row[metric.name] = evaluations[-1].get(metric.name)
@@ -234,7 +155,7 @@ def _gradients(record: Record) -> dict[str, Any]:
         row[f"{player}_median_norm"] = found["median"]
         for kind in KINDS:
             name = f"{player}_{kind}"
-            if name in _GRADIENT_COLUMNS:
+            if name in GRADIENT_COLUMNS:
                 row[name] = found[kind]["steps"]
                 row[f"{name}_episodes"] = found[kind]["episodes"]
                 row[f"{name}_per_10k"] = found[kind]["per_10k"]
@@ -246,4 +167,4 @@ def _gradients(record: Record) -> dict[str, Any]:
 def _cost(record: Record) -> dict[str, Any]:
     run = record.data["run"]
     source = {**record.data["result"].get("cost", {}), **run, **run.get("versions", {})}
-    return {name: source.get(name) for name in _COST_COLUMNS}
+    return {name: source.get(name) for name in COST_COLUMNS}

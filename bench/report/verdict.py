@@ -23,6 +23,9 @@ _NOT_TRAINED = (
 def verdict(problem: Problem, ranked: list[Standing]) -> str:
     """One sentence: who is best, who cannot be told apart from it, who is behind, who failed."""
     parts = _leader(problem.primary, ranked)
+    lacking = [s.method for s in ranked if s.not_computed(problem.primary)]
+    if lacking and ranked[0].rank is not None:
+        parts.append(f"{problem.primary.label} was not computed for {numbers.listing(lacking)}")
     parts += [f"{s.method} {told}" for s in ranked if (told := failures_in_words(s))]
     for state, one, several in _NOT_TRAINED:
         names = [s.method for s in ranked if s.statuses.get(state)]
@@ -44,6 +47,8 @@ def failures_in_words(standing: Standing) -> str:
 def _leader(metric: Metric, ranked: list[Standing]) -> list[str]:
     leader, rest = ranked[0], [s for s in ranked[1:] if s.rank is not None]
     found = leader.last[metric.name]
+    if found is None and any(s.not_computed(metric) for s in ranked):
+        return [f"no method has a rank, as {metric.label} was not computed"]
     if found is None:
         return ["no method has a finished seed with a value to compare"]
     mean = f"a mean of {numbers.of(metric, found.mean)}"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.tracking.pictures import picture
+from bench.tracking.pictures import pictures
 
 if TYPE_CHECKING:
     from bench.records.store import Record
@@ -38,7 +38,8 @@ class Entry:
     start: int
     end: int
     """Milliseconds since 1970."""
-    picture: bytes | None
+    pictures: dict[str, bytes]
+    """PNGs by file name."""
 
 
 def describe(record: Record) -> Entry:
@@ -55,7 +56,7 @@ def describe(record: Record) -> Entry:
         **_component("architecture", cell["architecture"]),
         "optimizer": optimizer["kind"],
         **{name: optimizer[name] for name in ("learning_rate", "betas")},
-        **{name: cell["setting"][name] for name in ("batch_size", "simultaneous")},
+        **{name: value for name, value in cell["setting"].items() if name != "optimizer"},
         **{name: cell[name] for name in ("seed", "updates", "evaluations")},
     }
     tags = {
@@ -63,6 +64,7 @@ def describe(record: Record) -> Entry:
         "method_label": cell["method"]["label"],
         "status": record.status,
         "reason": record.reason,
+        "not_computed": _not_computed(record),
         "key": record.key,
         "commit": run.get("commit"),
     }
@@ -81,7 +83,7 @@ def describe(record: Record) -> Entry:
         status="FINISHED" if record.status == "ok" else "FAILED",
         start=int(1000 * (end - run.get("job_seconds", 0.0))),
         end=int(1000 * end),
-        picture=_last_picture(record),
+        pictures=pictures(record.samples()),
     )
 
 
@@ -134,9 +136,12 @@ def _numbers(name: str, value: Any) -> Iterator[tuple[str, int, float | None]]:
         yield name, 0, value
 
 
-def _last_picture(record: Record) -> bytes | None:
-    samples = record.samples().get("samples", np.empty(0))
-    return picture(samples[-1]) if len(samples) else None
+def _not_computed(record: Record) -> str | None:
+    """``metric: reason; …`` for the metrics without a value at the last evaluation."""
+    last = record.evaluations[-1] if record.evaluations else {}
+    lacking = {n: why for n, why in record.not_computed.items() if last.get(n) is None}
+    told = [f"{name}: {why}" for name, why in lacking.items()]
+    return "; ".join(told) or None
 
 
 def _text(value: Any) -> str:

@@ -1,49 +1,86 @@
-"""A small picture of generated samples."""
+"""Small pictures of what a cell generated."""
 
 from __future__ import annotations
 
 import io
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+if TYPE_CHECKING:
+    from bench.records.store import Arrays
+
 INCHES, DPI, IMAGES = 3.2, 100, 64
+LATENTS = 8
+"""Images of each evaluation in the picture of their evolution."""
 
 
-def picture(samples: NDArray[Any]) -> bytes | None:
-    """A PNG of samples: points (n, 2) scattered, images (n, h, w) of bytes in a grid.
+def pictures(arrays: Arrays) -> dict[str, bytes]:
+    """PNGs by file name, of what a record holds in ``samples.npz``; none for other shapes.
 
-    None for other shapes, which have nothing to show.
+    ``samples.png``: the last samples. For images also ``evolution.png``: a row for each
+    evaluation, a column for each latent, and ``interpolations.png``: a row for each way between
+    two latents.
     """
+    samples = arrays.get("samples", np.empty(0))
+    if not samples.size:
+        return {}
+    if _are_images(samples[0]):
+        found = {
+            "samples.png": _squared(samples[-1][:IMAGES]),
+            "evolution.png": samples[:, :LATENTS],
+        }
+        if "interpolations" in arrays:
+            found["interpolations.png"] = arrays["interpolations"]
+        return {name: _image(_sheet(rows)) for name, rows in found.items()}
+    if samples.shape[2:] == (2,):
+        return {"samples.png": _scatter(samples[-1])}
+    return {}
+
+
+def _are_images(samples: NDArray[Any]) -> bool:
+    """Whether they are bytes, gray (n, h, w) or RGB (n, h, w, 3)."""
+    gray, colour = samples.ndim == 3, samples.ndim == 4 and samples.shape[-1] == 3
+    return samples.dtype == np.uint8 and (gray or colour)
+
+
+def _scatter(points: NDArray[Any]) -> bytes:
+    # not pyplot, whose state is global and grows with every figure
+    from matplotlib.figure import Figure
+
+    figure = Figure((INCHES, INCHES), DPI)
+    # told here and in saving, for the report's style, if it is loaded, is global
+    figure.set_layout_engine("none")
+    # an automatic layout would take three times as long as the drawing
+    axes = figure.add_axes((0.16, 0.08, 0.82, 0.9), aspect="equal")
+    points = points[np.isfinite(points).all(1)].astype(float)
+    axes.plot(points[:, 0], points[:, 1], ".", markersize=3, markeredgewidth=0, alpha=0.5)
     file = io.BytesIO()
-    if samples.ndim == 2 and samples.shape[1] == 2:
-        # not pyplot, whose state is global and grows with every figure
-        from matplotlib.figure import Figure
-
-        figure = Figure((INCHES, INCHES), DPI)
-        # told here and in saving, for the report's style, if it is loaded, is global
-        figure.set_layout_engine("none")
-        # an automatic layout would take three times as long as the drawing
-        axes = figure.add_axes((0.16, 0.08, 0.82, 0.9), aspect="equal")
-        points = samples[np.isfinite(samples).all(1)].astype(float)
-        axes.plot(points[:, 0], points[:, 1], ".", markersize=3, markeredgewidth=0, alpha=0.5)
-        figure.savefig(file, format="png", dpi=DPI)
-    elif samples.ndim == 3 and samples.dtype == np.uint8:
-        from matplotlib.image import imsave
-
-        imsave(file, _grid(samples[:IMAGES]), cmap="gray", vmin=0, vmax=255, format="png")
-    else:
-        return None
+    figure.savefig(file, format="png", dpi=DPI)
     return file.getvalue()
 
 
-def _grid(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(n, h, w) → (rows · h, columns · w), as square as n allows."""
-    count, height, width = images.shape
+def _image(pixels: NDArray[np.uint8]) -> bytes:
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, format="png")
+    return file.getvalue()
+
+
+def _squared(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(n, …) → (rows, columns, …), as square as n allows; black where there are none left."""
+    count = len(images)
     columns = int(np.ceil(np.sqrt(count)))
     rows = -(-count // columns)
-    filled = np.zeros((rows * columns, height, width), np.uint8)
+    filled = np.zeros((rows * columns, *images.shape[1:]), np.uint8)
     filled[:count] = images
-    grid = filled.reshape(rows, columns, height, width).swapaxes(1, 2)
-    return grid.reshape(rows * height, columns * width)
+    return filled.reshape(rows, columns, *images.shape[1:])
+
+
+def _sheet(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(rows, columns, h, w) or (rows, columns, h, w, 3) → one picture."""
+    rows, columns, height, width = images.shape[:4]
+    sheet = images.swapaxes(1, 2)
+    return sheet.reshape(rows * height, columns * width, *images.shape[4:])

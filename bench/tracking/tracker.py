@@ -195,7 +195,7 @@ class Tracker:
         tags = entry.tags | {"mlflow.parentRunId": self._sweep(experiment, entry)}
         run_id = client.create_run(experiment, entry.start, tags, entry.name).info.run_id
         self._log_values(run_id, entry)
-        self._log_picture(run_id, entry)
+        self._log_pictures(run_id, entry)
         client.set_terminated(run_id, entry.status, entry.end)
         for run in earlier:
             if "identity" in run.data.tags:
@@ -225,14 +225,14 @@ class Tracker:
         for some, others in zip_longest(*batches):
             self._client.log_batch(run_id, metrics=some or [], params=others or [])
 
-    def _log_picture(self, run_id: str, entry: Entry) -> None:
-        if entry.picture is None or not self._pictures:
+    def _log_pictures(self, run_id: str, entry: Entry) -> None:
+        if not entry.pictures or not self._pictures:
             return
         try:
-            with tempfile.TemporaryDirectory(prefix="bench-picture-") as folder:
-                file = Path(folder) / "samples.png"
-                file.write_bytes(entry.picture)
-                self._client.log_artifact(run_id, str(file))
+            with tempfile.TemporaryDirectory(prefix="bench-pictures-") as folder:
+                for name, content in entry.pictures.items():
+                    (Path(folder) / name).write_bytes(content)
+                self._client.log_artifacts(run_id, folder)
         except Exception as error:
             # numbers without pictures are better than neither; pictures may have a place of
             # their own, such as a bucket, that fails by itself

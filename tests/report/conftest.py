@@ -56,6 +56,9 @@ def trainer(store: Store) -> Callable[..., Planned]:
         norms: np.ndarray | None = None,
         samples: np.ndarray | None = None,
         protocol: Mapping[str, Any] | None = None,
+        floor: Mapping[str, float | None] | None = None,
+        not_computed: Mapping[str, str] | None = None,
+        pictures: Mapping[str, np.ndarray] | None = None,
         **run: Any,
     ) -> Planned:
         result: dict[str, Any] = {}
@@ -64,7 +67,7 @@ def trainer(store: Store) -> Callable[..., Planned]:
             updates = sorted(evaluations)
             norms = np.ones(cell.updates, np.float32) if norms is None else norms
             if samples is None:
-                points = make_dataset(cell.dataset.name).sample_shape
+                points = make_dataset(cell.dataset.name, cell.dataset.settings).sample_shape
                 samples = np.zeros((len(updates), 20, *points), np.float16)
             files = {
                 "series.npz": pack(
@@ -74,7 +77,9 @@ def trainer(store: Store) -> Callable[..., Planned]:
                         for quantity in ("norm", "loss")
                     }
                 ),
-                "samples.npz": pack({"samples": samples, "updates": np.array(updates)}),
+                "samples.npz": pack(
+                    {"samples": samples, "updates": np.array(updates), **(pictures or {})}
+                ),
             }
             result = {
                 "evaluations": [
@@ -86,8 +91,9 @@ def trainer(store: Store) -> Callable[..., Planned]:
                     "generator_updates": len(norms),
                     "gradient_evaluations": 2 * len(norms),
                 },
-                "floor": {"modes_20": 8.0, **RING},
+                "floor": dict(floor or {"modes_20": 8.0, **RING}),
                 "protocol": {"evaluation_samples": 2500} | dict(protocol or {}),
+                "not_computed": dict(not_computed or {}),
             }
         data = {
             "schema": SCHEMA,
@@ -157,7 +163,8 @@ def store(tmp_path: Path) -> Store:
 def train(store: Store) -> Callable[..., Planned]:
     """Stores a record for a cell as if it had been trained.
 
-    ``evaluations`` gives metric values by evaluation point; ``norms`` both players' gradients.
+    ``evaluations`` gives metric values by evaluation point; ``norms`` both players' gradients;
+    ``pictures`` what ``samples.npz`` holds beside the samples.
     """
     return trainer(store)
 

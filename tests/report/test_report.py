@@ -1,5 +1,4 @@
 import dataclasses
-import html.parser
 import re
 import subprocess
 import sys
@@ -8,50 +7,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from pages import Page, rows_of
 
 from bench.errors import BenchError
 from bench.execution.plan import Planned
 from bench.report import background, write_report
 from bench.report.figures.norms import binned
-from bench.report.figures.samples import median_seed
+from bench.report.figures.seeds import median_seed
 from bench.report.figures.style import Style
 from bench.report.markdown import escape
 from bench.report.problems import problems
 from bench.study import Study
 
 HOSTILE = '<script>alert("x")</script>|`_*$x$[a](b)\n# ü漢'
-
-
-class Page(html.parser.HTMLParser):
-    """What a browser would find: tags, the words shown, and pictures."""
-
-    def __init__(self, file: Path):
-        super().__init__()
-        self.tags: list[tuple[str, dict]] = []
-        self.words = ""
-        self.feed(file.read_text(encoding="utf-8"))
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append((tag, dict(attributes)))
-
-    def handle_data(self, data):
-        self.words += data
-
-    def all(self, tag: str) -> list[dict]:
-        return [attributes for name, attributes in self.tags if name == tag]
-
-
-def _rows(markdown: str, header: str) -> list[list[str]]:
-    """The rows of the first Markdown table whose header line holds ``header``."""
-    lines = markdown.splitlines()
-    start = next(i for i, line in enumerate(lines) if line.startswith("|") and header in line)
-    rows = []
-    for line in lines[start + 2 :]:
-        if not line.startswith("|"):
-            break
-        cells = re.split(r"(?<!\\)\|", line)[1:-1]
-        rows.append([cell.strip().strip("*") for cell in cells])
-    return rows
 
 
 def test_page_is_one_file_that_needs_no_other(written: Path):
@@ -82,19 +50,19 @@ def test_page_and_markdown_show_verdict_failures_and_notes(written: Path):
 
 def test_numbers_in_markdown_are_those_of_the_records(written: Path):
     text = (written / "report.md").read_text(encoding="utf-8")
-    ranking = _rows(text, "| rank | method |")
+    ranking = rows_of(text, "| rank | method |")
     assert [row[:4] for row in ranking[:2]] == [
         ["1", "non_saturating", "7.00", "4.52 to 9.48"],
         ["2", "wgan_gp", "3.00", "−9.71 to 15.71"],
     ]
     assert [row[5:7] for row in ranking[:2]] == [["3 of 3", "0"], ["2 of 3", "1"]]
     assert ranking[2][1:3] == ["real data", "8.00"]
-    (stable, diverged) = _rows(text, "gap")
+    (stable, diverged) = rows_of(text, "gap")
     assert stable[:6] == ["non_saturating", "3 ok", "7.00", "7.00", "0.00", "50 (1 of 3 seeds)"]
     assert diverged[:5] == ["wgan_gp", "1 diverged, 2 ok", "3.50", "3.00", "0.50"]
     # a hundred updates lie within the warm-up: nothing was judged, which is not nothing found
     assert stable[6:11] == ["–"] * 5
-    cost = _rows(text, "gradient evaluations")
+    cost = rows_of(text, "gradient evaluations")
     assert cost[0][:7] == ["ring8", "non_saturating", "100", "100", "200", "3.0", "0.5"]
 
 
@@ -257,7 +225,10 @@ def test_scores_by_another_extractor_are_told(make_study, train, modes, store):
         for cell in study.cells
     ]
     words = Page(write_report(study, planned, store.results)).words
-    assert "ring8 mixes protocols: evaluation_samples 2500, weights_sha256 ab (4 cells)" in words
+    # what all have in common is not told again
+    assert (
+        "ring8 mixes protocols: weights_sha256 ab (4 cells); weights_sha256 cd (2 cells)" in words
+    )
 
 
 def test_a_damaged_array_costs_its_picture_and_is_told(two_methods, store):
@@ -324,11 +295,11 @@ def test_binned_series_keeps_extremes():
 
 def test_samples_shown_are_those_of_the_median_seed(two_methods):
     (problem,) = problems(two_methods[1])
-    chosen = median_seed(problem, problem.by_method["non_saturating"])
+    chosen = median_seed(problem.by_method["non_saturating"], problem.primary)
     assert chosen is not None
     assert chosen.cell.seed == 1
     # of two, the better one
-    chosen = median_seed(problem, problem.by_method["wgan_gp"])
+    chosen = median_seed(problem.by_method["wgan_gp"], problem.primary)
     assert chosen is not None
     assert chosen.cell.seed == 1
 

@@ -6,10 +6,12 @@ from pathlib import Path
 
 from bench.report.document import Figure
 from bench.report.figures.curves import draw_curves
+from bench.report.figures.latents import draw_evolution, draw_interpolations
 from bench.report.figures.norms import draw_norms
 from bench.report.figures.overview import draw_overview
 from bench.report.figures.phase import draw_phase
 from bench.report.figures.samples import draw_samples
+from bench.report.figures.seeds import chosen
 from bench.report.figures.style import Style
 from bench.report.problems import Problem
 from bench.report.ranking import Standing
@@ -32,10 +34,13 @@ def draw_all(
         found[""] = [draw_overview(problems, standings, folder)]
     for problem, ranked in zip(problems, standings, strict=True):
         order = [standing.method for standing in ranked]
+        shown = chosen(problem, order, notes)
         drawn = [
             draw_curves(problem, order, style, folder),
             draw_phase(problem, order, style, folder),
-            draw_samples(problem, order, style, folder, notes),
+            draw_samples(problem, shown, style, folder),
+            draw_evolution(problem, shown, folder),
+            draw_interpolations(problem, shown, folder),
             draw_norms(problem, order, style, folder, notes),
         ]
         found[problem.label] = [figure for figure in drawn if figure is not None]

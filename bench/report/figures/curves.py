@@ -22,12 +22,13 @@ MOST_BANDS = 10
 
 
 def draw_curves(problem: Problem, methods: list[str], style: Style, folder: Path) -> Figure | None:
-    """The primary metric, large, and up to two others beside it."""
+    """The first metric that every evaluation measures, large, and up to two others beside it."""
     table = evaluations(problem)
-    if table.empty:
+    drawn = [metric for metric in problem.throughout if table[metric.name].notna().any()]
+    if not drawn:
         return None
-    first, *others = problem.dataset.metrics
-    others = [m for m in others if m.name in table and m.ceiling is None][:2]
+    first, *others = drawn
+    others = [metric for metric in others if metric.ceiling is None][:2]
     shown = [method for method in methods if method in set(table["method"])]
     rows = max(len(others), 1)
     canvas = plt.figure(figsize=(WIDTH, 3.7 + 0.2 * (-(-len(shown) // LEGEND_COLUMNS) + 1)))
@@ -44,6 +45,7 @@ def draw_curves(problem: Problem, methods: list[str], style: Style, folder: Path
     handles.append(Line2D([], [], color=INK, ls=(0, (1, 1.5)), lw=1.2))
     labels.append("real data")
     caption = [
+        _absence(problem, first),
         "Lines: mean over finished seeds.",
         "Bands: from the least to the greatest seed." if _banded(table) else "",
         "Dotted: real data measured against real data.",
@@ -60,6 +62,19 @@ def draw_curves(problem: Problem, methods: list[str], style: Style, folder: Path
         f"over discriminator updates, a line for each of {', '.join(shown)}.",
         " ".join(filter(None, caption)),
     )
+
+
+def _absence(problem: Problem, first: Metric) -> str:
+    """Why the metric that ranks the methods has no curve."""
+    primary = problem.primary
+    if primary == first:
+        return ""
+    records = list(problem.records())
+    if any(e.get(primary.name) is not None for r in records for e in r.evaluations):
+        why = "is measured at the best and the last evaluation alone"
+    else:
+        why = "was not computed"
+    return f"{primary.label}, which ranks the methods, {why}: {first.label} is drawn."
 
 
 def evaluations(problem: Problem) -> pd.DataFrame:

@@ -95,8 +95,8 @@ def _goodness(means: dict[str, float], higher_is_better: bool) -> dict[str, floa
 def _told(problem: Problem, standing: Standing) -> str:
     mean = standing.last[problem.primary.name]
     parts = [] if mean is None else [numbers.of(problem.primary, mean.mean)]
+    if standing.not_computed(problem.primary):
+        parts.append(numbers.NOT_COMPUTED)
     if standing.failed:
         parts.append(f"{standing.failed} of {standing.planned} failed")
-    elif mean is None:
-        parts.append(next(iter(standing.statuses)))
-    return "\n".join(parts)
+    return "\n".join(parts or [next(iter(standing.statuses))])

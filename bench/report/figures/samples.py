@@ -6,100 +6,59 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from matplotlib.collections import EllipseCollection
 from numpy.typing import NDArray
 
-from bench.datasets.base import floor_generator
-from bench.errors import BenchError
-from bench.execution.plan import Planned
-from bench.records.store import Record
 from bench.report.document import Figure
-from bench.report.figures.style import INK, Style, grid, named, save
+from bench.report.figures.seeds import Shown, guide
+from bench.report.figures.style import INK, Style, grid, save
+from bench.report.figures.tiles import in_colour, tiled
 from bench.report.problems import Problem
-from bench.report.ranking import final
 from bench.report.tables import FLOOR
 
 Samples = NDArray[Any]
 IMAGE_COLUMNS = 8
 IMAGES = 64
-POINTS = 1000
 
 
 def draw_samples(
-    problem: Problem, methods: list[str], style: Style, folder: Path, notes: list[str]
+    problem: Problem, shown: dict[str, Shown], style: Style, folder: Path
 ) -> Figure | None:
-    """The samples of each method's median seed at its last evaluation.
+    """The samples of each method's median seed at its last evaluation, beside real ones.
 
-    What cannot be read is added to ``notes``. None where samples are neither points of the plane
-    nor images.
+    Real ones are left out where no record has any. None where samples are neither points of the
+    plane nor images.
     """
-    chosen = {method: median_seed(problem, problem.by_method[method]) for method in methods}
-    samples = {}
-    for method, record in chosen.items():
-        found = _last(record, notes) if record is not None else None
-        if found is not None:
-            samples[method] = found
-    shape = next((found.shape[1:] for found in samples.values()), ())
-    if shape == (2,):
-        what, told = "points", "Circles: 3σ around the modes." if _centres(problem) else ""
-    elif len(shape) == 2:
+    if not shown:
+        return None
+    first = next(iter(shown.values()))
+    if first.is_image:
         what, told = "images", ""
+    elif first.samples.shape[2:] == (2,):
+        what, told = "points", "Circles: 3σ around the modes." if _centres(problem) else ""
     else:
         return None
-    real = _real(problem, IMAGES if what == "images" else POINTS)
-    canvas, panels = grid(len(samples) + 1, 4, 2.7)
-    for panel, (name, shown) in zip(panels, [(FLOOR, real), *samples.items()], strict=True):
+    real = next((s.arrays["real"] for s in shown.values() if "real" in s.arrays), None)
+    panels = [] if real is None else [(FLOOR, FLOOR, real)]
+    for name, one in shown.items():
+        method, *seed = one.title(name)
+        panels.append((name, f"{method}\n{', '.join(seed)}", one.samples[-1]))
+    canvas, axes = grid(len(panels), 4, 2.9)
+    canvas.set_layout_engine("constrained", h_pad=0.07)
+    seen = [samples for *_, samples in panels] if real is None else [real]
+    for axis, (name, title, samples) in zip(axes, panels, strict=True):
         if what == "points":
-            _scatter(panel, problem, shown, real, style.colour.get(name, INK))
+            _scatter(axis, problem, samples, _window(seen), style.colour.get(name, INK))
         else:
-            _images(panel, shown)
-        panel.set_title(_title(name, chosen.get(name)), loc="left")
+            _images(axis, samples)
+        axis.set_title(title, loc="left")
+    beside = "" if real is None else ", beside real data"
     return Figure(
-        save(canvas, folder, f"{problem.anchor}-samples"),
-        f"Generated {what} on {problem.label} for {', '.join(samples)}, beside real data.",
+        save(canvas, folder, f"{problem.anchor}-samples", pictures=what == "images"),
+        f"Generated {what} on {problem.label} for {', '.join(shown)}{beside}.",
         f"Generated {what} at the last evaluation of each method's median seed by "
-        f"{problem.primary.label}, beside real data. {told}".strip(),
+        f"{guide(problem).label}{beside}. {told}".strip(),
     )
-
-
-def median_seed(problem: Problem, cells: list[Planned]) -> Record | None:
-    """The record in the middle by the primary metric, the better of two in the middle.
-
-    Where no seed finished, the failed one that came furthest.
-    """
-    finished = [(value, c.cell.seed, c.record) for c in cells
-                if (value := final(c, problem.primary)) is not None]  # fmt: skip
-    if finished:
-        sign = -1 if problem.primary.higher_is_better else 1
-        finished.sort(key=lambda each: (sign * each[0], each[1]))
-        return finished[(len(finished) - 1) // 2][2]
-    tried = [c.record for c in cells if c.record is not None and c.record.evaluations]
-    return max(tried, key=lambda record: record.evaluations[-1]["update"], default=None)
-
-
-def _title(name: str, record: Record | None) -> str:
-    if record is None:
-        return named(name)
-    told = f"seed {record.cell.seed}"
-    if record.status != "ok":
-        told += f", {record.status} after update {record.evaluations[-1]['update']}"
-    return f"{named(name)}\n{told}"
-
-
-def _last(record: Record, notes: list[str]) -> Samples | None:
-    try:
-        samples = record.samples().get("samples")
-    except BenchError as error:
-        notes.append(str(error))
-        return None
-    return None if samples is None or not len(samples) else samples[-1]
-
-
-def _real(problem: Problem, count: int) -> Samples:
-    dataset = problem.dataset
-    draw = dataset.source(floor_generator(), torch.device("cpu"))
-    return dataset.pack(draw(1, count)[0])
 
 
 def _centres(problem: Problem) -> list[list[float]]:
@@ -108,11 +67,21 @@ def _centres(problem: Problem) -> list[list[float]]:
     return centres().tolist() if centres else []
 
 
-def _scatter(axis: Any, problem: Problem, points: Samples, real: Samples, colour: str) -> None:
-    points, real = points.astype(float), real.astype(float)
-    low, high = real.min(0), real.max(0)
-    margin = 0.3 * float((high - low).max())
-    low, high = low - margin, high + margin
+def _window(samples: list[Samples]) -> tuple[Samples, Samples]:
+    """Lower left and upper right corner of what scatter plots show."""
+    points = np.concatenate(samples).astype(float)
+    points = points[np.isfinite(points).all(1)]
+    if not len(points):
+        points = np.zeros((1, 2))
+    low, high = points.min(0), points.max(0)
+    margin = 0.3 * float((high - low).max()) or 1.0
+    return low - margin, high + margin
+
+
+def _scatter(
+    axis: Any, problem: Problem, points: Samples, window: tuple[Samples, Samples], colour: str
+) -> None:
+    points, (low, high) = points.astype(float), window
     inside = ((points >= low) & (points <= high)).all(1)
     if centres := _centres(problem):
         size = np.full(len(centres), 6 * getattr(problem.dataset, "sigma", 0.0))
@@ -133,11 +102,5 @@ def _scatter(axis: Any, problem: Problem, points: Samples, real: Samples, colour
 
 def _images(axis: Any, images: Samples) -> None:
     images = images[:IMAGES]
-    height, width = images.shape[1:]
-    columns = min(IMAGE_COLUMNS, len(images))
-    rows = -(-len(images) // columns)
-    filled = np.zeros((rows * columns, height, width), images.dtype)
-    filled[: len(images)] = images
-    tiled = filled.reshape(rows, columns, height, width).swapaxes(1, 2)
-    axis.imshow(tiled.reshape(rows * height, columns * width), cmap="gray", vmin=0, vmax=255)
+    axis.imshow(tiled(in_colour(images), min(IMAGE_COLUMNS, len(images))))
     axis.axis("off")

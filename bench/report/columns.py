@@ -1,0 +1,115 @@
+"""The columns of runs.csv and summary.csv, and what each means (docs/metrics.md holds the same)."""
+
+from __future__ import annotations
+
+from bench.report.problems import PLAYERS
+
+KINDS = ("explosions", "spike", "drift", "non_finite", "vanishing")
+"""Kinds of flagged updates; vanishing is looked for in the generator's series alone."""
+
+GRADIENT_COLUMNS = {
+    f"{player}_{kind}{suffix}": f"{meaning} of the {player}: {told}"
+    for player in PLAYERS
+    for kind, told in {
+        "explosions": "spike or drift",
+        "spike": "spike",
+        "drift": "drift",
+        "non_finite": "loss or gradient norm not finite",
+        "vanishing": "vanishing gradient",
+    }.items()
+    if player == "generator" or kind != "vanishing"
+    for suffix, meaning in {
+        "": "flagged updates",
+        "_episodes": "episodes of flagged updates",
+        "_per_10k": "flagged updates per 10,000 updates",
+    }.items()
+}
+
+_IDENTITY_COLUMNS = {
+    "problem": "dataset label, with what tells it from other problems on the same dataset",
+    "method": "name of the method",
+    "method_label": "the same with the settings that differ from their defaults",
+    "method_settings": "all settings of the method, as JSON",
+    "dataset": "name of the dataset",
+    "dataset_settings": "all settings of the dataset, as JSON",
+    "architecture": "name of the architecture",
+    "architecture_settings": "all settings of the architecture, as JSON",
+    "optimizer": "the setting's optimiser",
+    "learning_rate": "the setting's learning rate; a method may change it relative to this",
+    "beta1": "the setting's first Adam beta",
+    "beta2": "the setting's second Adam beta",
+    "batch_size": "samples in a batch",
+    "simultaneous": "whether both players move from the same point",
+    "critic_steps": "discriminator updates for one of the generator, the same for all methods; "
+    "empty where each method has its own",
+    "decay": "how the learning rates fall over the budget: none or linear, to 0",
+    "ema": "decay of the average of the generator's weights that is evaluated; empty where the "
+    "generator itself is",
+    "setting_precision": "the setting's precision, of matrix products and convolutions: float32, "
+    "tf32 or bfloat16",
+    "seed": "seed of the member",
+    "budget": "discriminator updates the cell may make",
+    "evaluations": "evaluation points after the one before training",
+    "key": "key of the cell: the folder of its record",
+    "state": "done, failed, missing, stale or not applicable, as `bench plan` says",
+    "status": "how training ended: ok, diverged, out_of_memory, timed_out, crashed, killed; "
+    "the state where there is no record",
+    "reason": "why the status is not ok",
+    "not_computed": "metrics that have no value at the last evaluation, and why: "
+    "`metric: reason; …`",
+    "last_evaluation": "discriminator updates at the last evaluation; a diverged cell's lies "
+    "before its divergence",
+    "best_evaluation": "discriminator updates at the best evaluation by the first metric that "
+    "every evaluation measures: the best checkpoint",
+    "first_update_all_modes": "discriminator updates at the first evaluation that holds all modes",
+}
+
+COST_COLUMNS = {
+    "discriminator_updates": "discriminator updates made",
+    "generator_updates": "generator updates made",
+    "gradient_evaluations": "gradients computed: one per player's, one per input gradient of a "
+    "penalty",
+    "training_seconds": "seconds of training: the population's, divided by its members",
+    "evaluation_seconds": "seconds of evaluation: the population's, divided by its members",
+    "population": "members trained together",
+    "peak_memory_mb": "peak memory of the worker (of the device on a GPU), in MiB",
+    "device": "kind of device",
+    "device_name": "name of the device",
+    "python": "version of Python",
+    "torch": "version of torch",
+    "numpy": "version of numpy",
+    "commit": "git commit of the code",
+    "finished_at": "when the cell was finished, UTC",
+}
+
+RUN_COLUMNS: dict[str, str] = {
+    **_IDENTITY_COLUMNS,
+    "<metric>": "the metric at the last evaluation; see the dataset's metrics",
+    "<metric>_best": "its best value over the evaluations that measured it",
+    **{f"{player}_median_norm": f"median gradient norm of the {player}" for player in PLAYERS},
+    **GRADIENT_COLUMNS,
+    "<player>_explosions_<threshold>": "flagged updates with that one threshold changed",
+    **COST_COLUMNS,
+}
+"""Every column of runs.csv and what it means; ``<…>`` stands for a family of columns."""
+
+SUMMARY_COLUMNS: dict[str, str] = {
+    "problem": RUN_COLUMNS["problem"],
+    "method": "label of the method; `real data` for the floor",
+    "rank": "place by the primary metric",
+    "metric": "name of the metric",
+    "primary": "whether this metric ranks the methods",
+    "mean": "mean of the last evaluation over finished seeds",
+    "low": "lower end of the 95 % Student t interval",
+    "high": "upper end of the interval",
+    "best_mean": "mean over finished seeds of each seed's best value",
+    "checkpoint_mean": "mean over finished seeds at each seed's best checkpoint",
+    "seeds_with_value": "finished seeds at which the metric is defined",
+    "seeds_finished": "seeds with status ok",
+    "seeds_failed": "seeds that diverged, crashed or were stopped",
+    "seeds_planned": "seeds of the study",
+    "difference_to_best": "paired difference to the best method at equal seeds, primary metric",
+    "difference_low": "lower end of its 95 % interval",
+    "difference_high": "upper end of its interval",
+}
+"""Every column of summary.csv and what it means."""

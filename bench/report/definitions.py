@@ -1,0 +1,113 @@
+"""What every number means, and under which protocol it was taken."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from bench.datasets.base import Metric
+from bench.report import numbers
+from bench.report.document import Block, Items, Paragraph, Section
+from bench.report.problems import Problem
+from bench.training.gradients import Thresholds
+
+_HASH = re.compile(r"[0-9a-f]{32,}")
+_SHOWN = 16
+"""Digits of a hash that are shown; the records hold all of it."""
+SELDOM = ", at the best and the last evaluation alone"
+
+
+def definitions(problems: list[Problem]) -> Section:
+    """What every number means."""
+    parts = [
+        Section("Metrics", "definitions-metrics", [], _metrics(problems)),
+        Section("Gradients", "definitions-gradients", [Items(_gradients(Thresholds()))]),
+        Section("Statistics", "definitions-statistics", [Items(_STATISTICS)]),
+    ]
+    return Section("How each number is defined", "definitions", [], parts)
+
+
+_STATISTICS = [
+    ("Mean", "over the finished seeds of a method, at the last evaluation. Failed seeds are "
+     "counted beside it and never enter it; where a metric is not defined for some finished "
+     "seeds, the number behind the mean is told."),
+    (numbers.INTERVAL, "Student's t over seeds, mean ± t·s/√n. It may reach past the bounds of a "
+     "metric. With one seed there is none."),
+    ("Cannot be told apart", f"the {numbers.INTERVAL} of the paired difference to the best method "
+     "at equal seeds includes 0: methods see the same data, latents and initial weights at equal "
+     "seed. No correction is made for the number of comparisons, and no difference found among so "
+     "few seeds is no proof that there is none."),
+    ("Rank", "by the mean. Of methods whose means read the same, the one with fewer failed seeds "
+     "comes first; those with as many share a rank. A method without a finished seed has no rank, "
+     "nor has any where the metric that ranks them was not computed."),
+    ("Best checkpoint", "a seed's best evaluation by the first metric that every evaluation "
+     "measures. Slow metrics are measured there and at the last evaluation alone."),
+]  # fmt: skip
+
+
+def _metrics(problems: list[Problem]) -> list[Section]:
+    parts = []
+    # two problems may share a dataset and differ in the metrics that its settings ask for
+    seen: set[tuple[str, Metric]] = set()
+    for problem in problems:
+        name, dataset = problem.cell.dataset.name, problem.dataset
+        told = {**dataset.settings(), **problem.shared_result("protocol")}
+        lines = [(key.replace("_", " "), _told(value)) for key, value in told.items()]
+        blocks: list[Block] = [Items(lines)]
+        new = [metric for metric in dataset.metrics if (name, metric) not in seen]
+        if not new:
+            blocks.append(Paragraph("Its metrics are defined above."))
+        for group in dict.fromkeys(metric.group for metric in new):
+            blocks.append(Paragraph(_heading(problem, group)))
+            blocks.append(Items([_defined(problem, m) for m in new if m.group == group]))
+        seen |= {(name, metric) for metric in new}
+        parts.append(Section(problem.label, f"definitions-{problem.anchor}", blocks))
+    return parts
+
+
+def _heading(problem: Problem, group: str) -> str:
+    """What a group of metrics is called, and when they are measured."""
+    own = [metric for metric in problem.dataset.metrics if metric.group == group]
+    when = SELDOM if group and all(_seldom(problem, metric) for metric in own) else ""
+    return f"{group or 'Metrics'}{when}:"
+
+
+def _defined(problem: Problem, metric: Metric) -> tuple[str, str]:
+    way = "more" if metric.higher_is_better else "less"
+    ranks = "; ranks the methods" if metric == problem.primary else ""
+    when = SELDOM if not metric.group and _seldom(problem, metric) else ""
+    return metric.label, f"{metric.meaning}{when}; {way} is better{ranks} ({metric.name})"
+
+
+def _seldom(problem: Problem, metric: Metric) -> bool:
+    """Whether a metric is measured, but not at every evaluation."""
+    evaluations = [e for record in problem.records() for e in record.evaluations]
+    return metric not in problem.throughout and any(metric.name in e for e in evaluations)
+
+
+def _told(value: Any) -> str:
+    """A setting or an entry of the protocol in words."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_told, value))
+    return _HASH.sub(lambda found: f"{found[0][:_SHOWN]}…", str(value))
+
+
+def _gradients(at: Thresholds) -> list[tuple[str, str]]:
+    return [
+        ("n", "the unclipped L2 norm of the whole gradient of a player's loss at one of its "
+         "updates. The whole series is kept, so that counts can be made again without training."),
+        ("Spike", f"ln n exceeds the median of ln n over the trailing {at.window:,} unflagged "
+         f"updates by more than max(ln {at.spike_factor:g}, {at.spike_z:g} · 1.4826 · MAD), after "
+         f"{at.warm_up} updates."),
+        ("Drift", f"after update {at.reference_until:,}, n exceeds {at.drift_factor:g} times the "
+         f"frozen median of updates {at.warm_up} to {at.reference_until:,}."),
+        ("Explosion", "a spike or a drift."),
+        ("Vanishing", f"the generator's n stays below {at.vanishing_factor:g} times that frozen "
+         f"median for at least {at.vanishing_run} updates in a row."),
+        ("Not finite", "a loss or a gradient norm is not finite; the seed ends there as diverged."),
+        ("Episode", f"flagged updates closer than {at.episode_gap} updates count as one."),
+    ]  # fmt: skip

@@ -1,0 +1,27 @@
+"""Images side by side."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Images = NDArray[np.uint8]
+
+WHITE = 255
+
+
+def in_colour(images: Images) -> Images:
+    """Gray (n, h, w) or RGB (n, h, w, 3) → (n, h, w, 3)."""
+    return images if images.ndim == 4 else np.repeat(images[..., None], 3, axis=-1)
+
+
+def tiled(images: Images, columns: int, gap: int = 0) -> Images:
+    """(n, h, w, 3) → one picture, row by row; ``gap`` pixels between images, and the rest white."""
+    count, height, width = images.shape[:3]
+    rows = -(-count // columns)
+    shape = (rows * (height + gap) - gap, columns * (width + gap) - gap, 3)
+    sheet = np.full(shape, WHITE, np.uint8)
+    for place, image in enumerate(images):
+        top, left = place // columns * (height + gap), place % columns * (width + gap)
+        sheet[top : top + height, left : left + width] = image
+    return sheet

@@ -1,0 +1,40 @@
+"""Why metrics have no value."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+from bench.datasets.base import Metric
+from bench.records.store import Record
+from bench.report import numbers
+from bench.report.problems import Problem
+
+
+def reasons(record: Record) -> dict[str, str]:
+    """Why metrics have no value at a record's last evaluation, by their names."""
+    if not record.evaluations:
+        return {}
+    last = record.evaluations[-1]
+    # a reason may stem from an earlier evaluation, or from the floor
+    return {
+        n: " ".join(why.split()) for n, why in record.not_computed.items() if last.get(n) is None
+    }
+
+
+def explained(problem: Problem, metrics: Sequence[Metric]) -> list[tuple[str, str]]:
+    """Those of ``metrics`` that finished seeds lack, with the reason, told once.
+
+    Items of a list: ("Not computed", "FID and Inception KID: no Inception weights").
+    """
+    finished = [record for record in problem.records() if record.status == "ok"]
+    lacking: dict[tuple[str, int], list[str]] = defaultdict(list)
+    for metric in metrics:
+        found = [why for record in finished if (why := reasons(record).get(metric.name))]
+        for why, count in Counter(found).items():
+            lacking[why, count].append(metric.label)
+    lines = []
+    for (why, count), labels in lacking.items():
+        some = "" if count == len(finished) else f" for {count} of {len(finished)} finished seeds"
+        lines.append((f"Not computed{some}", f"{numbers.listing(labels)}: {why}"))
+    return lines

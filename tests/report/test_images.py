@@ -1,0 +1,166 @@
+"""Pictures of images: what is in which place, in gray and in colour."""
+
+import numpy as np
+import pytest
+from image_records import IMAGES, shades
+from pages import Page
+from PIL import Image
+
+from bench.execution.plan import Planned
+from bench.report import write_report
+from bench.report.figures import latents, seeds
+from bench.report.figures.latents import draw_evolution, draw_interpolations
+from bench.report.figures.tiles import WHITE, in_colour, tiled
+from bench.report.problems import problems
+
+GRAY, RGB = (28, 28), (28, 28, 3)
+
+
+@pytest.fixture
+def drawn(monkeypatch) -> list[np.ndarray]:
+    """Every sheet of images that is put together."""
+    sheets: list[np.ndarray] = []
+
+    def recorded(*arguments):
+        sheets.append(tiled(*arguments))
+        return sheets[-1]
+
+    monkeypatch.setattr(latents, "tiled", recorded)
+    return sheets
+
+
+@pytest.fixture
+def image_cells(make_study, train):
+    """Two methods, two seeds, on mnist5k or stacked_mnist; one diverged where it is asked for."""
+
+    def make(dataset="mnist5k", shape=GRAY, diverged=False, **pictures):
+        study = make_study(IMAGES.format(dataset=dataset))
+        planned = []
+        for cell in study.cells:
+            failed = diverged and cell.method.name == "wgan_gp"
+            values = {"lenet_fd": 9.0 + cell.seed, "modes_1": 1.0 + cell.seed, "reverse_kl": 1.0}
+            points = (0, 50) if failed else (0, 50, 100)
+            planned.append(
+                train(
+                    cell,
+                    dict.fromkeys(points, values),
+                    status="diverged" if failed else "ok",
+                    reason="a weight is not finite" if failed else "",
+                    samples=shades(shape, len(points)),
+                    pictures={} if failed else pictures,
+                )
+            )
+        return study, planned
+
+    return make
+
+
+@pytest.mark.parametrize(("dataset", "shape"), [("mnist5k", GRAY), ("stacked_mnist", RGB)])
+def test_every_picture_of_images_is_drawn(image_cells, store, dataset, shape):
+    real = shades(shape, 1)[0]
+    paths = shades(shape, 4)[:, :10]
+    study, planned = image_cells(dataset, shape, real=real, interpolations=paths)
+    page = write_report(study, planned, store.results)
+    names = sorted(f.stem.split("-")[-1] for f in (page.parent / "figures").iterdir())
+    assert names == ["curves", "evolution", "interpolations", "norms", "overview", "samples"]
+    alts = [picture["alt"] for picture in Page(page).all("img")]
+    assert sum("non_saturating, wgan_gp" in alt for alt in alts) == 5
+    metric = "LeNet FD" if dataset == "mnist5k" else "modes (≥1) of 1000"
+    assert f"each method's median seed by {metric}, beside real data.\n" in Page(page).words
+    # 256 colours keep the page small
+    few = {f.stem.split("-")[-1] for f in (page.parent / "figures").iterdir()
+           if Image.open(f).mode == "P"}  # fmt: skip
+    assert few == {"evolution", "interpolations", "samples"}
+
+
+def test_real_samples_come_from_the_records_and_are_left_out_where_there_are_none(
+    image_cells, store
+):
+    study, planned = image_cells()
+    words = Page(write_report(study, planned, store.results)).words
+    assert "Generated images at the last evaluation" in words
+    assert "beside real data" not in words
+
+
+def test_evolution_has_a_row_for_each_method_and_a_column_for_each_evaluation(
+    image_cells, tmp_path, drawn
+):
+    (problem,) = problems(image_cells(shape=GRAY)[1])
+    (tmp_path / "figures").mkdir()
+    shown = seeds.chosen(problem, ["wgan_gp", "non_saturating"], [])
+    figure = draw_evolution(problem, shown, tmp_path)
+    assert figure.file.endswith("-evolution.png")
+    assert "a row for each of wgan_gp, non_saturating" in figure.alt
+    *cells, sheet = drawn
+    assert [cell.shape for cell in cells] == [(3 * 28, 3 * 28, 3)] * 6
+    # the i-th image of an evaluation lies in the i-th place of its cell, row by row
+    for column, cell in enumerate(cells[:3]):
+        middles = cell[14::28, 14::28, 0].ravel()
+        assert middles.tolist() == [5 * (12 * column + latent) for latent in range(9)]
+    gap = (sheet.shape[1] - 3 * 84) // 2
+    assert sheet.shape[0] == 2 * 84 + gap
+    assert (sheet[:, 84 : 84 + gap] == WHITE).all()
+
+
+def test_a_seed_that_failed_leaves_its_later_cells_empty(image_cells, tmp_path, drawn):
+    paths = shades(GRAY, 4)[:, :10]
+    (problem,) = problems(image_cells(diverged=True, interpolations=paths)[1])
+    (tmp_path / "figures").mkdir()
+    shown = seeds.chosen(problem, ["non_saturating", "wgan_gp"], [])
+    figure = draw_evolution(problem, shown, tmp_path)
+    assert "had failed before" in figure.caption
+    assert [(cell == WHITE).all() for cell in drawn[:6]] == [False] * 5 + [True]
+    figure = draw_interpolations(problem, shown, tmp_path)
+    assert "No seed finished: wgan_gp." in figure.caption
+    assert "wgan_gp" not in figure.alt
+
+
+@pytest.mark.parametrize(
+    ("evaluations", "columns"),
+    [
+        (3, [0, 33, 66, 100]),
+        (10, [0, 20, 40, 60, 80, 100]),
+        (50, [0, 20, 40, 60, 80, 100]),
+        (13, [0, 15, 30, 46, 53, 69, 84, 100]),
+    ],
+)
+def test_of_many_evaluations_some_are_shown_with_the_first_and_the_last(
+    make_study, evaluations, columns
+):
+    text = IMAGES.format(dataset="mnist5k").replace("evaluations: 2", f"evaluations: {evaluations}")
+    (problem,) = problems([Planned(c, "missing", "never trained") for c in make_study(text).cells])
+    assert latents._columns(problem) == columns
+
+
+def test_interpolations_are_shown_path_by_path(image_cells, tmp_path, drawn):
+    paths = np.arange(80).reshape(8, 10, 1, 1, 1) + np.zeros((1, 1, *RGB))
+    (problem,) = problems(image_cells("stacked_mnist", RGB, interpolations=paths.astype("u1"))[1])
+    (tmp_path / "figures").mkdir()
+    draw_interpolations(problem, seeds.chosen(problem, ["wgan_gp"], []), tmp_path)
+    (sheet,) = drawn
+    assert sheet[14::29, 14::29, 0].tolist() == np.arange(30).reshape(3, 10).tolist()
+
+
+def test_tiles_keep_order_gap_and_colour():
+    gray = np.arange(3, dtype=np.uint8).reshape(3, 1, 1) + np.zeros((3, 2, 2), np.uint8)
+    sheet = tiled(in_colour(gray), 2, 1)
+    assert sheet.shape == (5, 5, 3)
+    assert sheet[:, :, 0].tolist() == [
+        [0, 0, 255, 1, 1],
+        [0, 0, 255, 1, 1],
+        [255] * 5,
+        [2, 2, 255, 255, 255],
+        [2, 2, 255, 255, 255],
+    ]
+    red = np.zeros((1, 2, 2, 3), np.uint8)
+    red[..., 0] = 200
+    assert (tiled(in_colour(red), 1) == [200, 0, 0]).all()
+
+
+def test_an_array_that_cannot_be_read_is_told_once(image_cells, store):
+    study, planned = image_cells(interpolations=shades(GRAY, 4)[:, :10])
+    record = planned[0].record
+    file = record.folder / "samples.npz"
+    file.write_bytes(bytes(file.stat().st_size))
+    words = Page(write_report(study, planned, store.results)).words
+    assert words.count("samples.npz is damaged") == 1
