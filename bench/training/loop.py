@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,19 +13,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bench.architectures.base import Architecture
-from bench.datasets.base import Dataset, Draw, Snapshot, Values
+from bench.datasets.base import Dataset, Draw
 from bench.errors import BenchError
 from bench.method import Method, Optimizer
+from bench.training.examiner import Examiner, Outcome
 from bench.training.game import Game, PlayerSeries
 from bench.training.population import Network
 from bench.training.streams import Blocks, MemberNoise, Stream, generator
 
 LATENT_BLOCK = 64
 CPU_LANES = 32
-EVALUATION_BATCH = 2500
-"""Samples of a member that are generated at once."""
-PATHS, PATH_STEPS = 8, 10
-"""Latent interpolations: how many, and of how many images each."""
 FLUSH_EVERY = 64
 """Updates between two looks at the device: the only host–device synchronisation there is."""
 
@@ -64,25 +61,6 @@ class Training:
         """Discriminator updates after which samples are measured: 0, then evenly to the end."""
         rounds = np.linspace(0, self.updates, self.evaluations + 1)
         return sorted({int(point) for point in rounds})
-
-
-@dataclass
-class Outcome:
-    """All that training one member has shown."""
-
-    seed: int
-    status: str = "ok"
-    reason: str = ""
-    evaluations: list[dict[str, Any]] = field(default_factory=list)
-    """One per evaluation point: ``update``, ``generator_update`` and every metric."""
-    samples: list[NDArray[Any]] = field(default_factory=list)
-    """The first generated samples of every evaluation, from the same latents."""
-    interpolations: NDArray[Any] | None = None
-    """Images along the way between two latents, at the end: (paths, steps, …)."""
-    series: dict[str, NDArray[np.float32]] = field(default_factory=dict)
-    """``discriminator_loss``, ``discriminator_norm``, and the same for the generator: (T,)."""
-    cost: dict[str, float] = field(default_factory=dict)
-    timing: dict[str, float] = field(default_factory=dict)
 
 
 def train(
@@ -124,8 +102,6 @@ class _Run:
         self.training_seconds = self.evaluation_seconds = 0.0
         self.results = [Outcome(seed) for seed in seeds]
         self.recorded: dict[str, list[NDArray[np.float32]]] = {}
-        self.best: dict[int, tuple[float, int, Snapshot]] = {}
-        self.last: dict[int, tuple[int, Snapshot]] = {}
         dataset, architecture = training.dataset, training.architecture
         shape, bfloat16 = dataset.sample_shape, training.precision == "bfloat16"
         self.generator = Network(
@@ -163,6 +139,7 @@ class _Run:
                 for seed in seeds
             ]
         )
+        self.examiner = Examiner(dataset, self.game, self.fixed_latents)
 
     def outcomes(self) -> list[Outcome]:
         training, counts = self.training, self.game.counts
@@ -179,12 +156,11 @@ class _Run:
             if finished or done >= points[0]:
                 paused = time.perf_counter()
                 points = [point for point in points if point > done] or [training.updates]
-                self._evaluate()
+                self.examiner.examine(self.results, self._diverged)
                 self.evaluation_seconds += time.perf_counter() - paused
             if finished:
                 paused = time.perf_counter()
-                self._look_closer()
-                self._interpolate()
+                self.examiner.conclude(self.results)
                 self.evaluation_seconds += time.perf_counter() - paused
                 break
             training.method.update(self.game)
@@ -255,73 +231,6 @@ class _Run:
             result.status, result.reason = "diverged", reason
             result.cost = _cost(counts)
 
-    def _evaluate(self) -> None:
-        dataset, counts = self.training.dataset, self.game.counts
-        samples = self._generate(self.fixed_latents)
-        for member, result in enumerate(self.results):
-            if result.status == "ok" and not bool(samples[member].isfinite().all()):
-                self._diverged(member, "a generated sample is not finite")
-            already = result.evaluations and (
-                result.evaluations[-1]["update"] == counts.discriminator_updates
-            )
-            if result.status != "ok" or already:
-                continue
-            snapshot = Snapshot(
-                samples[member],
-                self.generator.member(member),
-                self.game.discriminator.member(member),
-            )
-            values: Values = dataset.evaluate(snapshot)
-            if dataset.looks_closer:
-                self._remember(member, values, snapshot)
-            result.evaluations.append(
-                {
-                    "update": counts.discriminator_updates,
-                    "generator_update": counts.generator_updates,
-                    **values,
-                }
-            )
-            result.samples.append(dataset.pack(samples[member, : dataset.kept_samples]))
-
-    def _generate(self, latents: Tensor) -> Tensor:
-        """Samples of the averaged generators, where weights are averaged, or of the generators."""
-        average = self.game.average
-        weights = None if average is None else self.generator.shaped(average.flat)
-        return self.generator.evaluate(latents, EVALUATION_BATCH, weights)
-
-    def _remember(self, member: int, values: Values, snapshot: Snapshot) -> None:
-        """Keep a member's best snapshot by the first metric that every evaluation measures."""
-        metric = next(m for m in self.training.dataset.metrics if m.name in values)
-        value, place = values[metric.name], len(self.results[member].evaluations)
-        score = -np.inf if value is None else value if metric.higher_is_better else -value
-        if member not in self.best or score > self.best[member][0]:
-            # a copy, as a view would keep the samples of all members
-            kept = replace(snapshot, samples=snapshot.samples.clone())
-            self.best[member] = (score, place, kept)
-        self.last[member] = (place, snapshot)
-
-    def _look_closer(self) -> None:
-        """Add the slow metrics to the best and to the last evaluation of every member."""
-        for member, (place, snapshot) in self.last.items():
-            best = self.best[member][1:]
-            evaluations = self.results[member].evaluations
-            for at, seen in {place: snapshot, best[0]: best[1]}.items():
-                evaluations[at] |= self.training.dataset.look_closer(seen)
-
-    def _interpolate(self) -> None:
-        """Images along the way between two latents: do neighbours look alike, are all the same?"""
-        if len(self.training.dataset.sample_shape) != 3:
-            return
-        latents = self.fixed_latents[:, : 2 * PATHS]
-        if latents.shape[1] < 2 * PATHS:
-            return
-        paths = slerp(latents[:, :PATHS], latents[:, PATHS:], PATH_STEPS)
-        images = self._generate(paths.flatten(1, 2))
-        for result, own in zip(self.results, images, strict=True):
-            if result.status == "ok":
-                packed = self.training.dataset.pack(own)
-                result.interpolations = packed.reshape(PATHS, PATH_STEPS, *packed.shape[1:])
-
     def _close(self) -> None:
         whole = {name: np.concatenate(blocks) for name, blocks in self.recorded.items()}
         for member, result in enumerate(self.results):
@@ -343,19 +252,6 @@ class _Run:
                 result.series[name] = result.series[name][: first + 1]
             result.cost[f"{player}_updates"] = len(result.series[names[0]])
         result.reason += f" after {int(result.cost['discriminator_updates'])} discriminator updates"
-
-
-def slerp(start: Tensor, end: Tensor, steps: int) -> Tensor:
-    """Latents along great circles: two (…, Z) → (…, steps, Z), both ends included.
-
-    Spherical, as Gaussian latents lie near a sphere, whose inside a straight way would cross
-    (White 2016, "Sampling Generative Networks", section 2.1).
-    """
-    cosine = torch.cosine_similarity(start, end, dim=-1).clamp(-1, 1)
-    angle = cosine.acos()[..., None, None].clamp(min=1e-4)
-    share = torch.linspace(0, 1, steps, device=start.device)[:, None]
-    first, second = start[..., None, :], end[..., None, :]
-    return (((1 - share) * angle).sin() * first + (share * angle).sin() * second) / angle.sin()
 
 
 def _cost(counts: Any) -> dict[str, float]:

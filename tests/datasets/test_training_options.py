@@ -17,8 +17,9 @@ from bench.execution import worker
 from bench.method import Method, Optimizer
 from bench.records.cell import Setting
 from bench.registry import make_method
+from bench.training.examiner import slerp
 from bench.training.game import Average
-from bench.training.loop import Outcome, Training, _Run, slerp, train
+from bench.training.loop import Outcome, Training, _Run, train
 
 CPU = torch.device("cpu")
 
@@ -306,8 +307,8 @@ def test_a_member_that_diverges_is_looked_at_where_it_was_last_sound():
 def test_without_slow_metrics_nothing_is_kept():
     run = _Run(training(), [0], CPU, lambda _: None)
     run.outcomes()
-    assert not run.best
-    assert not run.last
+    assert not run.examiner.best
+    assert not run.examiner.last
 
 
 # interpolations
