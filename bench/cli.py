@@ -148,7 +148,8 @@ def plan(
     from bench.records.store import Store
 
     store = Store(results)
-    planned = make_plan(_study(study, methods, datasets, seeds, overrides).cells, store, retry)
+    chosen = _study(study, methods, datasets, seeds, overrides)
+    planned = make_plan(chosen.cells, store, retry, chosen.require)
     table = _table("state", "cell", "why", "key")
     for each in planned:
         table.add_row(each.state, escape(str(each.cell)), escape(each.why), each.cell.key)

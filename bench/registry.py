@@ -249,7 +249,8 @@ def _fitted(value: Any, hint: Any, where: str) -> Any:
 def label_of(part: Method | Dataset | Architecture) -> str:
     """The name, with the settings that differ from their defaults."""
     default = type(part)().settings()
-    name = getattr(part, "label", None)
-    default |= {"path": part.settings()["path"]} if name else {}
     changed = [f"{k}={v}" for k, v in part.settings().items() if v != default[k]]
-    return (name or part.name) + (f"({', '.join(changed)})" if changed else "")
+    if isinstance(part, Dataset) and part.label:
+        changed = [told for told in changed if told.partition("=")[0] not in part.told_by_label]
+        return part.label + (f"({', '.join(changed)})" if changed else "")
+    return part.name + (f"({', '.join(changed)})" if changed else "")

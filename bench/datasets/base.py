@@ -82,6 +82,9 @@ class Dataset(ABC):
         """What tables call it, where the name and the settings would read badly."""
         return None
 
+    told_by_label: ClassVar[tuple[str, ...]] = ()
+    """Settings that the label tells already."""
+
     def content(self) -> str | None:
         """A hash of data that are not named by the settings alone, such as a user's files."""
         return None
@@ -110,6 +113,10 @@ class Dataset(ABC):
     @abstractmethod
     def evaluate(self, snapshot: Snapshot) -> Values:
         """The metrics that are measured at every evaluation."""
+
+    def condensed(self, samples: Tensor) -> Tensor:
+        """Samples as a later evaluation needs them, as small as that can be."""
+        return samples
 
     @property
     def looks_closer(self) -> bool:

@@ -17,7 +17,6 @@ from bench.datasets.base import Metric
 from bench.datasets.images import ImageDataset, Parts, hash_of, packed
 from bench.datasets.instruments import (
     CLASSES,
-    FID,
     LENET_FD,
     LENET_FEATURES,
     PIXEL_FD,
@@ -45,8 +44,7 @@ class Classified(ImageDataset):
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
-        fid = () if self.inception == "never" else (FID,)
-        return (LENET_FD, *CLASSES, *fid, *LENET_FEATURES, *self.inception_metrics)
+        return (LENET_FD, *CLASSES, *self.fid, *LENET_FEATURES, *self.inception_metrics)
 
     def instruments(
         self, parts: Parts, cache: Path, device: torch.device
@@ -152,7 +150,7 @@ class Digits8(ImageDataset):
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
-        return (PIXEL_FD, *(() if self.inception == "never" else (FID,)), *self.inception_metrics)
+        return (PIXEL_FD, *self.fid, *self.inception_metrics)
 
     def training_size(self) -> int:
         return 1438

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import socket
@@ -19,7 +20,7 @@ from torch import Tensor
 from bench.datasets.base import Metric
 from bench.datasets.digits import Classified, by_pixels
 from bench.datasets.images import ImageDataset, Parts, hash_of, packed
-from bench.datasets.instruments import FID, PIXEL_FD, Instrument
+from bench.datasets.instruments import PIXEL_FD, Instrument
 from bench.errors import BenchError
 
 TIMEOUT = 30.0
@@ -35,9 +36,6 @@ class MNIST(Classified):
     def training_size(self) -> int:
         return 60_000
 
-    def bring(self, cache: Path) -> None:
-        self.parts(cache)
-
     def parts(self, cache: Path) -> Parts:
         return downloaded("MNIST", cache)
 
@@ -50,9 +48,6 @@ class FashionMNIST(Classified):
 
     def training_size(self) -> int:
         return 60_000
-
-    def bring(self, cache: Path) -> None:
-        self.parts(cache)
 
     def parts(self, cache: Path) -> Parts:
         return downloaded("FashionMNIST", cache)
@@ -73,14 +68,10 @@ class CIFAR10(ImageDataset):
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
-        fid = () if self.inception == "never" else (FID,)
-        return (*fid, PIXEL_FD, *self.inception_metrics)
+        return (*self.fid, PIXEL_FD, *self.inception_metrics)
 
     def training_size(self) -> int:
         return 50_000
-
-    def bring(self, cache: Path) -> None:
-        self.parts(cache)
 
     def parts(self, cache: Path) -> Parts:
         return downloaded("CIFAR10", cache)
@@ -107,6 +98,8 @@ def downloaded(kind: str, cache: Path) -> Parts:
         BenchError: the set is not there and cannot be had, or its files are damaged.
     """
     arrays: dict[str, Tensor] = {}
+    # files of another origin may be others: torchvision knows MNIST's by their names only
+    origin = hashlib.sha256(str(data_folder(cache).absolute()).encode()).hexdigest()[:8]
     for part in ("train", "test"):
         # images and labels come from the same file, which is read once for both
         read: dict[str, np.ndarray] = {}
@@ -117,7 +110,7 @@ def downloaded(kind: str, cache: Path) -> Parts:
             return read[what]
 
         for what in ("images", "labels"):
-            file = cache / "data" / f"{kind}-{part}-{what}.npy"
+            file = cache / "data" / f"{kind}-{origin}-{part}-{what}.npy"
             arrays[f"{part}_{what}"] = packed(file, lambda w=what, a=array: a(w))  # type: ignore[misc]
     return Parts(
         arrays["train_images"],

@@ -20,7 +20,7 @@ from PIL import Image
 from bench.datasets.base import Metric
 from bench.datasets.digits import by_pixels
 from bench.datasets.images import ImageDataset, Parts
-from bench.datasets.instruments import FID, PIXEL_FD, Instrument
+from bench.datasets.instruments import PIXEL_FD, Instrument
 from bench.errors import BenchError
 from bench.metrics.once import once
 
@@ -51,6 +51,7 @@ class Folder(ImageDataset):
     """
 
     name: ClassVar[str] = "folder"
+    told_by_label: ClassVar[tuple[str, ...]] = ("path",)
 
     path: str = ""
     size: int = 64
@@ -76,8 +77,7 @@ class Folder(ImageDataset):
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
-        fid = () if self.inception == "never" else (FID,)
-        return (*fid, PIXEL_FD, *self.inception_metrics)
+        return (*self.fid, PIXEL_FD, *self.inception_metrics)
 
     def content(self) -> str:
         """A hash of the files' names and sizes, and of what begins and ends them.
@@ -96,9 +96,6 @@ class Folder(ImageDataset):
         """
         count = len(self._files)
         return count - self._held(count)
-
-    def bring(self, cache: Path) -> None:
-        self.parts(cache)
 
     def parts(self, cache: Path) -> Parts:
         key = f"{self.content()}-{self.size}-{self.channels}-{PACKING}"

@@ -26,6 +26,7 @@ from bench.datasets.base import (
     floor_generator,
 )
 from bench.datasets.instruments import (
+    FID,
     FID_INFINITY,
     INCEPTION_FEATURES,
     INCEPTION_NAMES,
@@ -93,6 +94,8 @@ class ImageDataset(Dataset):
     def __post_init__(self) -> None:
         if self.evaluation_samples < 1:
             raise ValueError("evaluation_samples must be at least 1")
+        if self.fid_infinity and self.inception == "never":
+            raise ValueError("fid_infinity needs inception: last or every")
 
     @abstractmethod
     def parts(self, cache: Path) -> Parts:
@@ -111,8 +114,14 @@ class ImageDataset(Dataset):
             return ()
         return (*INCEPTION_FEATURES, *([FID_INFINITY] if self.fid_infinity else []))
 
+    @property
+    def fid(self) -> tuple[Metric, ...]:
+        """FID, where it is asked for."""
+        return () if self.inception == "never" else (FID,)
+
     def bring(self, cache: Path) -> None:
-        """Download or pack the images, where that takes long or can fail."""
+        """Download or pack the images, which takes long or may fail."""
+        self.parts(cache)
 
     def fetch(self, cache: Path) -> Reasons:
         self.bring(cache)
@@ -157,6 +166,9 @@ class ImageDataset(Dataset):
 
     def evaluate(self, snapshot: Snapshot) -> Values:
         return self._measure(self._ready.quick, as_bytes(snapshot.samples))
+
+    def condensed(self, samples: Tensor) -> Tensor:
+        return as_bytes(samples)
 
     @property
     def looks_closer(self) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+import torch
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
@@ -39,7 +40,9 @@ def as_floats(images: Tensor) -> Tensor:
 
 
 def as_bytes(samples: Tensor) -> Tensor:
-    """[−1, 1] → bytes, as an image file would hold them."""
+    """[−1, 1] → bytes, as an image file would hold them; bytes stay what they are."""
+    if samples.dtype == torch.uint8:
+        return samples
     return ((samples + 1) * 127.5).round().clamp(0, 255).byte()
 
 
@@ -127,7 +130,7 @@ class Labels:
             **balance(counts),
         }
         if len(images) < 2:
-            return {**found, "lenet_fd": None}, {"lenet_fd": "needs at least 2 samples"}
+            return {**found, "lenet_fd": None}, {"lenet_fd": str(TooFew.of(2, len(images)))}
         gaussian = fit(to_numpy(features))
         return {**found, "lenet_fd": distance(gaussian, self.reference.gaussian)}, {}
 
@@ -143,8 +146,7 @@ class LabelFeatures:
     reference: Reference
 
     def measure(self, images: Tensor) -> tuple[Values, Reasons]:
-        values, reasons = _named("lenet_", look_at(self.extractor, images)[0], self.reference)
-        return values, reasons
+        return _named("lenet_", look_at(self.extractor, images)[0], self.reference)
 
     def describe(self) -> dict[str, Any]:
         return {"LeNet KID and neighbours": _told_kept(self.reference)}
@@ -162,7 +164,7 @@ class Pixels:
 
     def measure(self, images: Tensor) -> tuple[Values, Reasons]:
         if len(images) < 2:
-            return {"pixel_fd": None}, {"pixel_fd": str(TooFew("needs at least 2 samples"))}
+            return {"pixel_fd": None}, {"pixel_fd": str(TooFew.of(2, len(images)))}
         return {"pixel_fd": distance(fit(self.features(images)), self.reference)}, {}
 
     def describe(self) -> dict[str, Any]:

@@ -13,7 +13,6 @@ from bench.datasets.digits import by_lenet, lenet_of, mnist5k_parts
 from bench.datasets.downloaded import downloaded
 from bench.datasets.images import ImageDataset, Parts, packed
 from bench.datasets.instruments import (
-    FID,
     LENET_FD,
     LENET_FEATURES,
     STACKED,
@@ -51,15 +50,10 @@ class StackedMNIST(ImageDataset):
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
-        fid = () if self.inception == "never" else (FID,)
-        return (*STACKED, LENET_FD, *fid, *LENET_FEATURES, *self.inception_metrics)
+        return (*STACKED, LENET_FD, *self.fid, *LENET_FEATURES, *self.inception_metrics)
 
     def training_size(self) -> int:
         return self.training_triples
-
-    def bring(self, cache: Path) -> None:
-        if self.digits == "mnist":
-            self._single(cache)
 
     def parts(self, cache: Path) -> Parts:
         single = self._single(cache)

@@ -48,7 +48,7 @@ def run(
 ) -> Finished:
     """Train what the store lacks. The caller holds the store's lock."""
     available = slots(device, jobs)
-    to_train = [each for each in plan(study.cells, store, retry) if each.to_train]
+    to_train = [each for each in plan(study.cells, store, retry, study.require) if each.to_train]
     cells = [each.cell for each in to_train]
     for method in {cell.method.label: cell.method for cell in cells}.values():
         preflight(make_method(method.name, method.settings))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -28,12 +29,15 @@ class Planned:
         return self.state in ("missing", "stale", "failed")
 
 
-def plan(cells: list[Cell], store: Store, retry: bool = False) -> list[Planned]:
+def plan(
+    cells: list[Cell], store: Store, retry: bool = False, require: Sequence[str] = ()
+) -> list[Planned]:
     """Hold every cell against the store.
 
     A cell without a record is ``stale`` where one of the same method, dataset, architecture and
     seed exists: the ingredients that changed are named. With ``retry`` diverged cells are tried
-    again, too, and those that lack FID for want of weights that have been found since.
+    again, too, and those that lack FID for want of weights that have been found since. Cells that
+    lack a metric of ``require`` are to be trained in any case.
     """
     by_key = {record.key: record for record in store.all()}
     by_place: dict[tuple[str, str, str, int], list[Record]] = defaultdict(list)
@@ -42,16 +46,29 @@ def plan(cells: list[Cell], store: Store, retry: bool = False) -> list[Planned]:
         if record.key in current:
             continue  # it answers for another cell of this study
         by_place[record.cell.coordinates()].append(record)
-    return [_judge(cell, by_key.get(cell.key), by_place[cell.coordinates()], retry)
-            for cell in cells]  # fmt: skip
+    return [
+        _judge(cell, by_key.get(cell.key), by_place[cell.coordinates()], retry, require)
+        for cell in cells
+    ]
 
 
-def _judge(cell: Cell, record: Record | None, relatives: list[Record], retry: bool) -> Planned:
+def _judge(
+    cell: Cell,
+    record: Record | None,
+    relatives: list[Record],
+    retry: bool,
+    require: Sequence[str],
+) -> Planned:
     if cell.not_applicable:
         return Planned(cell, "not applicable", cell.not_applicable)
     if record is not None:
         if record.status in TRANSIENT or (retry and record.status != "ok"):
             return Planned(cell, "failed", f"{record.status}: {record.reason}", record)
+        for metric in require:
+            if record.not_computed.get(metric) == UNAVAILABLE:
+                return Planned(
+                    cell, "stale", f"it lacks {metric}, which the study requires", record
+                )
         blank = [name for name, why in record.not_computed.items() if why == UNAVAILABLE]
         if retry and blank and find_weights() is not None:
             return Planned(cell, "stale", "Inception weights have been found since", record)

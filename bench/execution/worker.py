@@ -43,11 +43,10 @@ def main(folder: Path) -> None:
         # the same cell on the same GPU is to give the same numbers, in full float32
         torch.use_deterministic_algorithms(True, warn_only=True)
         torch.backends.cudnn.benchmark = False
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     # subnormal numbers, common in Adam's averages, slow a CPU down by half
     torch.set_flush_denormal(True)
     cells = [Cell.from_json(cell) for cell in job["cells"]]
-    tf32 = cells[0].setting.precision == "tf32"
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
     try:
         _train_all(cells, device, Path(job["cache"]), folder)
     except BenchError as error:
@@ -69,7 +68,9 @@ def _train_all(cells: list[Cell], device: torch.device, cache: Path, folder: Pat
     architecture = make_architecture(first.architecture.name, first.architecture.settings)
     method = make_method(first.method.name, first.method.settings)
     if sources_of(method, dataset, architecture) != first.sources:
-        raise BenchError("the code was changed after this run had been planned; run again")
+        raise BenchError(
+            "the code or the data were changed after this run had been planned; run again"
+        )
     dataset.prepare(cache, device)
     training = Training(
         method,

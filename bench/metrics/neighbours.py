@@ -30,8 +30,8 @@ def kid(
 
     With the kernel k(x, y) = (xᵀy / D + 1)³, averaged over random ``subsets`` of ``subset_size``
     samples, drawn without replacement from each side. Being unbiased, it is 0 on average for equal
-    distributions and can be negative. Where both sides have ``subset_size`` samples there is only
-    one subset, and it is computed once.
+    distributions and can be negative. Every pair of samples is computed once, however many
+    subsets it is in: N², M² and N·M products, so thousands of samples a side are meant.
 
     Args:
         features, reference: (N, D) and (M, D).
@@ -43,36 +43,38 @@ def kid(
         raise TooFew.of(subset_size, len(x))
     if len(y) < subset_size:
         raise TooFew.of(subset_size, len(y), "reference samples")
-    if len(x) == len(y) == subset_size:
-        return _mmd(x, y)
     random = np.random.default_rng(seed)
-    values = [
-        _mmd(
-            x[random.choice(len(x), subset_size, replace=False)],
-            y[random.choice(len(y), subset_size, replace=False)],
-        )
-        for _ in range(subsets)
-    ]
-    return float(np.mean(values))
-
-
-def _mmd(x: Array, y: Array) -> float:
-    """Unbiased MMD² of two sets of equal size (Gretton et al. 2012, lemma 6)."""
-    return (
-        _mean_off_diagonal(_kernel(x, x))
-        + _mean_off_diagonal(_kernel(y, y))
-        - 2 * float(_kernel(x, y).mean())
+    in_x, in_y = np.zeros((len(x), subsets)), np.zeros((len(y), subsets))
+    for subset in range(subsets):
+        in_x[random.choice(len(x), subset_size, replace=False), subset] = 1
+        in_y[random.choice(len(y), subset_size, replace=False), subset] = 1
+    pairs = subset_size * (subset_size - 1)
+    # the unbiased estimator of Gretton et al. 2012, lemma 6
+    values = (
+        (_sums(x, in_x, x, in_x) - _own(x) @ in_x) / pairs
+        + (_sums(y, in_y, y, in_y) - _own(y) @ in_y) / pairs
+        - 2 * _sums(x, in_x, y, in_y) / subset_size**2
     )
+    return float(values.mean())
 
 
-def _kernel(x: Array, y: Array) -> Array:
-    inner = x @ y.T / x.shape[1] + 1
+def _sums(x: Array, in_x: Array, y: Array, in_y: Array) -> Array:
+    """Sum of the kernel over all pairs of a subset: memberships (N, S) and (M, S) → (S,)."""
+    total, step = np.zeros(in_x.shape[1]), max(1, CELLS // len(y))
+    for start in range(0, len(x), step):
+        rows = slice(start, start + step)
+        total += (_cubic(x[rows] @ y.T, x.shape[1]) @ in_y * in_x[rows]).sum(0)
+    return total
+
+
+def _own(x: Array) -> Array:
+    """The kernel of every sample with itself: (N,)."""
+    return _cubic(np.square(x).sum(1), x.shape[1])
+
+
+def _cubic(products: Array, dimensions: int) -> Array:
+    inner = products / dimensions + 1
     return inner * inner * inner
-
-
-def _mean_off_diagonal(kernel: Array) -> float:
-    count = len(kernel)
-    return float((kernel.sum() - kernel.trace()) / (count * (count - 1)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,6 +30,9 @@ def once(file: Path, load: Callable[[Path], T | None], make: Callable[[Path], No
     Raises:
         BenchError: the folder cannot be written to. What ``make`` itself raises is passed on.
     """
+    value = _load(file, load)
+    if value is not None:
+        return value
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         lock = open(file.with_name(file.name + ".lock"), "w")  # noqa: SIM115

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bench.datasets.base import Dataset, Snapshot, Values
+from bench.method import Weights
 from bench.training.game import Game
 
-EVALUATION_BATCH = 2500
-"""Samples of a member that are generated at once."""
+POINTS_AT_ONCE, IMAGES_AT_ONCE = 2500, 500
+"""Samples of a member that are generated at once; on a GPU, images of all members together."""
 PATHS, PATH_STEPS = 8, 10
 """Latent interpolations: how many, and of how many images each."""
 
@@ -46,18 +47,20 @@ class Examiner:
         dataset: what measures them.
         game: the players and, where weights are averaged, the average that is measured instead.
         latents: (P, N, Z), every member's own.
+        measured: how many of the members, counted from the first, are to be measured.
     """
 
-    def __init__(self, dataset: Dataset, game: Game, latents: Tensor):
+    def __init__(self, dataset: Dataset, game: Game, latents: Tensor, measured: int):
         self.dataset, self.game, self.latents = dataset, game, latents
+        self.measured = measured
         self.best: dict[int, tuple[float, int, Snapshot]] = {}
         self.last: dict[int, tuple[int, Snapshot]] = {}
 
     def examine(self, results: list[Outcome], diverged: Callable[[int, str], None]) -> None:
         """Measure every member that is well; one whose samples are not finite is told."""
         dataset, counts = self.dataset, self.game.counts
-        samples = self._generate(self.latents)
-        for member, result in enumerate(results):
+        samples, weights = self._generate(self.latents), self._weights()
+        for member, result in enumerate(results[: self.measured]):
             if result.status == "ok" and not bool(samples[member].isfinite().all()):
                 diverged(member, "a generated sample is not finite")
             already = result.evaluations and (
@@ -67,7 +70,7 @@ class Examiner:
                 continue
             snapshot = Snapshot(
                 samples[member],
-                self.game.generator.member(member),
+                self.game.generator.member(member, weights),
                 self.game.discriminator.member(member),
             )
             values: Values = dataset.evaluate(snapshot)
@@ -83,21 +86,31 @@ class Examiner:
             result.samples.append(dataset.pack(samples[member, : dataset.kept_samples]))
 
     def _generate(self, latents: Tensor) -> Tensor:
-        """Samples of the averaged generators, where weights are averaged, or of the generators."""
-        average = self.game.average
-        weights = None if average is None else self.game.generator.shaped(average.flat)
-        return self.game.generator.evaluate(latents, EVALUATION_BATCH, weights)
+        batch = IMAGES_AT_ONCE if self._shows_images else POINTS_AT_ONCE
+        if self._shows_images and latents.is_cuda:
+            # not on a CPU, where the bits of a sample would depend on the company
+            batch = max(1, batch // len(latents))
+        return self.game.generator.evaluate(latents, batch, self._weights())
+
+    def _weights(self) -> Weights:
+        """The averaged generators', where weights are averaged, or the generators' own."""
+        generator, average = self.game.generator, self.game.average
+        return generator.weights if average is None else generator.shaped(average.flat)
+
+    @property
+    def _shows_images(self) -> bool:
+        return len(self.dataset.sample_shape) == 3
 
     def _remember(self, member: int, place: int, values: Values, snapshot: Snapshot) -> None:
         """Keep a member's best snapshot by the first metric that every evaluation measures."""
         metric = next(m for m in self.dataset.metrics if m.name in values)
         value = values[metric.name]
         score = -np.inf if value is None else value if metric.higher_is_better else -value
+        # a view would keep the samples of all members
+        kept = replace(snapshot, samples=self.dataset.condensed(snapshot.samples).clone())
         if member not in self.best or score > self.best[member][0]:
-            # a copy, as a view would keep the samples of all members
-            kept = replace(snapshot, samples=snapshot.samples.clone())
             self.best[member] = (score, place, kept)
-        self.last[member] = (place, snapshot)
+        self.last[member] = (place, kept)
 
     def conclude(self, results: list[Outcome]) -> None:
         """What is measured and shown once, at the end."""
@@ -114,7 +127,7 @@ class Examiner:
 
     def _interpolate(self, results: list[Outcome]) -> None:
         """Images along the way between two latents: do neighbours look alike, are all the same?"""
-        if len(self.dataset.sample_shape) != 3:
+        if not self._shows_images:
             return
         latents = self.latents[:, : 2 * PATHS]
         if latents.shape[1] < 2 * PATHS:

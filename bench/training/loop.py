@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,7 +79,7 @@ def train(
         return [o for seed in seeds for o in train(training, [seed], device, heartbeat)]
     twin = training.stacks(device) and len(seeds) == 1
     members = seeds * 2 if twin else seeds
-    run = _Run(training, members, device, heartbeat or (lambda _: None))
+    run = _Run(training, members, device, heartbeat or (lambda _: None), len(seeds))
     outcomes = run.outcomes()[: len(seeds)]
     for outcome in outcomes:
         outcome.timing = {
@@ -89,6 +90,18 @@ def train(
     return outcomes
 
 
+@contextmanager
+def tf32(wanted: bool) -> Iterator[None]:
+    """Matrix products and convolutions of a GPU in TF32 while it lasts, if wanted."""
+    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = matmul.allow_tf32, cudnn.allow_tf32
+    matmul.allow_tf32 = cudnn.allow_tf32 = wanted
+    try:
+        yield
+    finally:
+        matmul.allow_tf32, cudnn.allow_tf32 = before
+
+
 class _Run:
     def __init__(
         self,
@@ -96,6 +109,7 @@ class _Run:
         seeds: list[int],
         device: torch.device,
         heartbeat: Callable[[int], None],
+        measured: int | None = None,
     ):
         self.training, self.seeds, self.device = training, seeds, device
         self.heartbeat = heartbeat
@@ -139,7 +153,9 @@ class _Run:
                 for seed in seeds
             ]
         )
-        self.examiner = Examiner(dataset, self.game, self.fixed_latents)
+        self.examiner = Examiner(
+            dataset, self.game, self.fixed_latents, len(seeds) if measured is None else measured
+        )
 
     def outcomes(self) -> list[Outcome]:
         training, counts = self.training, self.game.counts
@@ -163,7 +179,8 @@ class _Run:
                 self.examiner.conclude(self.results)
                 self.evaluation_seconds += time.perf_counter() - paused
                 break
-            training.method.update(self.game)
+            with tf32(training.precision == "tf32"):
+                training.method.update(self.game)
             if counts.discriminator_updates == done:
                 raise BenchError(
                     f"method {training.method.name}: update() made no discriminator update, so "

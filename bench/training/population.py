@@ -98,9 +98,10 @@ class Network:
         named = zip(self.weights.items(), parts, strict=True)
         return {name: part.view(weight.shape) for (name, weight), part in named}
 
-    def member(self, index: int) -> Weights:
-        """A copy of one member's weights, without the population axis."""
-        return {name: weight[index].detach().clone() for name, weight in self.weights.items()}
+    def member(self, index: int, weights: Weights | None = None) -> Weights:
+        """A copy of one member's weights (or of its part of others), without the leading axis."""
+        state = self.weights if weights is None else weights
+        return {name: weight[index].detach().clone() for name, weight in state.items()}
 
     @torch.no_grad()
     def finite(self) -> Tensor:

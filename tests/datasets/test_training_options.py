@@ -16,7 +16,7 @@ from bench.datasets.mixtures import Grid25
 from bench.execution import worker
 from bench.method import Method, Optimizer
 from bench.records.cell import Setting
-from bench.registry import make_method
+from bench.registry import make_architecture, make_dataset, make_method
 from bench.training.examiner import slerp
 from bench.training.game import Average
 from bench.training.loop import Outcome, Training, _Run, train
@@ -178,10 +178,60 @@ def test_weights_stay_in_float32_whatever_products_are_in():
     assert run.game.discriminator.flat.dtype == torch.float32
 
 
-def test_tf32_changes_nothing_on_a_cpu():
-    outcomes = [train(training(precision=p), [0, 1], CPU) for p in ("float32", "tf32")]
-    for first, second in zip(*outcomes, strict=True):
-        assert_same(first, second)
+@pytest.mark.parametrize(("precision", "wanted"), [("float32", False), ("tf32", True)])
+def test_tf32_holds_in_updates_and_not_in_evaluations(precision, wanted):
+    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = matmul.allow_tf32, cudnn.allow_tf32
+    seen = {"update": set(), "evaluation": set()}
+
+    class Spy(Method):
+        def update(self, game):
+            seen["update"].add((matmul.allow_tf32, cudnn.allow_tf32))
+            super().update(game)
+
+    class Watched(Grid25):
+        def evaluate(self, snapshot):
+            seen["evaluation"].add((matmul.allow_tf32, cudnn.allow_tf32))
+            return super().evaluate(snapshot)
+
+    train(training(method=Spy(), dataset=Watched(), precision=precision), [0, 1], CPU)
+    assert seen == {"update": {(wanted, wanted)}, "evaluation": {before}}
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_bfloat16_is_in_force_in_a_stack_on_a_gpu():
+    device = torch.device("cuda")
+    wide, narrow = (
+        train(training(precision=p), [0, 1], device)[0].series["discriminator_loss"]
+        for p in ("float32", "bfloat16")
+    )
+    assert not np.array_equal(wide, narrow)
+    np.testing.assert_allclose(wide[:3], narrow[:3], rtol=0.05)
+
+
+def test_dirac_is_measured_by_its_averaged_weight():
+    recipe = training(
+        dataset=make_dataset("dirac"),
+        architecture=make_architecture("dirac"),
+        optimizer=Optimizer("sgd", 0.2),
+        batch_size=2,
+    )
+    plain, averaged = (train(replace(recipe, ema=ema), [0], CPU)[0] for ema in (None, 0.9))
+    last = averaged.evaluations[-1]["theta"]
+    assert last != plain.evaluations[-1]["theta"]
+    assert averaged.samples[-1][0, 0] == pytest.approx(last, rel=1e-3)
+
+
+def test_the_twin_of_a_lone_seed_is_not_measured():
+    measured = []
+
+    class Counted(Grid25):
+        def evaluate(self, snapshot):
+            measured.append(1)
+            return super().evaluate(snapshot)
+
+    (outcome,) = train(training(dataset=Counted(), evaluations=3), [0], CPU)
+    assert len(measured) == len(outcome.evaluations) == 4
 
 
 def test_a_worker_trains_by_every_field_of_the_setting(make_cell, tmp_path, monkeypatch):

@@ -34,6 +34,17 @@ from bench.metrics.inception import (
 CPU = torch.device("cpu")
 
 
+def _published_file() -> Path | None:
+    """Found before the tests hide it from themselves."""
+    try:
+        return find_weights()
+    except BenchError:
+        return None
+
+
+PUBLISHED_FILE = _published_file()
+
+
 @pytest.fixture(scope="module")
 def torch_home(tmp_path_factory) -> Path:
     """A TORCH_HOME whose cache holds a random network under the name of the published one."""
@@ -120,9 +131,10 @@ def test_the_features_are_pytorch_fids(weights, tmp_path, channels, size):
     np.testing.assert_allclose(ours.numpy(), theirs, atol=2e-5 * np.abs(theirs).max())
 
 
-@pytest.mark.skipif(find_weights() is None, reason=UNAVAILABLE)
+@pytest.mark.skipif(PUBLISHED_FILE is None, reason=UNAVAILABLE)
 def test_the_published_weights_are_taken_without_vouching():
-    extractor = load_inception(find_weights(), CPU)
+    assert PUBLISHED_FILE is not None
+    extractor = load_inception(PUBLISHED_FILE, CPU)
     assert extractor.sha256.startswith(PUBLISHED)
     assert extractor.describe()["weights"] == "published"
     features = extractor.features(random_images(4))

@@ -237,14 +237,24 @@ def test_kid_averages_over_subsets_and_is_reproducible():
     )
 
 
-def test_kid_of_sets_of_exactly_the_subset_size_is_computed_once(monkeypatch):
-    calls = []
-    mmd = neighbours._mmd
-    monkeypatch.setattr(neighbours, "_mmd", lambda x, y: calls.append(1) or mmd(x, y))
+def test_kid_of_sets_of_exactly_the_subset_size_knows_one_subset():
     x, y = normal(100, 8, 0), normal(100, 8, 1, 0.3)
     value = kid(x, y, subset_size=100)
-    assert len(calls) == 1
-    assert kid(x[::-1], y, subset_size=100) == pytest.approx(value)
+    assert kid(x[::-1], y, subset_size=100, subsets=1) == pytest.approx(value)
+
+
+def test_kid_is_the_mean_over_the_subsets_it_draws(monkeypatch):
+    # chunks of few rows, too
+    monkeypatch.setattr(neighbours, "CELLS", 70)
+    x, y = normal(40, 5, 0), normal(30, 5, 1, 0.3)
+    random = np.random.default_rng(7)
+    expected = []
+    for _ in range(6):
+        a = x[random.choice(40, 12, replace=False)]
+        b = y[random.choice(30, 12, replace=False)]
+        aa, bb, ab = ((p @ q.T / 5 + 1) ** 3 for p, q in ((a, a), (b, b), (a, b)))
+        expected.append((aa.sum() - aa.trace() + bb.sum() - bb.trace()) / (12 * 11) - 2 * ab.mean())
+    assert kid(x, y, 6, 12, seed=7) == pytest.approx(np.mean(expected))
 
 
 def test_kid_of_a_collapsed_generator_is_large_and_finite():
