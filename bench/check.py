@@ -71,7 +71,7 @@ def preflight(method: Method) -> None:
 
 
 def pair_fits(architecture: Architecture, dataset: Dataset) -> None:
-    """Both networks give what the engine expects of them.
+    """Both networks give what the engine expects of them, and the same of the same.
 
     Raises :class:`BenchError` with the network and the shape that is wrong.
     """
@@ -81,8 +81,11 @@ def pair_fits(architecture: Architecture, dataset: Dataset) -> None:
             ("generator", architecture.generator, (architecture.latent,), shape),
             ("discriminator", architecture.discriminator, shape, ()),
         ):
+            batch = torch.randn(BATCH, *inputs)
             try:
-                found = tuple(build(shape)(torch.zeros(BATCH, *inputs)).shape)
+                network = build(shape)
+                outputs, again = network(batch), network(batch)
+                found = tuple(outputs.shape)
             except Exception as error:  # a user's file may raise anything
                 told = (str(error).splitlines() or [""])[0]
                 raise BenchError(
@@ -93,6 +96,12 @@ def pair_fits(architecture: Architecture, dataset: Dataset) -> None:
                 raise BenchError(
                     f"architecture {architecture.name}: its {player} turns a batch of shape "
                     f"{(BATCH, *inputs)} into {found}, but {(BATCH, *expected)} is expected; "
+                    "nothing was trained"
+                )
+            if not torch.equal(outputs, again):
+                raise BenchError(
+                    f"architecture {architecture.name}: its {player} gives other values for the "
+                    "same batch: it must draw no random numbers (no dropout, no noise layers); "
                     "nothing was trained"
                 )
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, get_origin, get_type_hints
 
 from bench.architectures.base import Architecture
 from bench.datasets.base import Dataset
@@ -241,9 +241,10 @@ def _fitted(value: Any, hint: Any, where: str) -> Any:
     try:
         return TypeAdapter(hint).validate_python(value)
     except ValidationError as error:
-        wanted = " or ".join(map(repr, get_args(hint))) if get_origin(hint) is Literal else hint
+        # of choices the message names every one already
+        wanted = "" if get_origin(hint) is Literal else f" ({getattr(hint, '__name__', hint)})"
         problem = error.errors()[0]["msg"]
-        raise BenchError(f"{where} is {value!r}, but {problem.lower()} ({wanted})") from error
+        raise BenchError(f"{where} is {value!r}, but {problem.lower()}{wanted}") from error
 
 
 def label_of(part: Method | Dataset | Architecture) -> str:

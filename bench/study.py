@@ -300,9 +300,9 @@ def _check_required(study: StudyFile, selection: Selection) -> None:
     known = {metric.name for dataset in datasets for metric in dataset.metrics}
     for name in study.require:
         if name not in known:
-            hint = nearest(name, sorted(known))
+            hint = nearest(name, sorted(known | set(INCEPTION_NAMES)))
             if name in INCEPTION_NAMES:
-                hint = "; FID and its relatives are measured where a dataset has inception: last"
+                hint = "; give a set of images inception: last, as {mnist5k: {inception: last}}"
             raise BenchError(f"the study requires '{name}', which no dataset of it measures{hint}")
 
 

@@ -121,5 +121,15 @@ def test_a_pair_of_the_wrong_shape_is_refused_in_one_line(pair, told):
     assert "\n" not in str(caught.value)
 
 
+class Forgetful(MLP):
+    def discriminator(self, sample_shape):
+        return torch.nn.Sequential(super().discriminator(sample_shape), torch.nn.Dropout())
+
+
+def test_a_pair_that_draws_random_numbers_is_refused():
+    with pytest.raises(BenchError, match="its discriminator gives other values"):
+        pair_fits(Forgetful(), Ring8())
+
+
 def test_a_pair_that_fits_is_not():
     pair_fits(MLP(), Ring8())

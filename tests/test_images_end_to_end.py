@@ -90,7 +90,7 @@ def test_fid_without_weights_and_when_they_are_found(tmp_path, weights):
     assert sha256 in json.dumps(result["protocol"])
     assert "vouched" in json.dumps(result["protocol"])
     page = (tmp_path / "results" / "eight" / "report.md").read_text()
-    assert "weights are not the published file" in page
+    assert "not the published file" in page
 
 
 def test_a_study_that_requires_fid_does_not_start_without_weights(tmp_path):

@@ -228,8 +228,8 @@ def test_datasets_with_the_same_settings_are_told_apart(study):
     ("keys", "message"),
     [
         (with_fid(require=["fid"]),
-         "the study requires 'fid', which no dataset of it measures; FID and its relatives are "
-         "measured where a dataset has inception: last"),
+         "the study requires 'fid', which no dataset of it measures; "
+         "give a set of images inception: last"),
         (with_fid(INCEPTION, require=["fid_infinity"]), "the study requires 'fid_infinity'"),
         (with_fid(INCEPTION, require=["dta_fd"]), "did you mean 'data_fd'?"),
         (with_fid(require="fid"), "'require' is 'fid'"),

@@ -92,8 +92,8 @@ class ImageDataset(Dataset):
     fid_infinity: bool = False
 
     def __post_init__(self) -> None:
-        if self.evaluation_samples < 1:
-            raise ValueError("evaluation_samples must be at least 1")
+        if self.evaluation_samples < 2:
+            raise ValueError("evaluation_samples must be at least 2")
         if self.fid_infinity and self.inception == "never":
             raise ValueError("fid_infinity needs inception: last or every")
 
@@ -221,7 +221,24 @@ class ImageDataset(Dataset):
         }
         for instrument in (*ready.quick, *ready.slow):
             told |= instrument.describe()
+        if cautions := self._cautions(told):
+            told["cautions"] = cautions
         return told
+
+    def _cautions(self, told: dict[str, Any]) -> list[str]:
+        """What a reader must know before any score."""
+        lines, images = [], len(self.compared_with(self._ready.parts))
+        if images < self.evaluation_samples / 2:
+            lines.append(
+                f"{self.evaluation_samples} samples are compared with only {images} images: the "
+                "floor tells how little a score means then; use reference: train or more images"
+            )
+        if told.get("Inception weights", "published") != "published":
+            lines.append(
+                f"Inception's weights are not the published file ({told['Inception weights']}): "
+                "FID and the Inception scores compare with nothing outside this report"
+            )
+        return lines
 
     def compared_with(self, parts: Parts) -> Tensor:
         """The images of the reference part."""

@@ -29,7 +29,8 @@ PUBLISHED = "6726825d"
 WEIGHTS_VARIABLE, SHA256_VARIABLE = "BENCH_INCEPTION_WEIGHTS", "BENCH_INCEPTION_SHA256"
 UNAVAILABLE = (
     "no Inception weights: let this machine reach the network once, or name the file with "
-    "--inception-weights (environment: BENCH_INCEPTION_WEIGHTS)"
+    "--inception-weights (environment: BENCH_INCEPTION_WEIGHTS); cells trained without them are "
+    "tried again with --retry"
 )
 RESIZE = "bilinear to 299 without antialiasing, align_corners False"
 TIMEOUT = 15

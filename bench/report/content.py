@@ -71,15 +71,13 @@ def _lead(study: Study, pairs: list[tuple[Problem, Ranked]], notes: list[str]) -
         blocks.append(Notice("Please note", notes))
     if warnings := [line for problem, _ in pairs for line in mixed(problem)]:
         blocks.append(Notice("Not all cells were run under the same conditions", warnings))
-    unpublished = [
-        f"{p.label}: weights {told}: FID and the Inception scores compare with nothing outside "
-        "this report"
+    cautions = [
+        f"{p.label}: {line}"
         for p, _ in pairs
-        if (told := p.shared_result("protocol").get("Inception weights", "published"))
-        != "published"
+        for line in p.shared_result("protocol").get("cautions", [])
     ]
-    if unpublished:
-        blocks.append(Notice("Inception's weights are not the published file", unpublished))
+    if cautions:
+        blocks.append(Notice("Read with care", cautions))
     gaps = [f"{p.label}: {told}" for p, _ in pairs for _, told in explained(p, [p.primary])]
     if gaps:
         blocks.append(Notice("The metric that ranks the methods was not computed", gaps))

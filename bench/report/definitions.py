@@ -52,6 +52,8 @@ def _metrics(problems: list[Problem]) -> list[Section]:
     for problem in problems:
         name, dataset = problem.cell.dataset.name, problem.dataset
         told = {**dataset.settings(), **problem.shared_result("protocol")}
+        # they stand at the top of the page
+        told.pop("cautions", None)
         lines = [(key.replace("_", " "), _told(value)) for key, value in told.items()]
         blocks: list[Block] = [Items(lines)]
         new = [metric for metric in dataset.metrics if (name, metric) not in seen]

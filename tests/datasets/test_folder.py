@@ -300,7 +300,7 @@ def test_a_folder_that_is_none_is_told(tmp_path, monkeypatch, path):
         ({"held_out": float("nan")}, "held_out must lie between 0 and 1"),
         ({"path": "/not\udcffutf8"}, "path must be text in UTF-8"),
         ({"channels": "cmyk"}, "channels is 'cmyk'"),
-        ({"evaluation_samples": 0}, "evaluation_samples must be at least 1"),
+        ({"evaluation_samples": 0}, "evaluation_samples must be at least 2"),
         ({"pth": "x"}, "no setting 'pth'; did you mean 'path'?"),
     ],
 )

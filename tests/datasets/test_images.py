@@ -218,14 +218,14 @@ def test_the_protocol_says_what_a_score_needs(tmp_path):
 
 
 @pytest.mark.usefixtures("network")
-@pytest.mark.parametrize("count", [1, 2, 5])
+@pytest.mark.parametrize("count", [2, 5])
 def test_a_handful_of_samples_trains_to_the_end(tmp_path, count):
     dataset = prepared(digits8(inception="every", evaluation_samples=count), tmp_path)
     dataset.floor()
     (outcome,) = train(training(dataset), [0], CPU)
     assert outcome.status == "ok"
     last = outcome.evaluations[-1]
-    assert (last["pixel_fd"] is None) == (last["fid"] is None) == (count == 1)
+    assert None not in (last["pixel_fd"], last["fid"])
     assert (last["precision"] is None) == (count < 4)
     assert {name for name, value in last.items() if value is None} == set(dataset.not_computed())
     assert all("needs at least" in reason for reason in dataset.not_computed().values())
