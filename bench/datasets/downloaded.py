@@ -27,40 +27,45 @@ TIMEOUT = 30.0
 """Seconds without a byte after which a download is given up."""
 
 
+class Downloaded(ImageDataset):
+    """One of torchvision's sets; ``kind`` is its class there."""
+
+    kind: ClassVar[str]
+    training_images: ClassVar[int] = 60_000
+
+    def training_size(self) -> int:
+        return self.training_images
+
+    def parts(self, cache: Path) -> Parts:
+        return downloaded(self.kind, cache)
+
+
 @dataclass(frozen=True)
-class MNIST(Classified):
+class MNIST(Downloaded, Classified):
     """MNIST (LeCun et al. 1998): 60,000 digits to train on and 10,000 to compare with, 28 × 28."""
 
     name: ClassVar[str] = "mnist"
-
-    def training_size(self) -> int:
-        return 60_000
-
-    def parts(self, cache: Path) -> Parts:
-        return downloaded("MNIST", cache)
+    kind: ClassVar[str] = "MNIST"
 
 
 @dataclass(frozen=True)
-class FashionMNIST(Classified):
+class FashionMNIST(Downloaded, Classified):
     """Fashion-MNIST (Xiao et al. 2017): clothes in the format of MNIST; its own LeNet."""
 
     name: ClassVar[str] = "fashion_mnist"
-
-    def training_size(self) -> int:
-        return 60_000
-
-    def parts(self, cache: Path) -> Parts:
-        return downloaded("FashionMNIST", cache)
+    kind: ClassVar[str] = "FashionMNIST"
 
 
 @dataclass(frozen=True)
-class CIFAR10(ImageDataset):
+class CIFAR10(Downloaded):
     """CIFAR-10 (Krizhevsky 2009): 50,000 photographs to train on, 10,000 to compare with, 32 × 32.
 
     Ranked by FID, where Inception's weights are at hand.
     """
 
     name: ClassVar[str] = "cifar10"
+    kind: ClassVar[str] = "CIFAR10"
+    training_images: ClassVar[int] = 50_000
 
     @property
     def sample_shape(self) -> tuple[int, ...]:
@@ -69,12 +74,6 @@ class CIFAR10(ImageDataset):
     @property
     def metrics(self) -> tuple[Metric, ...]:
         return (*self.fid, PIXEL_FD, *self.inception_metrics)
-
-    def training_size(self) -> int:
-        return 50_000
-
-    def parts(self, cache: Path) -> Parts:
-        return downloaded("CIFAR10", cache)
 
     def instruments(
         self, parts: Parts, cache: Path, device: torch.device
