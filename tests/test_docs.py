@@ -7,7 +7,7 @@ import pytest
 
 from bench.datasets.images import ImageDataset
 from bench.registry import DATASETS, find_methods
-from bench.report.tables import RUN_COLUMNS, SUMMARY_COLUMNS
+from bench.report.analysis.tables import RUN_COLUMNS, SUMMARY_COLUMNS
 from bench.study import studies
 
 ROOT = Path(__file__).parent.parent

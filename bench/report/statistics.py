@@ -13,16 +13,16 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over ``n`` values and its confidence interval, None where n < 2."""
+    """An estimate from ``n`` values and its confidence interval, None where n < 2."""
 
-    mean: float
+    value: float
     low: float | None
     high: float | None
     n: int
 
     @property
     def half_width(self) -> float | None:
-        return None if self.high is None else self.high - self.mean
+        return None if self.high is None else self.high - self.value
 
     @property
     def holds_zero(self) -> bool | None:

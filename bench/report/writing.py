@@ -6,14 +6,14 @@ import time
 from pathlib import Path
 
 from bench.execution.plan import Planned
-from bench.report.content import compose
+from bench.report.analysis.problems import problems
+from bench.report.analysis.ranking import standings
+from bench.report.analysis.tables import runs_table, summary_table
 from bench.report.figures import draw_all
 from bench.report.figures.style import Style
-from bench.report.markdown import render_markdown
-from bench.report.page import render_page
-from bench.report.problems import problems
-from bench.report.ranking import standings
-from bench.report.tables import runs_table, summary_table
+from bench.report.page.html import render_page
+from bench.report.page.markdown import render_markdown
+from bench.report.sections.content import compose
 from bench.study import Study
 
 

@@ -8,12 +8,12 @@ from pages import Page, rows_of
 
 from bench.registry import DATASETS
 from bench.report import write_report
-from bench.report.columns import RUN_COLUMNS
+from bench.report.analysis.columns import RUN_COLUMNS
+from bench.report.analysis.problems import describe, problems
+from bench.report.analysis.ranking import standings
+from bench.report.analysis.tables import runs_table, summary_table
 from bench.report.figures import seeds
-from bench.report.problems import describe, problems
-from bench.report.ranking import standings
-from bench.report.tables import runs_table, summary_table
-from bench.report.verdict import verdict
+from bench.report.sections.verdict import verdict
 
 DIGITS = {"classes_20": 10.0, "classes_1": 10.0, "reverse_kl": 0.25, "jsd": 0.125}
 SLOW = {"lenet_precision": 0.5, "lenet_recall": 0.5, "lenet_density": 0.5, "lenet_coverage": 0.5}

@@ -8,10 +8,10 @@ from PIL import Image
 
 from bench.execution.plan import Planned
 from bench.report import write_report
+from bench.report.analysis.problems import problems
 from bench.report.figures import latents, seeds
 from bench.report.figures.latents import draw_evolution, draw_interpolations
 from bench.report.figures.tiles import WHITE, in_colour, tiled
-from bench.report.problems import problems
 
 GRAY, RGB = (28, 28), (28, 28, 3)
 

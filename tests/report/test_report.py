@@ -11,12 +11,13 @@ from pages import Page, rows_of
 
 from bench.errors import BenchError
 from bench.execution.plan import Planned
-from bench.report import background, write_report
+from bench.report import write_report
+from bench.report.analysis.problems import problems
 from bench.report.figures.norms import binned
 from bench.report.figures.seeds import median_seed
 from bench.report.figures.style import Style
-from bench.report.markdown import escape
-from bench.report.problems import problems
+from bench.report.page.markdown import escape
+from bench.report.sections import background
 from bench.study import Study
 
 HOSTILE = '<script>alert("x")</script>|`_*$x$[a](b)\n# ü漢'
@@ -74,7 +75,7 @@ def test_tables_on_disk_agree_with_the_page(written: Path):
     for method, mean in ok.groupby("method_label")["modes_20"].mean().items():
         row = summary[(summary["method"] == method) & (summary["metric"] == "modes_20")]
         assert row["mean"].item() == pytest.approx(mean)
-    named = {str(f.relative_to(written)) for f in (written / "figures").iterdir()}
+    named = {str(f.relative_to(written)) for f in (written / "figures").glob("*.png")}
     text = (written / "report.md").read_text(encoding="utf-8")
     assert set(re.findall(r"\]\((figures/[^)]+)\)", text)) == named
     assert len(named) == 4
@@ -113,7 +114,8 @@ def test_figures_of_a_dataset_that_left_the_study_go(make_study, train, modes, s
     (folder / "my notes.txt").write_text("kept")
     missing = [Planned(cell, "missing", "never trained") for cell in study.cells]
     write_report(study, missing, store.results)
-    assert [f.name for f in (folder / "figures").iterdir()] == ["overview.png"]
+    names = sorted(f.name for f in (folder / "figures").iterdir())
+    assert names == ["overview.png", "overview.svg"]
     assert (folder / "my notes.txt").is_file()
 
 
@@ -275,7 +277,7 @@ experiments:
             values |= {"reverse_kl": None, "jsd": None, "data_fd": 1e30}
             planned.append(train(cell, {0: values}, status="diverged", norms=norms, samples=points))
     page = write_report(study, planned, store.results)
-    names = sorted(f.name.split("-")[-1] for f in (page.parent / "figures").iterdir())
+    names = sorted(f.name.split("-")[-1] for f in (page.parent / "figures").glob("*.png"))
     assert names == [
         "curves.png", "curves.png", "norms.png", "norms.png", "overview.png", "phase.png",
         "samples.png",

@@ -13,7 +13,7 @@ values = st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=12)
 def test_interval_is_student_t(sample: list[float]):
     found = mean_interval(sample)
     assert found is not None
-    assert found.mean == pytest.approx(np.mean(sample), abs=1e-6)
+    assert found.value == pytest.approx(np.mean(sample), abs=1e-6)
     scale = stats.sem(sample)
     if scale > 1e-9:
         low, high = stats.t.interval(0.95, len(sample) - 1, np.mean(sample), scale)
@@ -24,7 +24,7 @@ def test_interval_is_student_t(sample: list[float]):
 def test_one_value_has_a_mean_and_no_interval():
     found = mean_interval([3.0])
     assert found is not None
-    assert (found.mean, found.low, found.high, found.n) == (3.0, None, None, 1)
+    assert (found.value, found.low, found.high, found.n) == (3.0, None, None, 1)
     assert found.holds_zero is None
     assert mean_interval([]) is None
 
@@ -42,7 +42,7 @@ def test_paired_difference_uses_common_seeds_alone():
     found = paired_difference(first, second)
     assert found is not None
     assert found.n == 3
-    assert found.mean == pytest.approx(4 / 3)
+    assert found.value == pytest.approx(4 / 3)
     reference = stats.ttest_rel([5, 7, 6], [4, 5, 5]).confidence_interval()
     assert (found.low, found.high) == pytest.approx((reference.low, reference.high))
     assert found.holds_zero == (reference.low <= 0)

@@ -6,10 +6,16 @@ import pytest
 from scipy import stats
 
 from bench.execution.plan import Planned
-from bench.report.problems import problems
-from bench.report.ranking import standings
-from bench.report.tables import FLOOR, RUN_COLUMNS, SUMMARY_COLUMNS, runs_table, summary_table
-from bench.report.verdict import verdict
+from bench.report.analysis.problems import problems
+from bench.report.analysis.ranking import standings
+from bench.report.analysis.tables import (
+    FLOOR,
+    RUN_COLUMNS,
+    SUMMARY_COLUMNS,
+    runs_table,
+    summary_table,
+)
+from bench.report.sections.verdict import verdict
 
 
 def test_one_row_per_cell_whatever_became_of_it(make_study, train, modes):

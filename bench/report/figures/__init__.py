@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.report.document import Figure
+from bench.report.analysis.problems import Problem
+from bench.report.analysis.ranking import Standing
 from bench.report.figures.curves import draw_curves
 from bench.report.figures.latents import draw_evolution, draw_interpolations
 from bench.report.figures.norms import draw_norms
@@ -13,8 +14,7 @@ from bench.report.figures.phase import draw_phase
 from bench.report.figures.samples import draw_samples
 from bench.report.figures.seeds import chosen
 from bench.report.figures.style import Style
-from bench.report.problems import Problem
-from bench.report.ranking import Standing
+from bench.report.page.document import Figure
 
 
 def draw_all(

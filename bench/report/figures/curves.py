@@ -12,9 +12,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from bench.datasets.base import Metric
-from bench.report.document import Figure
+from bench.report.analysis.problems import Problem
 from bench.report.figures.style import FLAG, INK, WIDTH, Style, named, save
-from bench.report.problems import Problem
+from bench.report.page.document import Figure
 
 LEGEND_COLUMNS = 4
 MOST_BANDS = 10

@@ -10,11 +10,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.report.document import Figure
+from bench.report.analysis.problems import Problem
 from bench.report.figures.seeds import Shown, guide
 from bench.report.figures.style import WIDTH, grid, save
 from bench.report.figures.tiles import WHITE, in_colour, tiled
-from bench.report.problems import Problem
+from bench.report.page.document import Figure
 
 FEWEST, COLUMNS, LATENTS = 5, 8, 9
 """Evaluations that are shown where there are many, from … to, and images of each."""

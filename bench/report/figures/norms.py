@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from bench.errors import BenchError
 from bench.records.store import Arrays, Record
-from bench.report.document import Figure
+from bench.report.analysis.problems import PLAYERS, Problem
 from bench.report.figures.style import FLAG, INK, Style, grid, named, save
-from bench.report.problems import PLAYERS, Problem
+from bench.report.page.document import Figure
 from bench.training.gradients import detect
 
 BINS = 250

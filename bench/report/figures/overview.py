@@ -10,11 +10,11 @@ import numpy as np
 import seaborn as sns
 from matplotlib.patches import Rectangle
 
-from bench.report import numbers
-from bench.report.document import Figure
+from bench.report.analysis.problems import Problem
+from bench.report.analysis.ranking import Standing
 from bench.report.figures.style import INK, WIDTH, named, save
-from bench.report.problems import Problem
-from bench.report.ranking import Standing
+from bench.report.page import numbers
+from bench.report.page.document import Figure
 
 _COLOURS = sns.light_palette("#0072B2", as_cmap=True)
 
@@ -28,7 +28,7 @@ def draw_overview(problems: list[Problem], standings: list[list[Standing]], fold
     for column, (problem, ranked) in enumerate(zip(problems, standings, strict=True)):
         means = {s.method: s.last[problem.primary.name] for s in ranked}
         scaled = _goodness(
-            {name: mean.mean for name, mean in means.items() if mean},
+            {name: mean.value for name, mean in means.items() if mean},
             problem.primary.higher_is_better,
         )
         for standing in ranked:
@@ -94,7 +94,7 @@ def _goodness(means: dict[str, float], higher_is_better: bool) -> dict[str, floa
 
 def _told(problem: Problem, standing: Standing) -> str:
     mean = standing.last[problem.primary.name]
-    parts = [] if mean is None else [numbers.of(problem.primary, mean.mean)]
+    parts = [] if mean is None else [numbers.of(problem.primary, mean.value)]
     if standing.not_computed(problem.primary):
         parts.append(numbers.NOT_COMPUTED)
     if standing.failed:

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import seaborn as sns
 
-from bench.report.document import Figure
+from bench.report.analysis.problems import Problem
 from bench.report.figures.style import INK, Style, grid, named, save
-from bench.report.problems import Problem
+from bench.report.page.document import Figure
 
 
 def draw_phase(problem: Problem, methods: list[str], style: Style, folder: Path) -> Figure | None:

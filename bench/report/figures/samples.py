@@ -9,12 +9,12 @@ import numpy as np
 from matplotlib.collections import EllipseCollection
 from numpy.typing import NDArray
 
-from bench.report.document import Figure
+from bench.report.analysis.problems import Problem
+from bench.report.analysis.tables import FLOOR
 from bench.report.figures.seeds import Shown, guide
 from bench.report.figures.style import INK, Style, grid, save
 from bench.report.figures.tiles import in_colour, tiled
-from bench.report.problems import Problem
-from bench.report.tables import FLOOR
+from bench.report.page.document import Figure
 
 Samples = NDArray[Any]
 IMAGE_COLUMNS = 8

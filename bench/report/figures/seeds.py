@@ -12,9 +12,9 @@ from bench.datasets.base import Metric
 from bench.errors import BenchError
 from bench.execution.plan import Planned
 from bench.records.store import Arrays, Record
+from bench.report.analysis.problems import Problem
+from bench.report.analysis.ranking import final
 from bench.report.figures.style import named
-from bench.report.problems import Problem
-from bench.report.ranking import final
 
 
 @dataclass(frozen=True)

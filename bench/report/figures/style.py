@@ -84,20 +84,21 @@ def grid(count: int, columns: int, height: float, **options: Any) -> tuple[Canva
 
 
 def save(canvas: Canvas, folder: Path, name: str, pictures: bool = False) -> str:
-    """Write figures/``name``.png below ``folder`` and return that path.
+    """Write figures/``name``.svg and .png below ``folder`` and return that path without suffix.
 
     Sheets of many small ``pictures`` are kept in 256 colours: the eye sees no difference at their
     size, and the page stays a third as large. Gray ones lose nothing.
     """
-    file = f"figures/{name}.png"
+    file = f"figures/{name}"
     with warnings.catch_warnings():
         # a method may bear a name that the font has no letters for
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        canvas.savefig(folder / file, metadata={"Software": None})
+        canvas.savefig(folder / f"{file}.svg", metadata={"Date": None})
+        canvas.savefig(folder / f"{file}.png", metadata={"Software": None})
     plt.close(canvas)
     if pictures:
-        with Image.open(folder / file) as drawn:
+        with Image.open(folder / f"{file}.png") as drawn:
             # dithering would look like noise that the generator had made
             few = drawn.convert("RGB").quantize(dither=Image.Dither.NONE)
-        few.save(folder / file, optimize=True)
+        few.save(folder / f"{file}.png", optimize=True)
     return file

@@ -10,16 +10,16 @@ import pandas as pd
 from bench.datasets.base import Metric
 from bench.execution.plan import Planned
 from bench.records.store import Record
-from bench.report.columns import (
+from bench.report.analysis.columns import (
     COST_COLUMNS,
     GRADIENT_COLUMNS,
     KINDS,
     RUN_COLUMNS,
     SUMMARY_COLUMNS,
 )
-from bench.report.gaps import reasons
-from bench.report.problems import PLAYERS, Problem
-from bench.report.ranking import Standing
+from bench.report.analysis.gaps import reasons
+from bench.report.analysis.problems import PLAYERS, Problem
+from bench.report.analysis.ranking import Standing
 
 FLOOR = "real data"
 
@@ -74,16 +74,16 @@ def _summary(problem: Problem, metric: Metric, primary: bool, standing: Standing
         "rank": standing.rank,
         "metric": metric.name,
         "primary": primary,
-        "mean": found and found.mean,
+        "mean": found and found.value,
         "low": found and found.low,
         "high": found and found.high,
-        "best_mean": best and best.mean,
-        "checkpoint_mean": checkpoint and checkpoint.mean,
+        "best_mean": best and best.value,
+        "checkpoint_mean": checkpoint and checkpoint.value,
         "seeds_with_value": found.n if found else 0,
         "seeds_finished": standing.finished,
         "seeds_failed": standing.failed,
         "seeds_planned": standing.planned,
-        "difference_to_best": difference and difference.mean,
+        "difference_to_best": difference and difference.value,
         "difference_low": difference and difference.low,
         "difference_high": difference and difference.high,
     }

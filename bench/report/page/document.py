@@ -14,8 +14,10 @@ class Entry:
 
     text: str
     mark: Mark = ""
-    colour: str = ""
-    """A method's colour, shown beside its name."""
+    method: str = ""
+    """The label of the method that this entry names; its colour is shown beside it."""
+    value: float | None = None
+    """The number behind the text, by which the column is sorted."""
 
 
 @dataclass(frozen=True)
@@ -23,17 +25,21 @@ class Table:
     """Rows of entries; column ``names`` names the row."""
 
     kind: ClassVar[str] = "table"
+    name: str
+    """Of the files that it is copied to: unique in a document, ``[a-z0-9-]+``."""
     caption: str
     header: list[str]
     rows: list[list[Entry]]
     names: int = 0
     texts: tuple[int, ...] = ()
     """Columns that hold words, set flush left."""
+    hidden: tuple[int, ...] = ()
+    """Columns that a page shows only when asked to."""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture: a file below the study's folder, and the words for those who cannot see it."""
+    """A picture: ``file``.svg and ``file``.png below the study's folder, and what they show."""
 
     kind: ClassVar[str] = "figure"
     file: str
@@ -70,6 +76,8 @@ class Listing:
 
     kind: ClassVar[str] = "listing"
     text: str
+    is_command: bool = False
+    """Whether a reader would copy it into a shell."""
 
 
 @dataclass(frozen=True)
@@ -102,3 +110,5 @@ class Document:
     lead: list[Block]
     """What stands before the table of contents."""
     sections: list[Section]
+    colours: dict[str, str] = field(default_factory=dict)
+    """Of every method's label. A method's place in it numbers it in figures and on the page."""

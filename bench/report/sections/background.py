@@ -10,11 +10,20 @@ from typing import Any
 from bench.execution.plan import Planned
 from bench.records.store import Record
 from bench.registry import find_methods
-from bench.report import numbers
-from bench.report.document import Block, Details, Entry, Items, Listing, Paragraph, Section, Table
+from bench.report.analysis.problems import Problem
+from bench.report.analysis.ranking import status_of
 from bench.report.figures.style import named
-from bench.report.problems import Problem
-from bench.report.ranking import status_of
+from bench.report.page import numbers
+from bench.report.page.document import (
+    Block,
+    Details,
+    Entry,
+    Items,
+    Listing,
+    Paragraph,
+    Section,
+    Table,
+)
 
 
 def failures(problems: list[Problem]) -> Section:
@@ -47,7 +56,7 @@ def failures(problems: list[Problem]) -> Section:
         "mean. Crashed, killed and timed-out cells are tried again by the next run."
     )
     header = ["dataset", "method", "seeds", "status", "reason"]
-    table = Table(caption, header, rows, names=1, texts=(2, 3, 4))
+    table = Table("failures", caption, header, rows, names=1, texts=(2, 3, 4))
     return Section("Failures", "failures", [table, *outputs])
 
 
@@ -69,7 +78,9 @@ def provenance(problems: list[Problem]) -> Section:
     if methods:
         rows = [[Entry(label), Entry(listed(method.settings) or "none")]
                 for label, method in sorted(methods.items())]  # fmt: skip
-        blocks.append(Table("Settings of each method.", ["method", "settings"], rows, texts=(1,)))
+        blocks.append(
+            Table("settings", "Settings of each method.", ["method", "settings"], rows, texts=(1,))
+        )
     found = find_methods().methods
     for name in sorted({method.name for method in methods.values()} & found.keys()):
         if text := inspect.getdoc(found[name]):

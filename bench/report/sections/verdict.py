@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bench.datasets.base import Metric
-from bench.report import numbers
-from bench.report.problems import Problem
-from bench.report.ranking import ABSENT, Standing
+from bench.report.analysis.problems import Problem
+from bench.report.analysis.ranking import ABSENT, Standing
+from bench.report.page import numbers
 
 _PAST = {
     "out_of_memory": "ran out of memory",
@@ -51,7 +51,7 @@ def _leader(metric: Metric, ranked: list[Standing]) -> list[str]:
         return [f"no method has a rank, as {metric.label} was not computed"]
     if found is None:
         return ["no method has a finished seed with a value to compare"]
-    mean = f"a mean of {numbers.of(metric, found.mean)}"
+    mean = f"a mean of {numbers.of(metric, found.value)}"
     shared = [s.method for s in ranked if s.rank == 1]
     if found.n == 1:
         mean += " (one seed, so that nothing can be said of chance)"
@@ -98,8 +98,8 @@ def _gap(metric: Metric, standing: Standing) -> str:
     difference = standing.difference
     assert difference is not None
     if difference.low == difference.high:
-        return f"{numbers.of(metric, abs(difference.mean))} on every seed"
+        return f"{numbers.of(metric, abs(difference.value))} on every seed"
     # the direction has been told, so that the size is all that is left to say
     ends = sorted(abs(end) for end in (difference.low, difference.high) if end is not None)
     told = " to ".join(numbers.of(metric, end) for end in ends)
-    return f"{numbers.of(metric, abs(difference.mean))} ({told})"
+    return f"{numbers.of(metric, abs(difference.value))} ({told})"

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from bench.datasets.base import Metric
 from bench.records.store import Record
-from bench.report import numbers
-from bench.report.problems import Problem
+from bench.report.analysis.problems import Problem
+from bench.report.page import numbers
 
 
 def reasons(record: Record) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.report.problems import PLAYERS
+from bench.report.analysis.problems import PLAYERS
 
 KINDS = ("explosions", "spike", "drift", "non_finite", "vanishing")
 """Kinds of flagged updates; vanishing is looked for in the generator's series alone."""

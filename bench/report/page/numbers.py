@@ -46,15 +46,15 @@ def difference(metric: Metric, interval: Interval | None) -> str:
     if interval is None:
         return NOTHING
     if interval.low is None:
-        return of(metric, interval.mean)
-    return f"{of(metric, interval.mean)} ({bounds(metric, interval)})"
+        return of(metric, interval.value)
+    return f"{of(metric, interval.value)} ({bounds(metric, interval)})"
 
 
 def mean(metric: Metric, interval: Interval | None, expected: int) -> str:
     """A mean, with the seeds behind it where they are fewer than ``expected``."""
     if interval is None:
         return NOTHING
-    told = of(metric, interval.mean)
+    told = of(metric, interval.value)
     return told + ("" if interval.n == expected else f" ({interval.n} of {expected} seeds)")
 
 
@@ -63,7 +63,7 @@ def mean_and_half_width(metric: Metric, interval: Interval | None, expected: int
     if interval is None or interval.half_width is None:
         return mean(metric, interval, expected)
     few = "" if interval.n == expected else f" ({interval.n} of {expected} seeds)"
-    middle = of(metric, interval.mean).removesuffix(PERCENT)
+    middle = of(metric, interval.value).removesuffix(PERCENT)
     return f"{middle} ± {of(metric, interval.half_width)}{few}"
 
 

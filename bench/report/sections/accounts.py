@@ -5,22 +5,22 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from bench.report import numbers
-from bench.report.document import Block, Details, Entry, Paragraph, Section, Table
-from bench.report.problems import PLAYERS, Problem
-from bench.report.ranking import Standing
+from bench.report.analysis.problems import PLAYERS, Problem
+from bench.report.analysis.ranking import Standing
+from bench.report.page import numbers
+from bench.report.page.document import Block, Details, Entry, Paragraph, Section, Table
 from bench.report.statistics import Spread, spread
 from bench.training.gradients import Thresholds
 
 Pairs = list[tuple[Problem, list[Standing]]]
 
 
-def stability(pairs: Pairs, runs: pd.DataFrame, colours: dict[str, str]) -> Section:
+def stability(pairs: Pairs, runs: pd.DataFrame) -> Section:
     """Statuses, best against last, when all modes were held, and flagged gradients."""
     blocks: list[Block] = [Paragraph(_STABILITY)]
     for problem, ranked in pairs:
-        blocks.append(_stability(problem, ranked, runs, colours))
-        if sensitivity := _sensitivity(problem, ranked, runs, colours):
+        blocks.append(_stability(problem, ranked, runs))
+        if sensitivity := _sensitivity(problem, ranked, runs):
             summary = f"How the explosions on {problem.label} depend on the thresholds"
             blocks.append(Details(summary, [sensitivity]))
     return Section("Stability", "stability", blocks)
@@ -36,9 +36,7 @@ _STABILITY = (
 )
 
 
-def _stability(
-    problem: Problem, ranked: list[Standing], runs: pd.DataFrame, colours: dict[str, str]
-) -> Table:
+def _stability(problem: Problem, ranked: list[Standing], runs: pd.DataFrame) -> Table:
     primary, coverage = problem.primary, problem.coverage
     rows = []
     for standing in ranked:
@@ -50,7 +48,7 @@ def _stability(
         if standing.not_computed(primary):
             told = [Entry(numbers.NOT_COMPUTED, "quiet")] * 3
         row = [
-            Entry(standing.method, colour=colours[standing.method]),
+            Entry(standing.method, method=standing.method),
             Entry(standing.told_statuses, "failed" if standing.failed else ""),
             *told,
         ]
@@ -73,6 +71,7 @@ def _stability(
             f"{problem.throughout[0].label}: best is the better of the two."
         )
     return Table(
+        f"stability-{problem.anchor}",
         caption,
         ["method", "seeds", f"best {primary.label}", f"last {primary.label}", "gap",
          *(["all modes first held at update"] if coverage is not None else []), *explosions,
@@ -82,9 +81,7 @@ def _stability(
     )  # fmt: skip
 
 
-def _sensitivity(
-    problem: Problem, ranked: list[Standing], runs: pd.DataFrame, colours: dict[str, str]
-) -> Table | None:
+def _sensitivity(problem: Problem, ranked: list[Standing], runs: pd.DataFrame) -> Table | None:
     columns = _threshold_columns(runs, problem)
     if not columns:
         return None
@@ -96,11 +93,12 @@ def _sensitivity(
             rates = [10_000 * long[f"{player}_explosions_{name}"] / long[f"{player}_updates"]
                      for name in columns]  # fmt: skip
             rows.append([
-                Entry(standing.method, colour=colours[standing.method]),
+                Entry(standing.method, method=standing.method),
                 Entry(player),
                 *(Entry(numbers.median_and_range(spread(_known(rate)))) for rate in rates),
             ])  # fmt: skip
     return Table(
+        f"thresholds-{problem.anchor}",
         "Explosions per 10,000 updates with one threshold of a spike changed, the others as "
         "defined: median over seeds (least – greatest).",
         ["method", "player", *(name.replace("_", " = ") for name in columns)],
@@ -109,7 +107,7 @@ def _sensitivity(
     )
 
 
-def cost(pairs: Pairs, runs: pd.DataFrame, colours: dict[str, str]) -> Section:
+def cost(pairs: Pairs, runs: pd.DataFrame) -> Section:
     """Updates, gradients, seconds and memory a cell."""
     rows = []
     for problem, ranked in pairs:
@@ -118,7 +116,7 @@ def cost(pairs: Pairs, runs: pd.DataFrame, colours: dict[str, str]) -> Section:
             own = own[own["status"] == "ok"]
             rows.append([
                 Entry(problem.label),
-                Entry(standing.method, colour=colours[standing.method]),
+                Entry(standing.method, method=standing.method),
                 *(Entry(numbers.plain(_mean(own[name]), 0)) for name in
                   ("discriminator_updates", "generator_updates", "gradient_evaluations")),
                 *(Entry(numbers.plain(_mean(own[name]), 1)) for name in
@@ -127,6 +125,7 @@ def cost(pairs: Pairs, runs: pd.DataFrame, colours: dict[str, str]) -> Section:
                 Entry(numbers.plain(_mean(own["peak_memory_mb"]), 0)),
             ])  # fmt: skip
     table = Table(
+        "cost",
         "Mean over finished seeds. Seeds of one population share their time: a cell's seconds are "
         "the population's divided by its members. Peak memory is the worker process's (on a GPU, "
         "the device's).",

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from bench.datasets.base import Metric
-from bench.report import numbers
-from bench.report.background import mixed
-from bench.report.document import (
+from bench.report.analysis.gaps import explained, reasons
+from bench.report.analysis.problems import Problem, describe
+from bench.report.analysis.ranking import ABSENT, Standing
+from bench.report.analysis.tables import FLOOR
+from bench.report.page import numbers
+from bench.report.page.document import (
     Block,
     Details,
     Entry,
@@ -17,28 +20,22 @@ from bench.report.document import (
     Section,
     Table,
 )
-from bench.report.gaps import explained, reasons
-from bench.report.problems import Problem, describe
-from bench.report.ranking import ABSENT, Standing
+from bench.report.sections.background import mixed
+from bench.report.sections.verdict import verdict
 from bench.report.statistics import Interval
-from bench.report.tables import FLOOR
-from bench.report.verdict import verdict
 
-Colours = dict[str, str]
 EMPTY = Entry("", "quiet")
 
 
-def compare(
-    problem: Problem, ranked: list[Standing], figures: list[Figure], colours: Colours
-) -> Section:
+def compare(problem: Problem, ranked: list[Standing], figures: list[Figure]) -> Section:
     """A dataset's section: verdict, tables, figures, and under what conditions."""
     blocks: list[Block] = [Paragraph(verdict(problem, ranked))]
     if warnings := mixed(problem):
         blocks.append(Notice("Not all cells were run under the same conditions", warnings))
-    blocks.append(_ranking(problem, ranked, colours))
+    blocks.append(_ranking(problem, ranked))
     groups = dict.fromkeys(m.group for m in problem.dataset.metrics if m.group)
     for group in groups:
-        if table := _group(problem, group, ranked, colours):
+        if table := _group(problem, group, ranked):
             blocks.append(table)
     if lines := explained(problem, problem.dataset.metrics):
         blocks.append(Items(lines))
@@ -67,7 +64,7 @@ def floor(problem: Problem, metric: Metric) -> Entry:
     return Entry(numbers.of(metric, value), "quiet")
 
 
-def _ranking(problem: Problem, ranked: list[Standing], colours: Colours) -> Table:
+def _ranking(problem: Problem, ranked: list[Standing]) -> Table:
     primary = problem.primary
     others = [m for m in problem.dataset.metrics if not m.group and m != primary]
     rows = []
@@ -78,7 +75,7 @@ def _ranking(problem: Problem, ranked: list[Standing], colours: Colours) -> Tabl
         mean = numbers.mean(primary, s.last[primary.name], s.finished)
         rows.append([
             Entry(numbers.NOTHING if s.rank is None else str(s.rank)),
-            Entry(s.method, mark(problem, s), colours[s.method]),
+            Entry(s.method, mark(problem, s), s.method),
             _lacking() if s.not_computed(primary) else Entry(mean, mark(problem, s)),
             Entry(numbers.bounds(primary, s.last[primary.name])),
             Entry(numbers.difference(primary, s.difference)),
@@ -90,6 +87,7 @@ def _ranking(problem: Problem, ranked: list[Standing], colours: Colours) -> Tabl
                  *(floor(problem, metric) for metric in others)])  # fmt: skip
     order = f", {'highest' if primary.higher_is_better else 'lowest'} first"
     return Table(
+        f"ranking-{problem.anchor}",
         f"Methods on {problem.label} by {primary.label} at the last evaluation"
         f"{order if any(s.rank for s in ranked) else ''}. Bold: the best and what "
         "cannot be told apart from it. Difference to the best: paired at equal seeds, with its "
@@ -102,7 +100,7 @@ def _ranking(problem: Problem, ranked: list[Standing], colours: Colours) -> Tabl
     )  # fmt: skip
 
 
-def _group(problem: Problem, group: str, ranked: list[Standing], colours: Colours) -> Table | None:
+def _group(problem: Problem, group: str, ranked: list[Standing]) -> Table | None:
     """The metrics of one group at the last evaluation and at the best checkpoint.
 
     None where no method has a value of any of them.
@@ -113,11 +111,11 @@ def _group(problem: Problem, group: str, ranked: list[Standing], colours: Colour
         return None
     rows, earlier = [], False
     for s in ranked:
-        named = Entry(s.method, mark(problem, s), colours[s.method])
+        named = Entry(s.method, mark(problem, s), s.method)
         rows.append([named, Entry("last"), *(_entry(s, m, s.last) for m in metrics)])
         if not s.checkpoint_is_last:
             earlier = True
-            again = Entry(s.method, "quiet", colours[s.method])
+            again = Entry(s.method, "quiet", s.method)
             rows.append([again, Entry("best"), *(_entry(s, m, s.checkpoint) for m in metrics)])
     rows.append([Entry(FLOOR, "quiet"), EMPTY, *(floor(problem, m) for m in metrics)])
     best = "For every seed the last evaluation is also the best one."
@@ -126,7 +124,9 @@ def _group(problem: Problem, group: str, ranked: list[Standing], colours: Colour
             "Best: at each seed's best checkpoint, its best evaluation by "
             f"{problem.throughout[0].label}, where that is not the last one for every seed."
         )
+    slug = "".join(c if c.isascii() and c.isalnum() else "-" for c in group)
     return Table(
+        f"{slug}-{problem.anchor}",
         f"{group} on {problem.label}: mean over finished seeds, methods in the order of the "
         f"ranking. {best} After ±: half of the {numbers.INTERVAL}.",
         ["method", "evaluation", *map(headed, metrics)],

@@ -6,12 +6,12 @@ from collections import Counter
 
 import pandas as pd
 
-from bench.report import numbers
-from bench.report.accounts import cost, stability
-from bench.report.background import failures, mixed, provenance
-from bench.report.comparison import compare, floor, headed, mark
-from bench.report.definitions import definitions
-from bench.report.document import (
+from bench.report.analysis.gaps import explained
+from bench.report.analysis.problems import Problem
+from bench.report.analysis.ranking import Standing, status_of
+from bench.report.analysis.tables import FLOOR
+from bench.report.page import numbers
+from bench.report.page.document import (
     Block,
     Document,
     Entry,
@@ -22,11 +22,11 @@ from bench.report.document import (
     Section,
     Table,
 )
-from bench.report.gaps import explained
-from bench.report.problems import Problem
-from bench.report.ranking import Standing, status_of
-from bench.report.tables import FLOOR
-from bench.report.verdict import verdict
+from bench.report.sections.accounts import cost, stability
+from bench.report.sections.background import failures, mixed, provenance
+from bench.report.sections.dataset import compare, floor, headed, mark
+from bench.report.sections.definitions import definitions
+from bench.report.sections.verdict import verdict
 from bench.study import Study
 
 Ranked = list[Standing]
@@ -47,18 +47,19 @@ def compose(
     if problems:
         sections = [
             Section("Overview", "overview",
-                    [*figures.get("", []), _overview(pairs, colours)]),
+                    [*figures.get("", []), _overview(pairs)]),
             Section("Datasets", "datasets", [],
-                    [compare(p, ranked, figures.get(p.label, []), colours)
+                    [compare(p, ranked, figures.get(p.label, []))
                      for p, ranked in pairs]),
-            stability(pairs, runs, colours),
-            cost(pairs, runs, colours),
+            stability(pairs, runs),
+            cost(pairs, runs),
         ]  # fmt: skip
     sections += [failures(problems), definitions(problems), provenance(problems)]
     return Document(
         f"{study.name}: which way of stabilising GAN training works",
         _lead(study, pairs, notes),
         sections,
+        colours,
     )
 
 
@@ -103,11 +104,11 @@ def _what_was_run(problems: list[Problem]) -> str:
     return told
 
 
-def _overview(pairs: list[tuple[Problem, Ranked]], colours: dict[str, str]) -> Table:
+def _overview(pairs: list[tuple[Problem, Ranked]]) -> Table:
     methods = sorted({name for problem, _ in pairs for name in problem.by_method})
     rows = []
     for method in methods:
-        row = [Entry(method, colour=colours[method])]
+        row = [Entry(method, method=method)]
         for problem, ranked in pairs:
             found = [s for s in ranked if s.method == method]
             row.append(_overview_entry(problem, found[0]) if found else Entry("", "quiet"))
@@ -115,6 +116,7 @@ def _overview(pairs: list[tuple[Problem, Ranked]], colours: dict[str, str]) -> T
     floors = [floor(problem, problem.primary) for problem, _ in pairs]
     rows.append([Entry(FLOOR, "quiet"), *floors])
     return Table(
+        "overview",
         "Mean of the primary metric over finished seeds, and failed seeds. Bold: the best method "
         "of a dataset and those that cannot be told apart from it.",
         ["method", *(f"{p.label}: {headed(p.primary)}" for p, _ in pairs)],
@@ -129,4 +131,4 @@ def _overview_entry(problem: Problem, standing: Standing) -> Entry:
         return Entry(numbers.NOT_COMPUTED + failed, "quiet")
     if mean is None:
         return Entry(standing.told_statuses, "failed" if standing.failed else "quiet")
-    return Entry(numbers.of(problem.primary, mean.mean) + failed, mark(problem, standing))
+    return Entry(numbers.of(problem.primary, mean.value) + failed, mark(problem, standing))

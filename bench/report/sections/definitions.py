@@ -6,9 +6,9 @@ import re
 from typing import Any
 
 from bench.datasets.base import Metric
-from bench.report import numbers
-from bench.report.document import Block, Items, Paragraph, Section
-from bench.report.problems import Problem
+from bench.report.analysis.problems import Problem
+from bench.report.page import numbers
+from bench.report.page.document import Block, Items, Paragraph, Section
 from bench.training.gradients import Thresholds
 
 _HASH = re.compile(r"[0-9a-f]{32,}")

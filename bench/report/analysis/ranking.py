@@ -8,8 +8,8 @@ from typing import Literal
 
 from bench.datasets.base import Metric
 from bench.execution.plan import Planned
-from bench.report.gaps import reasons
-from bench.report.problems import Problem
+from bench.report.analysis.gaps import reasons
+from bench.report.analysis.problems import Problem
 from bench.report.statistics import Interval, mean_interval, paired_difference
 
 
@@ -68,7 +68,7 @@ class Standing:
             return "unsure"
         if self.difference.holds_zero:
             return "tied"
-        return "ahead" if (self.difference.mean > 0) == metric.higher_is_better else "behind"
+        return "ahead" if (self.difference.value > 0) == metric.higher_is_better else "behind"
 
 
 ABSENT = ("missing", "stale", "not applicable")
@@ -101,8 +101,8 @@ def standings(problem: Problem) -> list[Standing]:
         if mean is None:
             return (1, standing.planned == standing.statuses.get("not applicable", 0))
         sign = -1 if primary.higher_is_better else 1
-        shown = round(mean.mean, primary.digits + (2 if primary.percent else 0))
-        return (0, sign * shown, standing.failed, sign * mean.mean)
+        shown = round(mean.value, primary.digits + (2 if primary.percent else 0))
+        return (0, sign * shown, standing.failed, sign * mean.value)
 
     ranked = sorted(found, key=lambda standing: (*place(standing), standing.method))
     # the last part of a place only orders the rows of those who share a rank

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from bench.report.document import (
+from bench.report.page.document import (
     Block,
     Details,
     Document,
@@ -50,7 +50,7 @@ def _block(block: Block) -> str:
             return _table(block)
         case Figure():
             alt = escape(block.alt)
-            return f"![{alt}]({block.file})\n\n*{escape(block.caption)}*"
+            return f"![{alt}]({block.file}.png)\n\n*{escape(block.caption)}*"
         case Paragraph():
             return escape(block.text)
         case Items():

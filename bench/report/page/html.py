@@ -8,7 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from bench.report.document import Document, Figure, Table
+from bench.report.page.document import Document, Figure, Table
 
 HERE = Path(__file__).parent
 
@@ -24,12 +24,12 @@ def render_page(document: Document, folder: Path, made: str) -> str:
     )
 
     def embedded(figure: Figure) -> str:
-        content = base64.b64encode((folder / figure.file).read_bytes()).decode()
+        content = base64.b64encode((folder / f"{figure.file}.png").read_bytes()).decode()
         return f"data:image/png;base64,{content}"
 
     def size(figure: Figure) -> tuple[int, int]:
         """Width and height in pixels, from the PNG's header, so that the page does not jump."""
-        header = (folder / figure.file).read_bytes()[16:24]
+        header = (folder / f"{figure.file}.png").read_bytes()[16:24]
         return int.from_bytes(header[:4], "big"), int.from_bytes(header[4:], "big")
 
     def column(table: Table, index: int) -> list[str]:
