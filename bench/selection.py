@@ -31,9 +31,10 @@ def _names(text: str) -> tuple[str, ...]:
 def _seeds(text: str) -> tuple[int, ...]:
     if not text.strip():
         return ()
-    parts = [part.strip() for part in text.split(",")]
+    # "3," is a list of one
+    parts = [part.strip() for part in text.strip().removesuffix(",").split(",")]
     if not all(part.isdecimal() for part in parts):
-        raise BenchError(f"--seeds {text!r}: give a count such as 5, or a list such as 3,4,7")
+        raise BenchError(f"--seeds {text!r}: give a count such as 5, or a list such as 3,4,7 or 3,")
     numbers = [int(part) for part in parts]
     if len(numbers) == 1 and numbers[0] > 0 and "," not in text:
         return tuple(range(numbers[0]))

@@ -128,6 +128,8 @@ class Study:
     cells: list[Cell]
     require: tuple[str, ...] = ()
     """Metrics without which the study is not to be run."""
+    source: str = ""
+    """What a user types to name it: a shipped study's name, or the file's path."""
 
 
 def studies() -> dict[str, Path]:
@@ -151,7 +153,12 @@ def load_study(name: str, selection: Selection = Selection()) -> Study:
     cells = _cells(described, selection)
     _check_required(described, selection)
     return Study(
-        file.stem, described.description, described.time_limit, cells, tuple(described.require)
+        file.stem,
+        described.description,
+        described.time_limit,
+        cells,
+        tuple(described.require),
+        name,
     )
 
 

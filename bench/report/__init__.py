@@ -27,7 +27,11 @@ DIGEST = ".digest"
 
 
 def write_report(
-    study: Study, planned: list[Planned], results: Path, notes: Sequence[str] = ()
+    study: Study,
+    planned: list[Planned],
+    results: Path,
+    notes: Sequence[str] = (),
+    baseline: str = "",
 ) -> Path:
     """Write the report into ``results``/``study.name`` and return the path of report.html.
 
@@ -35,7 +39,7 @@ def write_report(
     The files are made beside the old ones and then take their place.
     """
     folder = results / study.name
-    content = _content(study, planned, notes)
+    content = _content(study, planned, notes, baseline)
     if _is_written(folder, content):
         return folder / "report.html"
     # plotting takes seconds to import; a report that stands needs none of it
@@ -44,7 +48,7 @@ def write_report(
     scratch = folder / f".new-{uuid.uuid4().hex[:8]}"
     try:
         scratch.mkdir(parents=True)
-        write(study, planned, list(notes), scratch)
+        write(study, planned, list(notes), scratch, baseline)
         _replace(scratch, folder, content)
     except OSError as error:
         raise BenchError(
@@ -56,12 +60,12 @@ def write_report(
     return folder / "report.html"
 
 
-def _content(study: Study, planned: list[Planned], notes: Sequence[str]) -> str:
+def _content(study: Study, planned: list[Planned], notes: Sequence[str], baseline: str) -> str:
     """A digest of all that the report says, and of the code that says it."""
     kinds = find_methods().methods
     names = sorted({each.cell.method.name for each in planned})
     told: dict[str, Any] = {
-        "study": [study.name, study.description],
+        "study": [study.name, study.description, study.source, baseline],
         "cells": [[p.cell.key, p.cell.method.label, p.state, p.why, *_version(p)] for p in planned],
         "methods": {n: inspect.getdoc(kinds[n]) for n in names if n in kinds},
         "notes": list(notes),
@@ -70,7 +74,7 @@ def _content(study: Study, planned: list[Planned], notes: Sequence[str]) -> str:
             if file.suffix == ".py"
             else hashlib.sha256(file.read_bytes()).hexdigest()
             for file in sorted(HERE.rglob("*.*"))
-            if file.suffix in (".py", ".html", ".css")
+            if file.suffix in (".py", ".html", ".css", ".js")
         },
     }
     return digest(told)
@@ -108,7 +112,7 @@ def _replace(scratch: Path, folder: Path, content: str) -> None:
         (folder / name).parent.mkdir(exist_ok=True)
         os.replace(scratch / name, folder / name)
     for name in before:
-        if name not in files and name.startswith("figures/"):
+        if name not in files and name.startswith(("figures/", "tables/")):
             (folder / name).unlink(missing_ok=True)
     told = json.dumps({"content": content, "files": files}, indent=1)
     (folder / DIGEST).write_text(told + "\n", encoding="utf-8")

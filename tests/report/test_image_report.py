@@ -9,9 +9,11 @@ from PIL import Image
 from bench.execution.plan import Planned
 from bench.report import write_report
 from bench.report.analysis.problems import problems
-from bench.report.figures import latents, seeds
-from bench.report.figures.latents import draw_evolution, draw_interpolations
-from bench.report.figures.tiles import WHITE, in_colour, tiled
+from bench.report.figures.drawing.sheets import Sheet
+from bench.report.figures.drawing.style import Style
+from bench.report.figures.pictures import latents
+from bench.report.figures.pictures.latents import draw_evolution, draw_interpolations
+from bench.report.figures.pictures.tiles import WHITE, in_colour, tiled
 
 GRAY, RGB = (28, 28), (28, 28, 3)
 
@@ -55,21 +57,26 @@ def image_cells(make_study, train):
     return make
 
 
+def sheet_of(problem, methods, folder):
+    """What a drawing function is given to draw these methods."""
+    return problem, Sheet(methods), Style(methods), folder, []
+
+
 @pytest.mark.parametrize(("dataset", "shape"), [("mnist5k", GRAY), ("stacked_mnist", RGB)])
 def test_every_picture_of_images_is_drawn(image_cells, store, dataset, shape):
     real = shades(shape, 1)[0]
     paths = shades(shape, 4)[:, :10]
     study, planned = image_cells(dataset, shape, real=real, interpolations=paths)
     page = write_report(study, planned, store.results)
-    names = sorted(f.stem.split("-")[-1] for f in (page.parent / "figures").iterdir())
-    assert names == ["curves", "evolution", "interpolations", "norms", "overview", "samples"]
-    alts = [picture["alt"] for picture in Page(page).all("img")]
-    assert sum("non_saturating, wgan_gp" in alt for alt in alts) == 5
+    kinds = {f.stem.rsplit("-", 1)[-1] for f in (page.parent / "figures").iterdir()}
+    assert {"curves", "evolution", "interpolations", "norms", "overview", "samples"} <= kinds
     metric = "LeNet FD" if dataset == "mnist5k" else "modes (≥1) of 1000"
-    assert f"each method's median seed by {metric}, beside real data.\n" in Page(page).words
+    words = Page(page).words
+    assert f"best, median and worst seed by {metric}, after real data." in words
+    assert f"each method's median seed by {metric}." in words
     # 256 colours keep the page small
-    few = {f.stem.split("-")[-1] for f in (page.parent / "figures").iterdir()
-           if Image.open(f).mode == "P"}  # fmt: skip
+    few = {f.stem.split("-")[-1] for f in (page.parent / "figures").glob("*.png")
+           if Image.open(f).mode in ("P", "L")}  # fmt: skip
     assert few == {"evolution", "interpolations", "samples"}
 
 
@@ -79,7 +86,7 @@ def test_real_samples_come_from_the_records_and_are_left_out_where_there_are_non
     study, planned = image_cells()
     words = Page(write_report(study, planned, store.results)).words
     assert "Generated images at the last evaluation" in words
-    assert "beside real data" not in words
+    assert "after real data" not in words
 
 
 def test_evolution_has_a_row_for_each_method_and_a_column_for_each_evaluation(
@@ -87,30 +94,32 @@ def test_evolution_has_a_row_for_each_method_and_a_column_for_each_evaluation(
 ):
     (problem,) = problems(image_cells(shape=GRAY)[1])
     (tmp_path / "figures").mkdir()
-    shown = seeds.chosen(problem, ["wgan_gp", "non_saturating"], [])
-    figure = draw_evolution(problem, shown, tmp_path)
-    assert figure.file.endswith("-evolution.png")
+    place = sheet_of(problem, ["wgan_gp", "non_saturating"], tmp_path)
+    figure = draw_evolution(*place)
+    assert figure.file.endswith("-evolution")
     assert "a row for each of wgan_gp, non_saturating" in figure.alt
-    *cells, sheet = drawn
-    assert [cell.shape for cell in cells] == [(3 * 28, 3 * 28, 3)] * 6
+    rows = [drawn[:4], drawn[4:]]
+    assert [cell.shape for *cells, _ in rows for cell in cells] == [(3 * 28, 3 * 28, 3)] * 6
     # the i-th image of an evaluation lies in the i-th place of its cell, row by row
-    for column, cell in enumerate(cells[:3]):
-        middles = cell[14::28, 14::28, 0].ravel()
-        assert middles.tolist() == [5 * (12 * column + latent) for latent in range(9)]
-    gap = (sheet.shape[1] - 3 * 84) // 2
-    assert sheet.shape[0] == 2 * 84 + gap
-    assert (sheet[:, 84 : 84 + gap] == WHITE).all()
+    for *cells, strip in rows:
+        for column, cell in enumerate(cells):
+            middles = cell[14::28, 14::28, 0].ravel()
+            assert middles.tolist() == [5 * (12 * column + latent) for latent in range(9)]
+        gap = (strip.shape[1] - 3 * 84) // 2
+        assert strip.shape[0] == 84
+        assert (strip[:, 84 : 84 + gap] == WHITE).all()
 
 
 def test_a_seed_that_failed_leaves_its_later_cells_empty(image_cells, tmp_path, drawn):
     paths = shades(GRAY, 4)[:, :10]
     (problem,) = problems(image_cells(diverged=True, interpolations=paths)[1])
     (tmp_path / "figures").mkdir()
-    shown = seeds.chosen(problem, ["non_saturating", "wgan_gp"], [])
-    figure = draw_evolution(problem, shown, tmp_path)
+    place = sheet_of(problem, ["non_saturating", "wgan_gp"], tmp_path)
+    figure = draw_evolution(*place)
     assert "had failed before" in figure.caption
-    assert [(cell == WHITE).all() for cell in drawn[:6]] == [False] * 5 + [True]
-    figure = draw_interpolations(problem, shown, tmp_path)
+    # three cells of a row, and the row
+    assert [bool((cell == WHITE).all()) for cell in drawn] == [False] * 6 + [True, False]
+    figure = draw_interpolations(*place)
     assert "No seed finished: wgan_gp." in figure.caption
     assert "wgan_gp" not in figure.alt
 
@@ -136,7 +145,7 @@ def test_interpolations_are_shown_path_by_path(image_cells, tmp_path, drawn):
     paths = np.arange(80).reshape(8, 10, 1, 1, 1) + np.zeros((1, 1, *RGB))
     (problem,) = problems(image_cells("stacked_mnist", RGB, interpolations=paths.astype("u1"))[1])
     (tmp_path / "figures").mkdir()
-    draw_interpolations(problem, seeds.chosen(problem, ["wgan_gp"], []), tmp_path)
+    draw_interpolations(*sheet_of(problem, ["wgan_gp"], tmp_path))
     (sheet,) = drawn
     assert sheet[14::29, 14::29, 0].tolist() == np.arange(30).reshape(3, 10).tolist()
 

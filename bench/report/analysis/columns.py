@@ -99,6 +99,10 @@ SUMMARY_COLUMNS: dict[str, str] = {
     "rank": "place by the primary metric",
     "metric": "name of the metric",
     "primary": "whether this metric ranks the methods",
+    "interquartile_mean": "interquartile mean of the last evaluation over all seeds, failed ones "
+    "infinitely bad; empty where it is infinite, and for metrics that do not rank",
+    "interquartile_low": "lower end of its 95 % bootstrap interval",
+    "interquartile_high": "upper end of the interval",
     "mean": "mean of the last evaluation over finished seeds",
     "low": "lower end of the 95 % Student t interval",
     "high": "upper end of the interval",
@@ -108,8 +112,28 @@ SUMMARY_COLUMNS: dict[str, str] = {
     "seeds_finished": "seeds with status ok",
     "seeds_failed": "seeds that diverged, crashed or were stopped",
     "seeds_planned": "seeds of the study",
-    "difference_to_best": "paired difference to the best method at equal seeds, primary metric",
-    "difference_low": "lower end of its 95 % interval",
-    "difference_high": "upper end of its interval",
+    **{
+        column: meaning
+        for name, whom in {
+            "best": "the best method of the problem",
+            "baseline": "the method given by --baseline",
+        }.items()
+        for column, meaning in {
+            name: f"label of {whom}; empty in its own row",
+            f"difference_to_{name}": f"mean of the paired differences to {whom} at the seeds both "
+            "finished, primary metric",
+            f"difference_to_{name}_low": "lower end of its 95 % Student t interval",
+            f"difference_to_{name}_high": "upper end of the interval",
+            f"chance_to_beat_{name}": f"probability that a seed does better than one of {whom}; "
+            "failed seeds lose, equal ones count half",
+            f"p_{name}": "p of the test that both do the same",
+            f"p_{name}_adjusted": "the same, corrected for the number of methods compared (Holm)",
+            f"p_{name}_test": "the test: paired t, sign where all differences are the same, rank "
+            "where seeds failed",
+            f"p_{name}_smallest": "least p that a rank test of so many seeds can reach",
+            f"seeds_to_settle_{name}": "paired seeds that would tell the two apart with a "
+            "probability of 0.8, were the differences seen the true ones",
+        }.items()
+    },
 }
 """Every column of summary.csv and what it means."""

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from bench.datasets.base import Metric
 from bench.execution.plan import Planned
+from bench.report.analysis.contrast import (
+    LEVEL_TO_BASELINE,
+    LEVEL_TO_BEST,
+    Contrast,
+    Outcome,
+    contrast,
+    differences,
+)
 from bench.report.analysis.gaps import reasons
 from bench.report.analysis.problems import Problem
-from bench.report.statistics import Interval, mean_interval, paired_difference
+from bench.report.statistics import (
+    Interval,
+    bootstrap_interval,
+    holm,
+    interquartile_mean,
+    mean_interval,
+    seeds_to_settle,
+)
 
 
 @dataclass(frozen=True)
@@ -25,8 +40,11 @@ class Standing:
     statuses: dict[str, int]
     """Seeds by status; by state where there is no record."""
     planned: int
-    by_seed: dict[int, float]
-    """The primary metric of each finished seed at the last evaluation."""
+    scores: dict[int, float]
+    """The primary metric of every trained seed at the last evaluation; failed seeds are infinitely
+    bad. Finished seeds at which it is not defined are left out."""
+    centre: Interval | None
+    """Interquartile mean of the scores: infinitely bad where too many seeds failed."""
     checkpoint: dict[str, Interval | None]
     """Every metric at each seed's best checkpoint."""
     checkpoint_is_last: bool
@@ -35,12 +53,29 @@ class Standing:
     """Why metrics have no value at the last evaluation of some seed."""
     rank: int | None = None
     """None where no seed has a value of the primary metric."""
-    difference: Interval | None = None
-    """Paired difference of the primary metric to the first row's, None for that row itself."""
+    to_best: Contrast | None = None
+    """Against the first row; None for that row itself."""
+    to_baseline: Contrast | None = None
+    """Against the baseline the reader chose; None for that itself, and where there is none."""
+
+    @property
+    def values(self) -> dict[int, float]:
+        """The primary metric of each finished seed at the last evaluation."""
+        return {seed: score for seed, score in self.scores.items() if math.isfinite(score)}
+
+    @property
+    def holds(self) -> bool:
+        """Whether so few seeds failed that the interquartile mean is a number."""
+        return self.centre is not None and math.isfinite(self.centre.value)
 
     @property
     def finished(self) -> int:
         return self.statuses.get("ok", 0)
+
+    @property
+    def trained(self) -> int:
+        """Seeds with a record, whatever became of them."""
+        return self.finished + self.failed
 
     @property
     def failed(self) -> int:
@@ -57,18 +92,15 @@ class Standing:
         """Whether a metric has no value for any seed, for a reason that is known."""
         return self.last[metric.name] is None and metric.name in self.reasons
 
-    def against_best(self, metric: Metric) -> Literal["best", "tied", "behind", "ahead", "unsure"]:
-        """How the primary metric compares with the best method's at equal seeds.
+    @property
+    def against_best(self) -> Outcome:
+        """How the method stands to the best one.
 
-        ``ahead`` can happen where the best method's mean covers other seeds than this one's.
+        ``ahead`` can happen where the best method's rank rests on other seeds than this one's.
         """
         if self.rank == 1:
             return "best"
-        if self.rank is None or self.difference is None or self.difference.holds_zero is None:
-            return "unsure"
-        if self.difference.holds_zero:
-            return "tied"
-        return "ahead" if (self.difference.value > 0) == metric.higher_is_better else "behind"
+        return "unsure" if self.rank is None or self.to_best is None else self.to_best.outcome
 
 
 ABSENT = ("missing", "stale", "not applicable")
@@ -87,37 +119,69 @@ def final(planned: Planned, metric: Metric) -> float | None:
     return record.evaluations[-1].get(metric.name)
 
 
-def standings(problem: Problem) -> list[Standing]:
+def score(planned: Planned, metric: Metric) -> float | None:
+    """As :func:`final`, and infinitely bad for a cell that failed."""
+    if planned.record is not None and planned.record.status != "ok":
+        return -math.inf if metric.higher_is_better else math.inf
+    return final(planned, metric)
+
+
+def standings(problem: Problem, baseline: str = "") -> list[Standing]:
     """Every method of a problem, best first; those without a value last.
 
-    Means are compared as they are shown: of methods whose primary metric reads the same, the one
-    with fewer failed seeds comes first, and those with as many share a rank.
+    Methods are ordered by the interquartile mean of the primary metric, in which a failed seed
+    counts as infinitely bad. Where so many failed that this is no number, fewer failures come
+    first, then the mean of the finished seeds. Numbers are compared as they are shown: of methods
+    that read the same, the one with fewer failed seeds comes first, and those with as many share
+    a rank.
     """
     primary = problem.primary
     found = [_standing(problem, label, cells) for label, cells in problem.by_method.items()]
+    sign = -1 if primary.higher_is_better else 1
+
+    def shown(value: float) -> float:
+        return sign * round(value, primary.digits + (2 if primary.percent else 0))
 
     def place(standing: Standing) -> tuple[float, ...]:
         mean = standing.last[primary.name]
-        if mean is None:
-            return (1, standing.planned == standing.statuses.get("not applicable", 0))
-        sign = -1 if primary.higher_is_better else 1
-        shown = round(mean.value, primary.digits + (2 if primary.percent else 0))
-        return (0, sign * shown, standing.failed, sign * mean.value)
+        if mean is None or standing.centre is None:
+            return (2, standing.planned == standing.statuses.get("not applicable", 0))
+        if standing.holds:
+            return (0, shown(standing.centre.value), standing.failed, sign * standing.centre.value)
+        return (1, standing.failed / len(standing.scores), shown(mean.value), sign * mean.value)
 
     ranked = sorted(found, key=lambda standing: (*place(standing), standing.method))
     # the last part of a place only orders the rows of those who share a rank
     places = [place(standing)[:-1] for standing in ranked]
-    leader = ranked[0]
-    return [
-        replace(
-            standing,
-            rank=None if standing.last[primary.name] is None else 1 + places.index(own),
-            difference=None
-            if standing is leader
-            else paired_difference(standing.by_seed, leader.by_seed),
-        )
-        for standing, own in zip(ranked, places, strict=True)
+    ranked = [
+        replace(s, rank=None if s.last[primary.name] is None else 1 + places.index(own))
+        for s, own in zip(ranked, places, strict=True)
     ]
+    to_best = _contrasts(problem, ranked, ranked[0].method, LEVEL_TO_BEST)
+    to_baseline = _contrasts(problem, ranked, baseline, LEVEL_TO_BASELINE)
+    return [
+        replace(s, to_best=to_best.get(s.method), to_baseline=to_baseline.get(s.method))
+        for s in ranked
+    ]
+
+
+def _contrasts(
+    problem: Problem, ranked: list[Standing], reference: str, level: float
+) -> dict[str, Contrast]:
+    """Every other ranked method against one, corrected for their number."""
+    other = next((s for s in ranked if s.method == reference), None)
+    if other is None or not other.scores:
+        return {}
+    better = problem.primary.higher_is_better
+    rest = [s for s in ranked if s is not other and s.scores]
+    found = [contrast(s.scores, other.scores, reference, better, level) for s in rest]
+    adjusted = holm([each.p for each in found])
+    alone = level / max(sum(each.p is not None for each in found), 1)
+    needed = [seeds_to_settle(differences(s.scores, other.scores), alone) for s in rest]
+    return {
+        s.method: replace(each, adjusted=p, seeds_needed=seeds)
+        for s, each, p, seeds in zip(rest, found, adjusted, needed, strict=True)
+    }
 
 
 def _standing(problem: Problem, label: str, cells: list[Planned]) -> Standing:
@@ -134,14 +198,16 @@ def _standing(problem: Problem, label: str, cells: list[Planned]) -> Standing:
         last[metric.name] = _mean([values[-1] for values in series])
         best[metric.name] = _mean([pick(values) for values in defined if values])
         checkpoint[metric.name] = _mean([v[at] for v, at in zip(series, places, strict=True)])
-    values = {c.cell.seed: final(c, problem.primary) for c in cells}
+    scores = {c.cell.seed: score(c, problem.primary) for c in cells}
+    trained = {seed: value for seed, value in scores.items() if value is not None}
     return Standing(
         label,
         last,
         best,
         dict(Counter(status_of(cell) for cell in cells)),
         len(cells),
-        {seed: value for seed, value in values.items() if value is not None},
+        trained,
+        bootstrap_interval(list(trained.values()), interquartile_mean),
         checkpoint,
         all(place == len(run) - 1 for place, run in zip(places, runs, strict=True)),
         {name: why for record in ok for name, why in reasons(record).items()},

@@ -17,6 +17,7 @@ from bench.report.analysis.columns import (
     RUN_COLUMNS,
     SUMMARY_COLUMNS,
 )
+from bench.report.analysis.contrast import Contrast
 from bench.report.analysis.gaps import reasons
 from bench.report.analysis.problems import PLAYERS, Problem
 from bench.report.analysis.ranking import Standing
@@ -67,13 +68,16 @@ def summary_table(problems: list[Problem], standings: list[list[Standing]]) -> p
 def _summary(problem: Problem, metric: Metric, primary: bool, standing: Standing) -> dict[str, Any]:
     found, best = standing.last[metric.name], standing.best[metric.name]
     checkpoint = standing.checkpoint[metric.name]
-    difference = standing.difference if primary else None
-    return {
+    centre = standing.centre if primary and standing.holds else None
+    row: dict[str, Any] = {
         "problem": problem.label,
         "method": standing.method,
         "rank": standing.rank,
         "metric": metric.name,
         "primary": primary,
+        "interquartile_mean": centre and centre.value,
+        "interquartile_low": centre and centre.low,
+        "interquartile_high": centre and centre.high,
         "mean": found and found.value,
         "low": found and found.low,
         "high": found and found.high,
@@ -83,9 +87,26 @@ def _summary(problem: Problem, metric: Metric, primary: bool, standing: Standing
         "seeds_finished": standing.finished,
         "seeds_failed": standing.failed,
         "seeds_planned": standing.planned,
-        "difference_to_best": difference and difference.value,
-        "difference_low": difference and difference.low,
-        "difference_high": difference and difference.high,
+    }
+    if primary:
+        row |= _contrast("best", standing.to_best) | _contrast("baseline", standing.to_baseline)
+    return row
+
+
+def _contrast(name: str, found: Contrast | None) -> dict[str, Any]:
+    if found is None:
+        return {}
+    return {
+        name: found.other,
+        f"difference_to_{name}": found.difference and found.difference.value,
+        f"difference_to_{name}_low": found.difference and found.difference.low,
+        f"difference_to_{name}_high": found.difference and found.difference.high,
+        f"chance_to_beat_{name}": found.improvement and found.improvement.value,
+        f"p_{name}": found.p,
+        f"p_{name}_adjusted": found.adjusted,
+        f"p_{name}_test": found.test,
+        f"p_{name}_smallest": found.smallest,
+        f"seeds_to_settle_{name}": found.seeds_needed,
     }
 
 

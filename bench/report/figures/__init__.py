@@ -1,47 +1,132 @@
-"""Every figure of a report, drawn into a folder."""
+"""Every figure of a report by its name, drawn one by one into a folder."""
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bench.report.analysis.problems import Problem
 from bench.report.analysis.ranking import Standing
-from bench.report.figures.curves import draw_curves
-from bench.report.figures.latents import draw_evolution, draw_interpolations
-from bench.report.figures.norms import draw_norms
-from bench.report.figures.overview import draw_overview
-from bench.report.figures.phase import draw_phase
-from bench.report.figures.samples import draw_samples
-from bench.report.figures.seeds import chosen
-from bench.report.figures.style import Style
-from bench.report.page.document import Figure
+from bench.report.figures.charts.costs import draw_costs
+from bench.report.figures.charts.curves import draw_curves
+from bench.report.figures.charts.differences import draw_differences
+from bench.report.figures.charts.norms import draw_norms
+from bench.report.figures.charts.overview import draw_overview
+from bench.report.figures.charts.phase import draw_phase, has_phases
+from bench.report.figures.charts.profiles import draw_profiles
+from bench.report.figures.charts.ranks import draw_critical_difference, draw_ranks
+from bench.report.figures.drawing.sheets import sheets
+from bench.report.figures.drawing.style import Style
+from bench.report.figures.pictures.latents import draw_evolution, draw_interpolations
+from bench.report.figures.pictures.samples import draw_samples
+from bench.report.page.document import Drawn, Figure, Paragraph
+
+Ranked = list[Standing]
+
+OVERVIEW, COST = "overview", "cost"
+"""Sections whose figures are of no single problem."""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure that can be drawn: nothing is until ``draw`` is called."""
+
+    name: str
+    """As ``bench figure`` is told: ``overview``, ``ring8/curves``, ``ring8/samples-2``."""
+    section: str
+    """A problem's label, or one of the sections that are of no single problem."""
+    draw: Callable[[], Figure | str | None]
+    """Words say why there is nothing to draw."""
+    in_report: bool = True
+    """Whether the report shows it; of many methods, it shows the first sheet alone."""
 
 
 def draw_all(
     problems: list[Problem],
-    standings: list[list[Standing]],
+    standings: list[Ranked],
     style: Style,
     folder: Path,
     notes: list[str],
-) -> dict[str, list[Figure]]:
-    """Draw into ``folder``/figures; the figures by problem label, the overview's under ``""``.
+) -> dict[str, list[Drawn]]:
+    """Draw into ``folder``/figures all that a report shows; figures by section.
 
-    Records that cannot be read are named in ``notes``.
+    Where there is nothing to draw for a reason, its words stand in the figure's place. Records that
+    cannot be read are named in ``notes``.
     """
     (folder / "figures").mkdir()
-    found: dict[str, list[Figure]] = {}
-    if problems:
-        found[""] = [draw_overview(problems, standings, folder)]
-    for problem, ranked in zip(problems, standings, strict=True):
-        order = [standing.method for standing in ranked]
-        shown = chosen(problem, order, notes)
-        drawn = [
-            draw_curves(problem, order, style, folder),
-            draw_phase(problem, order, style, folder),
-            draw_samples(problem, shown, style, folder),
-            draw_evolution(problem, shown, folder),
-            draw_interpolations(problem, shown, folder),
-            draw_norms(problem, order, style, folder, notes),
-        ]
-        found[problem.label] = [figure for figure in drawn if figure is not None]
+    found: dict[str, list[Drawn]] = {}
+    for drawing in drawings(problems, standings, style, folder, notes):
+        if not drawing.in_report:
+            continue
+        with style.drawing():
+            figure = drawing.draw()
+        if figure is not None:
+            shown = Paragraph(figure) if isinstance(figure, str) else figure
+            found.setdefault(drawing.section, []).append(shown)
     return found
+
+
+def drawings(
+    problems: list[Problem],
+    standings: list[Ranked],
+    style: Style,
+    folder: Path,
+    notes: list[str],
+) -> Iterator[Drawing]:
+    """All figures of a study in the order of its report."""
+    if not problems:
+        return
+    whole = (problems, standings, style, folder)
+    yield Drawing("overview", OVERVIEW, partial(draw_overview, *whole))
+    if len(problems) > 1:
+        yield Drawing("ranks", OVERVIEW, partial(draw_ranks, *whole))
+        yield Drawing("critical-difference", OVERVIEW, partial(draw_critical_difference, *whole))
+    names = _names(problems)
+    for problem, ranked, name in zip(problems, standings, names, strict=True):
+        yield from _of_one(problem, ranked, name, style, folder, notes)
+    yield Drawing("costs", COST, partial(draw_costs, *whole))
+
+
+def _of_one(
+    problem: Problem, ranked: Ranked, name: str, style: Style, folder: Path, notes: list[str]
+) -> Iterator[Drawing]:
+    order = [standing.method for standing in ranked]
+    place = (style, folder)
+    wholes: dict[str, Callable[[], Figure | None]] = {
+        "curves": partial(draw_curves, problem, order, *place),
+        "profiles": partial(draw_profiles, problem, ranked, *place),
+        "differences": partial(draw_differences, problem, ranked, *place),
+    }
+    for kind, draw in wholes.items():
+        yield Drawing(f"{name}/{kind}", problem.label, draw)
+    shape = problem.dataset.sample_shape
+    kinds: dict[str, Callable[..., Figure | None]] = {}
+    if has_phases(problem):
+        kinds["phase"] = draw_phase
+    if len(shape) == 3 or shape == (2,):
+        kinds |= {"samples": draw_samples, "evolution": draw_evolution}
+    if len(shape) == 3:
+        kinds["interpolations"] = draw_interpolations
+    kinds["norms"] = draw_norms
+    for kind, draw_sheet in kinds.items():
+        for sheet in sheets(ranked, name):
+            yield Drawing(
+                f"{name}/{kind}{sheet.suffix}",
+                problem.label,
+                partial(draw_sheet, problem, sheet, style, folder, notes),
+                in_report=sheet.number == 1,
+            )
+
+
+def _names(problems: list[Problem]) -> list[str]:
+    """What problems are called where a name must be typed: their labels where these allow it."""
+    plain = [re.sub(r"[^A-Za-z0-9_.]+", "-", problem.label).strip("-.") for problem in problems]
+    often = Counter(name.casefold() for name in plain)
+    return [
+        name if name and len(name) <= 60 and often[name.casefold()] == 1 else problem.anchor
+        for name, problem in zip(plain, problems, strict=True)
+    ]

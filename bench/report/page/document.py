@@ -53,6 +53,10 @@ class Paragraph:
     text: str
 
 
+Drawn = Figure | Paragraph
+"""A figure, or the words that say why there is none."""
+
+
 @dataclass(frozen=True)
 class Items:
     """A list; each item may begin with a term."""
@@ -81,6 +85,26 @@ class Listing:
 
 
 @dataclass(frozen=True)
+class Verdict:
+    """What was found on one dataset; ``anchor`` is the section that tells more, if any."""
+
+    dataset: str
+    anchor: str
+    sentence: str
+    failed: str = ""
+    """What failed there, in words; nothing where nothing did."""
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """A card for each dataset, with a small figure beside them where there is room."""
+
+    kind: ClassVar[str] = "verdicts"
+    verdicts: list[Verdict]
+    beside: Figure | None = None
+
+
+@dataclass(frozen=True)
 class Details:
     """Blocks that are folded away under a line."""
 
@@ -89,7 +113,7 @@ class Details:
     blocks: list[Block]
 
 
-Block = Table | Figure | Paragraph | Items | Notice | Listing | Details
+Block = Table | Figure | Paragraph | Items | Notice | Listing | Verdicts | Details
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,46 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from bench.report.page.document import Document, Figure, Table
+from bench.report.page import copies, shades
+from bench.report.page.document import (
+    Block,
+    Details,
+    Document,
+    Entry,
+    Figure,
+    Section,
+    Table,
+    Verdicts,
+)
+from bench.report.page.svg import for_page
 
 HERE = Path(__file__).parent
+FILTERED = 8
+"""Rows beyond which a table can be filtered."""
+NARROW = 640
+"""Pixels up to which a figure finds room beside the verdicts; a wider one stands below them."""
+LETTER, PADDING, PAPER = 4.2, 7.0, 510.0
+"""Points, in print: of a letter in a table, of what parts two columns, and of an A4 page."""
+LONG = 30
+"""Rows beyond which a table scrolls in a box of its own, its head in sight."""
+
+
+class Picture(NamedTuple):
+    """A figure as the page holds it."""
+
+    svg: Markup | None
+    png: str
+    """A data URL where there is no fit SVG."""
+    width: int
+    height: int
 
 
 def render_page(document: Document, folder: Path, made: str) -> str:
@@ -22,28 +54,113 @@ def render_page(document: Document, folder: Path, made: str) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    pictures = _Pictures(folder)
+    drawn = {id(figure): pictures.embed(figure) for figure in _figures(_blocks(document))}
+    numbers = {label: number for number, label in enumerate(document.colours)}
+    colours = pictures.colours | {colour.lower() for colour in document.colours.values()}
+    script = _script()
 
-    def embedded(figure: Figure) -> str:
-        content = base64.b64encode((folder / f"{figure.file}.png").read_bytes()).decode()
-        return f"data:image/png;base64,{content}"
-
-    def size(figure: Figure) -> tuple[int, int]:
-        """Width and height in pixels, from the PNG's header, so that the page does not jump."""
-        header = (folder / f"{figure.file}.png").read_bytes()[16:24]
-        return int.from_bytes(header[:4], "big"), int.from_bytes(header[4:], "big")
-
-    def column(table: Table, index: int) -> list[str]:
-        """Style classes of one column of a table."""
-        if index in table.texts:
-            return ["left", "words"]
-        return ["left"] if index <= table.names else []
+    def of_row(row: list[Entry], names: int) -> int | None:
+        """The number of the method that a row is about; others may be named in it, too."""
+        return numbers.get(row[names].method) if names < len(row) else None
 
     return environment.get_template("page.html").render(
         document=document,
         made=made,
-        # the style sheet is ours, and quotes in it must stay quotes
+        # style and script are ours, and quotes in them must stay quotes
         style=Markup((HERE / "page.css").read_text(encoding="utf-8")),
-        embedded=embedded,
-        size=size,
-        column=column,
+        script=Markup(script),
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        shades=Markup(_shades(colours)),
+        picture=lambda figure: drawn[id(figure)],
+        numbers=numbers,
+        swatch=lambda label: f"var(--c{document.colours[label][1:].lower()})",
+        of_row=of_row,
+        column=_column,
+        wide=_is_wide,
+        packed=copies.packed,
+        as_csv=copies.as_csv,
+        as_latex=copies.as_latex,
+        filtered=FILTERED,
+        long=LONG,
+        narrow=NARROW,
+        only_listings=lambda block: all(b.kind == "listing" for b in block.blocks),
     )
+
+
+class _Pictures:
+    """Figures as they are embedded, and the colours that they need."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.colours: set[str] = {"#ffffff"}
+        self.count = 0
+
+    def embed(self, figure: Figure) -> Picture:
+        self.count += 1
+        file = self.folder / f"{figure.file}.svg"
+        if file.is_file():
+            try:
+                found = for_page(file.read_text(encoding="utf-8"), f"f{self.count}", figure.alt)
+            except ValueError:
+                # a name may hold a letter that no XML may; the PNG shows the same
+                pass
+            else:
+                self.colours |= found.colours
+                return Picture(found.markup, "", round(found.width), 0)
+        content = (self.folder / f"{figure.file}.png").read_bytes()
+        url = f"data:image/png;base64,{base64.b64encode(content).decode()}"
+        # width and height are in a PNG's header; a page that knows them does not jump
+        width, height = (int.from_bytes(content[i : i + 4], "big") for i in (16, 20))
+        return Picture(None, url, width, height)
+
+
+def _script() -> str:
+    """All that runs on the page, in one function, so that it shares names with nothing else."""
+    files = [*sorted(HERE.glob("page.*.js")), HERE / "page.js"]
+    texts = [file.read_text(encoding="utf-8") for file in files]
+    return "\n".join(['"use strict";', "(() => {", *texts, "})();"])
+
+
+def _column(table: Table, index: int) -> list[str]:
+    """Style classes of one column of a table."""
+    if index in table.texts:
+        return ["left", "words"]
+    return ["left"] if index <= table.names else []
+
+
+def _is_wide(table: Table) -> bool:
+    """Whether paper is too narrow for the rows on one line each."""
+    kept = [i for i in range(len(table.header)) if i not in table.hidden and i not in table.texts]
+    letters = sum(max((len(row[i].text) for row in table.rows if i < len(row)), default=0)
+                  for i in kept)  # fmt: skip
+    return LETTER * letters + PADDING * len(kept) > PAPER or bool(table.texts)
+
+
+def _shades(colours: set[str]) -> str:
+    """Every colour under its name, ``--c0072b2``, as light and dark pages show it."""
+    known = sorted(c for c in colours if len(c) == 7 and c.startswith("#") and c[1:].isalnum())
+    told = (f"--c{c[1:]}:light-dark({c},{shades.in_the_dark(c)})" for c in known)
+    return ":root{" + ";".join(told) + "}"
+
+
+def _blocks(document: Document) -> Iterator[Block]:
+    yield from document.lead
+
+    def within(sections: Sequence[Section]) -> Iterator[Block]:
+        for section in sections:
+            yield from section.blocks
+            yield from within(section.parts)
+
+    yield from within(document.sections)
+
+
+def _figures(blocks: Iterator[Block] | list[Block]) -> Iterator[Figure]:
+    for block in blocks:
+        match block:
+            case Figure():
+                yield block
+            case Verdicts():
+                yield from [block.beside] if block.beside else []
+            case Details():
+                yield from _figures(block.blocks)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from bench.report.page.copies import FOLDER
 from bench.report.page.document import (
     Block,
     Details,
@@ -16,6 +17,7 @@ from bench.report.page.document import (
     Paragraph,
     Section,
     Table,
+    Verdicts,
 )
 
 _SPECIAL = re.compile(r"[\\`*\[\]|~$#]|(?<![^\W_])_|_(?![^\W_])")
@@ -49,8 +51,7 @@ def _block(block: Block) -> str:
         case Table():
             return _table(block)
         case Figure():
-            alt = escape(block.alt)
-            return f"![{alt}]({block.file}.png)\n\n*{escape(block.caption)}*"
+            return _figure(block)
         case Paragraph():
             return escape(block.text)
         case Items():
@@ -66,18 +67,34 @@ def _block(block: Block) -> str:
             runs = re.findall(r"`+", block.text)
             fence = "`" * max(3, 1 + max(map(len, runs), default=0))
             return f"{fence}text\n{block.text}\n{fence}"
+        case Verdicts():
+            lines = [
+                f"- **{escape(told.dataset)}**: {escape(told.sentence)}"
+                + (f" **Failed:** {escape(told.failed)}" if told.failed else "")
+                for told in block.verdicts
+            ]
+            beside = [_figure(block.beside)] if block.beside else []
+            return "\n\n".join(["\n".join(lines), *beside])
         case Details():
             inner = "\n\n".join(map(_block, block.blocks))
             summary = escape(block.summary)
             return f"<details>\n<summary>{summary}</summary>\n\n{inner}\n\n</details>"
 
 
+def _figure(figure: Figure) -> str:
+    return f"![{escape(figure.alt)}]({figure.file}.png)\n\n*{escape(figure.caption)}*"
+
+
 def _table(table: Table) -> str:
-    marks = [":--" if i <= table.names or i in table.texts else "--:"
-             for i in range(len(table.header))]  # fmt: skip
-    lines = [_row([escape(name) for name in table.header]), _row(marks)]
-    lines += [_row([_entry(entry) for entry in row]) for row in table.rows]
-    return f"{escape(table.caption)}\n\n" + "\n".join(lines)
+    """The columns that a page shows at first; the others are in the table's CSV."""
+    kept = [i for i in range(len(table.header)) if i not in table.hidden]
+    marks = [":--" if i <= table.names or i in table.texts else "--:" for i in kept]
+    lines = [_row([escape(table.header[i]) for i in kept]), _row(marks)]
+    lines += [_row([_entry(row[i]) for i in kept if i < len(row)]) for row in table.rows]
+    caption = escape(table.caption)
+    if table.hidden:
+        caption += f" [All columns]({FOLDER}/{table.name}.csv)."
+    return f"{caption}\n\n" + "\n".join(lines)
 
 
 def _row(entries: list[str]) -> str:

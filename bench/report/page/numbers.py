@@ -34,6 +34,18 @@ def of(metric: Metric, value: float | None) -> str:
     return plain(value, metric.digits)
 
 
+def p_value(p: float | None) -> str:
+    """Two significant digits."""
+    if p is None:
+        return NOTHING
+    return "< 0.001" if p < 0.001 else f"{p:.2g}"
+
+
+def share(value: float | None) -> str:
+    """A probability in whole per cent."""
+    return NOTHING if value is None else f"{100 * value:.0f}{PERCENT}"
+
+
 def bounds(metric: Metric, interval: Interval | None) -> str:
     """An interval's two ends."""
     if interval is None or interval.low is None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
-import pandas as pd
-
+from bench.report.analysis.findings import Findings
 from bench.report.analysis.gaps import explained
 from bench.report.analysis.problems import Problem
 from bench.report.analysis.ranking import Standing, status_of
@@ -14,76 +14,81 @@ from bench.report.page import numbers
 from bench.report.page.document import (
     Block,
     Document,
+    Drawn,
     Entry,
     Figure,
-    Items,
     Notice,
     Paragraph,
     Section,
     Table,
+    Verdict,
+    Verdicts,
 )
-from bench.report.sections.accounts import cost, stability
-from bench.report.sections.background import failures, mixed, provenance
-from bench.report.sections.dataset import compare, floor, headed, mark
+from bench.report.sections.cost import cost
+from bench.report.sections.dataset import centre, dataset, floor, headed, mark
 from bench.report.sections.definitions import definitions
-from bench.report.sections.verdict import verdict
-from bench.study import Study
+from bench.report.sections.failures import failures
+from bench.report.sections.methods import methods
+from bench.report.sections.provenance import mixed, provenance
+from bench.report.sections.stability import stability
+from bench.report.sections.verdict import failed, headline
 
 Ranked = list[Standing]
 
 
-def compose(
-    study: Study,
-    problems: list[Problem],
-    standings: list[Ranked],
-    runs: pd.DataFrame,
-    figures: dict[str, list[Figure]],
-    notes: list[str],
-    colours: dict[str, str],
-) -> Document:
-    """The report of a study; ``runs`` is its table of cells, ``figures`` are by problem label."""
-    pairs = list(zip(problems, standings, strict=True))
+def compose(found: Findings, figures: dict[str, list[Drawn]], colours: dict[str, str]) -> Document:
+    """The report of a study.
+
+    ``figures`` are by problem label, and those of no single problem by section: overview, whose
+    first stands on the first screen, and cost.
+    """
     sections = []
-    if problems:
+    overview = figures.get("overview", [])
+    if found.problems:
         sections = [
-            Section("Overview", "overview",
-                    [*figures.get("", []), _overview(pairs)]),
+            Section("Overview", "overview", [*overview[1:], _overview(found.pairs)]),
             Section("Datasets", "datasets", [],
-                    [compare(p, ranked, figures.get(p.label, []))
-                     for p, ranked in pairs]),
-            stability(pairs, runs),
-            cost(pairs, runs),
+                    [dataset(found, p, figures.get(p.label, [])) for p in found.problems]),
+            methods(found),
+            stability(found.pairs, found.runs),
+            cost(found.pairs, found.runs, figures.get("cost", [])),
         ]  # fmt: skip
-    sections += [failures(problems), definitions(problems), provenance(problems)]
+    sections += [failures(found.problems), definitions(found.problems), provenance(found)]
+    study = found.study
     return Document(
         f"{study.name}: which way of stabilising GAN training works",
-        _lead(study, pairs, notes),
+        _lead(found, overview[0] if overview else None),
         sections,
         colours,
     )
 
 
-def _lead(study: Study, pairs: list[tuple[Problem, Ranked]], notes: list[str]) -> list[Block]:
-    blocks: list[Block] = []
-    if study.description.strip():
-        blocks.append(Paragraph(study.description.strip()))
-    blocks.append(Paragraph(_what_was_run([problem for problem, _ in pairs])))
-    if notes:
-        blocks.append(Notice("Please note", notes))
-    if warnings := [line for problem, _ in pairs for line in mixed(problem)]:
+def _lead(found: Findings, overview: Drawn | None) -> list[Block]:
+    """The first screen: what was run, what came of it, and what must be known beside it."""
+    pairs = found.pairs
+    blocks: list[Block] = [Paragraph(_what_was_run(found.problems))]
+    if pairs:
+        verdicts = [
+            Verdict(p.label, f"dataset-{p.anchor}", headline(p, ranked), failed(ranked))
+            for p, ranked in pairs
+        ]
+        blocks.append(Verdicts(verdicts, overview if isinstance(overview, Figure) else None))
+    if found.notes:
+        blocks.append(Notice("Please note", found.notes))
+    if warnings := [line for problem in found.problems for line in mixed(problem)]:
         blocks.append(Notice("Not all cells were run under the same conditions", warnings))
     cautions = [
         f"{p.label}: {line}"
-        for p, _ in pairs
+        for p in found.problems
         for line in p.shared_result("protocol").get("cautions", [])
     ]
     if cautions:
         blocks.append(Notice("Read with care", cautions))
-    gaps = [f"{p.label}: {told}" for p, _ in pairs for _, told in explained(p, [p.primary])]
+    gaps = [f"{p.label}: {told}" for p in found.problems for _, told in explained(p, [p.primary])]
     if gaps:
         blocks.append(Notice("The metric that ranks the methods was not computed", gaps))
-    if pairs:
-        blocks.append(Items([(p.label, verdict(p, ranked)) for p, ranked in pairs]))
+    if found.study.description.strip():
+        blocks.append(Paragraph(found.study.description.strip()))
     return blocks
 
 
@@ -110,25 +115,24 @@ def _overview(pairs: list[tuple[Problem, Ranked]]) -> Table:
     for method in methods:
         row = [Entry(method, method=method)]
         for problem, ranked in pairs:
-            found = [s for s in ranked if s.method == method]
-            row.append(_overview_entry(problem, found[0]) if found else Entry("", "quiet"))
+            own = [s for s in ranked if s.method == method]
+            row.append(_overview_entry(problem, own[0]) if own else Entry("", "quiet"))
         rows.append(row)
     floors = [floor(problem, problem.primary) for problem, _ in pairs]
     rows.append([Entry(FLOOR, "quiet"), *floors])
     return Table(
         "overview",
-        "Mean of the primary metric over finished seeds, and failed seeds. Bold: the best method "
-        "of a dataset and those that cannot be told apart from it.",
+        "Interquartile mean of the metric that ranks, over all seeds, and failed seeds. Marked: "
+        "the best method of a dataset and those that cannot be told apart from it.",
         ["method", *(f"{p.label}: {headed(p.primary)}" for p, _ in pairs)],
         rows,
     )
 
 
 def _overview_entry(problem: Problem, standing: Standing) -> Entry:
-    mean = standing.last[problem.primary.name]
-    failed = f" ({standing.failed} of {standing.planned} failed)" if standing.failed else ""
-    if standing.not_computed(problem.primary):
-        return Entry(numbers.NOT_COMPUTED + failed, "quiet")
-    if mean is None:
-        return Entry(standing.told_statuses, "failed" if standing.failed else "quiet")
-    return Entry(numbers.of(problem.primary, mean.value) + failed, mark(problem, standing))
+    if not standing.trained:
+        return Entry(standing.told_statuses, "quiet")
+    shown = centre(problem, standing, mark(standing))
+    if standing.failed and shown.mark != "failed":
+        return replace(shown, text=f"{shown.text} ({standing.failed} of {standing.planned} failed)")
+    return shown

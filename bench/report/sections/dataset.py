@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from bench.datasets.base import Metric
+from bench.report.analysis.contrast import Contrast
+from bench.report.analysis.findings import Findings
 from bench.report.analysis.gaps import explained, reasons
 from bench.report.analysis.problems import Problem, describe
-from bench.report.analysis.ranking import ABSENT, Standing
+from bench.report.analysis.ranking import Standing
 from bench.report.analysis.tables import FLOOR
 from bench.report.page import numbers
 from bench.report.page.document import (
     Block,
     Details,
+    Drawn,
     Entry,
-    Figure,
     Items,
     Mark,
     Notice,
@@ -20,26 +22,30 @@ from bench.report.page.document import (
     Section,
     Table,
 )
-from bench.report.sections.background import mixed
+from bench.report.sections.provenance import mixed
+from bench.report.sections.sureness import sureness
 from bench.report.sections.verdict import verdict
 from bench.report.statistics import Interval
 
 EMPTY = Entry("", "quiet")
 
 
-def compare(problem: Problem, ranked: list[Standing], figures: list[Figure]) -> Section:
+def dataset(found: Findings, problem: Problem, figures: list[Drawn]) -> Section:
     """A dataset's section: verdict, tables, figures, and under what conditions."""
+    ranked = found.standings[found.problems.index(problem)]
     blocks: list[Block] = [Paragraph(verdict(problem, ranked))]
     if warnings := mixed(problem):
         blocks.append(Notice("Not all cells were run under the same conditions", warnings))
     blocks.append(_ranking(problem, ranked))
-    groups = dict.fromkeys(m.group for m in problem.dataset.metrics if m.group)
-    for group in groups:
+    if found.baseline in problem.by_method:
+        blocks.append(_against(problem, ranked, found.baseline))
+    for group in dict.fromkeys(m.group for m in problem.dataset.metrics):
         if table := _group(problem, group, ranked):
             blocks.append(table)
     if lines := explained(problem, problem.dataset.metrics):
         blocks.append(Items(lines))
     blocks += figures
+    blocks += sureness(problem, ranked)
     conditions = Items(list(describe(problem.cell).items()))
     blocks.append(Details("Architecture, setting and budget", [conditions]))
     return Section(problem.label, f"dataset-{problem.anchor}", blocks)
@@ -50,9 +56,9 @@ def headed(metric: Metric) -> str:
     return f"{metric.label}\u00a0{'↑' if metric.higher_is_better else '↓'}"
 
 
-def mark(problem: Problem, standing: Standing) -> Mark:
+def mark(standing: Standing) -> Mark:
     """Bold for the best method and what cannot be told apart from it."""
-    good = standing.against_best(problem.primary) in ("best", "tied", "ahead")
+    good = standing.against_best in ("best", "tied", "ahead")
     return "best" if good else ""
 
 
@@ -61,43 +67,107 @@ def floor(problem: Problem, metric: Metric) -> Entry:
     value = problem.shared_result("floor").get(metric.name)
     if value is None and any(metric.name in reasons(record) for record in problem.records()):
         return Entry(numbers.NOT_COMPUTED, "quiet")
-    return Entry(numbers.of(metric, value), "quiet")
+    return Entry(numbers.of(metric, value), "quiet", value=value)
+
+
+def centre(problem: Problem, standing: Standing, marked: Mark = "") -> Entry:
+    """The interquartile mean over all seeds, or why there is none."""
+    if standing.not_computed(problem.primary):
+        return _lacking()
+    if standing.centre is not None and not standing.holds:
+        told = f"{standing.failed} of {numbers.count(len(standing.scores), 'seed')} failed"
+        return Entry(told, "failed")
+    if standing.centre is None:
+        return Entry(numbers.NOTHING, "quiet")
+    return Entry(
+        numbers.of(problem.primary, standing.centre.value), marked, value=standing.centre.value
+    )
+
+
+def difference(problem: Problem, found: Contrast | None) -> Entry:
+    """A paired difference with its interval."""
+    if found is None or found.difference is None:
+        return Entry(numbers.NOTHING, "quiet")
+    return Entry(
+        numbers.difference(problem.primary, found.difference), value=found.difference.value
+    )
+
+
+def seeds(standing: Standing) -> Entry:
+    """Seeds that finished, of those planned."""
+    mark: Mark = "failed" if standing.failed else ""
+    return Entry(f"{standing.finished} of {standing.planned}", mark, value=standing.finished)
 
 
 def _ranking(problem: Problem, ranked: list[Standing]) -> Table:
     primary = problem.primary
-    others = [m for m in problem.dataset.metrics if not m.group and m != primary]
     rows = []
     for s in ranked:
-        failed = Entry(str(s.failed), "failed") if s.failed else Entry("0")
-        if all(status in ABSENT for status in s.statuses):
-            failed = Entry(s.told_statuses, "quiet")
-        mean = numbers.mean(primary, s.last[primary.name], s.finished)
+        mean = s.last[primary.name]
+        told = numbers.mean_and_half_width(primary, mean, s.finished)
         rows.append([
-            Entry(numbers.NOTHING if s.rank is None else str(s.rank)),
-            Entry(s.method, mark(problem, s), s.method),
-            _lacking() if s.not_computed(primary) else Entry(mean, mark(problem, s)),
-            Entry(numbers.bounds(primary, s.last[primary.name])),
-            Entry(numbers.difference(primary, s.difference)),
-            Entry(f"{s.finished} of {s.planned}"),
-            failed,
-            *(_entry(s, m, s.last) for m in others),
+            Entry(numbers.NOTHING) if s.rank is None else Entry(str(s.rank), value=s.rank),
+            Entry(s.method, mark(s), s.method),
+            centre(problem, s, mark(s)),
+            Entry(numbers.bounds(primary, s.centre)),
+            _lacking() if s.not_computed(primary) else Entry(told, value=_value(mean)),
+            *_contrast(problem, s.to_best),
+            Entry(s.told_statuses, "quiet") if s.trained == 0 else seeds(s),
         ])  # fmt: skip
-    rows.append([EMPTY, Entry(FLOOR, "quiet"), floor(problem, primary), *([EMPTY] * 4),
-                 *(floor(problem, metric) for metric in others)])  # fmt: skip
+    real = floor(problem, primary)
+    rows.append([EMPTY, Entry(FLOOR, "quiet"), real, EMPTY, real, *([EMPTY] * 5)])
     order = f", {'highest' if primary.higher_is_better else 'lowest'} first"
     return Table(
         f"ranking-{problem.anchor}",
         f"Methods on {problem.label} by {primary.label} at the last evaluation"
-        f"{order if any(s.rank for s in ranked) else ''}. Bold: the best and what "
-        "cannot be told apart from it. Difference to the best: paired at equal seeds, with its "
-        f"{numbers.INTERVAL}. After ±: half of the {numbers.INTERVAL}. "
-        "Real data: real samples measured against real samples.",
-        ["rank", "method", primary.label, numbers.INTERVAL, "difference to the best",
-         "seeds finished", "seeds failed", *map(headed, others)],
+        f"{order if any(s.rank for s in ranked) else ''}. Marked: the best, and what cannot be "
+        "told apart from it. Interquartile mean: over all seeds, failed ones the worst. Mean: over "
+        f"finished seeds; after ± half of the {numbers.INTERVAL}. Difference: to the best method, "
+        f"paired at equal seeds, with its {numbers.INTERVAL}. p: corrected for the number of "
+        "comparisons. Real data: real samples measured against real samples.",
+        ["rank", "method", f"{headed(primary)}, interquartile mean", "its interval", "mean",
+         *_CONTRAST, "seeds finished"],
         rows,
         names=1,
+        hidden=(3, 8),
     )  # fmt: skip
+
+
+_CONTRAST = ("difference", "p", "chance to be better", "seeds to settle it")
+
+
+def _contrast(problem: Problem, found: Contrast | None) -> list[Entry]:
+    if found is None:
+        return [EMPTY] * len(_CONTRAST)
+    chance = _value(found.improvement)
+    return [
+        difference(problem, found),
+        Entry(numbers.p_value(found.adjusted), value=found.adjusted),
+        Entry(numbers.share(chance), value=chance),
+        Entry(numbers.plain(found.seeds_needed, 0), value=found.seeds_needed),
+    ]
+
+
+def _against(problem: Problem, ranked: list[Standing], baseline: str) -> Table:
+    words = {"ahead": "better", "behind": "worse", "tied": "cannot be told apart",
+             "unsure": "too few seeds"}  # fmt: skip
+    rows = []
+    for s in ranked:
+        outcome = words.get(s.to_baseline.outcome, "") if s.to_baseline else ""
+        rows.append([
+            Entry(s.method, method=s.method),
+            *_contrast(problem, s.to_baseline),
+            Entry("the baseline" if s.method == baseline else outcome, "quiet"),
+        ])  # fmt: skip
+    return Table(
+        f"baseline-{problem.anchor}",
+        f"Methods on {problem.label} against {baseline} by {problem.primary.label}: differences "
+        f"are paired at equal seeds, with their {numbers.INTERVAL}.",
+        ["method", *_CONTRAST, "in words"],
+        rows,
+        texts=(5,),
+        hidden=(4,),
+    )
 
 
 def _group(problem: Problem, group: str, ranked: list[Standing]) -> Table | None:
@@ -105,13 +175,13 @@ def _group(problem: Problem, group: str, ranked: list[Standing]) -> Table | None
 
     None where no method has a value of any of them.
     """
-    metrics = [metric for metric in problem.dataset.metrics if metric.group == group]
+    metrics = [m for m in problem.dataset.metrics if m.group == group and m != problem.primary]
     values = (values[m.name] for s in ranked for values in (s.last, s.checkpoint) for m in metrics)
     if not any(values):
         return None
     rows, earlier = [], False
     for s in ranked:
-        named = Entry(s.method, mark(problem, s), s.method)
+        named = Entry(s.method, mark(s), s.method)
         rows.append([named, Entry("last"), *(_entry(s, m, s.last) for m in metrics)])
         if not s.checkpoint_is_last:
             earlier = True
@@ -124,11 +194,11 @@ def _group(problem: Problem, group: str, ranked: list[Standing]) -> Table | None
             "Best: at each seed's best checkpoint, its best evaluation by "
             f"{problem.throughout[0].label}, where that is not the last one for every seed."
         )
-    slug = "".join(c if c.isascii() and c.isalnum() else "-" for c in group)
+    slug = "".join(c if c.isascii() and c.isalnum() else "-" for c in group or "metrics")
     return Table(
         f"{slug}-{problem.anchor}",
-        f"{group} on {problem.label}: mean over finished seeds, methods in the order of the "
-        f"ranking. {best} After ±: half of the {numbers.INTERVAL}.",
+        f"{group or 'Other metrics'} on {problem.label}: mean over finished seeds, methods in the "
+        f"order of the ranking. {best} After ±: half of the {numbers.INTERVAL}.",
         ["method", "evaluation", *map(headed, metrics)],
         rows,
         texts=(1,),
@@ -138,7 +208,13 @@ def _group(problem: Problem, group: str, ranked: list[Standing]) -> Table | None
 def _entry(standing: Standing, metric: Metric, values: dict[str, Interval | None]) -> Entry:
     if values[metric.name] is None and metric.name in standing.reasons:
         return _lacking()
-    return Entry(numbers.mean_and_half_width(metric, values[metric.name], standing.finished))
+    found = values[metric.name]
+    told = numbers.mean_and_half_width(metric, found, standing.finished)
+    return Entry(told, value=_value(found))
+
+
+def _value(found: Interval | None) -> float | None:
+    return None if found is None else found.value
 
 
 def _lacking() -> Entry:

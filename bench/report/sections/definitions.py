@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from bench.datasets.base import Metric
+from bench.report.analysis.contrast import LEVEL_TO_BASELINE, LEVEL_TO_BEST
 from bench.report.analysis.problems import Problem
 from bench.report.page import numbers
 from bench.report.page.document import Block, Items, Paragraph, Section
@@ -28,18 +29,31 @@ def definitions(problems: list[Problem]) -> Section:
 
 
 _STATISTICS = [
-    ("Mean", "over the finished seeds of a method, at the last evaluation. Failed seeds are "
-     "counted beside it and never enter it; where a metric is not defined for some finished "
-     "seeds, the number behind the mean is told."),
-    (numbers.INTERVAL, "Student's t over seeds, mean ± t·s/√n. It may reach past the bounds of a "
-     "metric. With one seed there is none."),
-    ("Cannot be told apart", f"the {numbers.INTERVAL} of the paired difference to the best method "
-     "at equal seeds includes 0: methods see the same data, latents and initial weights at equal "
-     "seed. No correction is made for the number of comparisons, and no difference found among so "
-     "few seeds is no proof that there is none."),
-    ("Rank", "by the mean. Of methods whose means read the same, the one with fewer failed seeds "
-     "comes first; those with as many share a rank. A method without a finished seed has no rank, "
-     "nor has any where the metric that ranks them was not computed."),
+    ("Interquartile mean", "over all trained seeds of a method at the last evaluation, without "
+     "the ⌊n / 4⌋ best and worst. A failed seed counts as infinitely bad: one of four or more is "
+     "trimmed away, and with more the method has no interquartile mean and ranks behind those that "
+     "have. Of such methods fewer failures come first, then the mean of the finished seeds. Its "
+     "interval is a bootstrap over seeds, which is too narrow with so few."),
+    ("Mean", "over the finished seeds of a method, at the last evaluation; where a metric is not "
+     "defined for some finished seeds, the number behind the mean is told."),
+    (f"{numbers.INTERVAL} of a mean", "Student's t over seeds, mean ± t·s/√n. It may reach past "
+     "the bounds of a metric. With one seed, or where all are the same, there is none."),
+    ("Difference", "to the best method, or to a baseline, at equal seeds: methods see the same "
+     "data, latents and initial weights at equal seed. Over the seeds that both finished."),
+    ("Chance to be better", "the share of all pairs of seeds in which this method beats the other; "
+     "failed seeds lose, equal ones count half."),
+    ("p", "that both do the same: by a paired t test; by a sign test where every difference is the "
+     "same; by a rank test (Mann and Whitney), failed seeds last, where one of the two has failed "
+     "seeds. Corrected for the number of methods compared (Holm)."),
+    ("Cannot be told apart", f"the corrected p is above {LEVEL_TO_BEST:g} against the best method, "
+     f"which the same data chose, and above {LEVEL_TO_BASELINE:g} against a baseline: so a study "
+     "of up to a dozen methods finds one wrongly worse about one time in twenty. No difference "
+     "found among so few seeds is no proof that there is none."),
+    ("Seeds to settle it", "paired seeds with which the t test would tell the two apart in four of "
+     "five studies, were the difference and the spread seen here the true ones."),
+    ("Rank", "by the interquartile mean. Of methods that read the same, the one with fewer failed "
+     "seeds comes first; those with as many share a rank. A method without a finished seed has no "
+     "rank, nor has any where the metric that ranks them was not computed."),
     ("Best checkpoint", "a seed's best evaluation by the first metric that every evaluation "
      "measures. Slow metrics are measured there and at the last evaluation alone."),
 ]  # fmt: skip

@@ -1,0 +1,53 @@
+"""The command line: parse, call, print."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import Any, NoReturn
+
+import typer
+
+from bench.cli.about import doctor, list_all, ui
+from bench.cli.elsewhere import compare, export
+from bench.cli.reading import figure, report, show, status
+from bench.cli.training import check, plan, run, sync
+from bench.errors import BenchError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help="A benchmark harness for the stabilisation of GAN training.\n\n"
+    "bench run smoke: train a small study and write its report\n\n"
+    "bench plan quick: what would train, and why\n\n"
+    "bench check my_method: put a method of yours through the suite",
+)
+for command in (
+    run, plan, report, compare, figure, export, show, status, check, sync, doctor, ui
+):  # fmt: skip
+    app.command()(command)
+app.command("list")(list_all)
+
+
+def main() -> None:
+    """Run the command line; a :class:`BenchError` is one line and exit code 2."""
+    signal.signal(signal.SIGINT, _interrupt)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        app(prog_name="bench")
+    except BenchError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        sys.exit(2)
+    except _Interrupted:
+        print("bench: interrupted; what finished is stored, run again to go on", file=sys.stderr)
+        sys.exit(130)
+
+
+class _Interrupted(BaseException):
+    """Ctrl-C or a polite kill; not a KeyboardInterrupt, which typer would end in its own way."""
+
+
+def _interrupt(*_: Any) -> NoReturn:
+    raise _Interrupted

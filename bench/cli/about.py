@@ -1,0 +1,84 @@
+"""Commands about the benchmark and the machine: list, doctor, ui."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import yaml
+from rich.markup import escape
+
+from bench.cli.options import (
+    Results,
+    first_line,
+    make_table,
+    out,
+)
+
+
+def list_all() -> None:
+    """List methods, datasets, architectures and studies, and files that cannot be used.
+
+    Example: bench list
+    """
+    from bench.registry import DATASETS, find_architectures, find_methods
+    from bench.study import studies
+
+    found, pairs = find_methods(), find_architectures()
+    table = make_table("method", "what it is", "settings")
+    for name, method in found.methods.items():
+        settings = ", ".join(f"{key}={value}" for key, value in method().settings().items())
+        table.add_row(escape(name), escape(first_line(method)), escape(settings))
+    for name, broken in found.broken.items():
+        table.add_row(escape(name), f"cannot be used: {escape(broken.reason)}", "", style="red")
+    out.print(table)
+    for title, kinds, failed in (
+        ("dataset", DATASETS, {}),
+        ("architecture", pairs.architectures, pairs.broken),
+    ):
+        table = make_table(title, "what it is")
+        for name, kind in kinds.items():
+            table.add_row(escape(name), escape(first_line(kind)))
+        for name, broken in failed.items():
+            table.add_row(escape(name), f"cannot be used: {escape(broken.reason)}", style="red")
+        out.print(table)
+    table = make_table("study", "what it is")
+    for name, file in studies().items():
+        table.add_row(
+            name, escape(" ".join(yaml.safe_load(file.read_text())["description"].split()))
+        )
+    out.print(table)
+
+
+def doctor(results: Results = Path("results")) -> None:
+    """Say what this machine offers and what stands in the way of a run.
+
+    Example: bench doctor
+    """
+    from bench.doctor import examine
+
+    table = make_table("", "what", "found")
+    sound = True
+    for finding in examine(results):
+        sound = sound and not finding.problem
+        mark = "[red]✗[/red]" if finding.problem else "[green]✓[/green]"
+        table.add_row(mark, finding.what, escape(finding.problem or finding.found))
+    out.print(table)
+    if not sound:
+        raise typer.Exit(1)
+
+
+def ui(
+    results: Results = Path("results"),
+    port: Annotated[int, typer.Option(help="Port on the loopback address.")] = 5000,
+) -> None:
+    """Open MLflow's interface on this machine's loopback address.
+
+    Example: bench ui
+    """
+    from bench.tracking import ui_command
+
+    command = ui_command(results, port)
+    os.execv(command[0], command)

@@ -1,0 +1,115 @@
+"""What commands share: options, and the way from what is typed to a study."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from bench.errors import BenchError
+
+# where nobody watches, a table keeps one line a row
+out = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 240)
+
+StudyName = Annotated[str, typer.Argument(help="A shipped study's name, or a YAML file's path.")]
+Results = Annotated[Path, typer.Option(help="Folder for records, MLflow and reports.")]
+Methods = Annotated[
+    str, typer.Option(help="Only these, separated by commas; also ones the study does not list.")
+]
+Datasets = Annotated[str, typer.Option(help="Only these, separated by commas.")]
+Seeds = Annotated[str, typer.Option(help="A count (5: seeds 0 to 4) or a list (3,4,7).")]
+OneCell = Annotated[str, typer.Option("--cell", help="Only this one: the beginning of its key.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="PART.SETTING=VALUE, as wgan_gp.penalty_weight=1. Repeatable."),
+]
+Retry = Annotated[
+    bool,
+    typer.Option(
+        "--retry",
+        help="Train diverged cells again, and those that lack FID though weights are here.",
+    ),
+]
+
+
+def chosen_study(
+    name: str,
+    methods: str,
+    datasets: str,
+    seeds: str,
+    overrides: list[str] | None,
+    cell: str = "",
+) -> Any:
+    """The study, narrowed to what was typed."""
+    from dataclasses import replace
+
+    from bench.selection import parse
+    from bench.study import load_study
+
+    study = load_study(name, parse(methods, datasets, seeds, overrides or []))
+    if not cell:
+        return study
+    found = [each for each in study.cells if each.key.startswith(cell)]
+    if len(found) != 1:
+        raise BenchError(
+            f"{len(found) or 'no'} cells of '{name}' have a key that begins with '{cell}'; "
+            f"`bench plan {name}` lists the keys, which change with the code that trains"
+        )
+    return replace(study, cells=found)
+
+
+def with_the_rest(name: str, chosen: Any, store: Any) -> Any:
+    """The chosen cells and what is stored of the whole study: a narrowed run loses no row."""
+    from dataclasses import replace
+
+    from bench.study import load_study
+
+    here = {cell.key for cell in chosen.cells}
+    try:
+        whole = load_study(name).cells
+    except (
+        BenchError
+    ):  # another method of the study is broken; the chosen ones stand for themselves
+        return chosen
+    others = [cell for cell in whole if cell.key not in here]
+    stored = {cell.key for cell in others if store.get(cell.key) is not None}
+    # what does not apply has no record; it is shown wherever its dataset is
+    shown = {cell.dataset.label for cell in [*chosen.cells, *others] if cell.key in here | stored}
+    rest = [
+        cell
+        for cell in others
+        if cell.key in stored or (cell.not_applicable and cell.dataset.label in shown)
+    ]
+    return replace(chosen, cells=[*chosen.cells, *rest])
+
+
+def notes(store: Any) -> list[str]:
+    from bench.registry import find_architectures, find_methods
+
+    broken = [
+        f"{what} file {each.file.name} cannot be used: {each.reason}"
+        for what, found in (("method", find_methods()), ("architecture", find_architectures()))
+        for each in found.broken.values()
+    ]
+    return broken + store.set_aside
+
+
+def say_notes(store: Any) -> None:
+    for note in notes(store):
+        out.print(note, style="yellow", markup=False)
+
+
+def make_table(*headings: str) -> Table:
+    made = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in headings:
+        made.add_column(escape(heading), overflow="fold")
+    return made
+
+
+def first_line(kind: type) -> str:
+    return (kind.__doc__ or "").strip().partition("\n")[0]

@@ -1,0 +1,140 @@
+"""Commands that read what is stored: report, figure, show, status."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+import yaml
+from rich.markup import escape
+
+from bench.cli.options import (
+    Datasets,
+    Methods,
+    Overrides,
+    Results,
+    Seeds,
+    StudyName,
+    chosen_study,
+    make_table,
+    notes,
+    out,
+    say_notes,
+    with_the_rest,
+)
+from bench.errors import BenchError
+
+
+def report(
+    study: StudyName = "quick",
+    methods: Methods = "",
+    datasets: Datasets = "",
+    seeds: Seeds = "",
+    results: Results = Path("results"),
+    overrides: Overrides = None,
+    baseline: Annotated[str, typer.Option(help="Also compare every method with this one.")] = "",
+) -> None:
+    """Write the report of what is stored, without training.
+
+    Examples:
+
+    bench report quick --results results
+
+    bench report quick --baseline non_saturating
+    """
+    from bench.execution.plan import plan as make_plan
+    from bench.records.store import Store
+    from bench.report import write_report
+
+    store = Store(results)
+    chosen = chosen_study(study, methods, datasets, seeds, overrides)
+    shown = with_the_rest(study, chosen, store)
+    page = write_report(shown, make_plan(shown.cells, store), results, notes(store), baseline)
+    say_notes(store)
+    out.print(f"Report: {page}", markup=False)
+
+
+def figure(
+    name: Annotated[str, typer.Argument(help="As ring8/curves; without one: all names.")] = "",
+    study: Annotated[str, typer.Option(help="A shipped study's name, or a YAML file.")] = "quick",
+    results: Results = Path("results"),
+    style: Annotated[
+        Literal["paper", "page"], typer.Option(help="For print, or as in the report.")
+    ] = "paper",
+    folder: Annotated[Path, typer.Option("--out", help="Folder for the files.")] = Path("figures"),
+) -> None:
+    """Draw one figure of a report alone, as PDF, SVG and PNG.
+
+    Examples:
+
+    bench figure
+
+    bench figure ring8/curves --style paper --out paper/figures
+    """
+    from bench.execution.plan import plan as make_plan
+    from bench.records.store import Store
+    from bench.report.paper import names, write_figure
+
+    store = Store(results)
+    shown = with_the_rest(study, chosen_study(study, "", "", "", None), store)
+    planned = make_plan(shown.cells, store)
+    if not name:
+        out.print("\n".join(names(shown, planned)), markup=False)
+        return
+    told = notes(store)
+    for file in write_figure(shown, planned, name, folder, style == "paper", told):
+        out.print(str(file), markup=False)
+    say_notes(store)
+
+
+def show(
+    cell: Annotated[str, typer.Argument(help="The beginning of a cell's key.")],
+    results: Results = Path("results"),
+) -> None:
+    """Show all that is known of one cell.
+
+    Example: bench show 37c4008a
+    """
+    from bench.records.store import Store
+
+    store = Store(results)
+    found = [record for record in store.all() if record.key.startswith(cell)]
+    if len(found) != 1:
+        raise BenchError(
+            f"{len(found) or 'no'} cells in '{results}' have a key that begins with '{cell}'; "
+            "bench plan lists the keys"
+        )
+    record = found[0]
+    shown = {
+        "cell": str(record.cell),
+        "key": record.key,
+        "status": record.status,
+        **({"reason": record.reason} if record.reason else {}),
+        "ingredients": record.data["ingredients"],
+        **record.data["result"],
+        "run": record.data["run"],
+    }
+    out.print(yaml.safe_dump(shown, sort_keys=False, allow_unicode=True), markup=False)
+    if record.data["output"]:
+        out.print(f"last output:\n{record.data['output']}", markup=False)
+
+
+def status(results: Results = Path("results")) -> None:
+    """Count the records in a results folder by dataset, method and status.
+
+    Example: bench status --results results
+    """
+    from bench.records.store import Store
+
+    store = Store(results)
+    counts = Counter(
+        (record.cell.dataset.label, record.cell.method.label, record.status)
+        for record in store.all()
+    )
+    table = make_table("dataset", "method", "status", "cells")
+    for (dataset, method, state), count in sorted(counts.items()):
+        table.add_row(escape(dataset), escape(method), state, str(count))
+    out.print(table if counts else f"No records in {results}.")
+    say_notes(store)

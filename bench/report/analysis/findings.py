@@ -1,0 +1,61 @@
+"""All that is worked out of a study's records before a word of the report is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import pandas as pd
+
+from bench.errors import BenchError
+from bench.execution.plan import Planned
+from bench.report.analysis.problems import Problem, problems
+from bench.report.analysis.ranking import Standing, standings
+from bench.report.analysis.tables import runs_table
+from bench.study import Study
+
+
+@dataclass(frozen=True)
+class Findings:
+    """A study's problems, where every method stands on each, and the table of its cells."""
+
+    study: Study
+    problems: list[Problem]
+    standings: list[list[Standing]]
+    notes: list[str]
+    """What the reader must know: damaged records, method files that cannot be used."""
+    baseline: str = ""
+    """Label of the method that the reader wants the others compared with."""
+
+    @property
+    def pairs(self) -> list[tuple[Problem, list[Standing]]]:
+        return list(zip(self.problems, self.standings, strict=True))
+
+    @cached_property
+    def methods(self) -> list[str]:
+        """Every label, sorted: the place of each gives it its colour and number."""
+        return sorted({name for problem in self.problems for name in problem.by_method})
+
+    @cached_property
+    def runs(self) -> pd.DataFrame:
+        return runs_table(self.problems)
+
+    def of(self, method: str) -> list[tuple[Problem, Standing]]:
+        """Where one method stands on every problem it was planned for."""
+        return [(p, s) for p, ranked in self.pairs for s in ranked if s.method == method]
+
+
+def find(study: Study, planned: list[Planned], notes: list[str], baseline: str = "") -> Findings:
+    """Group, rank and compare.
+
+    Raises:
+        BenchError: no cell is of the baseline.
+    """
+    found = problems(planned)
+    labels = sorted({name for problem in found for name in problem.by_method})
+    if baseline and baseline not in labels:
+        raise BenchError(
+            f"--baseline {baseline!r}: no method of this study is called that; "
+            f"choose one of {', '.join(labels)}"
+        )
+    return Findings(study, found, [standings(p, baseline) for p in found], notes, baseline)

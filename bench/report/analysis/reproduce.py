@@ -1,0 +1,64 @@
+"""The command that trains one cell again."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from typing import Any
+
+import yaml
+
+from bench.errors import BenchError
+from bench.records.cell import Cell, Component
+from bench.registry import find_methods, make_method
+from bench.study import Study, load_study
+
+DIGITS = 12
+"""Of a key that a command shows."""
+
+
+def reproducer(study: Study) -> Callable[[Cell], str]:
+    """For a study, the function from cell to command.
+
+    Cells that the study's file names need their key alone. Others came in by options, which the
+    command repeats.
+    """
+    name = study.source or study.name
+    try:
+        plain = load_study(name).cells
+    except BenchError:  # the file has gone, or names a method that has
+        plain = study.cells
+    keys = {cell.key for cell in plain}
+
+    def command(cell: Cell) -> str:
+        words = ["bench", "run", name, "--cell", cell.key[:DIGITS]]
+        if cell.key not in keys:
+            words += ["--methods", cell.method.name, "--seeds", f"{cell.seed},"]
+            for part, setting, value in _overrides(cell, plain):
+                told = yaml.safe_dump(value, default_flow_style=True, width=10**6).splitlines()[0]
+                words += ["--set", f"{part}.{setting}={told}"]
+        return shlex.join(words)
+
+    return command
+
+
+def _overrides(cell: Cell, plain: list[Cell]) -> list[tuple[str, str, Any]]:
+    """Settings in which a cell's parts differ from those of the study's own cells like it."""
+    alike = [
+        own
+        for own in plain
+        if (own.dataset.name, own.architecture.name) == (cell.dataset.name, cell.architecture.name)
+    ]
+    method = next((own.method for own in plain if own.method.name == cell.method.name), None)
+    if method is None and cell.method.name in find_methods().methods:
+        method = Component(cell.method.name, make_method(cell.method.name).settings())
+    pairs = [(cell.method, method)]
+    if alike:
+        pairs += [(cell.dataset, alike[0].dataset), (cell.architecture, alike[0].architecture)]
+    return [
+        (part.name, setting, value)
+        for part, usual in pairs
+        if usual is not None
+        for setting, value in part.settings.items()
+        if usual.settings.get(setting) != value
+    ]

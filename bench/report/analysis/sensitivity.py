@@ -1,0 +1,122 @@
+"""How the order of the methods depends on rules that could have been others."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bench.datasets.base import Metric
+from bench.execution.plan import Planned
+from bench.report.analysis.problems import PLAYERS, Problem
+from bench.report.statistics import interquartile_mean, mean, median
+
+Centre = Callable[[Sequence[float]], Any]
+
+
+@dataclass(frozen=True)
+class Order:
+    """The places that a rule gives to methods, 1 the first, equal ones sharing the best place."""
+
+    rule: str
+    places: dict[str, int]
+    agreement: float | None
+    """Kendall's τ-b with the first rule's; None where an order has but one place."""
+
+
+RULES: tuple[tuple[str, str, Centre], ...] = (
+    ("last evaluation, interquartile mean", "last", interquartile_mean),
+    ("last evaluation, mean", "last", mean),
+    ("last evaluation, median", "last", median),
+    ("best evaluation, interquartile mean", "best", interquartile_mean),
+    ("best evaluation, mean", "best", mean),
+)
+"""The first is the report's."""
+
+
+def orders(problem: Problem) -> list[Order]:
+    """By the primary metric: the report's rule, and others. Failed seeds count as infinitely bad.
+
+    Methods that are infinitely bad by a rule share the last place.
+    """
+    metric = problem.primary
+    found = []
+    for rule, checkpoint, centre in RULES:
+        scores = {
+            method: [s for cell in cells if (s := _score(cell, metric, checkpoint)) is not None]
+            for method, cells in problem.by_method.items()
+        }
+        values = {method: float(centre(own)) for method, own in scores.items() if own}
+        found.append((rule, _places(values, metric.higher_is_better)))
+    return _compared(found)
+
+
+def stability_orders(problem: Problem) -> list[Order]:
+    """By explosions per update of both players, median over seeds, for every set of thresholds.
+
+    Failed seeds count as far as they came. Methods whose seeds were all too short are left out.
+    """
+    rates: dict[str, dict[str, list[float]]] = {}
+    for method, cells in problem.by_method.items():
+        for cell in cells:
+            for rule, rate in _rates(cell).items():
+                rates.setdefault(rule, {}).setdefault(method, []).append(rate)
+    found = [
+        (rule, _places({m: float(median(own)) for m, own in by.items()}, higher_is_better=False))
+        for rule, by in rates.items()
+    ]
+    return _compared(found)
+
+
+def _score(planned: Planned, metric: Metric, checkpoint: str) -> float | None:
+    record = planned.record
+    if record is None:
+        return None
+    if record.status != "ok":
+        return -math.inf if metric.higher_is_better else math.inf
+    if checkpoint == "last":
+        return record.evaluations[-1].get(metric.name) if record.evaluations else None
+    values = [v for e in record.evaluations if (v := e.get(metric.name)) is not None]
+    return (max if metric.higher_is_better else min)(values, default=None)
+
+
+def _rates(planned: Planned) -> dict[str, float]:
+    """Explosions per update under the thresholds as defined, and with one of them changed."""
+    if planned.record is None:
+        return {}
+    result = planned.record.data["result"]
+    counts: dict[str, int] = {}
+    updates = 0
+    for player in PLAYERS:
+        found = result.get("gradients", {}).get(player)
+        if not found:
+            return {}
+        updates += result["cost"][f"{player}_updates"]
+        told = {"as defined": found["explosions"]["steps"], **found["sensitivity"]}
+        for rule, steps in told.items():
+            counts[rule] = counts.get(rule, 0) + steps
+    return {rule: steps / updates for rule, steps in counts.items()} if updates else {}
+
+
+def _places(values: Mapping[str, float], higher_is_better: bool) -> dict[str, int]:
+    sign = -1 if higher_is_better else 1
+    signed = {method: sign * value for method, value in values.items()}
+    return {m: 1 + sum(other < own for other in signed.values()) for m, own in signed.items()}
+
+
+def _compared(found: list[tuple[str, dict[str, int]]]) -> list[Order]:
+    if not found:
+        return []
+    first = found[0][1]
+    return [Order(rule, places, _agreement(first, places)) for rule, places in found]
+
+
+def _agreement(first: Mapping[str, int], second: Mapping[str, int]) -> float | None:
+    from scipy.stats import kendalltau
+
+    common = [method for method in first if method in second]
+    one, other = ([places[method] for method in common] for places in (first, second))
+    if len(set(one)) < 2 or len(set(other)) < 2:
+        return None
+    return float(kendalltau(one, other).statistic)

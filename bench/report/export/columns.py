@@ -1,0 +1,173 @@
+"""The columns of the export, what each means, and what kinds of rows there are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from bench.report.analysis.columns import COST_COLUMNS, RUN_COLUMNS
+
+TEXT = pa.dictionary(pa.int32(), pa.string())
+"""Words that many rows share: pandas reads them as categories."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column; ``meaning`` is what the data dictionary says of it."""
+
+    name: str
+    type: pa.DataType
+    meaning: str
+    unit: str = ""
+
+
+def _as_in_runs(name: str, type: pa.DataType, unit: str = "") -> Column:
+    return Column(name, type, RUN_COLUMNS[name], unit)
+
+
+CELL_COLUMNS = (
+    _as_in_runs("key", TEXT),
+    _as_in_runs("problem", TEXT),
+    _as_in_runs("method", TEXT),
+    _as_in_runs("method_label", TEXT),
+    _as_in_runs("method_settings", TEXT),
+    _as_in_runs("dataset", TEXT),
+    _as_in_runs("dataset_settings", TEXT),
+    _as_in_runs("architecture", TEXT),
+    _as_in_runs("architecture_settings", TEXT),
+    _as_in_runs("optimizer", TEXT),
+    _as_in_runs("learning_rate", pa.float64()),
+    _as_in_runs("beta1", pa.float64()),
+    _as_in_runs("beta2", pa.float64()),
+    _as_in_runs("batch_size", pa.int32(), "samples"),
+    _as_in_runs("simultaneous", pa.bool_()),
+    _as_in_runs("critic_steps", pa.int32(), "updates"),
+    _as_in_runs("decay", TEXT),
+    _as_in_runs("ema", pa.float64()),
+    _as_in_runs("setting_precision", TEXT),
+    _as_in_runs("seed", pa.int64()),
+    _as_in_runs("budget", pa.int64(), "discriminator updates"),
+    _as_in_runs("evaluations", pa.int32()),
+    _as_in_runs("state", TEXT),
+    _as_in_runs("status", TEXT),
+    _as_in_runs("reason", TEXT),
+    Column(
+        "protocol",
+        TEXT,
+        "how the cell was measured, as JSON: sample counts, reference, extractor; null where "
+        "nothing was",
+    ),
+    *(
+        _as_in_runs(name, TEXT)
+        for name in ("device", "device_name", "python", "torch", "numpy", "commit", "finished_at")
+    ),
+)
+"""What a row says of its cell: the same in all rows of the cell."""
+
+ROW_COLUMNS = (
+    Column("kind", TEXT, "what kind of number this row holds; see Kinds"),
+    Column("player", TEXT, "discriminator or generator; null where the number is of neither"),
+    Column("quantity", TEXT, "name of the number; see Quantities"),
+    Column(
+        "update",
+        pa.int64(),
+        "when: evaluations, discriminator updates made by then; losses and norms, the player's "
+        "own update, from 1 on; null for numbers of the whole cell",
+        "updates",
+    ),
+    Column(
+        "generator_update",
+        pa.int64(),
+        "evaluations: generator updates made by then; null elsewhere",
+        "updates",
+    ),
+    Column(
+        "value",
+        pa.float64(),
+        "the number, in the unit of its quantity; null where it is not defined or was not "
+        "computed, and then `note` says why where that is known. Losses and norms were kept in "
+        "single precision",
+    ),
+    Column(
+        "flag",
+        TEXT,
+        "norms and losses: spike, drift, spike and drift, vanishing or non_finite, by the "
+        "definition of docs/metrics.md under the thresholds that the record was made with; "
+        "null where the update is ordinary",
+    ),
+    Column("note", TEXT, "why there is no value, or what of the cell could not be read"),
+)
+"""What a row says beside that."""
+
+COLUMNS = (*CELL_COLUMNS, *ROW_COLUMNS)
+
+KINDS = {
+    "cell": "one row for every cell, failed and absent ones included",
+    "evaluation": "a metric of the samples at one evaluation; the first is before training",
+    "floor": "the same metric of real data against real data: what a perfect generator would get",
+    "cost": "what the cell cost in all",
+    "gradient": "counts over a player's whole series of gradient norms",
+    "loss": "a player's loss at one update",
+    "norm": "the unclipped global L2 norm of a player's whole gradient, penalties included, at one "
+    "update",
+}
+
+FLAGS = ("non_finite", "spike", "drift", "spike and drift", "vanishing")
+
+COSTS = {
+    "discriminator_updates": "updates",
+    "generator_updates": "updates",
+    "gradient_evaluations": "gradients",
+    "training_seconds": "s",
+    "evaluation_seconds": "s",
+    "population": "members",
+    "peak_memory_mb": "MiB",
+}
+"""Costs and their units."""
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """What ``quantity`` names; metrics may mean something else on another problem."""
+
+    kind: str
+    name: str
+    meaning: str
+    unit: str = ""
+    problem: str = ""
+    label: str = ""
+    higher_is_better: bool | None = None
+    primary: bool = False
+    """Whether it ranks the methods of its problem."""
+
+
+def _counts() -> list[Quantity]:
+    kinds = {
+        "explosions": "spike or drift",
+        "spike": "spike",
+        "drift": "drift",
+        "non_finite": "loss or gradient norm not finite",
+        "vanishing": "vanishing gradient",
+    }
+    return [
+        Quantity("gradient", "median_norm", "median of the finite gradient norms"),
+        *(
+            Quantity("gradient", kind, f"flagged updates: {told}", "updates")
+            for kind, told in kinds.items()
+        ),
+        *(
+            Quantity("gradient", f"{kind}_episodes", f"episodes of such updates: {told}")
+            for kind, told in kinds.items()
+        ),
+    ]
+
+
+QUANTITIES = (
+    Quantity("cell", "finished", "1 if the cell's status is ok, 0 if it failed; null where absent"),
+    *(Quantity("cost", name, COST_COLUMNS[name], unit) for name, unit in COSTS.items()),
+    *_counts(),
+    Quantity("loss", "loss", "loss of the player at its update, penalties included"),
+    Quantity("norm", "norm", KINDS["norm"]),
+)
+"""Those that are the same for every problem; metrics are added to them."""

@@ -1,0 +1,102 @@
+"""The overview: how good every method is on every problem, who failed, who cannot be told apart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bench.report.analysis.problems import Problem
+from bench.report.analysis.ranking import Standing
+from bench.report.analysis.tables import FLOOR
+from bench.report.figures.charts.heatmap import CROSS, HeatMap
+from bench.report.figures.drawing.style import Style, save
+from bench.report.figures.drawing.words import failed_told, seeds_told
+from bench.report.page import numbers
+from bench.report.page.document import Figure
+
+MOST_TOLD = 60
+"""Cells beyond which the text that stands for the picture names the best ones alone."""
+
+
+def draw_overview(
+    problems: list[Problem], standings: list[list[Standing]], style: Style, folder: Path
+) -> Figure | None:
+    """Methods × problems: the interquartile mean, on the way from untrained to real data."""
+    if not problems:
+        return None
+    sheet = HeatMap(problems, standings, style)
+    sheet.draw()
+    told = _words(problems, standings, sheet.methods)
+    return Figure(save(sheet.canvas, folder, "overview"), told, _caption(sheet))
+
+
+def _caption(sheet: HeatMap) -> str:
+    problems, scales = sheet.problems, [scale for scale in sheet.scales if scale]
+    parts = [
+        "The primary metric at the last evaluation (↑ more is better, ↓ less is better), over "
+        f"{seeds_told(problems)}: the interquartile mean, that of the middle half of the seeds "
+        "(of all, where they are fewer than four). A failed seed counts as the worst value there "
+        "is.",
+    ]
+    if sheet.any_failed:
+        parts.append(
+            f"{CROSS}: seeds that failed"
+            + (", of those planned" if sheet.is_short else "")
+            + "; where a cell is grey, too many for a mean."
+        )
+    if scales:
+        parts.append(
+            "Colour: how much of the way from an untrained generator (pale) to real data (dark) "
+            "is done, whatever the other methods do, so that a small difference looks small."
+        )
+    ratios = [p.label for p, s in zip(problems, sheet.scales, strict=True) if s and s.by_ratios]
+    if ratios:
+        parts.append(f"The way is measured by ratios on {numbers.listing(ratios)}.")
+    guessed = [p for p, s in zip(problems, sheet.scales, strict=True) if s and not s.is_measured]
+    if guessed:
+        starts = {"0" if p.primary.higher_is_better else "a hundred times real data's value"
+                  for p in guessed}  # fmt: skip
+        parts.append(
+            f"On {numbers.listing([p.label for p in guessed])} untrained generators were not "
+            f"measured: pale is {' or '.join(sorted(starts))}."
+        )
+    blank = [p.label for p, s in zip(problems, sheet.scales, strict=True) if s is None]
+    if blank:
+        parts.append(f"No colour on {numbers.listing(blank)}: real data's value is not known.")
+    parts.append(
+        "Framed: the best of a column; bold with a bar at the left: not told apart from it by a "
+        "test that is corrected for the number of methods."
+    )
+    if sheet.has_ranks:
+        parts.append("Rows are in the order of the mean rank over the columns.")
+    return " ".join(parts)
+
+
+def _words(problems: list[Problem], standings: list[list[Standing]], methods: list[str]) -> str:
+    """What the picture shows, for those who hear it."""
+    few = sum(map(len, standings)) <= MOST_TOLD
+    columns = []
+    for problem, ranked in zip(problems, standings, strict=True):
+        told = [_heard(problem, s) for s in ranked if few or s.against_best == "best"]
+        real = problem.shared_result("floor").get(problem.primary.name)
+        if real is not None:
+            told.append(f"{FLOOR} {numbers.of(problem.primary, real)}")
+        columns.append(f"{problem.label} by {problem.primary.label}: {', '.join(told)}")
+    return (
+        f"Heat map of {numbers.count(len(methods), 'method')} by "
+        f"{numbers.count(len(problems), 'problem')}. {'; '.join(columns)}."
+        + ("" if few else " The table below holds every number.")
+    )
+
+
+def _heard(problem: Problem, standing: Standing) -> str:
+    told = [standing.method]
+    if standing.holds and standing.centre is not None:
+        told.append(numbers.of(problem.primary, standing.centre.value))
+    elif not standing.failed:
+        lacking = standing.not_computed(problem.primary)
+        told.append(
+            numbers.NOT_COMPUTED if lacking else next(iter(standing.statuses), numbers.NOTHING)
+        )
+    outcome = {"best": "best", "tied": "not told apart from the best"}.get(standing.against_best)
+    notes = [note for note in (outcome, failed_told(standing)) if note]
+    return " ".join(told) + (f" ({', '.join(notes)})" if notes else "")

@@ -1,0 +1,196 @@
+"""Profiles: how many seeds of every method reach a value. Failed seeds never reach any."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.lines import Line2D
+from matplotlib.ticker import NullLocator, PercentFormatter
+from numpy.typing import NDArray
+
+from bench.datasets.base import Metric
+from bench.report.analysis.problems import Problem
+from bench.report.analysis.ranking import Standing
+from bench.report.figures.charts.curves import spans_decades
+from bench.report.figures.drawing.style import COLOURS, INK, Style, named, save
+from bench.report.figures.drawing.words import failed_told, seeds_told
+from bench.report.page import numbers
+from bench.report.page.document import Figure
+from bench.report.statistics import performance_profile
+
+MOST_COLOURED = 10
+"""Methods beyond which the others are thin and grey: more lines cannot be followed."""
+LEGEND_COLUMNS = 4
+THICKEST, THINNEST = 5.5, 1.5
+"""Points: of the line at the bottom and of the one at the top, so that both show where they lie
+on each other."""
+
+NEAR = 0.3
+"""Share of the axis that the seeds must keep for real data to be drawn on it, too."""
+
+Floats = NDArray[np.float64]
+
+
+def profile(standing: Standing, metric: Metric, at: Floats) -> Floats:
+    """Share of the trained seeds that get at least as good as each value."""
+    return performance_profile(list(standing.scores.values()), at, metric.higher_is_better)
+
+
+def draw_profiles(
+    problem: Problem, ranked: list[Standing], style: Style, folder: Path
+) -> Figure | None:
+    """A line per method; None where fewer than two seeds have a value."""
+    metric = problem.primary
+    shown = [standing for standing in ranked if standing.scores]
+    finite = sorted({value for standing in shown for value in standing.values.values()})
+    if sum(len(standing.values) for standing in shown) < 2:
+        return None
+    scale = 100 if metric.percent else 1
+    real = problem.shared_result("floor").get(metric.name)
+    is_log = spans_decades(metric, pd.Series(finite))
+    low, high = _ends(finite, is_log)
+    is_far = False
+    if real is not None:
+        wider = _ends(sorted({*finite, float(real)}), is_log and real > 0)
+        is_far = (finite[-1] - finite[0]) < NEAR * (wider[1] - wider[0]) and not is_log
+        is_far |= is_log and real <= 0
+        low, high = (low, high) if is_far else wider
+    at = np.array([low, *finite, high])
+    coloured, rest = shown[:MOST_COLOURED], shown[MOST_COLOURED:]
+    rows = -(-(len(coloured) + 2) // LEGEND_COLUMNS)
+    canvas, axis = plt.subplots(figsize=(0.8 * style.width, style.scale * (2.9 + 0.2 * rows)))
+    # a step holds up to its value where more is better, and from its value on where less is
+    where = "steps-pre" if metric.higher_is_better else "steps-post"
+    for standing in rest:
+        (line,) = axis.plot(*_steps(standing, metric, at), color="#BBBBBB", lw=style.thin,
+                            drawstyle=where, zorder=1.5)  # fmt: skip
+        style.tag(line, standing.method)
+    several = len(style.methods) > len(COLOURS)
+    widths = np.linspace(THINNEST, THICKEST, len(coloured)) if len(coloured) > 1 else [2.0]
+    for place, (standing, width) in enumerate(zip(coloured, widths, strict=True)):
+        # the best method is the thinnest and lies on top of all
+        dash = style.dash[standing.method] if several else "-"
+        (line,) = axis.plot(
+            *_steps(standing, metric, at), color=style.colour[standing.method], ls=dash,
+            drawstyle=where, lw=width * style.scale, zorder=3 - 0.01 * place,
+            solid_joinstyle="miter", solid_capstyle="butt",
+        )  # fmt: skip
+        style.tag(line, standing.method)
+    has_line = real is not None and not is_far
+    if real is not None and is_far:
+        is_left = real < finite[0]
+        told = f"real data: {numbers.of(metric, real)}"
+        axis.text(0.01 if is_left else 0.99, 0.03, f"← {told}" if is_left else f"{told} →",
+                  ha="left" if is_left else "right", fontsize=style.small, color="#555555",
+                  transform=axis.transAxes)  # fmt: skip
+    elif real is not None:
+        axis.axvline(real * scale, color=INK, ls=(0, (1, 1.5)), lw=1.2, zorder=2)
+    if is_log:
+        axis.set_xscale("log")
+        axis.xaxis.set_minor_locator(NullLocator())
+    unit = " (%)" if metric.percent else ""
+    way = "more is better: lines further right are better"
+    if not metric.higher_is_better:
+        way = "less is better: lines further left are better"
+    axis.set(
+        xlim=(low * scale, high * scale),
+        ylim=(-0.02, 1.03),
+        xlabel=f"{metric.label}{unit} — {way}",
+        ylabel="share of seeds this good",
+    )
+    axis.yaxis.set_major_formatter(PercentFormatter(1))
+    axis.grid(axis="y", color="#E6E6E6", lw=0.6)
+    sns.despine(ax=axis)
+    _legend(canvas, coloured, rest, has_line, style)
+    return Figure(
+        save(canvas, folder, f"{problem.anchor}-profiles"), _heard(problem, shown),
+        _caption(problem, shown, bool(rest), has_line),
+    )  # fmt: skip
+
+
+def _steps(standing: Standing, metric: Metric, at: Floats) -> tuple[Floats, Floats]:
+    """A profile without its length at 0, where all lines would lie on each other."""
+    share = profile(standing, metric, at)
+    reached = np.flatnonzero(share)
+    x = at * (100 if metric.percent else 1)
+    if not len(reached):
+        return x, share
+    # the drop from 0, or to it, is drawn
+    if metric.higher_is_better:
+        kept = x[: reached[-1] + 1]
+        return np.append(kept, kept[-1]), np.append(share[: reached[-1] + 1], 0)
+    kept = x[reached[0] :]
+    return np.append(kept[:1], kept), np.append(0, share[reached[0] :])
+
+
+def _ends(known: list[float], is_log: bool) -> tuple[float, float]:
+    """Where the axis begins and ends: a little beyond what there is."""
+    low, high = known[0], known[-1]
+    if is_log:
+        margin = (high / low) ** 0.06
+        return low / margin, high * margin
+    margin = 0.06 * (high - low) or max(abs(high), 1e-6) * 0.06
+    return low - margin, high + margin
+
+
+def _legend(
+    canvas: Any, coloured: list[Standing], rest: list[Standing], has_floor: bool, style: Style
+) -> None:
+    several = len(style.methods) > len(COLOURS)
+    handles = [
+        Line2D([], [], color=style.colour[s.method], lw=2.5,
+               ls=style.dash[s.method] if several else "-")
+        for s in coloured
+    ]  # fmt: skip
+    labels = [named(s.method, 26) for s in coloured]
+    methods: list[str | None] = [s.method for s in coloured]
+    if rest:
+        handles.append(Line2D([], [], color="#BBBBBB", lw=style.thin))
+        labels.append(numbers.count(len(rest), "other method"))
+        methods.append(None)
+    if has_floor:
+        handles.append(Line2D([], [], color=INK, ls=(0, (1, 1.5)), lw=1.2))
+        labels.append("real data")
+        methods.append(None)
+    legend = canvas.legend(handles, labels, loc="outside lower center", frameon=False,
+                           ncols=min(LEGEND_COLUMNS, len(labels)))  # fmt: skip
+    style.tag_legend(legend, methods)
+
+
+def _caption(problem: Problem, shown: list[Standing], has_rest: bool, has_floor: bool) -> str:
+    metric = problem.primary
+    failed = [f"{s.method} ({failed_told(s)})" for s in shown if s.failed]
+    parts = [
+        f"For every value of {metric.label} at the last evaluation: the share of a method's seeds "
+        f"that are at least as good ({seeds_told([problem])}). A line that lies "
+        f"above and to the {'right' if metric.higher_is_better else 'left'} of another is better "
+        "at every value; lines that cross do not say who is better. The best method lies on top "
+        "and is the thinnest, so that lines on each other all show.",
+        "A failed seed reaches nothing"
+        + (f": the lines of {numbers.listing(failed)} end below 100 %." if failed else "."),
+    ]
+    if has_rest:
+        parts.append(f"Grey: all but the {MOST_COLOURED} best.")
+    if has_floor:
+        parts.append("Dotted: real data measured against real data.")
+    return " ".join(parts)
+
+
+def _heard(problem: Problem, shown: list[Standing]) -> str:
+    metric = problem.primary
+    told = []
+    for standing in shown[:MOST_COLOURED]:
+        values = sorted(standing.values.values(), reverse=metric.higher_is_better)
+        seeds = ", ".join(numbers.of(metric, value) for value in values)
+        failed = f"{failed_told(standing)}" if standing.failed else ""
+        told.append(f"{standing.method}: {', '.join(filter(None, [seeds, failed]))}")
+    return (
+        f"Performance profiles on {problem.label}: the share of seeds that reach a given "
+        f"{metric.label}, a line for each of {numbers.count(len(shown), 'method')}. Values of the "
+        f"seeds, best first. {'; '.join(told)}."
+    )

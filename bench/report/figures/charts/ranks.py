@@ -1,0 +1,253 @@
+"""Ranks over a study's problems: mean ranks with their intervals, and who is told apart."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.stats import rankdata
+
+from bench.report.analysis.problems import Problem
+from bench.report.analysis.ranking import Standing
+from bench.report.figures.drawing.style import INK, Style, save
+from bench.report.figures.drawing.words import blank, fitted, inches, seeds_told, text_width
+from bench.report.page import numbers
+from bench.report.page.document import Figure
+from bench.report.statistics import CriticalDifference, Interval, critical_difference, mean_ranks
+
+ROW = 0.26
+"""Inches a method takes."""
+
+
+def mean_places(
+    problems: list[Problem], standings: list[list[Standing]]
+) -> dict[str, float | None]:
+    """Every method's mean rank over the problems that rank it, best first; None: on none.
+
+    Where every problem ranks every method these are the values of ``statistics.mean_ranks``.
+    """
+    found: dict[str, list[float]] = {s.method: [] for ranked in standings for s in ranked}
+    failed = dict.fromkeys(found, 0)
+    for problem, ranked in zip(problems, standings, strict=True):
+        for standing in ranked:
+            failed[standing.method] += standing.failed
+        if not any(s.holds for s in ranked):
+            continue
+        scores = {s.method: s.centre.value for s in ranked if s.centre is not None}
+        sign = -1 if problem.primary.higher_is_better else 1
+        places = rankdata([sign * score for score in scores.values()]).tolist()
+        for method, place in zip(scores, places, strict=True):
+            found[method].append(place)
+    means = {m: sum(places) / len(places) if places else None for m, places in found.items()}
+
+    def order(method: str) -> tuple[float, int, str]:
+        mean = means[method]
+        return math.inf if mean is None else mean, failed[method], method
+
+    return {method: means[method] for method in sorted(means, key=order)}
+
+
+class _Ranked:
+    """The problems on which some method has a number, and the methods with scores on each."""
+
+    def __init__(self, problems: list[Problem], standings: list[list[Standing]]):
+        pairs = [
+            (p, r) for p, r in zip(problems, standings, strict=True) if any(s.holds for s in r)
+        ]
+        self.problems = [problem for problem, _ in pairs]
+        self.higher = [problem.primary.higher_is_better for problem in self.problems]
+        self.cells = [{s.method: s for s in ranked if s.centre is not None} for _, ranked in pairs]
+        places = mean_places(problems, standings)
+        self.methods = [m for m in places if pairs and all(m in cells for cells in self.cells)]
+        self.left_out = sorted(set(places) - set(self.methods))
+
+    def intervals(self) -> dict[str, Interval]:
+        """Mean ranks, best first."""
+        scores = []
+        for cells in self.cells:
+            runs = [list(cells[method].scores.values()) for method in self.methods]
+            most = max(map(len, runs))
+            scores.append([own + [math.nan] * (most - len(own)) for own in runs])
+        found = mean_ranks(scores, self.higher)
+        return dict(zip(self.methods, found, strict=True))
+
+    def centres(self) -> list[list[float]]:
+        """(problems, methods)."""
+        return [[c.value for m in self.methods if (c := cells[m].centre)] for cells in self.cells]
+
+    def told_left_out(self) -> str:
+        if not self.left_out:
+            return ""
+        count = len(self.left_out)
+        some = numbers.listing(self.left_out) if count <= 6 else f"{count} methods"
+        return f" Left out, as not every problem has a score of them: {some}."
+
+
+def draw_ranks(
+    problems: list[Problem], standings: list[list[Standing]], style: Style, folder: Path
+) -> Figure | None:
+    """Dots with intervals. None for fewer than two problems, or two methods that all rank."""
+    ranked = _Ranked(problems, standings)
+    if len(ranked.problems) < 2 or len(ranked.methods) < 2:
+        return None
+    found = ranked.intervals()
+    count, size = len(found), style.small
+    names = {m: fitted(m, size, 0.3 * style.width) for m in found}
+    left = 0.15 + max(text_width(name, size) for name in names.values())
+    right, top, bottom = 1.3 * style.scale, 0.08, 0.48
+    width = 0.8 * style.width
+    height = top + bottom + ROW * count
+    canvas = blank(width, height)
+    axis = canvas.add_axes((left / width, bottom / height, 1 - (left + right) / width,
+                            ROW * count / height))  # fmt: skip
+    for row, (method, interval) in enumerate(found.items()):
+        colour = style.colour[method]
+        if row % 2 == 0:
+            band = axis.axhspan(row - 0.5, row + 0.5, color="#F5F5F5", lw=0, zorder=0)
+            style.tag(band, method)
+        if interval.low is not None and interval.high is not None:
+            (line,) = axis.plot(
+                [interval.low, interval.high], [row, row], color=colour, lw=2.2 * style.scale,
+                solid_capstyle="round", clip_on=False,
+            )  # fmt: skip
+            style.tag(line, method)
+        (dot,) = axis.plot(interval.value, row, color=colour, marker=style.marker[method], ms=7,
+                           mec="white", mew=0.8, ls="", clip_on=False, zorder=3)  # fmt: skip
+        style.tag(dot, method)
+        name = axis.annotate(
+            names[method], (0, row), (-7, 0), xycoords=("axes fraction", "data"),
+            textcoords="offset points", ha="right", va="center", fontsize=size,
+        )  # fmt: skip
+        told = axis.annotate(
+            _told(interval), (1, row), (9, 0), xycoords=("axes fraction", "data"),
+            textcoords="offset points", va="center", fontsize=size, color="#555555",
+        )  # fmt: skip
+        style.tag(name, method)
+        style.tag(told, method)
+    axis.set(xlim=(1, max(count, 2)), ylim=(count - 0.5, -0.5), yticks=[])
+    axis.set_xlabel(f"mean rank over {len(ranked.problems)} problems   (1 is best: left is better)")
+    axis.set_xticks(_ticks(count))
+    axis.grid(axis="x", color="#DDDDDD", lw=0.6)
+    axis.set_axisbelow(True)
+    axis.spines[["left", "right", "top"]].set_visible(False)
+    order = ", ".join(f"{method} {_told(interval)}" for method, interval in found.items())
+    has_ends = any(interval.low is not None for interval in found.values())
+    return Figure(
+        save(canvas, folder, "ranks"),
+        f"Mean rank of {count} methods over {len(ranked.problems)} problems, best first: {order}.",
+        f"Mean rank over {numbers.listing([p.label for p in ranked.problems])}, "
+        f"{seeds_told(ranked.problems)}: every problem ranks the methods by the interquartile mean "
+        "of its primary metric, in which a failed seed counts as the worst value there is; equal "
+        "methods share their ranks. "
+        + (f"Lines: {numbers.INTERVAL}s, from seeds drawn anew for every method and problem; they "
+           "say what other seeds would change, not what other problems would."
+           if has_ends else "Without intervals, as a single seed says nothing of chance.")
+        + ranked.told_left_out(),
+    )  # fmt: skip
+
+
+def draw_critical_difference(
+    problems: list[Problem], standings: list[list[Standing]], style: Style, folder: Path
+) -> Figure | str:
+    """The diagram of Demšar (2006, figure 1), or in words why there is none."""
+    ranked = _Ranked(problems, standings)
+    if len(ranked.problems) < 2 or len(ranked.methods) < 2:
+        return (
+            "No rank diagram: it needs two methods or more that have scores on the same two "
+            "problems or more."
+        )
+    found = critical_difference(ranked.centres(), ranked.higher)
+    if isinstance(found, str):
+        return f"No rank diagram: {found}."
+    canvas = _diagram(found, ranked.methods, style)
+    groups = [numbers.listing([ranked.methods[i] for i in group]) for group in found.groups]
+    datasets = {problem.cell.dataset.name for problem in ranked.problems}
+    dependent = (
+        " Some problems share a dataset; the test takes them as independent all the same."
+        if len(datasets) < len(ranked.problems)
+        else ""
+    )
+    ranks = ", ".join(
+        f"{ranked.methods[i]} {found.ranks[i]:.2f}" for i in np.argsort(found.ranks, kind="stable")
+    )
+    return Figure(
+        save(canvas, folder, "critical-difference"),
+        f"Critical difference diagram of {len(ranked.methods)} methods over {found.datasets} "
+        f"problems. Mean ranks: {ranks}. Not told apart: {'; '.join(groups) or 'none'}.",
+        f"Mean ranks over {found.datasets} problems, {seeds_told(ranked.problems)}; 1 is best. A "
+        "bar joins methods that cannot be told apart; ranks at least CD = "
+        f"{found.difference:.2f} apart are (Nemenyi's test at {100 * found.alpha:g} %; Friedman's "
+        f"test that all are alike: p {_p(found.p)}). Every problem gives one rank to each method, "
+        "by the interquartile mean over seeds, in which a failed seed counts as the worst value "
+        "there is." + dependent + ranked.told_left_out(),
+    )
+
+
+def _diagram(found: CriticalDifference, methods: list[str], style: Style) -> Any:
+    """Laid out in inches: x to the right, y downwards."""
+    count, size, width = len(methods), style.small, 0.8 * style.width
+    order = [int(i) for i in np.argsort(found.ranks, kind="stable")]
+    names = {m: fitted(m, size, 0.24 * style.width) for m in methods}
+    side = 0.55 + max(text_width(name, size) for name in names.values())
+    step = 0.23
+    rule, bars = 0.62, 0.11
+    first = rule + 0.2 + bars * len(found.groups)
+    half = -(-count // 2)
+    height = first + step * half + 0.05
+    canvas = blank(width, height)
+    axis = inches(canvas)
+
+    def at(rank: float) -> float:
+        return side + (rank - 1) / (count - 1) * (width - 2 * side)
+
+    ink = {"color": INK, "solid_capstyle": "butt"}
+    axis.plot([at(1), at(count)], [rule, rule], lw=1, **ink)
+    for tick in _ticks(count):
+        axis.plot([at(tick)] * 2, [rule - 0.07, rule], lw=1, **ink)
+        axis.text(at(tick), rule - 0.1, f"{tick:g}", ha="center", va="bottom", fontsize=size)
+    end = min(at(1 + found.difference), width - 0.1)
+    axis.plot([at(1), end], [0.2, 0.2], lw=1.4, **ink)
+    for x in (at(1), end):
+        axis.plot([x, x], [0.15, 0.25], lw=1.4, **ink)
+    axis.text((at(1) + end) / 2, 0.16, f"CD = {found.difference:.2f}", ha="center", va="bottom",
+              fontsize=size)  # fmt: skip
+    for row, group in enumerate(found.groups):
+        ranks = [found.ranks[i] for i in group]
+        y = rule + 0.13 + bars * row
+        axis.plot([at(min(ranks)) - 0.05, at(max(ranks)) + 0.05], [y, y], lw=3.5, **ink)
+    for place, index in enumerate(order):
+        method, is_left = methods[index], place < half
+        x = at(found.ranks[index])
+        y = first + step * (place if is_left else count - 1 - place) + 0.08
+        edge = side - 0.42 if is_left else width - side + 0.42
+        (line,) = axis.plot([x, x, edge], [rule, y, y], color=style.colour[method], lw=1.3,
+                            solid_joinstyle="miter")  # fmt: skip
+        rank = axis.text(
+            edge, y - 0.02, f"{found.ranks[index]:.2f}", fontsize=size - 1.5, va="bottom",
+            ha="left" if is_left else "right", color="#555555",
+        )  # fmt: skip
+        name = axis.text(edge + (-0.06 if is_left else 0.06), y, names[method], fontsize=size,
+                         ha="right" if is_left else "left", va="center")  # fmt: skip
+        for artist in (line, rank, name):
+            style.tag(artist, method)
+    return canvas
+
+
+def _told(interval: Interval) -> str:
+    middle = numbers.plain(interval.value, 1)
+    if interval.low is None or interval.high is None:
+        return middle
+    return f"{middle} ({numbers.plain(interval.low, 1)} to {numbers.plain(interval.high, 1)})"
+
+
+def _ticks(count: int) -> list[int]:
+    """From 1 to ``count``, not more than a dozen."""
+    step = next(step for step in (1, 2, 5, 10, 20, 50, 100) if count <= 12 * step)
+    return [1, *range(step, count + 1, step)] if step > 1 else list(range(1, count + 1))
+
+
+def _p(p: float) -> str:
+    told = numbers.p_value(p)
+    return told if told.startswith("<") else f"= {told}"

@@ -1,0 +1,1 @@
+"""What figures share: style, words, sheets of many methods, and the seeds that are shown."""

@@ -1,0 +1,151 @@
+"""A table to take along: CSV for a program, LaTeX for a paper."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import math
+import re
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from bench.report.page.document import Block, Details, Document, Entry, Section, Table
+from bench.report.page.numbers import NOTHING
+
+FOLDER = "tables"
+_LATEX = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
+    "%": r"\%", "_": r"\_", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}",
+    "−": "$-$", "±": r"$\pm$", "×": r"$\times$", "·": r"$\cdot$", "↑": r"$\uparrow$",
+    "↓": r"$\downarrow$", "≤": r"$\leq$", "≥": r"$\geq$", "≈": r"$\approx$", "→": r"$\to$",
+    "∞": r"$\infty$", "½": r"$\frac{1}{2}$", "α": r"$\alpha$", "β": r"$\beta$", "γ": r"$\gamma$",
+    "λ": r"$\lambda$", "μ": r"$\mu$", "σ": r"$\sigma$", "θ": r"$\theta$", "ψ": r"$\psi$",
+    "Δ": r"$\Delta$", "²": r"$^2$", "³": r"$^3$", "₁": r"$_1$", "₂": r"$_2$",
+    "–": "--", "—": "---", "…": r"\ldots{}", "\u00a0": "~", "’": "'", "“": "``", "”": "''",
+}  # fmt: skip
+_NUMBER = re.compile(r"[−-]?[\d.]+(e[+-]?\d+)?(\u00a0%)?")
+
+
+def write_copies(document: Document, folder: Path) -> list[Path]:
+    """Write every table of the document as tables/NAME.csv and .tex below ``folder``."""
+    written = []
+    for table in tables(document):
+        for suffix, text in ((".csv", as_csv(table)), (".tex", as_latex(table))):
+            file = folder / FOLDER / f"{table.name}{suffix}"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            # as it is in the page: no line end is rewritten on the way
+            file.write_bytes(text.encode())
+            written.append(file)
+    return written
+
+
+def tables(document: Document) -> Iterator[Table]:
+    """Every table of a document, those folded away, too."""
+    yield from _tables(document.lead)
+    for section in document.sections:
+        yield from _of_section(section)
+
+
+def as_csv(table: Table) -> str:
+    """All columns, hidden ones too, with the numbers themselves.
+
+    Where a column's text tells more than its numbers, a second column ``… (as shown)`` holds it.
+    """
+    header: list[str] = []
+    columns: list[list[str]] = []
+    for index, name in enumerate(table.header):
+        entries = [row[index] if index < len(row) else Entry("") for row in table.rows]
+        if all(entry.value is None for entry in entries):
+            header.append(_line(name))
+            columns.append([_shown(entry) for entry in entries])
+            continue
+        header.append(_line(name))
+        columns.append([_raw(entry.value) for entry in entries])
+        if any(_tells_more(entry) for entry in entries):
+            header.append(f"{_line(name)} (as shown)")
+            columns.append([_shown(entry) for entry in entries])
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(zip(*columns, strict=True))
+    return text.getvalue()
+
+
+def as_latex(table: Table) -> str:
+    """What the page shows at first as a booktabs table, the best in bold."""
+    kept = [i for i in range(len(table.header)) if i not in table.hidden]
+    ways = "".join("l" if i <= table.names or i in table.texts else "r" for i in kept)
+    lines = [
+        r"% needs \usepackage{booktabs}",
+        r"\begin{table}",
+        r"  \centering",
+        f"  \\caption{{{escape(table.caption)}}}",
+        f"  \\label{{tab:{table.name}}}",
+        f"  \\begin{{tabular}}{{{ways}}}",
+        r"    \toprule",
+        f"    {_row([escape(table.header[i]) for i in kept])}",
+        r"    \midrule",
+        *(f"    {_row([_entry(row[i]) for i in kept if i < len(row)])}" for row in table.rows),
+        r"    \bottomrule",
+        r"  \end{tabular}",
+        r"\end{table}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def escape(text: str) -> str:
+    """Any text as plain words on one line of LaTeX."""
+    return "".join(_LATEX.get(letter, letter) for letter in _line(text))
+
+
+def packed(text: str) -> str:
+    """Compressed for an attribute of the page, whose script unpacks it."""
+    return base64.b64encode(zlib.compress(text.encode(), 9)).decode()
+
+
+def _tables(blocks: Sequence[Block]) -> Iterator[Table]:
+    for block in blocks:
+        if isinstance(block, Table):
+            yield block
+        elif isinstance(block, Details):
+            yield from _tables(block.blocks)
+
+
+def _of_section(section: Section) -> Iterator[Table]:
+    yield from _tables(section.blocks)
+    for part in section.parts:
+        yield from _of_section(part)
+
+
+def _line(text: str) -> str:
+    """On one line; a space that holds words together stays."""
+    return re.sub(r"[^\S\u00a0]+", " ", text).strip()
+
+
+def _shown(entry: Entry) -> str:
+    return "" if entry.text == NOTHING else _line(entry.text)
+
+
+def _raw(value: float | None) -> str:
+    if value is None or math.isnan(value):
+        return ""
+    is_whole = float(value).is_integer() and abs(value) < 1e15
+    return str(int(value)) if is_whole else repr(float(value))
+
+
+def _tells_more(entry: Entry) -> bool:
+    return bool(_shown(entry)) and not _NUMBER.fullmatch(entry.text)
+
+
+def _row(entries: list[str]) -> str:
+    # a row that begins with a bracket would be read as the length of the line above
+    first = "{}" if entries and entries[0].startswith("[") else ""
+    return first + " & ".join(entries) + r" \\"
+
+
+def _entry(entry: Entry) -> str:
+    text = escape(entry.text)
+    return f"\\textbf{{{text}}}" if entry.mark == "best" and text else text

@@ -1,0 +1,188 @@
+"""How stable every method was."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from bench.report.analysis.problems import PLAYERS, Problem
+from bench.report.analysis.ranking import Standing
+from bench.report.analysis.sensitivity import stability_orders
+from bench.report.page import numbers
+from bench.report.page.document import Block, Details, Entry, Paragraph, Section, Table
+from bench.report.sections.sureness import order_table
+from bench.report.statistics import Spread, spread
+from bench.training.gradients import Thresholds
+
+Pairs = list[tuple[Problem, list[Standing]]]
+
+
+def stability(pairs: Pairs, runs: pd.DataFrame) -> Section:
+    """Statuses, best against last, when all modes were held, and flagged gradients."""
+    blocks: list[Block] = [Paragraph(_STABILITY)]
+    for problem, ranked in pairs:
+        blocks.append(_stability(problem, ranked, runs))
+        summary = f"How the explosions on {problem.label} depend on the thresholds"
+        if inner := _thresholds(problem, ranked, runs):
+            blocks.append(Details(summary, inner))
+    return Section("Stability", "stability", blocks)
+
+
+_STABILITY = (
+    "Best and last: mean over finished seeds of the best and of the last evaluation. Gap: mean of "
+    "what a seed lost between the two. Explosions (spike or drift), their episodes and vanishing: "
+    "per 10,000 updates of that player, median over seeds (least – greatest), failed seeds "
+    "included as far as they came. A player is judged once it has made more than "
+    f"{Thresholds().warm_up} updates of its own, and for drift more than "
+    f"{Thresholds().reference_until:,}; where no seed was judged there is no number."
+)
+
+
+def _stability(problem: Problem, ranked: list[Standing], runs: pd.DataFrame) -> Table:
+    primary, coverage = problem.primary, problem.coverage
+    rows = []
+    for standing in ranked:
+        own = cells_of(runs, problem, standing)
+        finished = own[own["status"] == "ok"]
+        last, best = finished[primary.name], finished[f"{primary.name}_best"]
+        values = (mean_of(best), mean_of(last), mean_of((best - last).abs()))
+        told = [Entry(numbers.of(primary, value), value=value) for value in values]
+        if standing.not_computed(primary):
+            told = [Entry(numbers.NOT_COMPUTED, "quiet")] * 3
+        row = [
+            Entry(standing.method, method=standing.method),
+            Entry(standing.told_statuses, "failed" if standing.failed else ""),
+            *told,
+        ]
+        if coverage is not None:
+            row.append(_held(own))
+        for player in PLAYERS:
+            row += [
+                _spread(_rate(own, player, "explosions")),
+                _spread(_episodes(own, player)),
+            ]
+        row += [_spread(_rate(own, "generator", "vanishing")), _not_finite(own)]
+        rows.append(row)
+    explosions = [f"{player}: {what}" for player in PLAYERS
+                  for what in ("explosions", "episodes")]  # fmt: skip
+    caption = f"Stability on {problem.label}."
+    measured = any(standing.last[primary.name] for standing in ranked)
+    if measured and problem.throughout and primary not in problem.throughout:
+        caption += (
+            f" {primary.label} is measured at two evaluations alone, the last and the best by "
+            f"{problem.throughout[0].label}: best is the better of the two."
+        )
+    return Table(
+        f"stability-{problem.anchor}",
+        caption,
+        ["method", "seeds", f"best {primary.label}", f"last {primary.label}", "gap",
+         *(["all modes first held at update"] if coverage is not None else []), *explosions,
+         "generator: vanishing", "seeds not finite"],
+        rows,
+        texts=(1,),
+        hidden=tuple(5 + (coverage is not None) + place for place in (1, 3)),
+    )  # fmt: skip
+
+
+def _thresholds(problem: Problem, ranked: list[Standing], runs: pd.DataFrame) -> list[Block]:
+    found = stability_orders(problem)
+    names = _threshold_columns(runs, problem)
+    if not names:
+        return []
+    own = runs[runs["problem"] == problem.label]
+    flagged = [f"{player}_explosions_{name}" for player in PLAYERS for name in names]
+    flagged += [f"{player}_explosions" for player in PLAYERS]
+    if not own[flagged].fillna(0).to_numpy(float).any():
+        return [Paragraph("No update is flagged, with any of the thresholds.")]
+    orders = order_table(
+        f"calm-{problem.anchor}",
+        f"Places on {problem.label} by explosions per update of both players, median over seeds, "
+        "the fewest first, with the thresholds as defined and with one changed.",
+        [standing.method for standing in ranked],
+        found,
+    )
+    return [_sensitivity(problem, ranked, runs, names), *([orders] if orders else [])]
+
+
+def _sensitivity(
+    problem: Problem, ranked: list[Standing], runs: pd.DataFrame, columns: list[str]
+) -> Table:
+    rows = []
+    for standing in ranked:
+        own = cells_of(runs, problem, standing)
+        for player in PLAYERS:
+            long = _judged(own, player)
+            rates = [10_000 * long[f"{player}_explosions_{name}"] / long[f"{player}_updates"]
+                     for name in columns]  # fmt: skip
+            rows.append([
+                Entry(standing.method, method=standing.method),
+                Entry(player),
+                *(_spread(spread(_known(rate))) for rate in rates),
+            ])  # fmt: skip
+    return Table(
+        f"thresholds-{problem.anchor}",
+        "Explosions per 10,000 updates with one threshold of a spike changed, the others as "
+        "defined: median over seeds (least – greatest).",
+        ["method", "player", *(name.replace("_", " = ") for name in columns)],
+        rows,
+        texts=(1,),
+    )
+
+
+def cells_of(runs: pd.DataFrame, problem: Problem, standing: Standing) -> pd.DataFrame:
+    return runs[(runs["problem"] == problem.label) & (runs["method_label"] == standing.method)]
+
+
+def _known(values: pd.Series) -> list[float]:
+    return [float(value) for value in values.dropna()]
+
+
+def mean_of(values: pd.Series) -> float | None:
+    known = _known(values)
+    return float(np.mean(known)) if known else None
+
+
+def _judged(own: pd.DataFrame, player: str) -> pd.DataFrame:
+    """Cells whose player got past the warm-up, before which nothing can be flagged."""
+    return own[own[f"{player}_updates"] > Thresholds().warm_up]
+
+
+def _spread(found: Spread | None) -> Entry:
+    return Entry(numbers.median_and_range(found), value=None if found is None else found.median)
+
+
+def _rate(own: pd.DataFrame, player: str, kind: str) -> Spread | None:
+    return spread(_known(_judged(own, player)[f"{player}_{kind}_per_10k"]))
+
+
+def _episodes(own: pd.DataFrame, player: str) -> Spread | None:
+    long = _judged(own, player)
+    episodes = long[f"{player}_explosions_episodes"]
+    return spread(_known(10_000 * episodes / long[f"{player}_updates"]))
+
+
+def _held(own: pd.DataFrame) -> Entry:
+    """Median update over the seeds that ever held all modes, and how many those are."""
+    held, measured = _known(own["first_update_all_modes"]), len(_known(own["last_evaluation"]))
+    if not held:
+        return Entry(f"never, {numbers.count(measured, 'seed')}" if measured else numbers.NOTHING)
+    middle = float(np.median(held))
+    told = f"{numbers.plain(middle, 0)} ({len(held)} of {measured} seeds)"
+    return Entry(told, value=middle)
+
+
+def _not_finite(own: pd.DataFrame) -> Entry:
+    counts = own[[f"{player}_non_finite" for player in PLAYERS]].dropna(how="all")
+    if not len(counts):
+        return Entry(numbers.NOTHING)
+    seeds = int((counts.sum(axis=1) > 0).sum())
+    return Entry(str(seeds), value=seeds)
+
+
+def _threshold_columns(runs: pd.DataFrame, problem: Problem) -> list[str]:
+    own, start = runs[runs["problem"] == problem.label], "discriminator_explosions_"
+    columns = map(str, own.columns)
+    names = [name.removeprefix(start) for name in columns if name.startswith(start)]
+    found = [n for n in names if n.partition("_")[0] in ("factor", "z")
+             and own[start + n].notna().any()]  # fmt: skip
+    return sorted(found, key=lambda name: (name[0], float(name.partition("_")[2])))

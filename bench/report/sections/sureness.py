@@ -1,0 +1,117 @@
+"""How far a dataset's order can be relied on: smallest p, seeds to settle it, other rules."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+
+from bench.report.analysis.contrast import LEVEL_TO_BEST
+from bench.report.analysis.problems import Problem
+from bench.report.analysis.ranking import Standing
+from bench.report.analysis.sensitivity import Order, orders
+from bench.report.page import numbers
+from bench.report.page.document import Block, Details, Entry, Items, Table
+from bench.report.statistics import smallest_rank_p
+
+
+def sureness(problem: Problem, ranked: list[Standing]) -> list[Block]:
+    """Folded away: what the tests could have shown, and the order under other rules."""
+    blocks: list[Block] = []
+    if lines := _limits(ranked):
+        blocks.append(Items(lines))
+    if table := order_table(
+        f"orders-{problem.anchor}",
+        f"Places on {problem.label} by {problem.primary.label} under other rules; failed seeds "
+        "count as infinitely bad. The first column is the report's.",
+        [s.method for s in ranked if s.rank is not None],
+        orders(problem),
+    ):
+        blocks.append(table)
+    return [Details(f"How sure the order on {problem.label} is", blocks)] if blocks else []
+
+
+def order_table(name: str, caption: str, methods: list[str], found: list[Order]) -> Table | None:
+    """Methods × rules: the place each rule gives. None where there is nothing to compare."""
+    methods = [method for method in methods if any(method in order.places for order in found)]
+    if len(methods) < 2 or len(found) < 2:
+        return None
+    rows = [
+        [Entry(method, method=method),
+         *(_place(order, method) for order in found)]
+        for method in methods
+    ]  # fmt: skip
+    agreements = [
+        Entry(numbers.NOTHING if o.agreement is None else numbers.plain(o.agreement, 2), "quiet")
+        for o in found
+    ]
+    rows.append([Entry("agreement with the first (Kendall's τ)", "quiet"), *agreements])
+    return Table(name, caption, ["method", *(order.rule for order in found)], rows)
+
+
+def _place(order: Order, method: str) -> Entry:
+    place = order.places.get(method)
+    return Entry(numbers.NOTHING) if place is None else Entry(str(place), value=place)
+
+
+def _limits(ranked: list[Standing]) -> list[tuple[str, str]]:
+    compared = [s for s in ranked if s.to_best is not None]
+    if not compared:
+        return []
+    lines = []
+    sizes = [len(s.scores) for s in ranked if s.scores]
+    smallest = smallest_rank_p(min(sizes), min(sizes))
+    tests = sum(s.to_best is not None and s.to_best.p is not None for s in compared)
+    corrected = min(1.0, smallest * max(tests, 1))
+    verdict = "could" if corrected <= LEVEL_TO_BEST else "could not"
+    lines.append((
+        "Smallest p",
+        f"with {numbers.count(min(sizes), 'seed')} a method a rank test, which supposes nothing of "
+        f"the values, reaches {numbers.p_value(smallest)} at the least; corrected for "
+        f"{numbers.count(tests, 'comparison')} {numbers.p_value(corrected)}: alone it {verdict} "
+        f"tell methods apart at {LEVEL_TO_BEST:g}. The paired t test has no such limit, as it "
+        "supposes differences to be nearly normal. "
+        + _tests_used(compared),
+    ))  # fmt: skip
+    if (shared := _shared(ranked)) is not None:
+        gained = (
+            "that much of the spread cancels in differences"
+            if shared >= 0.3
+            else "so that pairing them gained little or nothing here"
+        )
+        told = numbers.plain(shared, 2)
+        lines.append(("Pairing", f"at equal seed the scores of two methods correlate by {told} on "
+                      f"average; {gained}."))  # fmt: skip
+    for s in compared:
+        assert s.to_best is not None
+        if s.to_best.outcome == "tied" and (needed := s.to_best.seeds_needed):
+            lines.append((
+                f"{s.method} or {s.to_best.other}",
+                f"about {needed} seeds would tell them apart, if the difference and the spread "
+                "seen here were the true ones; so few seeds say little of either.",
+            ))  # fmt: skip
+    return lines
+
+
+def _tests_used(compared: list[Standing]) -> str:
+    by_test: dict[str, list[str]] = {}
+    for s in compared:
+        if s.to_best is not None and s.to_best.p is not None:
+            by_test.setdefault(s.to_best.test, []).append(s.method)
+    words = {
+        "paired t": "Paired t test",
+        "sign": "Sign test, as every seed differs by the same amount",
+        "rank": "Rank test, as seeds failed",
+    }
+    return " ".join(f"{words[t]}: {numbers.listing(names)}." for t, names in by_test.items())
+
+
+def _shared(ranked: list[Standing]) -> float | None:
+    """Mean correlation of two methods' scores over the seeds that both finished, three or more."""
+    found = []
+    for one, other in combinations([s.values for s in ranked], 2):
+        seeds = sorted(one.keys() & other.keys())
+        pair = np.array([[one[seed], other[seed]] for seed in seeds])
+        if len(seeds) > 2 and np.ptp(pair, axis=0).all():
+            found.append(np.corrcoef(pair.T)[0, 1])
+    return float(np.mean(found)) if found else None

@@ -1,0 +1,63 @@
+"""Statistics over seeds and datasets: short pure functions (docs/statistics.md)."""
+
+from __future__ import annotations
+
+from bench.report.statistics.intervals import (
+    LEVEL,
+    RESAMPLES,
+    Interval,
+    Spread,
+    bootstrap_interval,
+    interquartile_mean,
+    mean,
+    mean_interval,
+    median,
+    paired_difference,
+    performance_profile,
+    probability_of_improvement,
+    spread,
+)
+from bench.report.statistics.ranks import (
+    CriticalDifference,
+    best_rank_shares,
+    critical_difference,
+    mean_ranks,
+)
+from bench.report.statistics.significance import (
+    EXACT,
+    Test,
+    comparison_p,
+    holm,
+    paired_p,
+    rank_p,
+    seeds_to_settle,
+    smallest_rank_p,
+)
+
+__all__ = [
+    "EXACT",
+    "LEVEL",
+    "RESAMPLES",
+    "CriticalDifference",
+    "Interval",
+    "Spread",
+    "Test",
+    "best_rank_shares",
+    "bootstrap_interval",
+    "comparison_p",
+    "critical_difference",
+    "holm",
+    "interquartile_mean",
+    "mean",
+    "mean_interval",
+    "mean_ranks",
+    "median",
+    "paired_difference",
+    "paired_p",
+    "performance_profile",
+    "probability_of_improvement",
+    "rank_p",
+    "seeds_to_settle",
+    "smallest_rank_p",
+    "spread",
+]

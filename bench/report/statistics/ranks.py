@@ -1,0 +1,179 @@
+"""Methods ranked over several datasets."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bench.report.statistics.intervals import (
+    LEVEL,
+    RESAMPLES,
+    Floats,
+    Interval,
+    interquartile_mean,
+    percentiles,
+    resampled,
+    runs_of,
+)
+
+ENOUGH = 5
+"""Datasets under which no rank diagram is made: hardly any ranks could be told apart."""
+
+
+@dataclass(frozen=True)
+class CriticalDifference:
+    """Methods ranked on the same datasets (Demšar 2006), in the order they were given in."""
+
+    ranks: tuple[float, ...]
+    """Mean rank over datasets; 1 is the best."""
+    groups: tuple[tuple[int, ...], ...]
+    """Methods that cannot be told apart, by index, best first: all maximal sets of two or more."""
+    p: float
+    """Friedman's test that all methods rank alike. Where it is not under alpha, all are a group."""
+    pairwise: tuple[tuple[float, ...], ...]
+    """Nemenyi's p for every pair, corrected for their number."""
+    difference: float
+    """Mean ranks at least this far apart are told apart."""
+    datasets: int
+    alpha: float
+
+
+def mean_ranks(
+    scores: Sequence[ArrayLike],
+    higher_is_better: Sequence[bool],
+    level: float = LEVEL,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> list[Interval]:
+    """Mean rank of each method, 1 the best, over datasets of (methods, runs) scores each.
+
+    A dataset ranks methods by interquartile mean, equal ones sharing the mean of their ranks; every
+    dataset weighs the same. Percentile intervals, the runs of every method on every dataset drawn
+    anew on their own: they speak of other seeds on these datasets, not of other datasets. ``n``
+    counts datasets. No ends where a method has a single run somewhere. ValueError where it has none
+    or a dataset lacks a method.
+    """
+    values, drawn = _drawn_ranks(scores, higher_is_better, resamples, seed)
+    draws = [None] * len(values) if drawn is None else list(drawn)
+    return [
+        percentiles(float(value), own, level, len(scores))
+        for value, own in zip(values, draws, strict=True)
+    ]
+
+
+def best_rank_shares(
+    scores: Sequence[ArrayLike],
+    higher_is_better: Sequence[bool],
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> list[float] | None:
+    """Share of the draws of ``mean_ranks`` in which each method ranks best; they add up to 1.
+
+    Methods that tie for the best share a draw. None where a method has a single run somewhere.
+    """
+    _, drawn = _drawn_ranks(scores, higher_is_better, resamples, seed)
+    if drawn is None:
+        return None
+    best = np.isclose(drawn, drawn.min(axis=0), rtol=0, atol=1e-9)
+    return [float(share) for share in (best / best.sum(axis=0)).mean(axis=1)]
+
+
+def critical_difference(
+    scores: ArrayLike, higher_is_better: Sequence[bool], alpha: float = 0.05
+) -> CriticalDifference | str:
+    """Friedman's test and Nemenyi's of (datasets, methods), or the reason why there is none.
+
+    One score a dataset, such as the interquartile mean over its seeds: seeds are not datasets, as
+    those of one dataset say nothing of another. Ranks alone count, so that datasets may have
+    metrics of their own (Wilcoxon's test would compare sizes of differences between metrics).
+    Demšar (2006), section 3.2.2: q = |difference of mean ranks| / √(k (k + 1) / 6 N), p from
+    Tukey's range of k. ValueError for NaN.
+    """
+    table = np.asarray(scores, dtype=float)
+    if np.isnan(table).any():
+        raise ValueError("every method needs a score on every dataset")
+    n, k = table.shape
+    if k < 3:
+        # the sign test would need this many datasets that all agree
+        needed = math.ceil(1 + math.log2(1 / alpha))
+        return f"a rank diagram needs three methods; two need {needed} datasets for a sign test"
+    least = ENOUGH
+    while _smallest_nemenyi_p(least, k) > alpha:
+        least += 1
+    if n < least:
+        return (
+            f"{n} datasets rank {k} methods with p = {_smallest_nemenyi_p(n, k):.2g} at the "
+            f"smallest, and mean ranks would have to differ by {_critical(n, k, alpha):.1f} of at "
+            f"most {k - 1}; from {least} datasets on a diagram is drawn"
+        )
+    from scikit_posthocs import posthoc_nemenyi_friedman
+    from scipy.stats import friedmanchisquare, rankdata
+
+    signs = np.where(higher_is_better, -1, 1)[:, None]
+    ranks = np.asarray(rankdata(signs * table, axis=1))
+    p = float(friedmanchisquare(*ranks.T).pvalue) if np.ptp(ranks) else 1.0
+    pairwise = posthoc_nemenyi_friedman(ranks).to_numpy()
+    means = ranks.mean(axis=0)
+    alike = pairwise >= alpha if p < alpha else np.full((k, k), True)
+    return CriticalDifference(
+        tuple(means.tolist()),
+        _groups(np.argsort(means, kind="stable"), alike),
+        p,
+        tuple(tuple(row) for row in pairwise.tolist()),
+        _critical(n, k, alpha),
+        n,
+        alpha,
+    )
+
+
+def _critical(datasets: int, methods: int, alpha: float) -> float:
+    """Nemenyi's critical difference of mean ranks."""
+    from scipy.stats import studentized_range
+
+    range_of_ranks = float(studentized_range.isf(alpha, methods, np.inf))
+    return range_of_ranks * math.sqrt(methods * (methods + 1) / (12 * datasets))
+
+
+def _smallest_nemenyi_p(datasets: int, methods: int) -> float:
+    """The largest of Friedman's and Nemenyi's p where all datasets rank all methods the same."""
+    from scipy.stats import chi2, studentized_range
+
+    far = (methods - 1) / math.sqrt(methods * (methods + 1) / (12 * datasets))
+    friedman = chi2.sf(datasets * (methods - 1), methods - 1)
+    return float(max(friedman, studentized_range.sf(far, methods, np.inf)))
+
+
+def _groups(order: NDArray[np.intp], alike: NDArray[np.bool_]) -> tuple[tuple[int, ...], ...]:
+    """Maximal runs of two or more along ``order`` whose two ends are alike."""
+    found: list[tuple[int, ...]] = []
+    reached = 0
+    for start, method in enumerate(order):
+        end = max(at for at in range(start, len(order)) if at == start or alike[method, order[at]])
+        if end > max(start, reached):
+            found.append(tuple(int(member) for member in order[start : end + 1]))
+            reached = end
+    return tuple(found)
+
+
+def _drawn_ranks(
+    scores: Sequence[ArrayLike], higher_is_better: Sequence[bool], resamples: int, seed: int
+) -> tuple[Floats, Floats | None]:
+    """Mean ranks (methods,) of the runs there are, and (methods, resamples) of draws of them."""
+    signs = [-1 if higher else 1 for higher in higher_is_better]
+    tables = [s * np.asarray(table, dtype=float) for s, table in zip(signs, scores, strict=True)]
+    samples = [runs_of(row) for table in tables for row in table]
+    if len({len(table) for table in tables}) != 1 or not all(map(len, samples)):
+        raise ValueError("every method needs a run on every dataset")
+
+    def across(drawn: list[Floats]) -> Floats:
+        middles = np.array([interquartile_mean(runs) for runs in drawn])
+        found = middles.reshape(len(tables), -1, *middles.shape[1:])
+        own, others = found[:, :, None], found[:, None, :]
+        ranks = 0.5 + np.sum(own > others, axis=2) + 0.5 * np.sum(own == others, axis=2)
+        return np.asarray(ranks.mean(axis=0))
+
+    return across(samples), resampled(samples, across, resamples, seed)

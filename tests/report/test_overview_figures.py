@@ -1,0 +1,318 @@
+"""Overview, ranks, profiles, costs and differences: what they show is what the records hold."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.figure import Figure as Canvas
+
+from bench.execution.plan import Planned
+from bench.report.analysis.problems import Problem, problems
+from bench.report.analysis.ranking import Standing, standings
+from bench.report.figures.charts import (
+    costs,
+    differences,
+    heatmap,
+    overview,
+    profiles,
+    ranks,
+)
+from bench.report.figures.drawing import words
+from bench.report.figures.drawing.style import Style
+from bench.report.page.document import Figure
+from bench.report.statistics import CriticalDifference
+
+ONE = """
+methods: [non_saturating, vanilla, wgan_gp]
+seeds: 5
+evaluations: 2
+experiments:
+  - dataset: ring8
+    architecture: &small {mlp: {generator_widths: [8], discriminator_widths: [8]}}
+    updates: 100
+"""
+TWO = (
+    ONE
+    + """
+  - dataset: grid25
+    architecture: *small
+    updates: 100
+"""
+)
+NAMES = ("non_saturating", "vanilla", "wgan_gp")
+GOOD, MIDDLING, BAD = (8, 8, 7, 8, 8), (6, 5, 6, 7, 6), (1, 2, 1, 1, 2)
+X = math.inf
+"""A seed that failed."""
+
+Scores = Sequence[Sequence[float]]
+Ready = tuple[list[Problem], list[list[Standing]], Style, Path]
+
+
+@pytest.fixture
+def ready(
+    make_study: Callable[..., Any], train: Callable[..., Planned], modes: Any, tmp_path: Path
+) -> Callable[..., Ready]:
+    """Scores by problem, method and seed, as figures take them."""
+
+    def make(*by_problem: Scores, run: Callable[[str, int], dict[str, Any]] | None = None) -> Ready:
+        study = make_study(TWO if len(by_problem) > 1 else ONE)
+        datasets = list(dict.fromkeys(cell.dataset.name for cell in study.cells))
+        planned = []
+        for cell in study.cells:
+            scores = by_problem[datasets.index(cell.dataset.name)][NAMES.index(cell.method.name)]
+            if cell.seed >= len(scores):
+                continue
+            score = scores[cell.seed]
+            status = "ok" if math.isfinite(score) else "diverged"
+            last = 3.0 if status == "diverged" else score
+            more = run(cell.method.name, cell.seed) if run else {}
+            planned.append(train(cell, modes(0, 3, last), status=status, **more))
+        found = problems(planned)
+        (tmp_path / "figures").mkdir(exist_ok=True)
+        return found, [standings(p) for p in found], Style(list(NAMES)), tmp_path
+
+    return make
+
+
+@pytest.fixture
+def canvases(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Canvas]]:
+    """What is drawn, kept instead of being written."""
+    kept: list[Canvas] = []
+
+    def keep(canvas: Canvas, _folder: Path, name: str) -> str:
+        kept.append(canvas)
+        return f"figures/{name}"
+
+    for module in (overview, ranks, profiles, costs, differences):
+        monkeypatch.setattr(module, "save", keep)
+    yield kept
+    plt.close("all")
+
+
+def texts(canvas: Canvas) -> list[str]:
+    return [text.get_text() for axis in canvas.axes for text in axis.texts]
+
+
+def methods_of(canvas: Canvas) -> set[int]:
+    """Numbers of the methods that artists are tagged with."""
+    tagged = (artist.get_gid() or "" for artist in canvas.findobj())
+    return {int(found[1]) for gid in tagged if (found := re.match(r"method-(\d+)-\d+$", gid))}
+
+
+def test_the_overview_shows_the_interquartile_mean_and_what_failed(ready, canvases) -> None:
+    found, ranked, style, folder = ready((GOOD, (6, 5, 6, 7, X), (1, X, X, 2, X)))
+    with style.drawing():
+        figure = overview.draw_overview(found, ranked, style, folder)
+    shown = texts(canvases[0])
+    # the middle half of 8 8 7 8 8, and of 6 5 6 7 and a failed seed
+    assert "8.00" in shown
+    assert "5.67" in shown or "6.33" in shown
+    assert "✗ 1 of 5 failed" in shown
+    assert "✗ 3 of 5 failed" in shown
+    assert "real data" in shown
+    assert isinstance(figure, Figure)
+    assert "wgan_gp (3 of 5 failed)" in figure.alt
+    assert "counts as the worst" in figure.caption
+    assert methods_of(canvases[0]) == {0, 1, 2}
+
+
+def test_pictures_are_written_with_an_element_for_every_method(ready) -> None:
+    found, ranked, style, folder = ready((GOOD, MIDDLING, BAD))
+    with style.drawing():
+        figure = overview.draw_overview(found, ranked, style, folder)
+    assert figure is not None
+    drawn = (folder / f"{figure.file}.svg").read_text(encoding="utf-8")
+    assert (folder / f"{figure.file}.png").is_file()
+    for number in range(3):
+        assert f'id="method-{number}-' in drawn
+
+
+def test_rows_are_ordered_by_mean_rank(ready, canvases) -> None:
+    found, ranked, style, folder = ready((BAD, GOOD, MIDDLING), (BAD, MIDDLING, GOOD))
+    with style.drawing():
+        overview.draw_overview(found, ranked, style, folder)
+        ranks.draw_ranks(found, ranked, style, folder)
+    order = ["vanilla", "wgan_gp", "non_saturating"]
+    for canvas in canvases:
+        assert [text for text in texts(canvas) if text in NAMES] == order
+    assert ranks.mean_places(found, ranked) == {"vanilla": 1.5, "wgan_gp": 1.5,
+                                                "non_saturating": 3.0}  # fmt: skip
+
+
+def test_colours_say_how_far_and_not_who_is_first(ready) -> None:
+    found, _, _, _ = ready((GOOD, GOOD, BAD))
+    scale = heatmap.scale_of(found[0])
+    assert scale is not None
+    assert scale.share(0) == 0
+    assert scale.share(8) == 1
+    assert scale.share(4) == scale.share(4.0)
+    assert abs(scale.share(4.04) - scale.share(4)) < 0.01
+    distances = heatmap.Scale(400.0, 4.0, by_ratios=True, is_measured=True)
+    assert distances.share(40) == pytest.approx(0.5)
+    assert distances.share(10.1) - distances.share(10) < 0.01
+    assert distances.share(1000) == 0
+    assert distances.share(0) == 1
+
+
+def test_equal_values_have_equal_colours_and_failures_a_grey_of_their_own(ready) -> None:
+    found, ranked, style, _ = ready((GOOD, GOOD, (1, X, X, X, X)))
+    with style.drawing():
+        sheet = heatmap.HeatMap(found, ranked, style)
+    by_name = {s.method: sheet.colour(0, s) for s in ranked[0]}
+    assert by_name["non_saturating"] == by_name["vanilla"]
+    assert by_name["wgan_gp"] == heatmap.NO_NUMBER
+    plt.close(sheet.canvas)
+
+
+def test_text_can_be_read_on_every_colour_of_the_map() -> None:
+    for share in np.linspace(0, 1, 101):
+        colour = heatmap.COLOURS(share)
+        assert words.contrast(words.readable(colour), colour) >= 4.5
+    lightness = [words.contrast(heatmap.COLOURS(share), "black") for share in (0.0, 0.5, 1.0)]
+    assert lightness == sorted(lightness, reverse=True)
+
+
+def test_ranks_take_two_problems(ready) -> None:
+    found, ranked, style, folder = ready((GOOD, MIDDLING, BAD))
+    with style.drawing():
+        assert ranks.draw_ranks(found, ranked, style, folder) is None
+        told = ranks.draw_critical_difference(found, ranked, style, folder)
+    assert isinstance(told, str)
+    assert "two problems" in told
+
+
+def test_the_rank_diagram_says_why_there_is_none(ready, canvases) -> None:
+    found, ranked, style, folder = ready((GOOD, MIDDLING, BAD), (GOOD, MIDDLING, BAD))
+    with style.drawing():
+        told = ranks.draw_critical_difference(found, ranked, style, folder)
+    assert isinstance(told, str)
+    assert told.startswith("No rank diagram")
+    assert not canvases
+
+
+def test_the_rank_diagram_joins_those_that_are_alike() -> None:
+    found = CriticalDifference((1.2, 2.0, 2.8), ((0, 1), (1, 2)), 0.01,
+                               ((1.0,) * 3,) * 3, 1.1, 10, 0.05)  # fmt: skip
+    style = Style(list(NAMES))
+    with style.drawing():
+        canvas = ranks._diagram(found, list(NAMES), style)
+    assert "CD = 1.10" in texts(canvas)
+    thick = [line for line in canvas.axes[0].lines if line.get_linewidth() == 3.5]
+    assert len(thick) == 2
+    assert methods_of(canvas) == {0, 1, 2}
+    plt.close(canvas)
+
+
+def test_failed_seeds_reach_nothing(ready, canvases) -> None:
+    found, ranked, style, folder = ready((GOOD, (6, X, 6, 7, X), BAD))
+    standing = next(s for s in ranked[0] if s.method == "vanilla")
+    at = np.array([-1e9, 6, 7, 8])
+    shares = profiles.profile(standing, found[0].primary, at)
+    assert shares.tolist() == pytest.approx([0.6, 0.6, 0.2, 0])
+    with style.drawing():
+        figure = profiles.draw_profiles(found[0], ranked[0], style, folder)
+    assert figure is not None
+    assert "vanilla (2 of 5 failed)" in figure.caption
+    assert methods_of(canvases[0]) == {0, 1, 2}
+    highest = {line.get_gid().split("-")[1]: max(line.get_ydata())
+               for line in canvases[0].axes[0].lines if line.get_gid()}  # fmt: skip
+    assert highest == {"0": 1.0, "1": 0.6, "2": 1.0}
+    assert "more is better" in canvases[0].axes[0].get_xlabel()
+
+
+def test_costs_are_those_of_the_records(ready, canvases) -> None:
+    seconds = {"non_saturating": 10.0, "vanilla": 5.0, "wgan_gp": 20.0}
+    found, ranked, style, folder = ready(
+        (GOOD, MIDDLING, (1, X, X, 2, X)),
+        run=lambda method, _: {"training_seconds": seconds[method]},
+    )
+    measure, drawn = costs.points(found[0], ranked[0])
+    assert measure == costs.SECONDS
+    assert {point.method: point.cost for point in drawn} == seconds
+    assert [p.method for p in costs.front(drawn, True)] == ["vanilla", "non_saturating"]
+    with style.drawing():
+        figure = costs.draw_costs(found, ranked, style, folder)
+    assert figure is not None
+    assert {"non_saturating", "vanilla", "wgan_gp ✗3/5"} <= set(texts(canvases[0]))
+    assert "wgan_gp 20, no mean (3 of 5 failed)" in figure.alt
+    assert methods_of(canvases[0]) == {0, 1, 2}
+
+
+@pytest.mark.usefixtures("canvases")
+def test_seconds_of_different_devices_are_not_compared(ready) -> None:
+    found, ranked, style, folder = ready(
+        (GOOD, MIDDLING, BAD), run=lambda _, seed: {"device_name": f"device {seed % 2}"}
+    )
+    with style.drawing():
+        figure = costs.draw_costs(found, ranked, style, folder)
+    assert costs.points(found[0], ranked[0])[0] == costs.EVALUATIONS
+    assert figure is not None
+    assert "different devices" in figure.caption
+
+
+def test_names_cover_neither_marks_nor_each_other() -> None:
+    frame, taken = (0.0, 0.0, 200.0, 100.0), [(45.0, 45.0, 55.0, 55.0)]
+    for _ in range(6):
+        place = costs._free(50, 50, 40, 8, frame, taken)
+        box = costs._box(50, 50, 40, 8, *place)
+        assert all(costs._shared(box, other) == 0 for other in taken)
+        taken.append(box)
+
+
+def test_differences_are_paired_and_hollow_where_alike(ready, canvases) -> None:
+    found, ranked, style, folder = ready((GOOD, (8, 7, 8, 8, 8), (1, 2, 1, 1, X)))
+    with style.drawing():
+        figure = differences.draw_differences(found[0], ranked[0], style, folder)
+    assert figure is not None
+    best = ranked[0][0].method
+    assert f"Differences to {best}" in figure.alt
+    assert methods_of(canvases[0]) == {style.number[s.method] for s in ranked[0][1:]}
+    assert "wgan_gp" in texts(canvases[0])
+    assert any("✗ 1 of 5 failed" in text for text in texts(canvases[0]))
+    faces = {line.get_gid().split("-")[1]: line.get_markerfacecolor()
+             for line in canvases[0].axes[0].lines
+             if line.get_gid() and line.get_marker() not in ("None", "")}  # fmt: skip
+    other = next(s for s in ranked[0][1:] if s.method != "wgan_gp")
+    assert faces[str(style.number[other.method])] == "white"
+
+
+def test_the_baseline_is_compared_with_where_there_is_one(ready, canvases) -> None:
+    found, _, style, folder = ready((GOOD, MIDDLING, BAD))
+    ranked = standings(found[0], "wgan_gp")
+    with style.drawing():
+        figure = differences.draw_differences(found[0], ranked, style, folder)
+    assert figure is not None
+    assert "the baseline" in figure.caption
+    assert "difference to wgan_gp" in canvases[0].axes[0].get_xlabel()
+
+
+@pytest.mark.parametrize("scores", [((X,) * 5,) * 3, ((8.0,),) * 3, ((7.0,) * 5,) * 3])
+def test_all_failed_one_seed_and_equal_values_are_drawn(ready, canvases, scores: Scores) -> None:
+    whole = ready(scores, scores)
+    found, ranked, style, folder = whole
+    with style.drawing():
+        assert overview.draw_overview(*whole) is not None
+        ranks.draw_ranks(*whole)
+        ranks.draw_critical_difference(*whole)
+        costs.draw_costs(*whole)
+        profiles.draw_profiles(found[0], ranked[0], style, folder)
+        differences.draw_differences(found[0], ranked[0], style, folder)
+    for canvas in canvases:
+        canvas.draw_without_rendering()
+
+
+@pytest.mark.parametrize("text", ["$x^2$", "</svg>", "x" * 200, r"\$a$ $\frac{", "\n", "日本 語"])
+def test_words_fit_and_are_never_mathematics(text: str) -> None:
+    cut = words.fitted(text, 8, 1.0)
+    assert words.text_width(cut, 8) <= 1.0
+    assert not re.search(r"(?<!\\)\$", cut)
+    for line in words.wrapped(f"{text} {text}", 8, 1.0, 3):
+        assert words.text_width(line, 8) <= 1.0
+        assert not re.search(r"(?<!\\)\$", line)

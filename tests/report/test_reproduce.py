@@ -1,0 +1,51 @@
+"""The command that a report gives for a cell trains that very cell."""
+
+import shlex
+
+import pytest
+
+from bench.report.analysis.reproduce import reproducer
+from bench.selection import parse
+from bench.study import load_study
+
+
+def _selected(words: list[str]):
+    """What the command line makes of a command."""
+    from bench.cli.options import chosen_study
+
+    assert words[:2] == ["bench", "run"]
+    options: dict[str, list[str]] = {}
+    for name, value in zip(words[3::2], words[4::2], strict=True):
+        options.setdefault(name, []).append(value)
+    return chosen_study(
+        words[2],
+        options.get("--methods", [""])[0],
+        "",
+        options.get("--seeds", [""])[0],
+        options.get("--set"),
+        options["--cell"][0],
+    )
+
+
+@pytest.mark.parametrize(
+    ("methods", "seeds", "overrides"),
+    [
+        ("", "", []),
+        ("wgan_gp", "7,", ["wgan_gp.penalty_weight=0.5"]),
+        ("ttur", "2", []),
+        ("", "1", ["ring8.sigma=0.03"]),
+    ],
+)
+def test_every_command_selects_its_cell(methods, seeds, overrides):
+    chosen = load_study("quick", parse(methods, "", seeds, overrides))
+    command = reproducer(chosen)
+    for cell in chosen.cells[:: max(1, len(chosen.cells) // 6)]:
+        study = _selected(shlex.split(command(cell)))
+        assert [each.key for each in study.cells] == [cell.key]
+
+
+def test_a_study_of_ones_own_is_named_by_its_path(make_study, tmp_path):
+    study = make_study()
+    told = reproducer(study)(study.cells[0])
+    assert shlex.split(told)[2] == str(tmp_path / "by_hand.yaml")
+    assert _selected(shlex.split(told)).cells[0].key == study.cells[0].key
