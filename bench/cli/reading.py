@@ -63,6 +63,10 @@ def figure(
     style: Annotated[
         Literal["paper", "page"], typer.Option(help="For print, or as in the report.")
     ] = "paper",
+    width: Annotated[
+        Literal["column", "page"],
+        typer.Option(help="For print: as a column (3.25 in), or as the page (6.75 in)."),
+    ] = "column",
     folder: Annotated[Path, typer.Option("--out", help="Folder for the files.")] = Path("figures"),
 ) -> None:
     """Draw one figure of a report alone, as PDF, SVG and PNG.
@@ -72,6 +76,8 @@ def figure(
     bench figure
 
     bench figure ring8/curves --style paper --out paper/figures
+
+    bench figure overview --style paper --width page
     """
     from bench.execution.plan import plan as make_plan
     from bench.records.store import Store
@@ -83,9 +89,11 @@ def figure(
     if not name:
         out.print("\n".join(names(shown, planned)), markup=False)
         return
-    told = notes(store)
-    for file in write_figure(shown, planned, name, folder, style == "paper", told):
+    told: list[str] = []
+    for file in write_figure(shown, planned, name, folder, style == "paper", told, width):
         out.print(str(file), markup=False)
+    for note in told:
+        out.print(note, style="yellow", markup=False)
     say_notes(store)
 
 

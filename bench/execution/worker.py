@@ -14,6 +14,7 @@ import resource
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -122,7 +123,6 @@ def _write(
     if outcome.interpolations is not None:
         samples["interpolations"] = outcome.interpolations
     files = {"series.npz": pack(dict(outcome.series)), "samples.npz": pack(samples)}
-    empty = np.empty(0, np.float32)
     data = {
         "schema": SCHEMA,
         "key": cell.key,
@@ -135,8 +135,7 @@ def _write(
             "evaluations": _plain(outcome.evaluations),
             "gradients": _plain(
                 summary(
-                    outcome.series.get("discriminator_norm", empty),
-                    outcome.series.get("generator_norm", empty),
+                    _watched(outcome.series, "discriminator"), _watched(outcome.series, "generator")
                 )
             ),
             "cost": outcome.cost,
@@ -184,6 +183,13 @@ def _peak_memory(device: torch.device) -> float:
         return torch.cuda.max_memory_allocated(device) / 2**20
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def _watched(series: Mapping[str, NDArray[np.float32]], player: str) -> NDArray[np.float32]:
+    """Gradient norms, (T,), not finite where the loss is not."""
+    norms = series.get(f"{player}_norm", np.empty(0, np.float32))
+    losses = series.get(f"{player}_loss", norms)
+    return np.where(np.isfinite(losses), norms, np.float32(np.nan))
 
 
 def _plain(value: Any) -> Any:

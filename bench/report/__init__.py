@@ -38,8 +38,14 @@ def write_report(
     Nothing is written where the last report was made from the same records by the same code.
     The files are made beside the old ones and then take their place.
     """
+    labels = sorted({each.cell.method.label for each in planned})
+    if baseline and baseline not in labels:
+        raise BenchError(
+            f"--baseline {baseline!r}: no method of this study is called that; "
+            f"choose one of {', '.join(labels)}"
+        )
     folder = results / study.name
-    content = _content(study, planned, notes, baseline)
+    content = _content(study, planned, notes, baseline, results)
     if _is_written(folder, content):
         return folder / "report.html"
     # plotting takes seconds to import; a report that stands needs none of it
@@ -48,7 +54,7 @@ def write_report(
     scratch = folder / f".new-{uuid.uuid4().hex[:8]}"
     try:
         scratch.mkdir(parents=True)
-        write(study, planned, list(notes), scratch, baseline)
+        write(study, planned, list(notes), scratch, baseline, results)
         _replace(scratch, folder, content)
     except OSError as error:
         raise BenchError(
@@ -60,12 +66,14 @@ def write_report(
     return folder / "report.html"
 
 
-def _content(study: Study, planned: list[Planned], notes: Sequence[str], baseline: str) -> str:
+def _content(
+    study: Study, planned: list[Planned], notes: Sequence[str], baseline: str, results: Path
+) -> str:
     """A digest of all that the report says, and of the code that says it."""
     kinds = find_methods().methods
     names = sorted({each.cell.method.name for each in planned})
     told: dict[str, Any] = {
-        "study": [study.name, study.description, study.source, baseline],
+        "study": [study.name, study.description, study.source, baseline, str(results)],
         "cells": [[p.cell.key, p.cell.method.label, p.state, p.why, *_version(p)] for p in planned],
         "methods": {n: inspect.getdoc(kinds[n]) for n in names if n in kinds},
         "notes": list(notes),
@@ -112,7 +120,9 @@ def _replace(scratch: Path, folder: Path, content: str) -> None:
         (folder / name).parent.mkdir(exist_ok=True)
         os.replace(scratch / name, folder / name)
     for name in before:
-        if name not in files and name.startswith(("figures/", "tables/")):
-            (folder / name).unlink(missing_ok=True)
+        # the list is read from a file: nothing outside these two folders is ever deleted
+        file = Path(name)
+        if name not in files and file.parts[:-1] in (("figures",), ("tables",)):
+            (folder / file).unlink(missing_ok=True)
     told = json.dumps({"content": content, "files": files}, indent=1)
     (folder / DIGEST).write_text(told + "\n", encoding="utf-8")

@@ -7,21 +7,25 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from bench.errors import BenchError
 from bench.execution.plan import Planned
 from bench.report.analysis.findings import find
-from bench.report.figures import Drawing, drawings
-from bench.report.figures.drawing.style import Style
+from bench.report.figures import drawings
+from bench.report.figures.drawing.style import COLUMN, PAGE, Style, TooNarrow
 from bench.report.page.document import Figure
 from bench.study import Study
 
 FORMATS = ("pdf", "svg", "png")
+Width: TypeAlias = Literal["column", "page"]
 
 
 def names(study: Study, planned: list[Planned]) -> list[str]:
     """Every name that :func:`write_figure` knows, in the order of the report."""
-    return [drawing.name for drawing in _drawings(study, planned, Style([]), Path(), [])]
+    found = find(study, planned, [])
+    every = drawings(found.problems, found.standings, Style([]), Path(), [])
+    return [drawing.name for drawing in every]
 
 
 def write_figure(
@@ -31,37 +35,42 @@ def write_figure(
     folder: Path,
     paper: bool = True,
     notes: list[str] | None = None,
+    width: Width = "column",
 ) -> list[Path]:
     """Draw one figure alone into ``folder``, as .pdf, .svg and .png; their paths.
 
-    ``paper`` draws it as wide as a journal's page with its letters, else as the report shows it.
-    Records that cannot be read are named in ``notes``.
+    ``paper`` draws it with a journal's letters, as wide as one of its columns or as its page, else
+    as the report shows it. What could not be read in a column is drawn as wide as the page, and
+    ``notes`` say so; they name records that cannot be read, too.
 
     Raises:
         BenchError: no figure has that name, there is nothing to draw, or no place to write to.
     """
     methods = sorted({each.cell.method.label for each in planned})
-    style = Style(methods, paper=paper)
     told = [] if notes is None else notes
     with tempfile.TemporaryDirectory(prefix="bench-figure-") as scratch:
         place = Path(scratch)
         (place / "figures").mkdir()
-        known = {each.name: each for each in _drawings(study, planned, style, place, told)}
-        if name not in known:
-            raise BenchError(_unknown(study, name, list(known)))
-        with style.drawing(FORMATS):
-            figure = known[name].draw()
+        found = find(study, planned, told)
+
+        def draw(style: Style) -> Figure | str | None:
+            every = drawings(found.problems, found.standings, style, place, told)
+            known = {each.name: each for each in every}
+            if name not in known:
+                raise BenchError(_unknown(study, name, list(known)))
+            with style.drawing(FORMATS):
+                return known[name].draw()
+
+        try:
+            figure = draw(Style(methods, paper=paper, narrow=paper and width == "column"))
+        except TooNarrow as error:
+            told.append(f"{name} is drawn {PAGE} in wide, as a column of {COLUMN} in is too "
+                        f"narrow for it: {error}")  # fmt: skip
+            figure = draw(Style(methods, paper=True))
         if not isinstance(figure, Figure):
             why = figure or "no record holds what it shows; `bench run` trains what is missing"
             raise BenchError(f"nothing to draw for '{name}': {why}")
         return _moved([place / f"{figure.file}.{kind}" for kind in FORMATS], name, folder)
-
-
-def _drawings(
-    study: Study, planned: list[Planned], style: Style, folder: Path, notes: list[str]
-) -> list[Drawing]:
-    found = find(study, planned, notes)
-    return list(drawings(found.problems, found.standings, style, folder, notes))
 
 
 def _unknown(study: Study, name: str, known: Sequence[str]) -> str:

@@ -24,7 +24,7 @@ def open_results(results: Path) -> tuple[list[Record], list[str]]:
     """Every record that can be read below a results folder, by key, and what cannot, a line each.
 
     Raises:
-        BenchError: there is no such folder, it holds no record, or only newer ones.
+        BenchError: there is no such folder, it holds no record, or one of a newer benchmark.
     """
     if not results.is_dir():
         raise BenchError(

@@ -18,10 +18,15 @@ from bench.study import Study
 
 
 def write(
-    study: Study, planned: list[Planned], notes: list[str], folder: Path, baseline: str = ""
+    study: Study,
+    planned: list[Planned],
+    notes: list[str],
+    folder: Path,
+    baseline: str = "",
+    results: Path = Path("results"),
 ) -> None:
     """Write report.html, report.md, runs.csv, summary.csv, figures/ and tables/ into ``folder``."""
-    found = find(study, planned, notes, baseline)
+    found = find(study, planned, notes, baseline, results)
     found.runs.to_csv(folder / "runs.csv", index=False)
     summary_table(found.problems, found.standings).to_csv(folder / "summary.csv", index=False)
     style = Style(found.methods)

@@ -102,13 +102,16 @@ class Examiner:
         return len(self.dataset.sample_shape) == 3
 
     def _remember(self, member: int, place: int, values: Values, snapshot: Snapshot) -> None:
-        """Keep a member's best snapshot by the first metric that every evaluation measures."""
+        """Keep a member's best snapshot by the first metric that every evaluation measures.
+
+        The start is none: an untrained generator may happen to sit on a mode.
+        """
         metric = next(m for m in self.dataset.metrics if m.name in values)
         value = values[metric.name]
         score = -np.inf if value is None else value if metric.higher_is_better else -value
         # a view would keep the samples of all members
         kept = replace(snapshot, samples=self.dataset.condensed(snapshot.samples).clone())
-        if member not in self.best or score > self.best[member][0]:
+        if place > 0 and (member not in self.best or score > self.best[member][0]):
             self.best[member] = (score, place, kept)
         self.last[member] = (place, kept)
 
@@ -120,9 +123,11 @@ class Examiner:
     def _look_closer(self, results: list[Outcome]) -> None:
         """Add the slow metrics to the best and to the last evaluation of every member."""
         for member, (place, snapshot) in self.last.items():
-            best = self.best[member][1:]
+            seen_at = {place: snapshot}
+            if member in self.best:
+                seen_at[self.best[member][1]] = self.best[member][2]
             evaluations = results[member].evaluations
-            for at, seen in {place: snapshot, best[0]: best[1]}.items():
+            for at, seen in seen_at.items():
                 evaluations[at] |= self.dataset.look_closer(seen)
 
     def _interpolate(self, results: list[Outcome]) -> None:

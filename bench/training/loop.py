@@ -268,6 +268,8 @@ class _Run:
             for name in names:
                 result.series[name] = result.series[name][: first + 1]
             result.cost[f"{player}_updates"] = len(result.series[names[0]])
+        # gradients are counted for the whole population, and not known for a part of a block
+        result.cost.pop("gradient_evaluations", None)
         result.reason += f" after {int(result.cost['discriminator_updates'])} discriminator updates"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +21,7 @@ from bench.errors import BenchError
 from bench.execution.plan import Planned
 from bench.records.store import Store
 from bench.report.analysis.problems import problems
-from bench.report.analysis.ranking import standings
+from bench.report.analysis.ranking import Standing, standings
 from bench.report.export import all_of, describe, export, of_study, writing
 from bench.report.export.columns import COLUMNS, KINDS
 from bench.report.export.rows import told
@@ -256,6 +257,17 @@ def test_a_dataset_unknown_here_keeps_its_numbers(store, train, make_study, tmp_
     assert set(table[table["kind"] == "evaluation"]["quantity"]) == {"modes_20", *RING}
 
 
+FIVE = """
+methods: [non_saturating, wgan_gp]
+seeds: 5
+evaluations: 2
+experiments:
+  - dataset: ring8
+    architecture: {mlp: {generator_widths: [8], discriminator_widths: [8]}}
+    updates: 100
+"""
+
+
 def cells_of_the_notebook() -> list[dict[str, Any]]:
     return json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
 
@@ -276,15 +288,38 @@ def test_the_notebook_runs_and_ranks_as_the_report_does(
     file, planned, _ = exported
     found = run_notebook(file)
     (problem,) = problems(planned)
-    expected = standings(problem)
-    ranking = found["ranking"]
+    _agree(found["ranking"], standings(problem), problem.primary.name)
+    assert found["panels"].shape == (2, 2)
+
+
+def _agree(ranking: pd.DataFrame, expected: list[Standing], primary: str) -> None:
     assert ranking["method"].tolist() == [standing.method for standing in expected]
     for standing, row in zip(expected, ranking.to_dict("records"), strict=True):
-        mean = standing.last[problem.primary.name]
+        mean = standing.last[primary]
         assert row["mean"] == pytest.approx(mean.value)
-        assert row["±"] == pytest.approx(mean.half_width)
-        assert row["seeds"] == mean.n
-    assert found["panels"].shape == (2, 2)
+        assert row["±"] == pytest.approx(mean.half_width or math.nan, nan_ok=True)
+        assert (row["finished"], row["failed"]) == (standing.finished, standing.failed)
+        assert row["interquartile mean"] == pytest.approx(standing.centre.value)
+
+
+def test_the_notebook_counts_failed_seeds_as_the_report_does(
+    make_study, train, modes, tmp_path, run_notebook
+):
+    """By the mean of the survivors wgan_gp would come first."""
+    study = make_study(FIVE, "fails")
+    ends = {"non_saturating": [7, 7, 7, 7, 6], "wgan_gp": [8, 8, 8, None, None]}
+    planned = [
+        train(cell, modes(0, 5), "diverged", "not finite")
+        if (end := ends[cell.method.name][cell.seed]) is None
+        else train(cell, modes(0, end))
+        for cell in study.cells
+    ]
+    file = tmp_path / "fails.parquet"
+    export(planned, file, "fails")
+    (problem,) = problems(planned)
+    ranked = standings(problem)
+    assert [standing.method for standing in ranked] == ["non_saturating", "wgan_gp"]
+    _agree(run_notebook(file)["ranking"], ranked, problem.primary.name)
 
 
 def test_the_notebook_says_what_to_do_without_a_file(run_notebook, tmp_path):

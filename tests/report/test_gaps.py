@@ -160,7 +160,7 @@ def test_where_the_metric_that_ranks_was_not_computed_every_part_says_so(
     (problem,) = problems(planned)
     ranked = standings(problem)
     assert [standing.rank for standing in ranked] == [None, None]
-    assert "no method has a rank, as FID was not computed" in verdict(problem, ranked)
+    assert "No method has a rank, as FID was not computed" in verdict(problem, ranked)
     page = write_report(study, planned, store.results)
     text = page.with_suffix(".md").read_text("utf-8")
     assert rows_of(text, "| rank | method |")[0][:3] == ["–", "non_saturating", "not computed"]

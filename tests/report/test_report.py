@@ -138,7 +138,7 @@ def test_a_study_with_every_cell_failed(make_study, train, store, status):
     ]
     page = write_report(study, planned, store.results)
     words = Page(page).words
-    assert "no method has a finished seed" in words
+    assert "No method has a finished seed" in words
     assert "line 1\nline 2" in words
     assert len(pd.read_csv(page.parent / "runs.csv")) == 6
 

@@ -68,7 +68,7 @@ COST_COLUMNS = {
     "discriminator_updates": "discriminator updates made",
     "generator_updates": "generator updates made",
     "gradient_evaluations": "gradients computed: one per player's, one per input gradient of a "
-    "penalty",
+    "penalty; empty for a cell that is not ok",
     "training_seconds": "seconds of training: the population's, divided by its members",
     "evaluation_seconds": "seconds of evaluation: the population's, divided by its members",
     "population": "members trained together",
@@ -84,8 +84,9 @@ COST_COLUMNS = {
 
 RUN_COLUMNS: dict[str, str] = {
     **_IDENTITY_COLUMNS,
-    "<metric>": "the metric at the last evaluation; see the dataset's metrics",
-    "<metric>_best": "its best value over the evaluations that measured it",
+    "<metric>": "the metric at the last evaluation, which lies before the failure of a cell that is "
+    "not ok: leave such cells out of means; see the dataset's metrics",
+    "<metric>_best": "its best value over the evaluations after the start that measured it",
     **{f"{player}_median_norm": f"median gradient norm of the {player}" for player in PLAYERS},
     **GRADIENT_COLUMNS,
     "<player>_explosions_<threshold>": "flagged updates with that one threshold changed",
@@ -126,6 +127,8 @@ SUMMARY_COLUMNS: dict[str, str] = {
             f"difference_to_{name}_high": "upper end of the interval",
             f"chance_to_beat_{name}": f"probability that a seed does better than one of {whom}; "
             "failed seeds lose, equal ones count half",
+            f"chance_to_beat_{name}_low": "lower end of its 95 % bootstrap interval",
+            f"chance_to_beat_{name}_high": "upper end of the interval",
             f"p_{name}": "p of the test that both do the same",
             f"p_{name}_adjusted": "the same, corrected for the number of methods compared (Holm)",
             f"p_{name}_test": "the test: paired t, sign where all differences are the same, rank "

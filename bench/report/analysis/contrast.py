@@ -80,11 +80,5 @@ def contrast(
     return Contrast(other, difference, improvement, better, test, p, smallest, level)
 
 
-def differences(own: Mapping[int, float], others: Mapping[int, float]) -> list[float]:
-    """At the seeds that both methods finished."""
-    first, second = _finished(own), _finished(others)
-    return [first[seed] - second[seed] for seed in sorted(first.keys() & second.keys())]
-
-
 def _finished(scores: Mapping[int, float]) -> dict[int, float]:
     return {seed: score for seed, score in scores.items() if math.isfinite(score)}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import pandas as pd
 
-from bench.errors import BenchError
 from bench.execution.plan import Planned
 from bench.report.analysis.problems import Problem, problems
 from bench.report.analysis.ranking import Standing, standings
@@ -26,6 +26,8 @@ class Findings:
     """What the reader must know: damaged records, method files that cannot be used."""
     baseline: str = ""
     """Label of the method that the reader wants the others compared with."""
+    results: Path = Path("results")
+    """The folder that the records are from."""
 
     @property
     def pairs(self) -> list[tuple[Problem, list[Standing]]]:
@@ -40,22 +42,25 @@ class Findings:
     def runs(self) -> pd.DataFrame:
         return runs_table(self.problems)
 
+    @cached_property
+    def cells(self) -> dict[tuple[str, str], pd.DataFrame]:
+        """The rows of ``runs`` by problem label and method label."""
+        grouped = self.runs.groupby(["problem", "method_label"], sort=False)
+        return {(str(key[0]), str(key[1])): rows for key, rows in grouped if isinstance(key, tuple)}
+
     def of(self, method: str) -> list[tuple[Problem, Standing]]:
         """Where one method stands on every problem it was planned for."""
         return [(p, s) for p, ranked in self.pairs for s in ranked if s.method == method]
 
 
-def find(study: Study, planned: list[Planned], notes: list[str], baseline: str = "") -> Findings:
-    """Group, rank and compare.
-
-    Raises:
-        BenchError: no cell is of the baseline.
-    """
+def find(
+    study: Study,
+    planned: list[Planned],
+    notes: list[str],
+    baseline: str = "",
+    results: Path = Path("results"),
+) -> Findings:
+    """Group, rank and compare."""
     found = problems(planned)
-    labels = sorted({name for problem in found for name in problem.by_method})
-    if baseline and baseline not in labels:
-        raise BenchError(
-            f"--baseline {baseline!r}: no method of this study is called that; "
-            f"choose one of {', '.join(labels)}"
-        )
-    return Findings(study, found, [standings(p, baseline) for p in found], notes, baseline)
+    ranked = [standings(problem, baseline) for problem in found]
+    return Findings(study, found, ranked, notes, baseline, results)

@@ -60,7 +60,7 @@ class Problem:
         """Where the best checkpoint stands among a record's evaluations.
 
         By the first metric of :attr:`throughout`, as in training, which measured the slow ones
-        there; of equals the earliest.
+        there; of equals the earliest. The start is none, unless there is nothing else.
         """
         if not self.throughout:
             return len(evaluations) - 1
@@ -71,7 +71,7 @@ class Problem:
             value = evaluations[place][metric.name]
             return float("-inf") if value is None else sign * value
 
-        return max(range(len(evaluations)), key=score)
+        return max(range(1, len(evaluations)), key=score, default=0)
 
     @property
     def anchor(self) -> str:
@@ -117,13 +117,13 @@ def describe(cell: Cell) -> dict[str, str]:
         "architecture": cell.architecture.name,
         **{f"{cell.architecture.name} {k}": str(v) for k, v in cell.architecture.settings.items()},
         "optimiser": optimizer.kind,
-        "learning rate": f"{optimizer.learning_rate:g}",
-        "betas": " ".join(f"{beta:g}" for beta in optimizer.betas),
+        "learning rate": str(optimizer.learning_rate),
+        "betas": " ".join(map(str, optimizer.betas)),
         "batch size": str(cell.setting.batch_size),
         "players move": "at once" if cell.setting.simultaneous else "in turn",
         "critic steps": "each method's own" if critic_steps is None else str(critic_steps),
         "learning rate decay": "linear, to 0" if cell.setting.decay == "linear" else "none",
-        "weight averaging": "none" if cell.setting.ema is None else f"{cell.setting.ema:g}",
+        "weight averaging": "none" if cell.setting.ema is None else str(cell.setting.ema),
         "precision": cell.setting.precision,
         "discriminator updates": str(cell.updates),
         "evaluations": str(cell.evaluations),

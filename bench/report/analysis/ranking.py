@@ -14,13 +14,13 @@ from bench.report.analysis.contrast import (
     Contrast,
     Outcome,
     contrast,
-    differences,
 )
 from bench.report.analysis.gaps import reasons
 from bench.report.analysis.problems import Problem
 from bench.report.statistics import (
     Interval,
     bootstrap_interval,
+    differences,
     holm,
     interquartile_mean,
     mean_interval,
@@ -36,7 +36,7 @@ class Standing:
     last: dict[str, Interval | None]
     """Every metric at the last evaluation."""
     best: dict[str, Interval | None]
-    """The best value of every metric over all evaluations of a seed."""
+    """The best value of every metric over the evaluations of a seed after the start."""
     statuses: dict[str, int]
     """Seeds by status; by state where there is no record."""
     planned: int
@@ -157,7 +157,8 @@ def standings(problem: Problem, baseline: str = "") -> list[Standing]:
         replace(s, rank=None if s.last[primary.name] is None else 1 + places.index(own))
         for s, own in zip(ranked, places, strict=True)
     ]
-    to_best = _contrasts(problem, ranked, ranked[0].method, LEVEL_TO_BEST)
+    leader = ranked[0].method if ranked[0].rank is not None else ""
+    to_best = _contrasts(problem, ranked, leader, LEVEL_TO_BEST)
     to_baseline = _contrasts(problem, ranked, baseline, LEVEL_TO_BASELINE)
     return [
         replace(s, to_best=to_best.get(s.method), to_baseline=to_baseline.get(s.method))
@@ -177,7 +178,13 @@ def _contrasts(
     found = [contrast(s.scores, other.scores, reference, better, level) for s in rest]
     adjusted = holm([each.p for each in found])
     alone = level / max(sum(each.p is not None for each in found), 1)
-    needed = [seeds_to_settle(differences(s.scores, other.scores), alone) for s in rest]
+    needed = [
+        # where failures decide, the differences of the survivors say nothing of it
+        seeds_to_settle(differences(s.scores, other.scores), alone)
+        if each.test == "paired t"
+        else None
+        for s, each in zip(rest, found, strict=True)
+    ]
     return {
         s.method: replace(each, adjusted=p, seeds_needed=seeds)
         for s, each, p, seeds in zip(rest, found, adjusted, needed, strict=True)
@@ -194,7 +201,9 @@ def _standing(problem: Problem, label: str, cells: list[Planned]) -> Standing:
     for metric in problem.dataset.metrics:
         series = [[evaluation.get(metric.name) for evaluation in run] for run in runs]
         pick = max if metric.higher_is_better else min
-        defined = [[value for value in values if value is not None] for values in series]
+        # the start is nobody's best
+        after = [values[1:] or values for values in series]
+        defined = [[value for value in values if value is not None] for values in after]
         last[metric.name] = _mean([values[-1] for values in series])
         best[metric.name] = _mean([pick(values) for values in defined if values])
         checkpoint[metric.name] = _mean([v[at] for v, at in zip(series, places, strict=True)])

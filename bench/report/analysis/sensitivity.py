@@ -10,7 +10,9 @@ from typing import Any
 from bench.datasets.base import Metric
 from bench.execution.plan import Planned
 from bench.report.analysis.problems import PLAYERS, Problem
+from bench.report.analysis.ranking import Standing
 from bench.report.statistics import interquartile_mean, mean, median
+from bench.training.gradients import Thresholds
 
 Centre = Callable[[Sequence[float]], Any]
 
@@ -26,28 +28,27 @@ class Order:
 
 
 RULES: tuple[tuple[str, str, Centre], ...] = (
-    ("last evaluation, interquartile mean", "last", interquartile_mean),
     ("last evaluation, mean", "last", mean),
     ("last evaluation, median", "last", median),
     ("best evaluation, interquartile mean", "best", interquartile_mean),
     ("best evaluation, mean", "best", mean),
 )
-"""The first is the report's."""
 
 
-def orders(problem: Problem) -> list[Order]:
-    """By the primary metric: the report's rule, and others. Failed seeds count as infinitely bad.
+def orders(problem: Problem, ranked: Sequence[Standing]) -> list[Order]:
+    """By the primary metric: the report's ranks, and other rules. Ranked methods alone.
 
-    Methods that are infinitely bad by a rule share the last place.
+    Failed seeds count as infinitely bad; methods that are infinitely bad by a rule share the last
+    place.
     """
     metric = problem.primary
-    found = []
+    ranks = {s.method: s.rank for s in ranked if s.rank is not None}
+    found = [("the report's: last evaluation, interquartile mean", ranks)]
     for rule, checkpoint, centre in RULES:
-        scores = {
-            method: [s for cell in cells if (s := _score(cell, metric, checkpoint)) is not None]
-            for method, cells in problem.by_method.items()
-        }
-        values = {method: float(centre(own)) for method, own in scores.items() if own}
+        values = {}
+        for method in ranks:
+            scores = [_score(cell, metric, checkpoint) for cell in problem.by_method[method]]
+            values[method] = float(centre([score for score in scores if score is not None]))
         found.append((rule, _places(values, metric.higher_is_better)))
     return _compared(found)
 
@@ -77,7 +78,8 @@ def _score(planned: Planned, metric: Metric, checkpoint: str) -> float | None:
         return -math.inf if metric.higher_is_better else math.inf
     if checkpoint == "last":
         return record.evaluations[-1].get(metric.name) if record.evaluations else None
-    values = [v for e in record.evaluations if (v := e.get(metric.name)) is not None]
+    after = record.evaluations[1:] or record.evaluations
+    values = [v for e in after if (v := e.get(metric.name)) is not None]
     return (max if metric.higher_is_better else min)(values, default=None)
 
 
@@ -92,6 +94,8 @@ def _rates(planned: Planned) -> dict[str, float]:
         found = result.get("gradients", {}).get(player)
         if not found:
             return {}
+        if result["cost"][f"{player}_updates"] <= Thresholds().warm_up:
+            continue  # nothing can be flagged before
         updates += result["cost"][f"{player}_updates"]
         told = {"as defined": found["explosions"]["steps"], **found["sensitivity"]}
         for rule, steps in told.items():

@@ -21,6 +21,7 @@ from bench.report.analysis.contrast import Contrast
 from bench.report.analysis.gaps import reasons
 from bench.report.analysis.problems import PLAYERS, Problem
 from bench.report.analysis.ranking import Standing
+from bench.training.gradients import Thresholds
 
 FLOOR = "real data"
 
@@ -102,6 +103,8 @@ def _contrast(name: str, found: Contrast | None) -> dict[str, Any]:
         f"difference_to_{name}_low": found.difference and found.difference.low,
         f"difference_to_{name}_high": found.difference and found.difference.high,
         f"chance_to_beat_{name}": found.improvement and found.improvement.value,
+        f"chance_to_beat_{name}_low": found.improvement and found.improvement.low,
+        f"chance_to_beat_{name}_high": found.improvement and found.improvement.high,
         f"p_{name}": found.p,
         f"p_{name}_adjusted": found.adjusted,
         f"p_{name}_test": found.test,
@@ -156,7 +159,8 @@ def _measured(problem: Problem, record: Record) -> dict[str, Any]:
         "not_computed": "; ".join(f"{name}: {why}" for name, why in reasons(record).items()),
     }
     for metric in problem.dataset.metrics:
-        values = [e[metric.name] for e in evaluations if e.get(metric.name) is not None]
+        after = evaluations[1:] or evaluations
+        values = [e[metric.name] for e in after if e.get(metric.name) is not None]
         row[metric.name] = evaluations[-1].get(metric.name)
         if values:
             row[f"{metric.name}_best"] = (max if metric.higher_is_better else min)(values)
@@ -176,10 +180,14 @@ def _gradients(record: Record) -> dict[str, Any]:
         row[f"{player}_median_norm"] = found["median"]
         for kind in KINDS:
             name = f"{player}_{kind}"
-            if name in GRADIENT_COLUMNS:
+            # what was too short to be judged has no counts, which is not nothing found
+            judged = kind == "non_finite" or found["updates"] > Thresholds().warm_up
+            if name in GRADIENT_COLUMNS and judged:
                 row[name] = found[kind]["steps"]
                 row[f"{name}_episodes"] = found[kind]["episodes"]
                 row[f"{name}_per_10k"] = found[kind]["per_10k"]
+        if found["updates"] <= Thresholds().warm_up:
+            continue
         for threshold, steps in found["sensitivity"].items():
             row[f"{player}_explosions_{threshold.replace('=', '_')}"] = steps
     return row

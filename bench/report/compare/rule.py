@@ -27,7 +27,7 @@ def rule(comparison: Comparison) -> list[Block]:
             "the mean difference shows in the digits that the metric is told with. Where every "
             "seed finished, p is that of a paired t test of the primary metric at equal seeds (of "
             "a sign test where all differences are the same). Where any seed failed, p is that of "
-            "an exact Mann–Whitney test over all common seeds, a failed one being worse than any "
+            "an Mann–Whitney test over all common seeds, a failed one being worse than any "
             "other.",
         ),
         (

@@ -18,12 +18,12 @@ FOLDER = "tables"
 _LATEX = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
     "%": r"\%", "_": r"\_", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}",
+    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': "''",
     "−": "$-$", "±": r"$\pm$", "×": r"$\times$", "·": r"$\cdot$", "↑": r"$\uparrow$",
     "↓": r"$\downarrow$", "≤": r"$\leq$", "≥": r"$\geq$", "≈": r"$\approx$", "→": r"$\to$",
     "∞": r"$\infty$", "½": r"$\frac{1}{2}$", "α": r"$\alpha$", "β": r"$\beta$", "γ": r"$\gamma$",
-    "λ": r"$\lambda$", "μ": r"$\mu$", "σ": r"$\sigma$", "θ": r"$\theta$", "ψ": r"$\psi$",
-    "Δ": r"$\Delta$", "²": r"$^2$", "³": r"$^3$", "₁": r"$_1$", "₂": r"$_2$",
+    "λ": r"$\lambda$", "μ": r"$\mu$", "σ": r"$\sigma$", "τ": r"$\tau$", "θ": r"$\theta$",
+    "ψ": r"$\psi$", "Δ": r"$\Delta$", "²": r"$^2$", "³": r"$^3$", "₁": r"$_1$", "₂": r"$_2$",
     "–": "--", "—": "---", "…": r"\ldots{}", "\u00a0": "~", "’": "'", "“": "``", "”": "''",
 }  # fmt: skip
 _NUMBER = re.compile(r"[−-]?[\d.]+(e[+-]?\d+)?(\u00a0%)?")

@@ -21,6 +21,8 @@ def plain(value: float | None, digits: int) -> str:
     """Fixed digits, or three significant ones where the number is too large to read."""
     if value is None or math.isnan(value):
         return NOTHING
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
     text = f"{value:.2e}" if abs(value) >= LARGE else f"{value:.{digits}f}"
     if float(text) == 0:
         text = text.removeprefix("-")
@@ -44,6 +46,13 @@ def p_value(p: float | None) -> str:
 def share(value: float | None) -> str:
     """A probability in whole per cent."""
     return NOTHING if value is None else f"{100 * value:.0f}{PERCENT}"
+
+
+def chance(found: Interval | None) -> str:
+    """A probability and the two ends of its interval."""
+    if found is None or found.low is None or found.high is None:
+        return share(None if found is None else found.value)
+    return f"{share(found.value)} ({100 * found.low:.0f} to {share(found.high)})"
 
 
 def bounds(metric: Metric, interval: Interval | None) -> str:

@@ -6,7 +6,6 @@ from collections import Counter
 from dataclasses import replace
 
 from bench.report.analysis.findings import Findings
-from bench.report.analysis.gaps import explained
 from bench.report.analysis.problems import Problem
 from bench.report.analysis.ranking import Standing, status_of
 from bench.report.analysis.tables import FLOOR
@@ -28,6 +27,7 @@ from bench.report.sections.cost import cost
 from bench.report.sections.dataset import centre, dataset, floor, headed, mark
 from bench.report.sections.definitions import definitions
 from bench.report.sections.failures import failures
+from bench.report.sections.gaps import explained
 from bench.report.sections.methods import methods
 from bench.report.sections.provenance import mixed, provenance
 from bench.report.sections.stability import stability
@@ -50,8 +50,8 @@ def compose(found: Findings, figures: dict[str, list[Drawn]], colours: dict[str,
             Section("Datasets", "datasets", [],
                     [dataset(found, p, figures.get(p.label, [])) for p in found.problems]),
             methods(found),
-            stability(found.pairs, found.runs),
-            cost(found.pairs, found.runs, figures.get("cost", [])),
+            stability(found),
+            cost(found, figures.get("cost", [])),
         ]  # fmt: skip
     sections += [failures(found.problems), definitions(found.problems), provenance(found)]
     study = found.study
@@ -101,12 +101,19 @@ def _what_was_run(problems: list[Problem]) -> str:
     ok = counted.pop("ok", 0)
     rest = "".join(f", {n} {status.replace('_', ' ')}" for status, n in counted.most_common())
     told = (
-        f"{numbers.count(len(methods), 'method')} on {numbers.count(len(problems), 'dataset')}: "
+        f"{numbers.count(len(methods), 'method')} on {_datasets(problems)}: "
         f"{numbers.count(len(cells), 'cell')}, {ok} ok{rest}."
     )
     if any(status in ("missing", "stale") for status in counted):
         told += " What is missing or stale is trained by the next run and enters no number here."
     return told
+
+
+def _datasets(problems: list[Problem]) -> str:
+    """``2 datasets``, ``1 dataset in 3 settings``."""
+    names = {problem.cell.dataset.label for problem in problems}
+    told = numbers.count(len(names), "dataset")
+    return told if len(names) == len(problems) else f"{told} in {len(problems)} settings"
 
 
 def _overview(pairs: list[tuple[Problem, Ranked]]) -> Table:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import pandas as pd
 
+from bench.report.analysis.findings import Findings
 from bench.report.page import numbers
 from bench.report.page.document import Block, Drawn, Entry, Section, Table
-from bench.report.sections.stability import Pairs, cells_of, mean_of
+from bench.report.sections.stability import mean_of
 
 
-def cost(pairs: Pairs, runs: pd.DataFrame, figures: list[Drawn]) -> Section:
+def cost(found: Findings, figures: list[Drawn]) -> Section:
     """Updates, gradients, seconds and memory a cell."""
     rows = []
-    for problem, ranked in pairs:
+    for problem, ranked in found.pairs:
         for standing in ranked:
-            own = cells_of(runs, problem, standing)
+            own = found.cells[problem.label, standing.method]
             own = own[own["status"] == "ok"]
             rows.append([
                 Entry(problem.label),

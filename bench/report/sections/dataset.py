@@ -5,7 +5,7 @@ from __future__ import annotations
 from bench.datasets.base import Metric
 from bench.report.analysis.contrast import Contrast
 from bench.report.analysis.findings import Findings
-from bench.report.analysis.gaps import explained, reasons
+from bench.report.analysis.gaps import reasons
 from bench.report.analysis.problems import Problem, describe
 from bench.report.analysis.ranking import Standing
 from bench.report.analysis.tables import FLOOR
@@ -22,6 +22,7 @@ from bench.report.page.document import (
     Section,
     Table,
 )
+from bench.report.sections.gaps import explained
 from bench.report.sections.provenance import mixed
 from bench.report.sections.sureness import sureness
 from bench.report.sections.verdict import verdict
@@ -58,7 +59,7 @@ def headed(metric: Metric) -> str:
 
 def mark(standing: Standing) -> Mark:
     """Bold for the best method and what cannot be told apart from it."""
-    good = standing.against_best in ("best", "tied", "ahead")
+    good = standing.against_best in ("best", "tied")
     return "best" if good else ""
 
 
@@ -139,11 +140,10 @@ _CONTRAST = ("difference", "p", "chance to be better", "seeds to settle it")
 def _contrast(problem: Problem, found: Contrast | None) -> list[Entry]:
     if found is None:
         return [EMPTY] * len(_CONTRAST)
-    chance = _value(found.improvement)
     return [
         difference(problem, found),
         Entry(numbers.p_value(found.adjusted), value=found.adjusted),
-        Entry(numbers.share(chance), value=chance),
+        Entry(numbers.chance(found.improvement), value=_value(found.improvement)),
         Entry(numbers.plain(found.seeds_needed, 0), value=found.seeds_needed),
     ]
 
@@ -194,7 +194,7 @@ def _group(problem: Problem, group: str, ranked: list[Standing]) -> Table | None
             "Best: at each seed's best checkpoint, its best evaluation by "
             f"{problem.throughout[0].label}, where that is not the last one for every seed."
         )
-    slug = "".join(c if c.isascii() and c.isalnum() else "-" for c in group or "metrics")
+    slug = "".join(c if c.isascii() and c.isalnum() else "-" for c in (group or "metrics").lower())
     return Table(
         f"{slug}-{problem.anchor}",
         f"{group or 'Other metrics'} on {problem.label}: mean over finished seeds, methods in the "

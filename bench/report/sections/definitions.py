@@ -30,10 +30,11 @@ def definitions(problems: list[Problem]) -> Section:
 
 _STATISTICS = [
     ("Interquartile mean", "over all trained seeds of a method at the last evaluation, without "
-     "the ⌊n / 4⌋ best and worst. A failed seed counts as infinitely bad: one of four or more is "
-     "trimmed away, and with more the method has no interquartile mean and ranks behind those that "
-     "have. Of such methods fewer failures come first, then the mean of the finished seeds. Its "
-     "interval is a bootstrap over seeds, which is too narrow with so few."),
+     "the ⌊n / 4⌋ best and worst. A failed seed counts as infinitely bad: up to "
+     "⌊n / 4⌋ of them are left out with the worst, and with more the method has no interquartile "
+     "mean and ranks behind those that have. Of such methods fewer failures come first, then the "
+     "mean of the finished seeds. Its interval is a bootstrap over seeds, which is too narrow with "
+     "so few."),
     ("Mean", "over the finished seeds of a method, at the last evaluation; where a metric is not "
      "defined for some finished seeds, the number behind the mean is told."),
     (f"{numbers.INTERVAL} of a mean", "Student's t over seeds, mean ± t·s/√n. It may reach past "

@@ -45,7 +45,8 @@ def failures(problems: list[Problem]) -> Section:
             outputs.append(Details(summary, [Listing(output)]))
     caption = (
         f"{numbers.count(sum(map(len, grouped.values())), 'cell')} not ok. None of them enters a "
-        "mean. Crashed, killed and timed-out cells are tried again by the next run."
+        "mean; in an interquartile mean they are the worst. Cells that crashed, were killed, ran "
+        "out of time or of memory are tried again by the next run."
     )
     header = ["dataset", "method", "seeds", "status", "reason"]
     table = Table("failures", caption, header, rows, names=1, texts=(2, 3, 4))

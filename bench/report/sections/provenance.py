@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections import Counter
 from collections.abc import Iterable
@@ -25,6 +26,8 @@ from bench.report.page.document import (
 )
 
 UNKNOWN = "unknown"
+COMMIT = re.compile(r"([0-9a-f]{7,64})(\+changes)?")
+"""As records hold it. Anything else is not put into a command."""
 
 
 def provenance(found: Findings) -> Section:
@@ -49,13 +52,16 @@ def _again(found: Findings) -> list[Block]:
     if not planned:
         return []
     study, command = found.study.source or found.study.name, reproducer(found.study)
-    commits = Counter(_commit(record) for problem in found.problems for record in problem.records())
-    commit = next((c for c, _ in commits.most_common() if c != UNKNOWN), "")
     lines = [
-        *([f"git checkout {commit}"] if commit else []),
         shlex.join(["bench", "run", study, "--results", "again"]),
-        shlex.join(["bench", "compare", "results", "again"]),
+        shlex.join(["bench", "compare", str(found.results), "again", "--study", study]),
     ]
+    commits = Counter(_commit(record) for problem in found.problems for record in problem.records())
+    told = "To train the whole study again, and compare:"
+    if len(commits) == 1 and (known := COMMIT.fullmatch(next(iter(commits)))):
+        lines.insert(0, f"git checkout {known[1]}")
+        if known[2]:
+            told += " (its code held changes that were not committed)"
     rows = [
         [Entry(problem.label), Entry(each.cell.method.label, method=each.cell.method.label),
          Entry(str(each.cell.seed), value=each.cell.seed), Entry(status_of(each).replace("_", " ")),
@@ -65,14 +71,15 @@ def _again(found: Findings) -> list[Block]:
     table = Table(
         "commands",
         "The command that trains each cell. A cell that is stored is not trained again: add "
-        "--results and an empty folder to see whether it comes out the same.",
+        "--results and an empty folder to see whether it comes out the same. Cells that options "
+        "brought into the study have them in their commands.",
         ["dataset", "method", "seed", "status", "command"],
         rows,
         names=1,
         texts=(3, 4),
     )
     return [
-        Paragraph("To make all of it again, and compare:"),
+        Paragraph(told),
         Listing("\n".join(lines), is_command=True),
         Details("The command for each cell", [table]),
     ]

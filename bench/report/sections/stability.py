@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from bench.report.analysis.findings import Findings
 from bench.report.analysis.problems import PLAYERS, Problem
 from bench.report.analysis.ranking import Standing
 from bench.report.analysis.sensitivity import stability_orders
@@ -14,16 +15,16 @@ from bench.report.sections.sureness import order_table
 from bench.report.statistics import Spread, spread
 from bench.training.gradients import Thresholds
 
-Pairs = list[tuple[Problem, list[Standing]]]
+Cells = dict[tuple[str, str], pd.DataFrame]
 
 
-def stability(pairs: Pairs, runs: pd.DataFrame) -> Section:
+def stability(found: Findings) -> Section:
     """Statuses, best against last, when all modes were held, and flagged gradients."""
     blocks: list[Block] = [Paragraph(_STABILITY)]
-    for problem, ranked in pairs:
-        blocks.append(_stability(problem, ranked, runs))
+    for problem, ranked in found.pairs:
+        blocks.append(_stability(problem, ranked, found.cells))
         summary = f"How the explosions on {problem.label} depend on the thresholds"
-        if inner := _thresholds(problem, ranked, runs):
+        if inner := _thresholds(problem, ranked, found):
             blocks.append(Details(summary, inner))
     return Section("Stability", "stability", blocks)
 
@@ -38,11 +39,11 @@ _STABILITY = (
 )
 
 
-def _stability(problem: Problem, ranked: list[Standing], runs: pd.DataFrame) -> Table:
+def _stability(problem: Problem, ranked: list[Standing], cells: Cells) -> Table:
     primary, coverage = problem.primary, problem.coverage
     rows = []
     for standing in ranked:
-        own = cells_of(runs, problem, standing)
+        own = cells[problem.label, standing.method]
         finished = own[own["status"] == "ok"]
         last, best = finished[primary.name], finished[f"{primary.name}_best"]
         values = (mean_of(best), mean_of(last), mean_of((best - last).abs()))
@@ -84,12 +85,11 @@ def _stability(problem: Problem, ranked: list[Standing], runs: pd.DataFrame) -> 
     )  # fmt: skip
 
 
-def _thresholds(problem: Problem, ranked: list[Standing], runs: pd.DataFrame) -> list[Block]:
-    found = stability_orders(problem)
-    names = _threshold_columns(runs, problem)
+def _thresholds(problem: Problem, ranked: list[Standing], found: Findings) -> list[Block]:
+    own = found.runs[found.runs["problem"] == problem.label]
+    names = _threshold_columns(own)
     if not names:
         return []
-    own = runs[runs["problem"] == problem.label]
     flagged = [f"{player}_explosions_{name}" for player in PLAYERS for name in names]
     flagged += [f"{player}_explosions" for player in PLAYERS]
     if not own[flagged].fillna(0).to_numpy(float).any():
@@ -99,17 +99,17 @@ def _thresholds(problem: Problem, ranked: list[Standing], runs: pd.DataFrame) ->
         f"Places on {problem.label} by explosions per update of both players, median over seeds, "
         "the fewest first, with the thresholds as defined and with one changed.",
         [standing.method for standing in ranked],
-        found,
+        stability_orders(problem),
     )
-    return [_sensitivity(problem, ranked, runs, names), *([orders] if orders else [])]
+    return [_sensitivity(problem, ranked, found.cells, names), *([orders] if orders else [])]
 
 
 def _sensitivity(
-    problem: Problem, ranked: list[Standing], runs: pd.DataFrame, columns: list[str]
+    problem: Problem, ranked: list[Standing], cells: Cells, columns: list[str]
 ) -> Table:
     rows = []
     for standing in ranked:
-        own = cells_of(runs, problem, standing)
+        own = cells[problem.label, standing.method]
         for player in PLAYERS:
             long = _judged(own, player)
             rates = [10_000 * long[f"{player}_explosions_{name}"] / long[f"{player}_updates"]
@@ -127,10 +127,6 @@ def _sensitivity(
         rows,
         texts=(1,),
     )
-
-
-def cells_of(runs: pd.DataFrame, problem: Problem, standing: Standing) -> pd.DataFrame:
-    return runs[(runs["problem"] == problem.label) & (runs["method_label"] == standing.method)]
 
 
 def _known(values: pd.Series) -> list[float]:
@@ -179,8 +175,8 @@ def _not_finite(own: pd.DataFrame) -> Entry:
     return Entry(str(seeds), value=seeds)
 
 
-def _threshold_columns(runs: pd.DataFrame, problem: Problem) -> list[str]:
-    own, start = runs[runs["problem"] == problem.label], "discriminator_explosions_"
+def _threshold_columns(own: pd.DataFrame) -> list[str]:
+    start = "discriminator_explosions_"
     columns = map(str, own.columns)
     names = [name.removeprefix(start) for name in columns if name.startswith(start)]
     found = [n for n in names if n.partition("_")[0] in ("factor", "z")

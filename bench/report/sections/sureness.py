@@ -23,9 +23,9 @@ def sureness(problem: Problem, ranked: list[Standing]) -> list[Block]:
     if table := order_table(
         f"orders-{problem.anchor}",
         f"Places on {problem.label} by {problem.primary.label} under other rules; failed seeds "
-        "count as infinitely bad. The first column is the report's.",
+        "count as infinitely bad.",
         [s.method for s in ranked if s.rank is not None],
-        orders(problem),
+        orders(problem, ranked),
     ):
         blocks.append(table)
     return [Details(f"How sure the order on {problem.label} is", blocks)] if blocks else []
@@ -75,7 +75,7 @@ def _limits(ranked: list[Standing]) -> list[tuple[str, str]]:
     ))  # fmt: skip
     if (shared := _shared(ranked)) is not None:
         gained = (
-            "that much of the spread cancels in differences"
+            "that share of their variance cancels in differences"
             if shared >= 0.3
             else "so that pairing them gained little or nothing here"
         )

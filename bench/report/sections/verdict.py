@@ -22,30 +22,27 @@ _NOT_TRAINED = (
 
 def verdict(problem: Problem, ranked: list[Standing]) -> str:
     """All there is to say in one sentence: who is best, who is behind, who failed."""
-    return "; ".join(filter(None, [_leading(problem, ranked), failed(ranked)])) + "."
+    return (
+        "; ".join(filter(None, [headline(problem, ranked).removesuffix("."), failed(ranked)])) + "."
+    )
 
 
 def headline(problem: Problem, ranked: list[Standing]) -> str:
     """The same without the failures."""
-    return f"{_leading(problem, ranked)}."
-
-
-def failed(ranked: list[Standing]) -> str:
-    """Who failed on how many seeds, and who is not trained; nothing where all is well."""
-    parts = [f"{s.method} {told}" for s in ranked if (told := failures_in_words(s))]
-    for state, one, several in _NOT_TRAINED:
-        names = [s.method for s in ranked if s.statuses.get(state)]
-        if names:
-            parts.append(f"{numbers.listing(names)} {one if len(names) == 1 else several}")
-    return "; ".join(parts)
-
-
-def _leading(problem: Problem, ranked: list[Standing]) -> str:
     parts = _leader(problem.primary, ranked)
     lacking = [s.method for s in ranked if s.not_computed(problem.primary)]
     if lacking and ranked[0].rank is not None:
         parts.append(f"{problem.primary.label} was not computed for {numbers.listing(lacking)}")
-    return "; ".join(parts)
+    for state, one, several in _NOT_TRAINED:
+        names = [s.method for s in ranked if s.statuses.get(state)]
+        if names:
+            parts.append(f"{numbers.listing(names)} {one if len(names) == 1 else several}")
+    return "; ".join(parts) + "."
+
+
+def failed(ranked: list[Standing]) -> str:
+    """Who failed on how many seeds; nothing where nobody did."""
+    return "; ".join(f"{s.method} {told}" for s in ranked if (told := failures_in_words(s)))
 
 
 def failures_in_words(standing: Standing) -> str:
@@ -62,9 +59,9 @@ def _leader(metric: Metric, ranked: list[Standing]) -> list[str]:
     leader, rest = ranked[0], [s for s in ranked[1:] if s.rank is not None]
     found = leader.last[metric.name]
     if found is None and any(s.not_computed(metric) for s in ranked):
-        return [f"no method has a rank, as {metric.label} was not computed"]
+        return [f"No method has a rank, as {metric.label} was not computed"]
     if found is None:
-        return ["no method has a finished seed with a value to compare"]
+        return ["No method has a finished seed with a value to compare"]
     way = "higher" if metric.higher_is_better else "lower"
     by = f"by {metric.label} ({way} is better)"
     reached = _reached(metric, leader)
@@ -72,7 +69,8 @@ def _leader(metric: Metric, ranked: list[Standing]) -> list[str]:
     if not rest:
         return [f"{leader.method} alone has finished seeds; {by} it reached {reached}"]
     if len(shared) == 1 + len(rest):
-        return [f"{by} there is nothing between {numbers.listing(shared)}: all reached {reached}"]
+        names = numbers.listing(shared)
+        return [f"There is nothing between {names} {by}: all reached {reached}"]
     told_apart = any(s.against_best == "behind" for s in rest)
     if len(shared) > 1:
         best = f"{numbers.listing(shared)} share the best place {by}, with {reached}"
@@ -80,7 +78,7 @@ def _leader(metric: Metric, ranked: list[Standing]) -> list[str]:
     elif told_apart:
         best = f"{leader.method} is best {by}, with {reached}"
     else:
-        best = f"no method is clearly the best {by}: {leader.method} reached {reached}"
+        best = f"No method is clearly the best {by}: {leader.method} reached {reached}"
     return [best, *_others(metric, rest)]
 
 

@@ -8,6 +8,7 @@ from bench.report.statistics.intervals import (
     Interval,
     Spread,
     bootstrap_interval,
+    differences,
     interquartile_mean,
     mean,
     mean_interval,
@@ -19,7 +20,6 @@ from bench.report.statistics.intervals import (
 )
 from bench.report.statistics.ranks import (
     CriticalDifference,
-    best_rank_shares,
     critical_difference,
     mean_ranks,
 )
@@ -42,10 +42,10 @@ __all__ = [
     "Interval",
     "Spread",
     "Test",
-    "best_rank_shares",
     "bootstrap_interval",
     "comparison_p",
     "critical_difference",
+    "differences",
     "holm",
     "interquartile_mean",
     "mean",

@@ -39,13 +39,6 @@ class Interval:
     def half_width(self) -> float | None:
         return None if self.high is None else self.high - self.value
 
-    @property
-    def holds_zero(self) -> bool | None:
-        """Whether 0 lies in the interval, ends included; None where there is no interval."""
-        if self.low is None or self.high is None:
-            return None
-        return self.low <= 0 <= self.high
-
 
 @dataclass(frozen=True)
 class Spread:

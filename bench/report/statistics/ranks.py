@@ -65,23 +65,6 @@ def mean_ranks(
     ]
 
 
-def best_rank_shares(
-    scores: Sequence[ArrayLike],
-    higher_is_better: Sequence[bool],
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-) -> list[float] | None:
-    """Share of the draws of ``mean_ranks`` in which each method ranks best; they add up to 1.
-
-    Methods that tie for the best share a draw. None where a method has a single run somewhere.
-    """
-    _, drawn = _drawn_ranks(scores, higher_is_better, resamples, seed)
-    if drawn is None:
-        return None
-    best = np.isclose(drawn, drawn.min(axis=0), rtol=0, atol=1e-9)
-    return [float(share) for share in (best / best.sum(axis=0)).mean(axis=1)]
-
-
 def critical_difference(
     scores: ArrayLike, higher_is_better: Sequence[bool], alpha: float = 0.05
 ) -> CriticalDifference | str:

@@ -107,6 +107,7 @@ def draw_costs(
         return None
     crowd = max(len(drawn) for _, _, drawn in found)
     columns = 2 if len(found) in (2, 4) or crowd > 8 or style.paper else 3
+    columns = 1 if style.narrow else columns
     canvas, panels = style.grid(len(found), columns, HEIGHT)
     for panel, (problem, measure, drawn) in zip(panels, found, strict=True):
         _panel(panel, problem, measure, drawn, style)
@@ -215,7 +216,7 @@ def _name(
     axis: Any, metric: Metric, drawn: list[Point], labelled: list[Point], style: Style
 ) -> None:  # fmt: skip
     """Writes names beside their marks where they cover neither marks nor other names."""
-    factor, size = 100 if metric.percent else 1, style.small - 1
+    factor, size = 100 if metric.percent else 1, style.letters(style.small - 1)
     points_a_pixel = 72 / axis.figure.dpi
     left, low, right, high = (float(end) * points_a_pixel for end in axis.bbox.extents)
     frame = (left, low, right, high)

@@ -14,6 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from bench.datasets.base import Metric
 from bench.report.analysis.problems import Problem
 from bench.report.figures.drawing.style import FLAG, INK, Style, named, powers, save
+from bench.report.figures.drawing.words import abreast, fitted
 from bench.report.page.document import Figure
 
 LEGEND_COLUMNS = 4
@@ -38,21 +39,18 @@ def draw_curves(problem: Problem, methods: list[str], style: Style, folder: Path
     shown = [method for method in methods if method in set(table["method"])]
     bright = shown if len(shown) <= MOST else shown[:MOST_BANDS]
     entries = _legend(table, shown, bright, style)
-    rows, lines = max(len(others), 1), -(-len(entries) // LEGEND_COLUMNS)
-    canvas = plt.figure(
-        figsize=(style.width, (3.9 if not style.paper else 2.6) + (lines + 1) * style.text / 45)
-    )
-    shape = canvas.add_gridspec(rows, 2 if others else 1, width_ratios=[2, 1] if others else [1])
-    _metric(canvas.add_subplot(shape[:, 0]), problem, first, table, shown, bright, style)
-    for row, metric in enumerate(others):
-        axis = canvas.add_subplot(shape[row, 1])
+    across = abreast([label for _, label, _ in entries], style, LEGEND_COLUMNS)
+    canvas, panels = _panels(len(others), -(-len(entries) // across), style)
+    for axis, metric in zip(panels, (first, *others), strict=True):
         _metric(axis, problem, metric, table, shown, bright, style)
-        if row < rows - 1:
-            axis.set_xlabel("")
-            axis.tick_params(labelbottom=False)
+    for axis in panels[0 if style.narrow else 1 : -1]:
+        # the panel below has the same updates
+        axis.set_xlabel("")
+        axis.tick_params(labelbottom=False)
     legend = canvas.legend(
         [handle for handle, *_ in entries], [label for _, label, _ in entries], frameon=False,
-        loc="outside lower center", ncols=min(LEGEND_COLUMNS, len(entries)), handlelength=2.6,
+        loc="outside lower center", ncols=across, handlelength=2.6,
+        **({"columnspacing": 1.2} if style.narrow else {}),
     )  # fmt: skip
     style.tag_legend(legend, [method for *_, method in entries])
     caption = [
@@ -73,6 +71,22 @@ def draw_curves(problem: Problem, methods: list[str], style: Style, folder: Path
     )
 
 
+def _panels(others: int, lines: int, style: Style) -> tuple[Any, list[Any]]:
+    """The first metric's panel, large, and the others' beside it; in a column, below it."""
+    legend = (lines + 1) * style.text / 45
+    if style.narrow:
+        canvas = plt.figure(figsize=(style.width, 2.0 + 1.05 * others + legend))
+        shape = canvas.add_gridspec(1 + others, 1, height_ratios=[1.7] + [1] * others)
+        return canvas, [canvas.add_subplot(shape[row, 0]) for row in range(1 + others)]
+    canvas = plt.figure(figsize=(style.width, (3.9 if not style.paper else 2.6) + legend))
+    shape = canvas.add_gridspec(max(others, 1), 2 if others else 1,
+                                width_ratios=[2, 1] if others else [1])  # fmt: skip
+    return canvas, [
+        canvas.add_subplot(shape[:, 0]),
+        *(canvas.add_subplot(shape[row, 1]) for row in range(others)),
+    ]
+
+
 def _legend(
     table: pd.DataFrame, shown: list[str], bright: list[str], style: Style
 ) -> list[tuple[Line2D, str, str | None]]:
@@ -80,7 +94,7 @@ def _legend(
     entries: list[tuple[Line2D, str, str | None]] = [
         (
             Line2D([], [], color=style.colour[m], ls=style.dash[m], lw=style.line),
-            named(m, 26),
+            named(m, 26) if not style.paper else fitted(m, style.text, style.column - 0.7),
             m,
         )
         for m in bright

@@ -7,16 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from bench.report.analysis.contrast import Contrast, differences
+from bench.report.analysis.contrast import Contrast
 from bench.report.analysis.problems import Problem
 from bench.report.analysis.ranking import Standing
 from bench.report.figures.drawing.style import INK, Style, save
 from bench.report.figures.drawing.words import blank, failed_told, fitted, seeds_told, text_width
 from bench.report.page import numbers
 from bench.report.page.document import Figure
+from bench.report.statistics import differences
 
 ROW = 0.34
 """Inches a method takes."""
+NARROW_ROW = 0.48
+"""The same in a column, where what is told stands below the name."""
 ABOVE, BELOW = 0.12, 0.24
 """Shares of a row: the interval lies a little above its middle, the seeds below."""
 FAR = 30
@@ -37,22 +40,34 @@ def draw_differences(
     factor = 100 if metric.percent else 1
     names = {s.method: fitted(s.method, size, 0.26 * style.width) for s, _ in rows}
     told = {s.method: _told(problem, s, contrast) for s, contrast in rows}
+    lines = {method: [text] for method, text in told.items()}
+    if style.narrow:
+        size = style.letters(0)
+        names = {s.method: fitted(s.method, size, 0.42 * style.width) for s, _ in rows}
+        lines = {method: [names[method], *text.split(", ")] for method, text in told.items()}
     left = 0.18 + max(text_width(name, size) for name in names.values())
-    right = 0.25 + max(text_width(text, size) for text in told.values())
-    width, top, bottom = style.width, 0.1, 0.5
-    height = top + bottom + ROW * len(rows)
+    right = 0.25 + max(text_width(text, size) for part in lines.values() for text in part)
+    width, top, bottom, each = style.width, 0.1, 0.5, ROW
+    if style.narrow:
+        left, right, bottom, each = right - 0.07, 0.1, 0.75, NARROW_ROW
+    height = top + bottom + each * len(rows)
+    style.fits(height)
     canvas = blank(width, height)
     axis = canvas.add_axes((left / width, bottom / height, 1 - (left + right) / width,
-                            ROW * len(rows) / height))  # fmt: skip
+                            each * len(rows) / height))  # fmt: skip
     drawn: list[float] = []
     for row, (standing, contrast) in enumerate(rows):
         seeds = [factor * d for d in differences(standing.scores, reference.scores)]
         drawn += seeds + _row(axis, row, standing.method, contrast, seeds, factor, style)
-        for words, x, shift, align, colour in (
-            (names[standing.method], 0, -7, "right", INK),
-            (told[standing.method], 1, 8, "left", "#555555"),
-        ):
-            text = axis.annotate(words, (x, row), (shift, 0), xycoords=("axes fraction", "data"),
+        own, beside = lines[standing.method], [(names[standing.method], 0.0, -7.0, "right", INK)]
+        beside.append((told[standing.method], 1, 8, "left", "#555555"))
+        ups = [0.0, 0.0]
+        if style.narrow:
+            beside = [(text, 0, -7, "right", "#555555" if place else INK)
+                      for place, text in enumerate(own)]  # fmt: skip
+            ups = [1.2 * size * ((len(own) - 1) / 2 - place) for place in range(len(own))]
+        for (words, x, shift, align, colour), up in zip(beside, ups, strict=True):
+            text = axis.annotate(words, (x, row), (shift, up), xycoords=("axes fraction", "data"),
                                  textcoords="offset points", ha=align, va="center",
                                  fontsize=size, color=colour)  # fmt: skip
             style.tag(text, standing.method)
@@ -62,7 +77,11 @@ def draw_differences(
     ways = ("← worse", "better →") if metric.higher_is_better else ("← better", "worse →")
     unit = ", percentage points" if metric.percent else ""
     shown = fitted(reference.method, style.text, 0.2 * style.width)
-    axis.set_xlabel(f"{ways[0]}    difference to {shown} in {metric.label}{unit}    {ways[1]}")
+    told_x = f"{ways[0]}    difference to {shown} in {metric.label}{unit}    {ways[1]}"
+    if style.narrow:
+        shown = fitted(reference.method, style.text, 0.5 * style.width)
+        told_x = f"{ways[0]}    {ways[1]}\ndifference to {shown}\nin {metric.label}{unit}"
+    axis.set_xlabel(told_x)
     axis.spines[["left", "right", "top"]].set_visible(False)
     axis.tick_params(axis="x", labelsize=size)
     return Figure(

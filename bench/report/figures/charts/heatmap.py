@@ -17,7 +17,7 @@ from bench.report.analysis.ranking import Standing
 from bench.report.analysis.tables import FLOOR
 from bench.report.figures.charts.curves import spans_decades
 from bench.report.figures.charts.ranks import mean_places
-from bench.report.figures.drawing.style import INK, QUIET, Style
+from bench.report.figures.drawing.style import INK, QUIET, Style, TooNarrow
 from bench.report.figures.drawing.words import (
     LEADING,
     blank,
@@ -99,16 +99,20 @@ class HeatMap:
         self.methods = list(self.places)
         self.has_ranks = len(problems) > 1
         size = style.small
-        names = [fitted(m, size, 0.24 * style.width) for m in (*self.methods, FLOOR)]
+        self.tiny = style.letters(size - 0.5)
+        most = 0.24 * style.width if not style.narrow else 0.9
+        names = [fitted(m, size, most) for m in (*self.methods, FLOOR)]
         self.names = dict(zip((*self.methods, FLOOR), names, strict=True))
         self.labels = 0.34 + max(text_width(name, size) for name in names)
-        self.left = self.labels + (0.55 if self.has_ranks else 0.12)
+        self.left = self.labels + ((0.55 - 0.12 * style.narrow) if self.has_ranks else 0.12)
+        self.ranks = self.left - (0.3 - 0.08 * style.narrow)
+        """Where the middle of the mean ranks is."""
         room = style.width - self.left - 0.04
         self.column = min(room / len(problems), 2.4)
         self.row = ROW if len(self.methods) <= 14 or self.any_failed else CLOSE_ROW
-        self.line = LEADING * (size - 0.5) / 72
+        self.line = LEADING * self.tiny / 72
         self.is_turned = any(
-            text_width(word, size - 0.5, "bold") > self.column - 0.06
+            text_width(word, self.tiny, "bold") > self.column - 0.06
             for problem in problems
             for word in f"{problem.label} {problem.primary.label}".split()
         )
@@ -117,6 +121,7 @@ class HeatMap:
         self.top = 0.1 + (TURNED if self.is_turned else lines * self.line)
         self.bottom = self.top + self.row * len(self.methods)
         self.height = self.bottom + GAP + self.row + LEGEND
+        self.height += 0.2 * (1 + self.any_failed) * style.narrow
         least = 7.1
         self.width = min(style.width, max(self.left + self.column * len(problems) + 0.04, least))
         self.canvas = blank(self.width, self.height)
@@ -124,34 +129,47 @@ class HeatMap:
         longest = [self._number(i, s) for i, cells in enumerate(self.cells) for s in cells.values()]
         longest += [numbers.of(p.primary, self._floor(p)) for p in problems]
         widest = max(text_width(text, 10, "bold") for text in longest)
-        self.size = min(style.text + 0.5, max(5.5, 10 * (self.column - 0.12) / max(widest, 0.01)))
+        beside = 0.2 if style.narrow else 0.12
+        self.size = min(style.text + 0.5, max(5.5, 10 * (self.column - beside) / max(widest, 0.01)))
         self.is_short = text_width(f"{CROSS} 22 of 22 failed", size - 1) > self.column - 0.1
+        if style.narrow:
+            self._check(longest)
+
+    def _check(self, longest: list[str]) -> None:
+        least = self.style.letters(0)
+        widest = max(text_width(text, least, "bold") for text in longest)
+        if self.any_failed:
+            widest = max(widest, text_width(f"{CROSS} 5/5", least))
+        if widest > self.column - 0.06:
+            raise TooNarrow(f"{len(self.problems)} problems leave no room for numbers there")
+        self.size = max(self.size, least)
 
     def draw(self) -> None:
+        style = self.style
         for column, lines in enumerate(self.heads):
             self._head(column, lines)
         if self.has_ranks:
             for place, word in enumerate(("rank", "mean")):
                 y = self.top - 0.05 - place * self.line
-                self._text(self.left - 0.3, y, word, self.style.small - 0.5, va="baseline",
+                self._text(self.ranks, y, word, self.tiny, va="baseline",
                            color=QUIET)  # fmt: skip
         for row, method in enumerate(self.methods):
             self._row(method, self.top + row * self.row)
         y = self.bottom + GAP
         self.axis.plot([0.06, self.left + self.column * len(self.problems)], [y - GAP / 2] * 2,
                        color="#BBBBBB", lw=0.8)  # fmt: skip
-        self._text(0.34, y + self.row / 2, self.names[FLOOR], self.style.small, ha="left",
+        self._text(0.34, y + self.row / 2, self.names[FLOOR], style.small, ha="left",
                    style="italic", color="#555555")  # fmt: skip
         for column, problem in enumerate(self.problems):
             self._text(
                 self._middle(column), y + self.row / 2,
-                numbers.of(problem.primary, self._floor(problem)), self.size - 0.5,
+                numbers.of(problem.primary, self._floor(problem)), style.letters(self.size - 0.5),
                 style="italic", color="#555555",
             )  # fmt: skip
         self._legend(y + self.row)
 
     def _head(self, column: int, lines: list[tuple[str, str, str]]) -> None:
-        size, middle = self.style.small - 0.5, self._middle(column)
+        size, middle = self.tiny, self._middle(column)
         for place, (text, weight, colour) in enumerate(lines):
             if self.is_turned:
                 x = middle + (place - (len(lines) - 1) / 2) * self.line
@@ -172,7 +190,7 @@ class HeatMap:
         place = self.places[method]
         if self.has_ranks and place is not None:
             told = numbers.plain(place, 1)
-            style.tag(self._text(self.left - 0.3, middle, told, style.small, color="#555555"),
+            style.tag(self._text(self.ranks, middle, told, style.small, color="#555555"),
                       method)  # fmt: skip
         for column, cells in enumerate(self.cells):
             if method in cells:
@@ -202,7 +220,7 @@ class HeatMap:
             size = min(self.size, 9)
             drawn = [
                 self._text(x, middle - 0.055, number, size, color=ink, weight=weight),
-                self._text(x, middle + 0.085, failed, small - 1.5, color=ink),
+                self._text(x, middle + 0.085, failed, style.letters(small - 1.5), color=ink),
             ]
         elif number:
             drawn = [self._text(x, middle, number, self.size, color=ink, weight=weight)]
@@ -222,7 +240,7 @@ class HeatMap:
         return COLOURS(scale.share(standing.centre.value))
 
     def _legend(self, y: float) -> None:
-        size, middle = self.style.small - 0.5, y + 0.3
+        size, middle, narrow = self.tiny, y + 0.3, self.style.narrow
         x = self._beside(0.06, middle, "untrained", size)
         length = 1.0
         steps = np.linspace(0, 1, 41)
@@ -232,6 +250,8 @@ class HeatMap:
                 (x + one * length, middle - 0.07), min(1.3 * (other - one), 1 - one) * length, 0.14,
                 facecolor=COLOURS((one + other) / 2), lw=0))  # fmt: skip
         x = self._beside(x + length + 0.07, middle, "real data", size) + 0.2
+        if narrow:
+            x, middle = 0.06, middle + 0.2
         box = Rectangle((x, middle - 0.07), 0.24, 0.14, fill=False, edgecolor=FRAME, lw=72 * BAR)
         self.axis.add_patch(box)
         x = self._beside(x + 0.31, middle, "best", size) + 0.12
@@ -240,6 +260,8 @@ class HeatMap:
             self.axis.add_patch(bar)
             x = self._beside(x + 0.11, middle, "cannot be told apart from it", size) + 0.12
         if self.any_failed:
+            if narrow:
+                x, middle = 0.06, middle + 0.2
             self.axis.add_patch(
                 Rectangle((x, middle - 0.08), 0.24, 0.16, facecolor=NO_NUMBER, lw=0)
             )
@@ -253,7 +275,7 @@ class HeatMap:
 
     def _headings(self) -> list[list[tuple[str, str, str]]]:
         """Lines of each column's head: text, weight, colour."""
-        size, width = self.style.small - 0.5, self.column - 0.08
+        size, width = self.tiny, self.column - 0.08
         most = 4
         if self.is_turned:
             width, most = TURNED, max(1, min(3, int(self.column / self.line) - 1))

@@ -17,6 +17,7 @@ from bench.records.store import Arrays, Record
 from bench.report.analysis.problems import PLAYERS, Problem
 from bench.report.figures.drawing.sheets import Sheet
 from bench.report.figures.drawing.style import FLAG, INK, Style, named, powers, put, save
+from bench.report.figures.drawing.words import fitted
 from bench.report.page.document import Figure
 from bench.training.gradients import detect
 
@@ -38,7 +39,7 @@ def draw_norms(
     shown = [method for method in sheet.methods if series[method]]
     if not shown:
         return None
-    columns = min(COLUMNS, len(shown))
+    columns = min(COLUMNS - style.narrow, len(shown))
     blocks = -(-len(shown) // columns)
     canvas, panels, legend = _laid_out(columns, blocks, style)
     marked: set[str] = set()
@@ -53,16 +54,21 @@ def draw_norms(
         marked |= _panel(panel, [s[player] for s in series[method]], style, method)
         style.tag(panel, method)
         if player == "discriminator":
-            longest = int(panel.get_position().width * style.width / style.em / 0.7)
-            panel.set_title(named(method, min(longest, 30)), loc="left", fontweight="bold")
+            room = panel.get_position().width * panel.figure.get_figwidth()
+            title = named(method, min(int(room / style.em / 0.7), 30))
+            size: dict[str, float] = {}
+            if style.narrow:
+                size["fontsize"] = style.letters(0)
+                title = fitted(method, style.letters(0), room + 0.1, "bold")
+            panel.set_title(title, loc="left", fontweight="bold", **size)
         if column == 0:
             panel.set_ylabel(f"{player}\n‖gradient‖")
         if index + columns >= len(shown) and player == "generator":
-            panel.set_xlabel("discriminator updates")
+            panel.set_xlabel("discriminator" + ("\n" if style.narrow else " ") + "updates")
             panel.tick_params(labelbottom=True)
     panels[0].set_yscale("log")
     panels[0].set_xlim(0, problem.cell.updates)
-    panels[0].xaxis.set_major_locator(MaxNLocator(4))
+    panels[0].xaxis.set_major_locator(MaxNLocator(2 if style.narrow else 4))
     powers(panels[0].yaxis)
     handles = [
         Line2D([], [], color=INK, lw=0.75 * style.line),
@@ -73,8 +79,9 @@ def draw_norms(
         if name in marked:
             handles.append(Line2D([], [], ls="", marker=marker, color=colour, ms=5))
             labels.append(name)
-    canvas.legend(handles, labels, loc="lower center", bbox_to_anchor=(0.5, legend), ncols=5,
-                  frameon=False, borderpad=0, borderaxespad=0)  # fmt: skip
+    canvas.legend(handles, labels, loc="lower center", bbox_to_anchor=(0.5, legend),
+                  ncols=5 - 2 * style.narrow, frameon=False, borderpad=0,
+                  borderaxespad=0)  # fmt: skip
     found = f"Marked: {', '.join(sorted(marked))}." if marked else "No update is flagged."
     return Figure(
         save(canvas, folder, f"{problem.anchor}-norms{sheet.suffix}"),
@@ -93,11 +100,13 @@ def _laid_out(columns: int, blocks: int, style: Style) -> tuple[Any, list[Any], 
     """
     em = style.em
     left, right, between, tall = 7.2 * em, 0.22, 0.34 * style.scale, 1.1 * style.scale
-    wide = (style.width - left - right - (COLUMNS - 1) * between) / COLUMNS
+    most = COLUMNS - style.narrow
+    wide = (style.width - left - right - (most - 1) * between) / most
     title, pair, below = 1.9 * em, 0.1 * style.scale, 1.2 * em
     block = title + 2 * tall + pair + below
     across = left + columns * (wide + between) - between + right
-    height = blocks * block + 5.0 * em
+    height = blocks * block + (7.5 if style.narrow else 5.0) * em
+    style.fits(height)
     canvas, axes = plt.subplots(
         2 * blocks, columns, squeeze=False, sharex=True, sharey=True, layout="none",
         figsize=(max(across, style.column), height),

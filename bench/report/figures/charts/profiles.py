@@ -18,7 +18,7 @@ from bench.report.analysis.problems import Problem
 from bench.report.analysis.ranking import Standing
 from bench.report.figures.charts.curves import spans_decades
 from bench.report.figures.drawing.style import COLOURS, INK, Style, named, save
-from bench.report.figures.drawing.words import failed_told, seeds_told
+from bench.report.figures.drawing.words import abreast, failed_told, seeds_told
 from bench.report.page import numbers
 from bench.report.page.document import Figure
 from bench.report.statistics import performance_profile
@@ -62,8 +62,12 @@ def draw_profiles(
         low, high = (low, high) if is_far else wider
     at = np.array([low, *finite, high])
     coloured, rest = shown[:MOST_COLOURED], shown[MOST_COLOURED:]
-    rows = -(-(len(coloured) + 2) // LEGEND_COLUMNS)
-    canvas, axis = plt.subplots(figsize=(0.8 * style.width, style.scale * (2.9 + 0.2 * rows)))
+    across = abreast([named(s.method, 26) for s in coloured] + ["", ""], style, LEGEND_COLUMNS)
+    rows = -(-(len(coloured) + 2) // across)
+    each = 0.2 if not style.paper else 0.25
+    canvas, axis = plt.subplots(
+        figsize=(style.share(0.8), style.scale * (2.9 + each * rows + 0.7 * style.narrow))
+    )
     # a step holds up to its value where more is better, and from its value on where less is
     where = "steps-pre" if metric.higher_is_better else "steps-post"
     for standing in rest:
@@ -100,7 +104,7 @@ def draw_profiles(
     axis.set(
         xlim=(low * scale, high * scale),
         ylim=(-0.02, 1.03),
-        xlabel=f"{metric.label}{unit} — {way}",
+        xlabel=f"{metric.label}{unit}" + ("\n" if style.narrow else " — ") + way,
         ylabel="share of seeds this good",
     )
     axis.yaxis.set_major_formatter(PercentFormatter(1))
@@ -158,7 +162,8 @@ def _legend(
         labels.append("real data")
         methods.append(None)
     legend = canvas.legend(handles, labels, loc="outside lower center", frameon=False,
-                           ncols=min(LEGEND_COLUMNS, len(labels)))  # fmt: skip
+                           ncols=abreast(labels, style, LEGEND_COLUMNS),
+                           **({"columnspacing": 1.2} if style.narrow else {}))  # fmt: skip
     style.tag_legend(legend, methods)
 
 

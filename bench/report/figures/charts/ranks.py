@@ -97,7 +97,10 @@ def draw_ranks(
     names = {m: fitted(m, size, 0.3 * style.width) for m in found}
     left = 0.15 + max(text_width(name, size) for name in names.values())
     right, top, bottom = 1.3 * style.scale, 0.08, 0.48
-    width = 0.8 * style.width
+    if style.paper:
+        right = 0.2 + max(text_width(_told(interval), size) for interval in found.values())
+    width = style.share(0.8)
+    bottom += 0.14 * style.narrow
     height = top + bottom + ROW * count
     canvas = blank(width, height)
     axis = canvas.add_axes((left / width, bottom / height, 1 - (left + right) / width,
@@ -127,7 +130,10 @@ def draw_ranks(
         style.tag(name, method)
         style.tag(told, method)
     axis.set(xlim=(1, max(count, 2)), ylim=(count - 0.5, -0.5), yticks=[])
-    axis.set_xlabel(f"mean rank over {len(ranked.problems)} problems   (1 is best: left is better)")
+    between = "\n" if style.narrow else "   "
+    axis.set_xlabel(
+        f"mean rank over {len(ranked.problems)} problems{between}(1 is best: left is better)"
+    )
     axis.set_xticks(_ticks(count))
     axis.grid(axis="x", color="#DDDDDD", lw=0.6)
     axis.set_axisbelow(True)
@@ -187,20 +193,22 @@ def draw_critical_difference(
 
 def _diagram(found: CriticalDifference, methods: list[str], style: Style) -> Any:
     """Laid out in inches: x to the right, y downwards."""
-    count, size, width = len(methods), style.small, 0.8 * style.width
+    count, size, width = len(methods), style.small, style.share(0.8)
     order = [int(i) for i in np.argsort(found.ranks, kind="stable")]
-    names = {m: fitted(m, size, 0.24 * style.width) for m in methods}
+    names = {m: fitted(m, size, style.share(0.24) if not style.narrow else 1.0) for m in methods}
     side = 0.55 + max(text_width(name, size) for name in names.values())
     step = 0.23
     rule, bars = 0.62, 0.11
     first = rule + 0.2 + bars * len(found.groups)
-    half = -(-count // 2)
-    height = first + step * half + 0.05
+    # a column has room for names at one side alone
+    half = 0 if style.narrow else -(-count // 2)
+    start = 0.2 if style.narrow else side
+    height = first + step * (count - half if style.narrow else half) + 0.05
     canvas = blank(width, height)
     axis = inches(canvas)
 
     def at(rank: float) -> float:
-        return side + (rank - 1) / (count - 1) * (width - 2 * side)
+        return start + (rank - 1) / (count - 1) * (width - start - side)
 
     ink = {"color": INK, "solid_capstyle": "butt"}
     axis.plot([at(1), at(count)], [rule, rule], lw=1, **ink)
@@ -225,7 +233,8 @@ def _diagram(found: CriticalDifference, methods: list[str], style: Style) -> Any
         (line,) = axis.plot([x, x, edge], [rule, y, y], color=style.colour[method], lw=1.3,
                             solid_joinstyle="miter")  # fmt: skip
         rank = axis.text(
-            edge, y - 0.02, f"{found.ranks[index]:.2f}", fontsize=size - 1.5, va="bottom",
+            edge, y - 0.02, f"{found.ranks[index]:.2f}", fontsize=style.letters(size - 1.5),
+            va="bottom",
             ha="left" if is_left else "right", color="#555555",
         )  # fmt: skip
         name = axis.text(edge + (-0.06 if is_left else 0.06), y, names[method], fontsize=size,

@@ -55,31 +55,43 @@ VECTOR_DPI = 160
 """Of what is rasterised within vector files: more than a screen shows at their natural size."""
 PRINT_DPI = 300
 
+PAGE, COLUMN, LONGEST = 6.75, 3.25, 9.2
+"""Inches, of a journal's page: its width, that of one of its two columns, and its height."""
+LEAST = 7.0
+"""Points: no letter of a paper is smaller."""
+
 _formats: ContextVar[tuple[str, ...]] = ContextVar("formats", default=("svg", "png"))
+
+
+class TooNarrow(Exception):
+    """A figure that could not be read at the width of a column; its words say why."""
 
 
 class Style:
     """Colour, dash, marker and number of every method; sizes for a page or for a paper.
 
+    A paper's figure is as wide as the journal's page, or ``narrow``: as one of its columns.
+
     Up to 8 methods differ in colour, up to 40 in colour or dash (and in colour or marker).
     """
 
-    def __init__(self, methods: list[str], paper: bool = False):
-        self.methods, self.paper = list(methods), paper
+    def __init__(self, methods: list[str], paper: bool = False, narrow: bool = False):
+        self.methods, self.paper, self.narrow = list(methods), paper or narrow, narrow
+        paper = self.paper
         dashes = [dash for dash in DASHES for _ in COLOURS]
         markers = [marker for marker in MARKERS for _ in COLOURS]
         self.colour = dict(zip(methods, cycle(COLOURS)))
         self.dash = dict(zip(methods, cycle(dashes)))
         self.marker = dict(zip(methods, cycle(markers)))
         self.number = {method: number for number, method in enumerate(methods)}
-        self.width = 6.75 if paper else WIDTH
-        """Inches: of a figure that takes the whole width of the page."""
-        self.column = 3.25 if paper else 4.8
+        self.width = (COLUMN if narrow else PAGE) if paper else WIDTH
+        """Inches: of a figure that takes all the width there is."""
+        self.column = COLUMN if paper else 4.8
         """Inches: of a figure that takes one of two columns."""
-        self.scale = self.width / WIDTH
+        self.scale = PAGE / WIDTH if paper else 1.0
         """What lengths that were chosen for the page are multiplied by, heights too."""
-        self.text = 7.5 if paper else 9.0
-        self.small = 7.0 if paper else 8.0
+        self.text = 8.0 if paper else 9.0
+        self.small = 7.5 if paper else 8.0
         self.line = 1.0 if paper else 1.8
         self.thin = 0.5 if paper else 0.8
         self._tagged = 0
@@ -118,6 +130,23 @@ class Style:
         for label, method in zip(labels, methods, strict=True):
             self.tag(label, method)
 
+    def share(self, part: float) -> float:
+        """Inches: a part of the width, or all of it in a column, which has none to spare."""
+        return self.width if self.narrow else part * self.width
+
+    def fits(self, height: float) -> None:
+        """Ask whether a figure of so many inches fits into a column.
+
+        Raises:
+            TooNarrow: it does not; a wider one, with more side by side, may.
+        """
+        if self.narrow and height > LONGEST:
+            raise TooNarrow(f"it would be {height:.1f} in long there")
+
+    def letters(self, size: float) -> float:
+        """Points: letters as small as that, but none of a paper too small to be read."""
+        return max(size, LEAST) if self.paper else size
+
     def grid(
         self, count: int, columns: int, height: float, **options: Any
     ) -> tuple[Canvas, list[Any]]:
@@ -127,9 +156,10 @@ class Style:
         """
         columns = min(columns, count)
         rows = -(-count // columns)
+        self.fits(rows * height * self.scale)
         canvas, axes = plt.subplots(
             rows, columns, squeeze=False, **options,
-            figsize=(self.width * columns / max(columns, 2), rows * height * self.scale),
+            figsize=(self.share(columns / max(columns, 2)), rows * height * self.scale),
         )  # fmt: skip
         flat = list(axes.flat)
         for axis in flat[count:]:
@@ -160,6 +190,8 @@ class Style:
             "ytick.major.width": 0.6 if self.paper else 1.0,
             "xtick.major.size": 2.5 if self.paper else 4.0,
             "ytick.major.size": 2.5 if self.paper else 4.0,
+            # no figure has ticks above a panel, where asking for them takes half of the drawing
+            "axes.titley": 1.0,
             "lines.linewidth": self.line,
             "text.color": INK,
             "axes.labelcolor": INK,
@@ -211,7 +243,8 @@ def save(
         # the layout is the same in every file, and its search takes longer than drawing
         if canvas.get_layout_engine() is not None:
             canvas.draw_without_rendering()
-            canvas.set_layout_engine("none")
+            # "none" would leave an engine that does nothing, for which every file is drawn twice
+            canvas.set_layout_engine(None)
         for kind in _formats.get():
             # of vector files, the resolution of what is rasterised within
             canvas.savefig(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import warnings
 from bisect import bisect_right
 from collections import defaultdict
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -19,7 +20,7 @@ from matplotlib.ft2font import LoadFlags
 
 from bench.report.analysis.problems import Problem
 from bench.report.analysis.ranking import Standing
-from bench.report.figures.drawing.style import FONT, named
+from bench.report.figures.drawing.style import FONT, Style, named
 from bench.report.page import numbers
 
 LEADING = 1.25
@@ -41,6 +42,21 @@ def inches(canvas: Canvas) -> Any:
     axis.set(xlim=(0, canvas.get_figwidth()), ylim=(canvas.get_figheight(), 0))
     axis.axis("off")
     return axis
+
+
+def abreast(labels: Sequence[str], style: Style, most: int) -> int:
+    """Entries of a legend that lie side by side: ``most``, or as many as a paper has room for."""
+    if not style.paper:
+        return max(min(most, len(labels)), 1)
+    em = style.em
+    widths = [text_width(label, style.text) for label in labels]
+    for count in range(min(most, len(labels)), 1, -1):
+        # a legend is filled column by column
+        tall = -(-len(labels) // count)
+        columns = [max(widths[at : at + tall]) for at in range(0, len(labels), tall)]
+        if sum(columns) + len(columns) * (2.8 + 0.8 + 1.2) * em <= style.width:
+            return count
+    return 1
 
 
 @lru_cache(maxsize=20_000)

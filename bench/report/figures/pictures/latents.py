@@ -38,15 +38,16 @@ def draw_evolution(
     if not rows:
         return None
     images = next(iter(rows.values())).is_image
-    updates = _columns(problem)
+    updates = _columns(problem, *((3, 4) if style.narrow else (FEWEST, COLUMNS)))
     if images:
         strips = {name: _strip(one, updates) for name, one in rows.items()}
         height, width = next(iter(strips.values())).shape[:2]
     else:
         height, width = 1.02, len(updates) * 1.06 - 0.04
-    labels = 1.75 if not style.paper else 1.35
+    labels = 1.75 if not style.paper else 1.35 if not style.narrow else 1.1
     across = min(style.width - labels, CELL * style.scale * len(updates))
     tall = across * height / width
+    style.fits(_HEAD * style.scale + len(rows) * (tall + _ROW))
     canvas, axes = plt.subplots(
         len(rows), 1, squeeze=False, layout="none",
         figsize=(labels + across, _HEAD * style.scale + len(rows) * (tall + _ROW)),
@@ -68,7 +69,7 @@ def draw_evolution(
                       for u in updates]  # fmt: skip
             scatter(axis, problem, clouds, window, style.colour[name], style)
         style.tag(axis, name)
-        method, *told = one.title(name, 24 if not style.paper else 20)
+        method, *told = one.title(name, 24 if not style.paper else 20 if not style.narrow else 15)
         axis.text(-0.01, 0.5, method + "\n" * len(told), ha="right", va="center",
                   transform=axis.transAxes, fontsize=style.small, fontweight="bold",
                   linespacing=1.3)  # fmt: skip
@@ -119,8 +120,9 @@ def draw_interpolations(
     if not found:
         return None
     steps, height, width = next(iter(found.values())).arrays["interpolations"].shape[1:4]
-    tall = style.width / 2 * PATHS * height / (steps * width) / style.scale
-    canvas, axes = style.grid(len(found), 2, tall + 0.35)
+    columns = 1 if style.narrow else 2
+    tall = style.width / columns * PATHS * height / (steps * width) / style.scale
+    canvas, axes = style.grid(len(found), columns, tall + 0.35)
     for axis, (name, one) in zip(axes, found.items(), strict=True):
         paths = one.arrays["interpolations"][:PATHS]
         axis.imshow(tiled(in_colour(np.concatenate(paths)), paths.shape[1], max(1, width // 28)))
@@ -140,7 +142,7 @@ def draw_interpolations(
     )
 
 
-def _columns(problem: Problem) -> list[int]:
+def _columns(problem: Problem, fewest: int, most: int) -> list[int]:
     """The evaluation points that are shown: all, or some, with the first and the last.
 
     Every second or third where that ends at the last one, or else as evenly as can be.
@@ -149,9 +151,9 @@ def _columns(problem: Problem) -> list[int]:
     points = np.unique(np.linspace(0, cell.updates, cell.evaluations + 1).astype(int))
     steps = len(points) - 1
     for stride in range(1, steps + 1):
-        if steps % stride == 0 and FEWEST <= steps // stride + 1 <= COLUMNS:
+        if steps % stride == 0 and fewest <= steps // stride + 1 <= most:
             return points[::stride].tolist()
-    kept = np.linspace(0, steps, min(COLUMNS, len(points))).round().astype(int)
+    kept = np.linspace(0, steps, min(most, len(points))).round().astype(int)
     return points[kept].tolist()
 
 

@@ -71,9 +71,10 @@ def scatter(
             )  # fmt: skip
         if outside := len(cloud) - len(inside):
             share = 100 * outside / len(cloud)
+            told = f"{share:.0f} % outside" if share >= 1 else "< 1 % outside"
             axis.text(
-                left[0] + 0.5, 0.025, f"{share:.0f} % outside" if share >= 1 else "< 1 % outside",
-                ha="center", va="bottom", fontsize=style.small * 0.85, color="#555555",
+                left[0] + 0.5, 0.025, told, ha="center", va="bottom", color="#555555",
+                fontsize=style.letters(style.small * 0.85),
                 bbox={"facecolor": "white", "alpha": 0.8, "lw": 0, "pad": 1.0},
             )  # fmt: skip
     points = np.concatenate(found)

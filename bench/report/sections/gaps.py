@@ -1,0 +1,29 @@
+"""What was not computed, and why, in words."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+from bench.datasets.base import Metric
+from bench.report.analysis.gaps import reasons
+from bench.report.analysis.problems import Problem
+from bench.report.page import numbers
+
+
+def explained(problem: Problem, metrics: Sequence[Metric]) -> list[tuple[str, str]]:
+    """Those of ``metrics`` that finished seeds lack, with the reason, told once.
+
+    Items of a list: ("Not computed", "FID and Inception KID: no Inception weights").
+    """
+    finished = [record for record in problem.records() if record.status == "ok"]
+    lacking: dict[tuple[str, int], list[str]] = defaultdict(list)
+    for metric in metrics:
+        found = [why for record in finished if (why := reasons(record).get(metric.name))]
+        for why, count in Counter(found).items():
+            lacking[why, count].append(metric.label)
+    lines = []
+    for (why, count), labels in lacking.items():
+        some = "" if count == len(finished) else f" for {count} of {len(finished)} finished seeds"
+        lines.append((f"Not computed{some}", f"{numbers.listing(labels)}: {why}"))
+    return lines
