@@ -49,6 +49,11 @@ def report(
     from bench.report import write_report
 
     store = Store(results)
+    if not store.cells.is_dir():
+        raise BenchError(
+            f"'{results}' holds no records; give the folder that `bench run` wrote to with "
+            "--results, or train with `bench run`"
+        )
     chosen = chosen_study(study, methods, datasets, seeds, overrides)
     shown = with_the_rest(study, chosen, store)
     page = write_report(shown, make_plan(shown.cells, store), results, notes(store), baseline)

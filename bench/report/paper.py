@@ -46,6 +46,11 @@ def write_figure(
     Raises:
         BenchError: no figure has that name, there is nothing to draw, or no place to write to.
     """
+    if planned and not any(each.record for each in planned):
+        raise BenchError(
+            f"nothing of study '{study.name}' is stored in that results folder; `bench run` trains "
+            "it, --results names another folder"
+        )
     methods = sorted({each.cell.method.label for each in planned})
     told = [] if notes is None else notes
     with tempfile.TemporaryDirectory(prefix="bench-figure-") as scratch:

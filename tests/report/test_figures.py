@@ -237,20 +237,55 @@ def test_records_that_cannot_be_read_are_noted_once(tmp_path):
     assert sum("samples.npz is damaged" in note for note in notes) == 1
 
 
-def test_paper_figures_embed_their_fonts_and_fit_a_page(few, tmp_path):
+def inches_wide(file: Path) -> float:
+    (width,) = re.findall(rb"/MediaBox \[ 0 0 ([\d.]+) ", file.read_bytes())
+    return float(width) / 72
+
+
+def letters(file: Path) -> set[float]:
+    found = re.findall(r"font(?:-size)?: ?[a-z0-9 ]*?([\d.]+)px", file.read_text(encoding="utf-8"))
+    return {float(size) for size in found}
+
+
+def test_paper_figures_embed_their_fonts(few, tmp_path):
     study, planned, *_ = few
     files = write_figure(study, planned, "ring8/curves", tmp_path / "new" / "folder", paper=True)
     assert [f.name for f in files] == ["ring8-curves.pdf", "ring8-curves.svg", "ring8-curves.png"]
     content = files[0].read_bytes()
-    (width,) = re.findall(rb"/MediaBox \[ 0 0 ([\d.]+) ", content)
-    assert float(width) == pytest.approx(6.75 * 72)
     assert b"/FontFile2" in content
     assert b"/Type3" not in content
     assert b"/CreationDate" not in content
-    sizes = {float(s) for s in re.findall(r"font(?:-size)?: ?[a-z0-9 ]*?([\d.]+)px",
-                                          files[1].read_text(encoding="utf-8"))}  # fmt: skip
-    assert sizes
-    assert max(sizes) <= 8
+
+
+@pytest.mark.parametrize("width", ["column", "page"])
+def test_paper_figures_fit_their_width_with_letters_that_can_be_read(few, tmp_path, width):
+    study, planned, *_ = few
+    kinds = ("overview", "costs", "ring8/curves", "ring8/profiles", "ring8/samples", "ring8/norms")
+    for name in kinds if width == "column" else kinds[2:5]:
+        notes: list[str] = []
+        pdf, svg, _ = write_figure(study, planned, name, tmp_path, notes=notes, width=width)
+        most = 3.25 if width == "column" and not notes else 6.75
+        assert inches_wide(pdf) <= most + 0.001, name
+        # ten panels of three seeds each, and norms of nine methods, are too long for one column
+        assert len(notes) == (width == "column" and name in ("ring8/samples", "ring8/norms")), name
+        assert 7 <= min(letters(svg)) <= max(letters(svg)) <= 8.5, name
+
+
+def test_what_no_column_can_hold_is_drawn_as_wide_as_the_page_and_said_so(few, tmp_path):
+    study, planned, *_ = few
+    notes: list[str] = []
+    files = write_figure(study, planned, "ring8/norms", tmp_path, notes=notes)
+    assert inches_wide(files[0]) == pytest.approx(6.75)
+    (note,) = notes
+    assert note.startswith(
+        "ring8/norms is drawn 6.75 in wide, as a column of 3.25 in is too narrow"
+    )
+
+
+def test_figures_of_the_report_know_no_column(few, tmp_path):
+    study, planned, *_ = few
+    files = write_figure(study, planned, "ring8/curves", tmp_path, paper=False, width="column")
+    assert inches_wide(files[0]) == pytest.approx(9.6)
 
 
 def test_one_figure_is_drawn_without_the_others(few, tmp_path, monkeypatch):
@@ -292,7 +327,7 @@ experiments: [{dataset: dirac, architecture: dirac, updates: 100, evaluations: 2
             for at, theta in ((0, 1.0), (50, 0.8), (100, ends))
         }
         planned.append(train(cell, values))
-    files = write_figure(study, planned, "dirac/phase", tmp_path)
+    files = write_figure(study, planned, "dirac/phase", tmp_path, width="page")
     assert numbers_tagged(files[1]) == {0, 1}
     assert words(files[1]).count("1 of 2 seeds end outside") == 1
     # samples of one number each are neither points of the plane nor images

@@ -2,14 +2,16 @@
 
 import math
 
+import numpy as np
 import pytest
 
 from bench.errors import BenchError
 from bench.execution.plan import Planned
-from bench.report.analysis.findings import find
+from bench.report import write_report
 from bench.report.analysis.problems import problems
 from bench.report.analysis.ranking import standings
 from bench.report.analysis.sensitivity import orders, stability_orders
+from bench.report.sections.verdict import verdict
 from bench.report.statistics import holm
 
 FIVE = """
@@ -110,9 +112,10 @@ def test_a_baseline_has_contrasts_of_its_own(ranked_from):
     assert {c.other for c in by_name.values() if c} == {"wgan_gp"}
 
 
-def test_an_unknown_baseline_is_one_clear_line(two_methods):
+def test_an_unknown_baseline_is_one_clear_line_and_leaves_nothing(two_methods, tmp_path):
     with pytest.raises(BenchError, match=r"--baseline 'nobody'.*non_saturating, wgan_gp"):
-        find(*two_methods, [], "nobody")
+        write_report(*two_methods, tmp_path / "none", baseline="nobody")
+    assert not (tmp_path / "none").exists()
 
 
 def test_cells_that_were_never_trained_do_not_count_as_failed(make_study, train, modes):
@@ -134,8 +137,9 @@ def test_orders_differ_with_the_rule_where_the_values_say_so(ranked_from):
         # and best checkpoints tell another story than last ones
         label_smoothing=[(8, 0), (8, 0), (8, 0), (8, 0), (8, 0)],
     )
-    found = {order.rule: order for order in orders(problem)}
-    last = found["last evaluation, interquartile mean"]
+    first, *rest = orders(problem, ranked)
+    found = {order.rule: order for order in rest}
+    last = first
     assert last.places == {"wgan_gp": 1, "non_saturating": 2, "label_smoothing": 3}
     assert last.places == {s.method: s.rank for s in ranked}
     assert last.agreement == pytest.approx(1)
@@ -146,11 +150,69 @@ def test_orders_differ_with_the_rule_where_the_values_say_so(ranked_from):
     assert best.agreement == pytest.approx(-1 / 3)
 
 
-def test_explosions_are_counted_under_every_threshold(two_methods):
-    (problem,) = problems(two_methods[1])
+def _norms(updates: int, spikes: int) -> np.ndarray:
+    norms = np.ones(updates, np.float32)
+    norms[300 : 300 + 2 * spikes : 2] = 1e3
+    return norms
+
+
+def test_the_calmest_comes_first_and_who_died_early_is_not_judged(make_study, train, modes):
+    study = make_study(FIVE.replace("updates: 100", "updates: 600"))
+    planned = []
+    for cell in study.cells:
+        match cell.method.name:
+            case "non_saturating":
+                planned.append(train(cell, modes(0, 5), norms=_norms(600, 4)))
+            case "label_smoothing":
+                planned.append(train(cell, modes(0, 5), norms=_norms(600, 1)))
+            case _:
+                died = modes(0)
+                planned.append(train(cell, died, "diverged", "not finite", norms=_norms(50, 0)))
+    (problem,) = problems(planned)
     found = stability_orders(problem)
     assert found[0].rule == "as defined"
     assert len(found) > 3
-    # constant norms never explode, so that all share the first place and nothing can disagree
-    assert all(set(order.places.values()) == {1} for order in found)
-    assert all(order.agreement is None for order in found)
+    assert found[0].places == {"label_smoothing": 1, "non_saturating": 2}
+    assert found[0].agreement == pytest.approx(1)
+
+
+def test_seeds_that_are_copies_say_nothing_of_chance(make_study, train, modes):
+    ends = {"label_smoothing": 3.0, "non_saturating": 7.0, "wgan_gp": 5.0}
+    planned = [train(cell, modes(0, ends[cell.method.name])) for cell in make_study(FIVE).cells]
+    (problem,) = problems(planned)
+    assert problem.copies
+    ranked = standings(problem)
+    assert [(s.method, s.against_best) for s in ranked] == [
+        ("non_saturating", "best"), ("wgan_gp", "unsure"), ("label_smoothing", "unsure"),
+    ]  # fmt: skip
+    assert ranked[1].to_best.difference.value == -2
+    assert ranked[1].to_best.p is None
+    assert "nothing is said of chance" in verdict(problem, ranked)
+
+
+def test_a_method_that_learnt_nothing_is_not_the_best(make_study, train, modes):
+    planned = [train(cell, modes(3, 2 + 0.1 * cell.seed)) for cell in make_study(FIVE).cells]
+    (problem,) = problems(planned)
+    ranked = standings(problem)
+    assert {s.against_best for s in ranked} == {"unsure"}
+    assert "No method does better than an untrained generator" in verdict(problem, ranked)
+
+
+def test_the_start_is_nobodys_best(make_study, train, modes):
+    planned = [train(cell, modes(8, 2, 1)) for cell in make_study(FIVE).cells]
+    (problem,) = problems(planned)
+    assert problem.best_evaluation(planned[0].record.evaluations) == 1
+    assert standings(problem)[0].best["modes_20"].value == 2
+
+
+def test_where_every_seed_failed_nobody_is_compared_with_the_best(make_study, train):
+    planned = [train(cell, None, "crashed", "it broke") for cell in make_study(FIVE).cells]
+    (problem,) = problems(planned)
+    assert all(s.to_best is None for s in standings(problem))
+
+
+def test_survivors_do_not_say_how_many_seeds_would_settle_it(ranked_from):
+    _, ranked = ranked_from(
+        non_saturating=[8.0, 8.1, 8.2, 8.3, 8.4], wgan_gp=[7.0, 7.1, 7.3, FAILED, FAILED]
+    )
+    assert ranked[1].to_best.seeds_needed is None

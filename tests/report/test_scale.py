@@ -53,9 +53,8 @@ def crowd(
     for plain in study.cells:
         images = plain.architecture.name == "dcgan"
         for number in range(methods):
-            method = dataclasses.replace(
-                plain.method, name=f"method_{number}", label=f"method_{number:02}"
-            )
+            name = f"method_{number:02}"
+            method = dataclasses.replace(plain.method, name=name, label=name)
             cell = dataclasses.replace(plain, method=method)
             failed = number % 9 == 8 and cell.seed % 2 == 0
             points = [round(5000 * i / evaluations) for i in range(evaluations + 1)]

@@ -184,7 +184,7 @@ def test_verdict_names_who_is_behind_and_by_how_much(make_study, train, modes):
     ends |= {("wgan_gp", s): v for s, v in enumerate((2.0, 2.5, 3.2))}
     told = _verdict([train(c, modes(ends[c.method.name, c.seed])) for c in study.cells])
     low, high = stats.t.interval(0.95, 2, 14.8 / 3, stats.sem([5, 5, 4.8]))
-    ahead = f"{14.8 / 3:.2f} (95\u00a0% interval {low:.2f} to {high:.2f})"
+    ahead = f"{14.8 / 3:.2f} on average (95\u00a0% interval {low:.2f} to {high:.2f})"
     assert f"it is ahead of wgan_gp by {ahead}" in told
 
 

@@ -84,8 +84,8 @@ COST_COLUMNS = {
 
 RUN_COLUMNS: dict[str, str] = {
     **_IDENTITY_COLUMNS,
-    "<metric>": "the metric at the last evaluation, which lies before the failure of a cell that is "
-    "not ok: leave such cells out of means; see the dataset's metrics",
+    "<metric>": "the metric at the last evaluation; see the dataset's metrics. A failed cell's "
+    "lies before its failure: leave such cells out of means",
     "<metric>_best": "its best value over the evaluations after the start that measured it",
     **{f"{player}_median_norm": f"median gradient norm of the {player}" for player in PLAYERS},
     **GRADIENT_COLUMNS,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from bench.report.statistics import (
@@ -47,6 +47,12 @@ class Contrast:
     seeds_needed: int | None = None
     """Paired seeds that would tell the two apart in four of five studies, were the true difference
     and spread the ones observed."""
+
+    def without_chance(self) -> Contrast:
+        """Where seeds are copies of one another: the difference, and nothing of how sure it is."""
+        return replace(
+            self, improvement=None, p=None, smallest=None, adjusted=None, seeds_needed=None
+        )
 
     @property
     def outcome(self) -> Outcome:

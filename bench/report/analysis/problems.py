@@ -56,6 +56,25 @@ class Problem:
             if evaluations and all(metric.name in evaluation for evaluation in evaluations)
         ]
 
+    @cached_property
+    def copies(self) -> bool:
+        """Whether the seeds of every method agree in all that was measured: nothing is random."""
+        found = False
+        for cells in self.by_method.values():
+            seeds = [c.record for c in cells if c.record is not None and c.record.status == "ok"]
+            if any(seed.evaluations != seeds[0].evaluations for seed in seeds[1:]):
+                return False
+            found = found or len(seeds) > 1
+        return found
+
+    @cached_property
+    def start(self) -> float | None:
+        """Mean of the primary metric over untrained generators, where it was measured there."""
+        name = self.primary.name
+        values = [r.evaluations[0].get(name) for r in self.records() if len(r.evaluations) > 1]
+        known = [value for value in values if value is not None]
+        return sum(known) / len(known) if known else None
+
     def best_evaluation(self, evaluations: list[dict[str, Any]]) -> int:
         """Where the best checkpoint stands among a record's evaluations.
 
@@ -118,7 +137,7 @@ def describe(cell: Cell) -> dict[str, str]:
         **{f"{cell.architecture.name} {k}": str(v) for k, v in cell.architecture.settings.items()},
         "optimiser": optimizer.kind,
         "learning rate": str(optimizer.learning_rate),
-        "betas": " ".join(map(str, optimizer.betas)),
+        **({"betas": " ".join(map(str, optimizer.betas))} if optimizer.kind == "adam" else {}),
         "batch size": str(cell.setting.batch_size),
         "players move": "at once" if cell.setting.simultaneous else "in turn",
         "critic steps": "each method's own" if critic_steps is None else str(critic_steps),

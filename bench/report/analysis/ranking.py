@@ -51,6 +51,8 @@ class Standing:
     """Whether that is the last evaluation for every seed."""
     reasons: dict[str, str]
     """Why metrics have no value at the last evaluation of some seed."""
+    learnt: bool = True
+    """Whether that is better than an untrained generator; True where the start is not known."""
     rank: int | None = None
     """None where no seed has a value of the primary metric."""
     to_best: Contrast | None = None
@@ -94,10 +96,12 @@ class Standing:
 
     @property
     def against_best(self) -> Outcome:
-        """How the method stands to the best one.
+        """How the method stands to the best one; ``unsure`` where it did not learn anything.
 
         ``ahead`` can happen where the best method's rank rests on other seeds than this one's.
         """
+        if not self.learnt:
+            return "behind" if self.to_best and self.to_best.outcome == "behind" else "unsure"
         if self.rank == 1:
             return "best"
         return "unsure" if self.rank is None or self.to_best is None else self.to_best.outcome
@@ -166,6 +170,41 @@ def standings(problem: Problem, baseline: str = "") -> list[Standing]:
     ]
 
 
+def mean_places(
+    problems: list[Problem], standings: list[list[Standing]]
+) -> dict[str, float | None]:
+    """Every method's mean rank over the problems that rank any, best first.
+
+    None, and last, for a method that one of these does not rank: a mean over others would not
+    compare. The values are those of ``statistics.mean_ranks``.
+    """
+    from scipy.stats import rankdata
+
+    found: dict[str, list[float]] = {s.method: [] for ranked in standings for s in ranked}
+    failed = dict.fromkeys(found, 0)
+    counted = 0
+    for problem, ranked in zip(problems, standings, strict=True):
+        for standing in ranked:
+            failed[standing.method] += standing.failed
+        if not any(s.holds for s in ranked):
+            continue
+        counted += 1
+        scores = {s.method: s.centre.value for s in ranked if s.centre is not None}
+        sign = -1 if problem.primary.higher_is_better else 1
+        places = rankdata([sign * score for score in scores.values()]).tolist()
+        for method, place in zip(scores, places, strict=True):
+            found[method].append(place)
+    means = {m: sum(places) / len(places) if places else math.inf for m, places in found.items()}
+
+    def order(method: str) -> tuple[bool, float, int, str]:
+        return len(found[method]) < counted, means[method], failed[method], method
+
+    return {
+        method: means[method] if counted and len(found[method]) == counted else None
+        for method in sorted(means, key=order)
+    }
+
+
 def _contrasts(
     problem: Problem, ranked: list[Standing], reference: str, level: float
 ) -> dict[str, Contrast]:
@@ -176,6 +215,8 @@ def _contrasts(
     better = problem.primary.higher_is_better
     rest = [s for s in ranked if s is not other and s.scores]
     found = [contrast(s.scores, other.scores, reference, better, level) for s in rest]
+    if problem.copies:
+        found = [each.without_chance() for each in found]
     adjusted = holm([each.p for each in found])
     alone = level / max(sum(each.p is not None for each in found), 1)
     needed = [
@@ -209,6 +250,7 @@ def _standing(problem: Problem, label: str, cells: list[Planned]) -> Standing:
         checkpoint[metric.name] = _mean([v[at] for v, at in zip(series, places, strict=True)])
     scores = {c.cell.seed: score(c, problem.primary) for c in cells}
     trained = {seed: value for seed, value in scores.items() if value is not None}
+    centre = bootstrap_interval(list(trained.values()), interquartile_mean)
     return Standing(
         label,
         last,
@@ -216,11 +258,19 @@ def _standing(problem: Problem, label: str, cells: list[Planned]) -> Standing:
         dict(Counter(status_of(cell) for cell in cells)),
         len(cells),
         trained,
-        bootstrap_interval(list(trained.values()), interquartile_mean),
+        centre,
         checkpoint,
         all(place == len(run) - 1 for place, run in zip(places, runs, strict=True)),
         {name: why for record in ok for name, why in reasons(record).items()},
+        _learnt(problem, centre),
     )
+
+
+def _learnt(problem: Problem, centre: Interval | None) -> bool:
+    if centre is None or problem.start is None or math.isinf(centre.value):
+        return True
+    better = problem.primary.higher_is_better
+    return centre.value > problem.start if better else centre.value < problem.start
 
 
 def _mean(values: list[float | None]) -> Interval | None:

@@ -148,4 +148,6 @@ def _row(entries: list[str]) -> str:
 
 def _entry(entry: Entry) -> str:
     text = escape(entry.text)
+    if entry.mark == "tied" and text:
+        return f"{text} $\\approx$"
     return f"\\textbf{{{text}}}" if entry.mark == "best" and text else text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-Mark = Literal["", "best", "failed", "quiet"]
+Mark = Literal["", "best", "tied", "failed", "quiet"]
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,8 @@ class Verdict:
     sentence: str
     failed: str = ""
     """What failed there, in words; nothing where nothing did."""
+    notes: tuple[tuple[str, str], ...] = ()
+    """Terms and what is to be said of them in a line each, such as cost."""
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,8 @@ def _block(block: Block) -> str:
         case Verdicts():
             lines = [
                 f"- **{escape(told.dataset)}**: {escape(told.sentence)}"
-                + (f" **Failed:** {escape(told.failed)}" if told.failed else "")
+                + (f" **Failed:** {escape(told.failed)}." if told.failed else "")
+                + "".join(f"\n  - {escape(term)}: {escape(text)}" for term, text in told.notes)
                 for told in block.verdicts
             ]
             beside = [_figure(block.beside)] if block.beside else []
@@ -103,4 +104,6 @@ def _row(entries: list[str]) -> str:
 
 def _entry(entry: Entry) -> str:
     text = escape(entry.text)
-    return f"**{text}**" if entry.mark == "best" and text else text
+    if entry.mark == "tied" and text:
+        return f"{text} ≈"
+    return f"**{text}** ★" if entry.mark == "best" and text else text

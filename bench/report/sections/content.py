@@ -24,10 +24,11 @@ from bench.report.page.document import (
     Verdicts,
 )
 from bench.report.sections.cost import cost
-from bench.report.sections.dataset import centre, dataset, floor, headed, mark
+from bench.report.sections.dataset import MARKS, centre, dataset, floor, headed, mark
 from bench.report.sections.definitions import definitions
 from bench.report.sections.failures import failures
 from bench.report.sections.gaps import explained
+from bench.report.sections.glance import glance
 from bench.report.sections.methods import methods
 from bench.report.sections.provenance import mixed, provenance
 from bench.report.sections.stability import stability
@@ -69,7 +70,13 @@ def _lead(found: Findings, overview: Drawn | None) -> list[Block]:
     blocks: list[Block] = [Paragraph(_what_was_run(found.problems))]
     if pairs:
         verdicts = [
-            Verdict(p.label, f"dataset-{p.anchor}", headline(p, ranked), failed(ranked))
+            Verdict(
+                p.label,
+                f"dataset-{p.anchor}",
+                headline(p, ranked),
+                failed(ranked),
+                glance(found, p, ranked),
+            )
             for p, ranked in pairs
         ]
         blocks.append(Verdicts(verdicts, overview if isinstance(overview, Figure) else None))
@@ -129,8 +136,7 @@ def _overview(pairs: list[tuple[Problem, Ranked]]) -> Table:
     rows.append([Entry(FLOOR, "quiet"), *floors])
     return Table(
         "overview",
-        "Interquartile mean of the metric that ranks, over all seeds, and failed seeds. Marked: "
-        "the best method of a dataset and those that cannot be told apart from it.",
+        f"Interquartile mean of the metric that ranks, over all seeds, and failed seeds. {MARKS}",
         ["method", *(f"{p.label}: {headed(p.primary)}" for p, _ in pairs)],
         rows,
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 from bench.datasets.base import Metric
-from bench.report.analysis.contrast import Contrast
+from bench.report.analysis.contrast import LEVEL_TO_BEST, Contrast
 from bench.report.analysis.findings import Findings
 from bench.report.analysis.gaps import reasons
 from bench.report.analysis.problems import Problem, describe
@@ -29,6 +31,7 @@ from bench.report.sections.verdict import verdict
 from bench.report.statistics import Interval
 
 EMPTY = Entry("", "quiet")
+MARKS = "★ marks the best, ≈ what cannot be told apart from it."
 
 
 def dataset(found: Findings, problem: Problem, figures: list[Drawn]) -> Section:
@@ -45,11 +48,36 @@ def dataset(found: Findings, problem: Problem, figures: list[Drawn]) -> Section:
             blocks.append(table)
     if lines := explained(problem, problem.dataset.metrics):
         blocks.append(Items(lines))
+    if told := _paces(problem):
+        blocks.append(Paragraph(told))
     blocks += figures
     blocks += sureness(problem, ranked)
     conditions = Items(list(describe(problem.cell).items()))
     blocks.append(Details("Architecture, setting and budget", [conditions]))
     return Section(problem.label, f"dataset-{problem.anchor}", blocks)
+
+
+def _paces(problem: Problem) -> str:
+    """Who updates its generator how often, where the methods differ in it."""
+    updates = {
+        method: max(
+            (r.record.data["result"].get("cost", {}).get("generator_updates", 0)
+             for r in cells if r.record is not None and r.record.status == "ok"),
+            default=0,
+        )
+        for method, cells in problem.by_method.items()
+    }  # fmt: skip
+    made = {method: n for method, n in updates.items() if n}
+    if len(set(made.values())) < 2:
+        return ""
+    by_count: dict[int, list[str]] = {}
+    for method, n in made.items():
+        by_count.setdefault(n, []).append(method)
+    told = [f"{numbers.listing(names)} {n:,}" for n, names in sorted(by_count.items())]
+    return (
+        f"All methods make {problem.cell.updates:,} discriminator updates, which is what the "
+        f"budget counts. Generator updates differ: {numbers.listing(told)}."
+    )
 
 
 def headed(metric: Metric) -> str:
@@ -58,9 +86,9 @@ def headed(metric: Metric) -> str:
 
 
 def mark(standing: Standing) -> Mark:
-    """Bold for the best method and what cannot be told apart from it."""
-    good = standing.against_best in ("best", "tied")
-    return "best" if good else ""
+    """The best method, and those that cannot be told apart from it."""
+    found = standing.against_best
+    return "best" if found == "best" else "tied" if found == "tied" else ""
 
 
 def floor(problem: Problem, metric: Metric) -> Entry:
@@ -110,31 +138,40 @@ def _ranking(problem: Problem, ranked: list[Standing]) -> Table:
             Entry(numbers.NOTHING) if s.rank is None else Entry(str(s.rank), value=s.rank),
             Entry(s.method, mark(s), s.method),
             centre(problem, s, mark(s)),
-            Entry(numbers.bounds(primary, s.centre)),
+            *_ends(primary, s.centre),
             _lacking() if s.not_computed(primary) else Entry(told, value=_value(mean)),
             *_contrast(problem, s.to_best),
             Entry(s.told_statuses, "quiet") if s.trained == 0 else seeds(s),
         ])  # fmt: skip
     real = floor(problem, primary)
-    rows.append([EMPTY, Entry(FLOOR, "quiet"), real, EMPTY, real, *([EMPTY] * 5)])
+    rows.append([EMPTY, Entry(FLOOR, "quiet"), real, EMPTY, EMPTY, real, *([EMPTY] * 5)])
     order = f", {'highest' if primary.higher_is_better else 'lowest'} first"
     return Table(
         f"ranking-{problem.anchor}",
         f"Methods on {problem.label} by {primary.label} at the last evaluation"
-        f"{order if any(s.rank for s in ranked) else ''}. Marked: the best, and what cannot be "
-        "told apart from it. Interquartile mean: over all seeds, failed ones the worst. Mean: over "
-        f"finished seeds; after ± half of the {numbers.INTERVAL}. Difference: to the best method, "
-        f"paired at equal seeds, with its {numbers.INTERVAL}. p: corrected for the number of "
-        "comparisons. Real data: real samples measured against real samples.",
-        ["rank", "method", f"{headed(primary)}, interquartile mean", "its interval", "mean",
+        f"{order if any(s.rank for s in ranked) else ''}. {MARKS} Interquartile mean: over all "
+        "seeds, failed ones the worst. Mean: over finished seeds; after ± half of the "
+        f"{numbers.INTERVAL}. Mean difference: to the best method, paired at equal seeds, with its "
+        f"{numbers.INTERVAL}, which stands alone: only p is corrected for the number of "
+        f"comparisons, and tells apart from {LEVEL_TO_BEST:g} down. Chance to beat it: that a seed "
+        "does better than one of the best method's. Real data: measured against real data.",
+        ["rank", "method", f"{headed(primary)}, interquartile mean", "from", "to", "mean",
          *_CONTRAST, "seeds finished"],
         rows,
         names=1,
-        hidden=(3, 8),
+        hidden=(3, 4, 9),
     )  # fmt: skip
 
 
-_CONTRAST = ("difference", "p", "chance to be better", "seeds to settle it")
+def _ends(metric: Metric, found: Interval | None) -> list[Entry]:
+    ends = (None, None) if found is None else (found.low, found.high)
+    return [
+        Entry(numbers.of(metric, end), value=end if end and math.isfinite(end) else None)
+        for end in ends
+    ]
+
+
+_CONTRAST = ("mean difference", "p", "chance to beat it", "seeds to settle it")
 
 
 def _contrast(problem: Problem, found: Contrast | None) -> list[Entry]:

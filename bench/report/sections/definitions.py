@@ -39,9 +39,9 @@ _STATISTICS = [
      "defined for some finished seeds, the number behind the mean is told."),
     (f"{numbers.INTERVAL} of a mean", "Student's t over seeds, mean ± t·s/√n. It may reach past "
      "the bounds of a metric. With one seed, or where all are the same, there is none."),
-    ("Difference", "to the best method, or to a baseline, at equal seeds: methods see the same "
-     "data, latents and initial weights at equal seed. Over the seeds that both finished."),
-    ("Chance to be better", "the share of all pairs of seeds in which this method beats the other; "
+    ("Mean difference", "to the best method, or to a baseline, at equal seeds: methods see the "
+     "same data, latents and initial weights at equal seed. Over the seeds that both finished."),
+    ("Chance to beat it", "the share of all pairs of seeds in which this method beats the other; "
      "failed seeds lose, equal ones count half."),
     ("p", "that both do the same: by a paired t test; by a sign test where every difference is the "
      "same; by a rank test (Mann and Whitney), failed seeds last, where one of the two has failed "
@@ -51,7 +51,8 @@ _STATISTICS = [
      "of up to a dozen methods finds one wrongly worse about one time in twenty. No difference "
      "found among so few seeds is no proof that there is none."),
     ("Seeds to settle it", "paired seeds with which the t test would tell the two apart in four of "
-     "five studies, were the difference and the spread seen here the true ones."),
+     "five studies at the corrected level, were the difference and the spread seen here the true "
+     "ones. From so few seeds a guess of an order of magnitude."),
     ("Rank", "by the interquartile mean. Of methods that read the same, the one with fewer failed "
      "seeds comes first; those with as many share a rank. A method without a finished seed has no "
      "rank, nor has any where the metric that ranks them was not computed."),

@@ -43,10 +43,14 @@ def failures(problems: list[Problem]) -> Section:
         if output.strip():
             summary = f"{method} on {label}, seed {seeds}: last lines of output"
             outputs.append(Details(summary, [Listing(output)]))
+    lost = sum(len(cells) for cells in grouped.values() if cells[0].record is not None)
+    absent = sum(map(len, grouped.values())) - lost
+    told = [f"{numbers.count(lost, 'cell')} failed"] if lost else []
+    told += [f"{numbers.count(absent, 'cell')} not trained"] if absent else []
     caption = (
-        f"{numbers.count(sum(map(len, grouped.values())), 'cell')} not ok. None of them enters a "
-        "mean; in an interquartile mean they are the worst. Cells that crashed, were killed, ran "
-        "out of time or of memory are tried again by the next run."
+        f"{' and '.join(told)}. None of them enters a mean; in an interquartile mean the failed "
+        "ones are the worst. Cells that crashed, were killed, ran out of time or of memory are "
+        "tried again by the next run."
     )
     header = ["dataset", "method", "seeds", "status", "reason"]
     table = Table("failures", caption, header, rows, names=1, texts=(2, 3, 4))

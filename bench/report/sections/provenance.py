@@ -42,6 +42,11 @@ def provenance(found: Findings) -> Section:
         ("Devices", _counted(_device(record) for record in records)),
         ("Versions", _counted(_versions(record) for record in records)),
         ("Commits", _counted(_commit(record) for record in records)),
+        (
+            "Data",
+            "runs.csv (a row a cell), summary.csv, tables/ and figures/ lie beside this page; "
+            "`bench export` writes every series",
+        ),
     ]
     return Section("Provenance", "provenance", [Items(items), *_again(found)])
 

@@ -31,11 +31,13 @@ def stability(found: Findings) -> Section:
 
 _STABILITY = (
     "Best and last: mean over finished seeds of the best and of the last evaluation. Gap: mean of "
-    "what a seed lost between the two. Explosions (spike or drift), their episodes and vanishing: "
-    "per 10,000 updates of that player, median over seeds (least – greatest), failed seeds "
-    "included as far as they came. A player is judged once it has made more than "
-    f"{Thresholds().warm_up} updates of its own, and for drift more than "
-    f"{Thresholds().reference_until:,}; where no seed was judged there is no number."
+    "what a seed lost between the two; the best of several evaluations lies above a typical one, "
+    "so that a gap alone is no collapse. All modes first held: median over the seeds that ever "
+    "did. Explosions (spike or drift), their episodes and vanishing: per 10,000 updates of that "
+    "player, median over seeds (least – greatest), failed seeds included as far as they came. A "
+    f"player is judged once it has made more than {Thresholds().warm_up} updates of its own, and "
+    f"for drift more than {Thresholds().reference_until:,}; where no seed was judged there is no "
+    "number."
 )
 
 

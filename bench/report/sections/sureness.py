@@ -24,7 +24,7 @@ def sureness(problem: Problem, ranked: list[Standing]) -> list[Block]:
         f"orders-{problem.anchor}",
         f"Places on {problem.label} by {problem.primary.label} under other rules; failed seeds "
         "count as infinitely bad.",
-        [s.method for s in ranked if s.rank is not None],
+        [s.method for s in ranked if s.trained],
         orders(problem, ranked),
     ):
         blocks.append(table)
@@ -33,8 +33,8 @@ def sureness(problem: Problem, ranked: list[Standing]) -> list[Block]:
 
 def order_table(name: str, caption: str, methods: list[str], found: list[Order]) -> Table | None:
     """Methods × rules: the place each rule gives. None where there is nothing to compare."""
-    methods = [method for method in methods if any(method in order.places for order in found)]
-    if len(methods) < 2 or len(found) < 2:
+    placed = [method for method in methods if any(method in order.places for order in found)]
+    if len(placed) < 2 or len(found) < 2:
         return None
     rows = [
         [Entry(method, method=method),

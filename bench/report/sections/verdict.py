@@ -29,7 +29,7 @@ def verdict(problem: Problem, ranked: list[Standing]) -> str:
 
 def headline(problem: Problem, ranked: list[Standing]) -> str:
     """The same without the failures."""
-    parts = _leader(problem.primary, ranked)
+    parts = _leader(problem, ranked)
     lacking = [s.method for s in ranked if s.not_computed(problem.primary)]
     if lacking and ranked[0].rank is not None:
         parts.append(f"{problem.primary.label} was not computed for {numbers.listing(lacking)}")
@@ -55,7 +55,8 @@ def failures_in_words(standing: Standing) -> str:
     return numbers.listing(told)
 
 
-def _leader(metric: Metric, ranked: list[Standing]) -> list[str]:
+def _leader(problem: Problem, ranked: list[Standing]) -> list[str]:
+    metric = problem.primary
     leader, rest = ranked[0], [s for s in ranked[1:] if s.rank is not None]
     found = leader.last[metric.name]
     if found is None and any(s.not_computed(metric) for s in ranked):
@@ -66,49 +67,65 @@ def _leader(metric: Metric, ranked: list[Standing]) -> list[str]:
     by = f"by {metric.label} ({way} is better)"
     reached = _reached(metric, leader)
     shared = [s.method for s in ranked if s.rank == 1]
+    if not leader.learnt:
+        return [f"No method does better than an untrained generator {by}: {leader.method} "
+                f"reached {reached}"]  # fmt: skip
     if not rest:
         return [f"{leader.method} alone has finished seeds; {by} it reached {reached}"]
     if len(shared) == 1 + len(rest):
         names = numbers.listing(shared)
         return [f"There is nothing between {names} {by}: all reached {reached}"]
-    told_apart = any(s.against_best == "behind" for s in rest)
+    if problem.copies:
+        return [
+            f"{leader.method} is ahead {by}, with {reached}; the seeds of a method are copies of "
+            "one another here, so that nothing is said of chance"
+        ]
+    outcomes = {s.against_best for s in rest}
     if len(shared) > 1:
         best = f"{numbers.listing(shared)} share the best place {by}, with {reached}"
         rest = [s for s in rest if s.rank != 1]
-    elif told_apart:
+    elif outcomes == {"behind"}:
         best = f"{leader.method} is best {by}, with {reached}"
+    elif "behind" in outcomes:
+        best = f"{leader.method} leads {by}, with {reached}"
     else:
         best = f"No method is clearly the best {by}: {leader.method} reached {reached}"
     return [best, *_others(metric, rest)]
 
 
 def _reached(metric: Metric, leader: Standing) -> str:
-    """``24.3 (interquartile mean of 5 seeds)``."""
-    if leader.holds and leader.centre is not None:
-        found, told = leader.centre, "interquartile mean"
-    else:
-        mean = leader.last[metric.name]
-        assert mean is not None
-        found, told = mean, "mean of the finished seeds"
+    """``24.3 (5 seeds)``: the number that ranks it."""
+    finished = leader.last[metric.name]
+    found = leader.centre if leader.holds else finished
+    assert found is not None
     value = numbers.of(metric, found.value)
     if found.n == 1:
         return f"{value} (one seed, so that nothing can be said of chance)"
     if len(set(leader.scores.values())) == 1:
         return f"{value} on all {found.n} seeds"
-    return f"{value} ({told}, {numbers.count(found.n, 'seed')})"
+    told = "" if leader.holds else "mean of the finished "
+    return f"{value} ({told}{numbers.count(found.n, 'seed')})"
 
 
 def _others(metric: Metric, rest: list[Standing]) -> list[str]:
+    lost = [s.method for s in rest if not s.learnt and s.against_best != "behind"]
     sides: dict[str, list[Standing]] = {"tied": [], "behind": [], "ahead": [], "unsure": []}
     for standing in rest:
-        sides[standing.against_best].append(standing)
+        if standing.method not in lost:
+            sides[standing.against_best].append(standing)
     parts = []
     if behind := sides["behind"]:
         told = [f"of {s.method} {_gap(metric, s)}" for s in behind]
         parts.append(f"it is ahead {numbers.listing(told)}")
     if tied := sides["tied"]:
-        names = numbers.listing([s.method for s in tied])
-        parts.append(f"{names} cannot be told apart from it")
+        names, near = numbers.listing([s.method for s in tied]), ""
+        if (found := tied[0].to_best) and found.test != "rank" and found.better is False:
+            near = (
+                f", {'the first of them ' if len(tied) > 1 else ''}behind {_gap(metric, tied[0])}"
+            )
+        parts.append(f"{names} cannot be told apart from it{near}")
+    if lost:
+        parts.append(f"{numbers.listing(lost)} did no better than an untrained generator")
     if ahead := sides["ahead"]:
         told = [f"{s.method} {_gap(metric, s)}" for s in ahead]
         parts.append(f"at the seeds both finished, ahead of it: {numbers.listing(told)}")
@@ -119,7 +136,7 @@ def _others(metric: Metric, rest: list[Standing]) -> list[str]:
 
 
 def _gap(metric: Metric, standing: Standing) -> str:
-    """``by 3.2 (95 % interval 1.1 to 5.3)``; where seeds failed, how often one beats the other."""
+    """``by 3.2 on average (95 % interval 1.1 to 5.3)``; after failures, how often one wins."""
     found = standing.to_best
     assert found is not None
     if found.test == "rank" and found.improvement is not None:
@@ -130,7 +147,8 @@ def _gap(metric: Metric, standing: Standing) -> str:
     size = numbers.of(metric, abs(difference.value))
     if difference.low is None or difference.high is None:
         return f"by {size} on every seed"
-    # the direction has been told, so that the size is all that is left to say
-    ends = sorted((difference.low, difference.high), key=abs)
-    told = " to ".join(numbers.of(metric, abs(end)) for end in ends)
-    return f"by {size} ({numbers.INTERVAL} {told})"
+    # the direction has been told: a positive number is what lies that way
+    sign = 1 if difference.value > 0 else -1
+    ends = sorted((sign * difference.low, sign * difference.high))
+    told = " to ".join(numbers.of(metric, end) for end in ends)
+    return f"by {size} on average ({numbers.INTERVAL} {told})"

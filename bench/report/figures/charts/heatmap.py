@@ -13,10 +13,9 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patches import Rectangle
 
 from bench.report.analysis.problems import Problem
-from bench.report.analysis.ranking import Standing
+from bench.report.analysis.ranking import Standing, mean_places
 from bench.report.analysis.tables import FLOOR
 from bench.report.figures.charts.curves import spans_decades
-from bench.report.figures.charts.ranks import mean_places
 from bench.report.figures.drawing.style import INK, QUIET, Style, TooNarrow
 from bench.report.figures.drawing.words import (
     LEADING,
@@ -37,7 +36,7 @@ COLOURS = LinearSegmentedColormap.from_list(
 NO_NUMBER = "#E4E4E4"
 FRAME, BAR = "#D55E00", 0.03
 """Colour of what leads, and inches of its frame."""
-LEADS = ("best", "tied", "ahead")
+LEADS = ("best", "tied")
 CROSS = "✗"
 
 PAD = 0.025

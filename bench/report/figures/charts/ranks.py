@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.stats import rankdata
 
 from bench.report.analysis.problems import Problem
-from bench.report.analysis.ranking import Standing
+from bench.report.analysis.ranking import Standing, mean_places
 from bench.report.figures.drawing.style import INK, Style, save
 from bench.report.figures.drawing.words import blank, fitted, inches, seeds_told, text_width
 from bench.report.page import numbers
@@ -19,34 +18,6 @@ from bench.report.statistics import CriticalDifference, Interval, critical_diffe
 
 ROW = 0.26
 """Inches a method takes."""
-
-
-def mean_places(
-    problems: list[Problem], standings: list[list[Standing]]
-) -> dict[str, float | None]:
-    """Every method's mean rank over the problems that rank it, best first; None: on none.
-
-    Where every problem ranks every method these are the values of ``statistics.mean_ranks``.
-    """
-    found: dict[str, list[float]] = {s.method: [] for ranked in standings for s in ranked}
-    failed = dict.fromkeys(found, 0)
-    for problem, ranked in zip(problems, standings, strict=True):
-        for standing in ranked:
-            failed[standing.method] += standing.failed
-        if not any(s.holds for s in ranked):
-            continue
-        scores = {s.method: s.centre.value for s in ranked if s.centre is not None}
-        sign = -1 if problem.primary.higher_is_better else 1
-        places = rankdata([sign * score for score in scores.values()]).tolist()
-        for method, place in zip(scores, places, strict=True):
-            found[method].append(place)
-    means = {m: sum(places) / len(places) if places else None for m, places in found.items()}
-
-    def order(method: str) -> tuple[float, int, str]:
-        mean = means[method]
-        return math.inf if mean is None else mean, failed[method], method
-
-    return {method: means[method] for method in sorted(means, key=order)}
 
 
 class _Ranked:
