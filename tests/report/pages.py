@@ -33,5 +33,5 @@ def rows_of(markdown: str, header: str) -> list[list[str]]:
         if not line.startswith("|"):
             break
         cells = re.split(r"(?<!\\)\|", line)[1:-1]
-        rows.append([cell.strip().strip("*") for cell in cells])
+        rows.append([re.sub(r" [★≈]$", "", cell.strip()).strip("*") for cell in cells])
     return rows

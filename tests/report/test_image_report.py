@@ -138,7 +138,7 @@ def test_of_many_evaluations_some_are_shown_with_the_first_and_the_last(
 ):
     text = IMAGES.format(dataset="mnist5k").replace("evaluations: 2", f"evaluations: {evaluations}")
     (problem,) = problems([Planned(c, "missing", "never trained") for c in make_study(text).cells])
-    assert latents._columns(problem) == columns
+    assert latents._columns(problem, 5, 8) == columns
 
 
 def test_interpolations_are_shown_path_by_path(image_cells, tmp_path, drawn):

@@ -1,4 +1,5 @@
 import dataclasses
+import json
 import re
 import subprocess
 import sys
@@ -12,12 +13,15 @@ from pages import Page, rows_of
 from bench.errors import BenchError
 from bench.execution.plan import Planned
 from bench.report import write_report
+from bench.report.analysis.findings import find
 from bench.report.analysis.problems import problems
 from bench.report.figures.charts.norms import binned
 from bench.report.figures.drawing.seeds import median_seed
 from bench.report.figures.drawing.style import Style
+from bench.report.page.document import Listing
 from bench.report.page.markdown import escape
 from bench.report.sections import methods
+from bench.report.sections.provenance import provenance
 from bench.study import Study
 
 HOSTILE = '<script>alert("x")</script>|`_*$x$[a](b)\n# ü漢'
@@ -59,7 +63,7 @@ def test_numbers_in_markdown_are_those_of_the_records(written: Path):
         ["2", "wgan_gp", "1 of 3 seeds failed", "3.00 ± 12.71"],
     ]
     # differences −4 and −3 at the seeds both finished; with the failed one, the rank test's 0.1
-    assert ranking[1][4:] == ["−3.50 (−9.85 to 2.85)", "0.1", "0 %", "2 of 3"]
+    assert ranking[1][4:] == ["−3.50 (−9.85 to 2.85)", "0.1", "0 % (0 to 71 %)", "2 of 3"]
     assert ranking[2][1:3] == ["real data", "8.00"]
     (stable, diverged) = rows_of(text, "gap")
     assert stable[:6] == ["non_saturating", "3 ok", "7.00", "7.00", "0.00", "50 (1 of 3 seeds)"]
@@ -311,3 +315,36 @@ def test_forty_methods_differ_in_colour_or_dash():
     names = [f"method_{i}" for i in range(40)]
     style = Style(names)
     assert len({(style.colour[n], style.dash[n]) for n in names}) == 40
+
+
+@pytest.mark.parametrize(
+    ("commit", "told"),
+    [
+        ("0123abcdef", "git checkout 0123abcdef\n"),
+        ("0123abcdef+changes", "git checkout 0123abcdef\n"),
+        ("x; touch pwned #", ""),
+        ("--orphan", ""),
+    ],
+)
+def test_the_commands_hold_a_commit_only_where_it_is_one(make_study, train, modes, commit, told):
+    study = make_study()
+    found = find(study, [train(cell, modes(0, 1), commit=commit) for cell in study.cells], [])
+    (listing,) = [b for b in provenance(found).blocks if isinstance(b, Listing)]
+    first, second = listing.text.removeprefix(told).splitlines()
+    assert listing.text.startswith(told)
+    assert first.startswith("bench run ")
+    assert second.startswith("bench compare results again")
+
+
+def test_a_list_of_files_that_was_tampered_with_deletes_nothing_elsewhere(two_methods, store):
+    study, planned = two_methods
+    folder = write_report(study, planned, store.results).parent
+    victim = store.results / "victim.txt"
+    victim.write_text("mine")
+    old = folder / "figures" / "old.png"
+    old.write_text("old")
+    names = ["figures/../../victim.txt", "../victim.txt", "figures/old.png", str(victim)]
+    (folder / ".digest").write_text(json.dumps({"content": "", "files": names}))
+    write_report(study, planned, store.results)
+    assert victim.read_text() == "mine"
+    assert not old.exists()

@@ -34,10 +34,6 @@ def test_mean_ranks_follow_the_interquartile_means():
     assert [rank.value for rank in found] == pytest.approx(expected.tolist())
     assert all(rank.n == 3 and 1 <= rank.low <= rank.value <= rank.high <= 4 for rank in found)
     assert found == own.mean_ranks(scores, better)
-    shares = own.best_rank_shares(scores, better)
-    assert shares != own.best_rank_shares(scores, better, seed=1)
-    assert sum(shares) == pytest.approx(1)
-    assert int(np.argmax(shares)) == int(np.argmin(expected))
 
 
 def test_more_seeds_narrow_ranks_and_are_not_datasets():
@@ -59,13 +55,11 @@ def test_failed_runs_rank_last_and_share_their_place():
     found = own.mean_ranks([dataset], [False])
     assert [rank.value for rank in found] == [1, 3.5, 3.5, 2]
     assert own.mean_ranks([np.negative(dataset)], [True]) == found
-    assert own.best_rank_shares([[[1.0, 1.0], [1.0, 1.0]]], [False]) == [0.5, 0.5]
 
 
 def test_ranks_need_two_runs_for_an_interval_and_one_for_a_rank():
     scores = [[[1.0, 2.0], [3.0, np.nan]]]
     assert own.mean_ranks(scores, [False]) == [Interval(r, None, None, 1) for r in (1.0, 2.0)]
-    assert own.best_rank_shares(scores, [False]) is None
     with pytest.raises(ValueError, match="every method"):
         own.mean_ranks([[[1.0, 2.0], [np.nan, np.nan]]], [False])
     with pytest.raises(ValueError, match="every method"):

@@ -91,7 +91,9 @@ def _table(table: Table) -> str:
     kept = [i for i in range(len(table.header)) if i not in table.hidden]
     marks = [":--" if i <= table.names or i in table.texts else "--:" for i in kept]
     lines = [_row([escape(table.header[i]) for i in kept]), _row(marks)]
-    lines += [_row([_entry(row[i]) for i in kept if i < len(row)]) for row in table.rows]
+    lines += [
+        _row([_entry(row[i], i == table.names) for i in kept if i < len(row)]) for row in table.rows
+    ]
     caption = escape(table.caption)
     if table.hidden:
         caption += f" [All columns]({FOLDER}/{table.name}.csv)."
@@ -102,8 +104,9 @@ def _row(entries: list[str]) -> str:
     return "| " + " | ".join(entries) + " |"
 
 
-def _entry(entry: Entry) -> str:
+def _entry(entry: Entry, is_name: bool) -> str:
     text = escape(entry.text)
-    if entry.mark == "tied" and text:
-        return f"{text} ≈"
-    return f"**{text}** ★" if entry.mark == "best" and text else text
+    if entry.mark not in ("best", "tied") or not text:
+        return text
+    sign = {"best": " ★", "tied": " ≈"}[entry.mark]
+    return (f"**{text}**" if entry.mark == "best" else text) + ("" if is_name else sign)
