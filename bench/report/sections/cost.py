@@ -6,7 +6,7 @@ import pandas as pd
 
 from bench.report.analysis.findings import Findings
 from bench.report.page import numbers
-from bench.report.page.document import Block, Drawn, Entry, Section, Table
+from bench.report.page.document import Block, Drawn, Entry, Paragraph, Section, Table
 from bench.report.sections.stability import mean_of
 
 
@@ -39,10 +39,39 @@ def cost(found: Findings, figures: list[Drawn]) -> Section:
         names=1,
         texts=(0,),
     )  # fmt: skip
-    blocks: list[Block] = [*figures, table]
+    blocks: list[Block] = [*figures, *_doubt(found), table]
     return Section("Cost", "cost", blocks)
 
 
 def _mean(values: pd.Series, digits: int) -> Entry:
     found = mean_of(values)
     return Entry(numbers.plain(found, digits), value=found)
+
+
+NOISE = 1.3
+"""Ratio of seconds between methods that compute as much, from which on the reader is warned."""
+
+
+def _doubt(found: Findings) -> list[Block]:
+    """Where seconds differ between methods that compute as many gradients, by how much."""
+    told = []
+    for problem, ranked in found.pairs:
+        by_work: dict[float, list[float]] = {}
+        for standing in ranked:
+            own = found.cells[problem.label, standing.method]
+            own = own[own["status"] == "ok"]
+            work, seconds = mean_of(own["gradient_evaluations"]), mean_of(own["training_seconds"])
+            if work is not None and seconds:
+                by_work.setdefault(work, []).append(seconds)
+        ratio = max((max(alike) / min(alike) for alike in by_work.values()), default=1.0)
+        if ratio > NOISE:
+            told.append(f"{numbers.plain(ratio, 1)} times on {problem.label}")
+    if not told:
+        return []
+    return [
+        Paragraph(
+            "Seconds are to be read with care: between methods that compute equally many gradients "
+            f"they differ up to {numbers.listing(told)}, by what else a method computes, and by "
+            "what else the machine did."
+        )
+    ]

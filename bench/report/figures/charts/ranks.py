@@ -119,7 +119,8 @@ def draw_ranks(
         "of its primary metric, in which a failed seed counts as the worst value there is; equal "
         "methods share their ranks. "
         + (f"Lines: {numbers.INTERVAL}s, from seeds drawn anew for every method and problem; they "
-           "say what other seeds would change, not what other problems would."
+           "say what other seeds would change, not what other problems would; with few seeds they "
+           "are too narrow."
            if has_ends else "Without intervals, as a single seed says nothing of chance.")
         + ranked.told_left_out(),
     )  # fmt: skip
