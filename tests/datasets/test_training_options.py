@@ -291,13 +291,13 @@ class Scripted(Grid25):
     ("script", "higher", "best"),
     [
         ((5.0, 4.0, 3.0, 2.0, 1.0), False, 4),
-        ((1.0, 2.0, 3.0, 4.0, 5.0), False, 0),
+        ((1.0, 2.0, 3.0, 4.0, 5.0), False, 1),  # the start is nobody's best
         ((5.0, 2.0, 1.0, 3.0, 4.0), False, 2),
         ((5.0, 1.0, 3.0, 1.0, 4.0), False, 1),  # of equals the first
         ((5.0, 2.0, 7.0, 3.0, 4.0), True, 2),
         ((None, None, 9.0, None, 10.0), False, 2),
         ((None, -1.0, None, -3.0, None), True, 1),
-        ((None, None, None, None, None), False, 0),
+        ((None, None, None, None, None), False, 1),
         ((float("inf"), 2.0, 3.0, 4.0, 5.0), False, 1),
     ],
 )
@@ -319,11 +319,12 @@ def test_slow_metrics_are_measured_at_the_best_and_the_last_evaluation(script, h
 
 
 def test_each_member_of_a_population_has_a_best_of_its_own():
-    script = (5.0, 1.0, 1.0, 5.0, 3.0, 3.0)  # member 0, member 1, and so on
+    # member 0, member 1, and so on
+    script = (9.0, 9.0, 5.0, 1.0, 1.0, 5.0, 3.0, 3.0)
     dataset = Scripted(evaluation_samples=50, script=script)
-    first, second = train(training(dataset=dataset, updates=20, evaluations=2), [0, 1], CPU)
-    assert [place for place, e in enumerate(first.evaluations) if "slow" in e] == [1, 2]
-    assert [place for place, e in enumerate(second.evaluations) if "slow" in e] == [0, 2]
+    first, second = train(training(dataset=dataset, updates=30, evaluations=3), [0, 1], CPU)
+    assert [place for place, e in enumerate(first.evaluations) if "slow" in e] == [2, 3]
+    assert [place for place, e in enumerate(second.evaluations) if "slow" in e] == [1, 3]
     for outcome in (first, second):
         for evaluation, samples in zip(outcome.evaluations, outcome.samples, strict=True):
             if "slow" in evaluation:
