@@ -77,7 +77,8 @@ def _leader(problem: Problem, ranked: list[Standing]) -> list[str]:
         return [f"There is nothing between {names} {by}: all reached {reached}"]
     if problem.copies:
         return [
-            f"{leader.method} is ahead {by}, with {reached}; the seeds of a method are copies of "
+            f"{numbers.listing(shared)} {'is' if len(shared) == 1 else 'are'} ahead {by}, with "
+            f"{reached}; the seeds of a method are copies of "
             "one another here, so that nothing is said of chance"
         ]
     outcomes = {s.against_best for s in rest}

@@ -125,11 +125,6 @@ class Style:
                 self.tag(handle, method)
                 self.tag(text, method)
 
-    def tag_ticks(self, labels: Iterable[Any], methods: Iterable[str]) -> None:
-        """Tag tick labels that name methods, as ``axis.get_yticklabels()`` gives them."""
-        for label, method in zip(labels, methods, strict=True):
-            self.tag(label, method)
-
     def share(self, part: float) -> float:
         """Inches: a part of the width, or all of it in a column, which has none to spare."""
         return self.width if self.narrow else part * self.width
