@@ -23,6 +23,7 @@ from bench.errors import BenchError
 from bench.method import Method, Optimizer, Progress
 from bench.registry import make_method
 from bench.training.loop import Outcome, Training, train
+from bench.training.optimizers import KINDS
 from bench.training.streams import MemberNoise
 
 MEMBERS, BATCH = 3, 32
@@ -192,14 +193,16 @@ def optimizers_are_known(method: Method) -> None:
         raise BenchError(
             "optimizers must return two Optimizer values: generator's, discriminator's"
         )
-    if any(each.kind not in ("adam", "rmsprop", "sgd") for each in chosen):
-        raise BenchError("an optimiser's kind must be adam, rmsprop or sgd")
+    if any(each.kind not in KINDS for each in chosen):
+        raise BenchError(f"an optimiser's kind must be one of: {', '.join(KINDS)}")
 
 
 def runs_at_all(method: Method) -> None:
     """Every hook works together with the engine."""
     if method.not_applicable(Ring8(), _MLP) is None:
-        _train(method, images=False, seeds=[0, 1], updates=2 * method.critic_steps)
+        _train(
+            method, images=False, seeds=[0, 1], updates=2 * method.round_length(method.critic_steps)
+        )
 
 
 def trains_on_points(method: Method) -> None:

@@ -11,6 +11,7 @@ over P and differentiates, and since members share nothing, each receives its ow
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Protocol
 
@@ -23,7 +24,10 @@ Weights = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Optimizer:
-    """One player's optimiser. ``betas`` are Adam's; RMSProp and SGD leave them unread."""
+    """One player's optimiser. ``betas`` are Adam's; RMSProp and SGD leave them unread.
+
+    ``kind`` is adam, rmsprop, sgd, or one of these with ``optimistic_`` before it.
+    """
 
     kind: str = "adam"
     learning_rate: float = 2e-4
@@ -47,10 +51,14 @@ class Progress:
 
 
 class Discriminator(Protocol):
-    """The discriminator as a method sees it, its weights already transformed by the method."""
+    """The discriminator as a penalty sees it, its weights already transformed by the method."""
+
+    weights: Weights
+    state: Weights
+    """What the method carries from update to update; a penalty may change it."""
 
     def __call__(self, samples: Tensor) -> Tensor:
-        """Logits: (P, B, …) → (P, B)."""
+        """Logits: (P, B, …) → (P, B). Those of ``real`` and ``fake`` themselves cost nothing."""
 
     def input_gradient(self, samples: Tensor) -> Tensor:
         """∇ₓD(x) of every single sample, itself differentiable: (P, B, …) → (P, B, …)."""
@@ -67,19 +75,39 @@ class Noise(Protocol):
 
 
 Gradients = list[Tensor]
+"""One player's, each with the leading population axis."""
+
+Regulariser = Callable[[Gradients, Gradients], Tensor]
+"""The discriminator's and the generator's gradients → (P,)."""
+
+Point = list[Tensor]
+"""Where both players stand; made and read by the game only."""
 
 
 class Game(Protocol):
-    """What :meth:`Method.update` may do. One call of each gradient draws one fresh batch."""
+    """What :meth:`Method.update` may do. One call of each gradient draws one fresh batch.
+
+    Everything called ``step`` is one update of the budget.
+    """
 
     simultaneous: bool
     critic_steps: int
     """The method's, unless the setting gives one for all methods."""
 
     def discriminator_gradients(self) -> Gradients: ...
-    def generator_gradients(self) -> Gradients: ...
+    def generator_gradients(self, ahead: int = 0) -> Gradients:
+        """Against the discriminator, or against what ``ahead`` more steps would make of it."""
+
+    def joint_gradients(self, regulariser: Regulariser) -> tuple[Gradients, Gradients]:
+        """The discriminator's and the generator's, each with the regulariser's own added."""
+
     def step_discriminator(self, gradients: Gradients) -> None: ...
     def step_generator(self, gradients: Gradients) -> None: ...
+
+    def extrapolate(self, discriminator: Gradients, generator: Gradients) -> Point:
+        """A step of both that only looks ahead, and the point to return to."""
+
+    def return_to(self, point: Point) -> None: ...
 
 
 class DatasetFacts(Protocol):
@@ -111,6 +139,12 @@ class Method:
 
     critic_steps = 1
     """Discriminator updates per generator update."""
+
+    packing = 1
+    """How many samples the discriminator is shown as one, their channels in a row."""
+
+    ema = 0.0
+    """Decay of the average of the generator's weights that is evaluated; 0 for its own weights."""
 
     generator_sees_real: ClassVar[bool] = False
     """Whether :meth:`generator_loss` needs the logits of real samples (relativistic losses)."""
@@ -144,6 +178,14 @@ class Method:
         """
         return weights
 
+    def kept_weights(self, weights: Weights) -> Weights:
+        """What the discriminator's weights become after each of its steps."""
+        return weights
+
+    def applied_gradients(self, gradients: Gradients) -> Gradients:
+        """What either player's optimiser is given in place of its gradients."""
+        return gradients
+
     def optimizers(self, base: Optimizer) -> tuple[Optimizer, Optimizer]:
         """The generator's and the discriminator's, stated relative to the setting's ``base``."""
         return base, base
@@ -164,6 +206,10 @@ class Method:
             game.step_discriminator(discriminator)
             game.step_generator(game.generator_gradients())
 
+    def round_length(self, critic_steps: int) -> int:
+        """Discriminator updates that one call of :meth:`update` spends of the budget."""
+        return critic_steps
+
     def not_applicable(self, dataset: DatasetFacts, architecture: ArchitectureFacts) -> str | None:
         """Why this method has no meaning there, or None. Such a cell is shown, never trained."""
         return None
@@ -171,3 +217,13 @@ class Method:
     def settings(self) -> dict[str, Any]:
         """The hyper-parameters by name."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
+
+
+def no_single_samples(architecture: ArchitectureFacts) -> str | None:
+    """Why penalties on the slope at single samples have no meaning, or None."""
+    if architecture.batch_norm_in_discriminator:
+        return (
+            "batch normalisation ties the samples of a batch together, so that the gradient "
+            "at a single sample, which the penalty is about, does not exist"
+        )
+    return None

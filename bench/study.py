@@ -344,10 +344,15 @@ def _expand(
     if method.critic_steps < 1:
         raise BenchError(f"method {method.name}: critic_steps is {method.critic_steps}; at least 1")
     critic_steps = s.critic_steps or method.critic_steps
-    if updates < critic_steps:
+    if updates < method.round_length(critic_steps):
         raise BenchError(
             f"'{dataset.name}': a budget of {updates} updates is less than one round of "
             f"{method.name} ({critic_steps} critic steps)"
+        )
+    if not 1 <= method.packing <= setting.batch_size:
+        raise BenchError(
+            f"method {method.name}: packing is {method.packing}; at least 1 is needed, and at most "
+            f"the {setting.batch_size} samples of a batch"
         )
     shared = Cell(
         method=Component(method.name, method.settings(), label_of(method)),

@@ -4,7 +4,14 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from bench.method import ArchitectureFacts, DatasetFacts, Discriminator, Method, Noise
+from bench.method import (
+    ArchitectureFacts,
+    DatasetFacts,
+    Discriminator,
+    Method,
+    Noise,
+    no_single_samples,
+)
 
 
 @dataclass(frozen=True)
@@ -30,15 +37,16 @@ class WGANGP(Method):
     def penalty(
         self, discriminator: Discriminator, real: Tensor, fake: Tensor, noise: Noise
     ) -> Tensor:
-        share = noise.uniform(real.shape[1], *[1] * (real.ndim - 2))
-        between = real * share + fake * (1 - share)
-        slope = discriminator.input_gradient(between).flatten(2).norm(dim=2)
+        slope = self.slope_between(discriminator, real, fake, noise)
         return self.penalty_weight * (slope - 1).square().mean(1)
 
+    def slope_between(
+        self, discriminator: Discriminator, real: Tensor, fake: Tensor, noise: Noise
+    ) -> Tensor:
+        """‖∇D(x̂)‖₂ at a point between each real sample and a fake one: → (P, B)."""
+        share = noise.uniform(real.shape[1], *[1] * (real.ndim - 2))
+        between = real * share + fake * (1 - share)
+        return discriminator.input_gradient(between).flatten(2).norm(dim=2)
+
     def not_applicable(self, dataset: DatasetFacts, architecture: ArchitectureFacts) -> str | None:
-        if architecture.batch_norm_in_discriminator:
-            return (
-                "batch normalisation ties the samples of a batch together, so that the gradient "
-                "at a single sample, which the penalty is about, does not exist"
-            )
-        return None
+        return no_single_samples(architecture)

@@ -21,6 +21,7 @@ from bench.training.examiner import Examiner, Outcome
 from bench.training.game import Game, PlayerSeries
 from bench.training.population import Network
 from bench.training.streams import Blocks, MemberNoise, Stream, generator
+from bench.training.views import packed_shape
 
 LATENT_BLOCK = 64
 CPU_LANES = 32
@@ -126,7 +127,7 @@ class _Run:
             bfloat16,
         )
         discriminator = Network(
-            lambda: architecture.discriminator(shape),
+            lambda: architecture.discriminator(packed_shape(shape, training.method.packing)),
             seeds,
             Stream.DISCRIMINATOR_WEIGHTS,
             device,
@@ -164,7 +165,7 @@ class _Run:
         while True:
             done = counts.discriminator_updates
             left = training.updates - done
-            finished = left < self.game.critic_steps or not self._alive()
+            finished = left < self.game.round_length or not self._alive()
             if finished or done >= points[0] or done - flushed >= FLUSH_EVERY:
                 self._flush()
                 flushed = done

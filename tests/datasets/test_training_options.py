@@ -18,8 +18,8 @@ from bench.method import Method, Optimizer
 from bench.records.cell import Setting
 from bench.registry import make_architecture, make_dataset, make_method
 from bench.training.examiner import slerp
-from bench.training.game import Average
 from bench.training.loop import Outcome, Training, _Run, train
+from bench.training.views import Average
 
 CPU = torch.device("cpu")
 

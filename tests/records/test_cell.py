@@ -56,6 +56,8 @@ DEPENDENTS = {
     "bench/method.py": EVERY,
     "bench/training/loop.py": EVERY,
     "bench/training/game.py": EVERY,
+    "bench/training/views.py": EVERY,
+    "bench/training/optimizers.py": EVERY,
     "bench/training/streams.py": EVERY,
     "bench/training/gradients.py": EVERY,
     "bench/training/population.py": EVERY,

@@ -1,0 +1,77 @@
+"""What a method is shown: the discriminator, packs of samples, an average of weights."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from bench.errors import BenchError
+from bench.method import Weights
+
+
+class View:
+    """The discriminator as a penalty sees it.
+
+    Args:
+        network: maps samples and weights to logits.
+        weights: the discriminator's, transformed by the method.
+        state: what the method carries from update to update.
+        count: called for every input gradient.
+    """
+
+    def __init__(self, network, weights: Weights, state: Weights, count):
+        self.weights, self.state = weights, state
+        self._network, self._count = network, count
+        self._known: list[tuple[Tensor, Tensor]] = []
+
+    def __call__(self, samples: Tensor) -> Tensor:
+        for seen, logits in self._known:
+            if seen is samples:
+                return logits
+        return self._network(samples, self.weights)
+
+    def remember(self, samples: Tensor, logits: Tensor) -> None:
+        """Logits that are known already; asked for these very samples, nothing is computed."""
+        self._known.append((samples, logits))
+
+    def input_gradient(self, samples: Tensor) -> Tensor:
+        self._count()
+        samples = samples.detach().requires_grad_()
+        (gradient,) = torch.autograd.grad(self(samples).sum(), samples, create_graph=True)
+        return gradient
+
+
+def packed_shape(sample_shape: tuple[int, ...], packing: int) -> tuple[int, ...]:
+    """The shape of ``packing`` samples as one: their channels, or coordinates, in a row."""
+    return (packing * sample_shape[0], *sample_shape[1:])
+
+
+def packed(samples: Tensor, packing: int) -> Tensor:
+    """Neighbours in the batch as one sample: (P, B, C, …) → (P, B // packing, packing · C, …).
+
+    What fills no pack at the end of the batch is left out.
+    """
+    if packing == 1:
+        return samples
+    packs = samples.shape[1] // packing
+    if packs == 0:
+        raise BenchError(f"a batch of {samples.shape[1]} holds no pack of {packing} samples")
+    return samples[:, : packs * packing].unflatten(1, (packs, packing)).flatten(2, 3)
+
+
+class Average:
+    """Exponential moving average of weights, after every update of them.
+
+    The decay grows with the number of updates t as (1 + t) / (10 + t) up to its value, so that
+    the initial weights are soon forgotten.
+    """
+
+    def __init__(self, weights: Tensor, decay: float):
+        self.flat, self._decay, self._taken = weights.detach().clone(), decay, 0
+
+    @torch.no_grad()
+    def take(self, weights: Tensor) -> None:
+        self._taken += 1
+        decay = min(self._decay, (1 + self._taken) / (10 + self._taken))
+        # two roundings an entry, as lerp's single one depends on the place in the tensor
+        self.flat.mul_(decay).add_(weights * (1 - decay))
