@@ -20,5 +20,5 @@ def test_every_file_gives_a_method():
 
 
 def test_unknown_method_is_told_with_the_nearest_name():
-    with pytest.raises(BenchError, match="did you mean 'wgan_gp'"):
-        make_method("wgan_pg")
+    with pytest.raises(BenchError, match="did you mean 'spectral_norm'"):
+        make_method("spectral_nrom")

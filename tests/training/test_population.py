@@ -16,6 +16,7 @@ from bench.training.game import Game
 from bench.training.loop import Outcome, Training, _Run, train
 from bench.training.population import Network
 from bench.training.streams import Blocks, MemberNoise, Stream, generator
+from bench.training.views import packed_shape
 
 CPU = torch.device("cpu")
 METHODS = list(find_methods().methods)
@@ -78,10 +79,11 @@ def dcgan_game(method: Method, seeds: list[int]) -> Game:
         )
 
     shape = (1, 28, 28)
+    packs = packed_shape(shape, method.packing)
     return Game(
         method,
         Network(lambda: pair.generator(shape), seeds, Stream.GENERATOR_WEIGHTS, CPU),
-        Network(lambda: pair.discriminator(shape), seeds, Stream.DISCRIMINATOR_WEIGHTS, CPU),
+        Network(lambda: pair.discriminator(packs), seeds, Stream.DISCRIMINATOR_WEIGHTS, CPU),
         Optimizer("sgd", 1e-3),
         real=normal(Stream.DATA, 6, *shape),
         discriminator_latents=normal(Stream.DISCRIMINATOR_LATENTS, 6, 8),
@@ -213,11 +215,13 @@ def test_every_method_starts_from_the_same_weights():
         runs.append(_Run(training(make_method(name)), [0, 1], CPU, print))
     for weight in runs[0].game.generator.weights.values():
         assert not torch.equal(weight[0], weight[1])
-    for run in runs[1:]:
-        for network in ("generator", "discriminator"):
+    for name, run in zip(METHODS[1:], runs[1:], strict=True):
+        # where samples are packed, the discriminator's first layer has other weights
+        packs = make_method(name).packing > 1
+        for network in ("generator",) if packs else ("generator", "discriminator"):
             expected = getattr(runs[0].game, network).weights
-            for name, weight in getattr(run.game, network).weights.items():
-                assert torch.equal(weight, expected[name])
+            for weight_name, weight in getattr(run.game, network).weights.items():
+                assert torch.equal(weight, expected[weight_name])
         assert torch.equal(run.fixed_latents, runs[0].fixed_latents)
 
 
@@ -260,7 +264,10 @@ def test_each_stream_is_a_sequence_of_its_own():
         assert len(seen) == 3
 
 
-HOOKS = ("discriminator_loss", "penalty", "discriminator_weights", "discriminator_input")
+HOOKS = (
+    *("discriminator_loss", "penalty", "packing"),
+    *("discriminator_weights", "discriminator_input"),
+)
 BASE_HOOKS = [
     name
     for name, kind in find_methods().methods.items()

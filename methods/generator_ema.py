@@ -1,0 +1,20 @@
+"""Averaged weights of the generator."""
+
+from dataclasses import dataclass
+
+from bench.method import Method
+
+
+@dataclass(frozen=True)
+class GeneratorEMA(Method):
+    """Exponential moving average of the generator, with the non-saturating loss.
+
+    Paper: Yazıcı et al., "The Unusual Effectiveness of Averaging in GAN Training", ICLR 2019;
+    Karras et al., ICLR 2018.
+    Objective: the non-saturating GAN's.
+    Changes: samples are those of the averaged generator; training does not notice. The decay grows
+    up to ``ema`` from small values, so that the initial weights are soon forgotten. A setting that
+    averages for all methods takes the place of ``ema``.
+    """
+
+    ema: float = 0.999

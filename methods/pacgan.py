@@ -1,0 +1,26 @@
+"""PacGAN: several samples judged as one."""
+
+from dataclasses import dataclass
+
+from bench.method import ArchitectureFacts, DatasetFacts, Method
+
+
+@dataclass(frozen=True)
+class PacGAN(Method):
+    """Packed discriminator with the non-saturating loss.
+
+    Paper: Lin et al., "PacGAN: The power of two samples in generative adversarial networks",
+    NeurIPS 2018.
+    Objective: the non-saturating GAN's between packs of ``packing`` (the paper's m) samples, all
+    real or all fake, their channels or coordinates in a row.
+    Changes: the discriminator's first layer, which is m times as deep, and what it sees: a batch
+    is split into packs, so that it gets no more data than other methods, but m times fewer
+    decisions (the paper draws m batches). Samples that fill no pack are left out.
+    """
+
+    packing: int = 2
+
+    def not_applicable(self, dataset: DatasetFacts, architecture: ArchitectureFacts) -> str | None:
+        if architecture.scalar_discriminator and self.packing > 1:
+            return "the discriminator is a single number, which cannot take several samples"
+        return None

@@ -1,0 +1,92 @@
+"""The Dirac-GAN through the engine: G(z) = θ, D(x) = ψx, all data at 0 (Mescheder et al. 2018)."""
+
+import numpy as np
+import torch
+
+from bench.architectures.dirac import DiracPair
+from bench.datasets.dirac import Dirac
+from bench.method import Method, Optimizer
+from bench.training.game import Game
+from bench.training.loop import Training, train
+from bench.training.population import Network
+from bench.training.streams import Blocks, MemberNoise, Stream
+
+H = 0.2
+
+
+def path(
+    method: Method, simultaneous: bool = True, updates: int = 500, every: int = 1, batch: int = 2
+) -> np.ndarray:
+    """(θ, ψ) from (1, 1) on, every so many discriminator updates of plain gradient steps."""
+    training = Training(
+        method,
+        Dirac(),
+        DiracPair(),
+        Optimizer("sgd", H),
+        batch,
+        updates,
+        updates // every,
+        simultaneous,
+    )
+    (trained,) = train(training, [0], torch.device("cpu"))
+    assert trained.status == "ok", trained.reason
+    return np.array([(e["theta"], e["psi"]) for e in trained.evaluations])
+
+
+def radius(points: np.ndarray) -> np.ndarray:
+    return np.linalg.norm(points, axis=1)
+
+
+def velocity(method: Method, points: list, noise=None, batch: int = 2) -> np.ndarray:
+    """How far one simultaneous round of rate 1 moves each (θ, ψ): (N, 2)."""
+    seeds, device, pair = list(range(len(points))), torch.device("cpu"), DiracPair()
+    generator = Network(lambda: pair.generator((1,)), seeds, Stream.GENERATOR_WEIGHTS, device)
+    discriminator = Network(
+        lambda: pair.discriminator((1,)), seeds, Stream.DISCRIMINATOR_WEIGHTS, device
+    )
+    start = torch.tensor(points)
+    with torch.no_grad():
+        generator.weights["theta"].copy_(start[:, :1])
+        discriminator.weights["psi.weight"].copy_(start[:, 1:, None])
+
+    def zeros() -> Blocks:
+        return Blocks(lambda _, steps: torch.zeros(steps, batch, 1), len(seeds), 1)
+
+    game = Game(
+        method,
+        generator,
+        discriminator,
+        Optimizer("sgd", 1.0),
+        real=zeros(),
+        discriminator_latents=zeros(),
+        generator_latents=zeros(),
+        noise=noise or MemberNoise(seeds, device),
+        updates=1,
+        simultaneous=True,
+    )
+    method.update(game)
+    moved = [generator.weights["theta"][:, 0], discriminator.weights["psi.weight"][:, 0, 0]]
+    return (torch.stack(moved, 1) - start).detach().double().numpy()
+
+
+def eigenvalues(method: Method, noise=None, batch: int = 2) -> np.ndarray:
+    """Of the Jacobian of the engine's own steps at (0, 0), by central differences."""
+    e = 0.05
+    step = velocity(method, [(e, 0.0), (-e, 0.0), (0.0, e), (0.0, -e)], noise, batch)
+    jacobian = np.stack([step[0] - step[1], step[2] - step[3]], axis=1) / (2 * e)
+    return np.sort_complex(np.linalg.eigvals(jacobian))
+
+
+def pair(middle: float, square: float) -> np.ndarray:
+    """middle ± √square."""
+    root = np.emath.sqrt(square)
+    return np.sort_complex(np.array([middle - root, middle + root], dtype=complex))
+
+
+def assert_cycles(points: np.ndarray, smallest: float, largest: float) -> None:
+    """The late path keeps its distance and keeps going round (0, 0)."""
+    late = points[len(points) // 2 :]
+    assert smallest < radius(late).min()
+    assert radius(points).max() < largest
+    for coordinate in late.T:
+        assert (np.diff(np.sign(coordinate)) != 0).sum() >= 2
