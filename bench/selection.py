@@ -13,11 +13,14 @@ from bench.study import Selection
 def parse(methods: str, datasets: str, seeds: str, overrides: list[str]) -> Selection:
     """Read names separated by commas, a seed count or list, and PART.SETTING=VALUE texts.
 
+    A + before the methods' names has them run beside the study's own.
+
     Raises:
         BenchError: one of them cannot be read; the message shows how to write it.
     """
     return Selection(
-        methods=_names(methods),
+        methods=_names(methods.strip().removeprefix("+")),
+        beside=methods.strip().startswith("+"),
         datasets=_names(datasets),
         seeds=_seeds(seeds),
         overrides=tuple(_override(text) for text in overrides),

@@ -112,6 +112,8 @@ class Selection:
     """What the command line narrows a study to, and the settings it overrides."""
 
     methods: tuple[str, ...] = ()
+    beside: bool = False
+    """Whether these methods run beside those of the study, not instead of them."""
     datasets: tuple[str, ...] = ()
     seeds: tuple[int, ...] = ()
     overrides: tuple[tuple[str, str, Any], ...] = ()
@@ -250,7 +252,11 @@ def _methods(study: StudyFile, selection: Selection) -> list[Method]:
         entries = study.methods
     if selection.methods:
         # a method asked for by name is run even where the study does not list it
-        listed = [part for part in entries if _name_and_settings(part)[0] in selection.methods]
+        listed = [
+            part
+            for part in entries
+            if selection.beside or _name_and_settings(part)[0] in selection.methods
+        ]
         names = {_name_and_settings(part)[0] for part in listed}
         entries = listed + [name for name in selection.methods if name not in names]
     chosen = []

@@ -39,7 +39,7 @@ class MyIdea(Method):
 
 STUDY = """
 description: Two methods on three datasets, as small as it gets.
-methods: all
+methods: [label_smoothing, non_saturating, spectral_norm, ttur, vanilla, wgan_gp]
 seeds: 2
 evaluations: 2
 experiments:
@@ -89,8 +89,9 @@ def journey(tmp_path_factory):
     first = bench(*command, methods=methods)
     second = bench(*command, methods=methods)
     (methods / "my_idea.py").write_text(IDEA)
-    planned = bench("plan", *command[1:], methods=methods)
-    third = bench(*command, methods=methods)
+    beside = ("--methods", "+my_idea")
+    planned = bench("plan", *command[1:], *beside, methods=methods)
+    third = bench(*command, *beside, methods=methods)
     return folder, first, second, planned, third
 
 

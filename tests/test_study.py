@@ -8,6 +8,7 @@ import yaml
 from bench.datasets import folder
 from bench.errors import BenchError
 from bench.registry import find_methods
+from bench.selection import parse
 from bench.study import Selection, load_study, studies
 
 NOTHING = Selection()
@@ -260,6 +261,29 @@ def test_cells_without_meaning_are_kept_with_their_reason(study):
     assert len(cells) == 4
     assert "batch normalisation" in reasons["wgan_gp"]
     assert reasons["vanilla"] is None
+
+
+def test_methods_after_a_plus_run_beside_the_studys_own(study):
+    def names(methods: str) -> list[str]:
+        listed = ["ttur", {"wgan_gp": {"penalty_weight": 1}}]
+        cells = study(methods=listed, selection=parse(methods, "", "", []))
+        return list(dict.fromkeys(cell.method.label for cell in cells))
+
+    own = ["ttur", "wgan_gp(penalty_weight=1.0)"]
+    assert names("") == own
+    assert names("vanilla, ttur") == ["ttur", "vanilla"]
+    assert names("+vanilla, ttur") == [*own, "vanilla"]
+
+
+def test_packs_that_no_batch_holds_are_refused(study):
+    setting = {**RING, "setting": {"batch_size": 4}}
+    told = one_line(study, methods=[{"pacgan": {"packing": 5}}], experiments=[setting])
+    assert "packing is 5" in told
+
+
+def test_a_budget_below_a_round_with_a_step_ahead_is_refused(study):
+    told = one_line(study, methods=["extragradient"], experiments=[{**RING, "updates": 1}])
+    assert "less than one round" in told
 
 
 def test_a_selection_narrows_and_adds(study):

@@ -19,7 +19,11 @@ out = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 240)
 StudyName = Annotated[str, typer.Argument(help="A shipped study's name, or a YAML file's path.")]
 Results = Annotated[Path, typer.Option(help="Folder for records, MLflow and reports.")]
 Methods = Annotated[
-    str, typer.Option(help="Only these, separated by commas; also ones the study does not list.")
+    str,
+    typer.Option(
+        help="Only these, separated by commas; also ones the study does not list. "
+        "+a,b: beside the study's own."
+    ),
 ]
 Datasets = Annotated[str, typer.Option(help="Only these, separated by commas.")]
 Seeds = Annotated[str, typer.Option(help="A count (5: seeds 0 to 4) or a list (3,4,7).")]
