@@ -54,6 +54,10 @@ experiments:
 """
 
 
+BESIDE = ("--methods", "+my_idea")
+"""The study's own methods and the one that is dropped in."""
+
+
 def bench(*arguments: str, methods: Path, check: int | None = 0) -> subprocess.CompletedProcess:
     done = subprocess.run(
         [sys.executable, "-m", "bench", *arguments],
@@ -89,9 +93,8 @@ def journey(tmp_path_factory):
     first = bench(*command, methods=methods)
     second = bench(*command, methods=methods)
     (methods / "my_idea.py").write_text(IDEA)
-    beside = ("--methods", "+my_idea")
-    planned = bench("plan", *command[1:], *beside, methods=methods)
-    third = bench(*command, *beside, methods=methods)
+    planned = bench("plan", *command[1:], *BESIDE, methods=methods)
+    third = bench(*command, *BESIDE, methods=methods)
     return folder, first, second, planned, third
 
 
@@ -160,7 +163,7 @@ def test_a_comment_retrains_nothing_a_constant_does(journey, tmp_path):
     shutil.copytree(folder / "results", results)
     methods = tmp_path / "methods"
     methods.mkdir()
-    command = ("plan", str(folder / "tiny.yaml"), "--results", str(results))
+    command = ("plan", str(folder / "tiny.yaml"), "--results", str(results), *BESIDE)
     (methods / "my_idea.py").write_text("# a thought\n" + IDEA.replace("as a user", "as any user"))
     assert "0 of 28 cells would train" in bench(*command, methods=methods).stdout
     (methods / "my_idea.py").write_text(IDEA.replace("1 + fake", "2 + fake"))
