@@ -137,11 +137,19 @@ class Method:
     name: ClassVar[str] = ""
     """The name used everywhere; left empty, it is the name of the file."""
 
+    on_request: ClassVar[bool] = False
+    """Whether ``methods: all`` leaves it out, so that it runs where it is named. Not inherited."""
+
     critic_steps = 1
     """Discriminator updates per generator update."""
 
     packing = 1
     """How many samples the discriminator is shown as one, their channels in a row."""
+
+    @property
+    def batches(self) -> int:
+        """How many of the setting's batches one batch of this method holds."""
+        return 1
 
     ema = 0.0
     """Decay of the average of the generator's weights that is evaluated; 0 for its own weights."""

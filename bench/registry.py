@@ -52,6 +52,11 @@ class Found:
     methods: dict[str, type[Method]]
     broken: dict[str, Broken]
 
+    @property
+    def unasked(self) -> list[str]:
+        """Names of those that run where a study says ``methods: all``."""
+        return [name for name, kind in self.methods.items() if not vars(kind).get("on_request")]
+
 
 @dataclass(frozen=True)
 class FoundArchitectures:

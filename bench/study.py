@@ -247,7 +247,7 @@ def _cells(study: StudyFile, selection: Selection) -> list[Cell]:
 
 def _methods(study: StudyFile, selection: Selection) -> list[Method]:
     if study.methods == "all":
-        entries: list[Part] = list(find_methods().methods)
+        entries: list[Part] = list(find_methods().unasked)
     else:
         entries = study.methods
     if selection.methods:

@@ -17,6 +17,8 @@ class ConsensusOptimization(Method):
     Changes: both players' gradients. They move from the same point, whatever the setting says.
     """
 
+    on_request = True
+
     gamma: float = 10.0
 
     def update(self, game: Game) -> None:

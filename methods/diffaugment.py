@@ -21,6 +21,8 @@ class DiffAugment(Method):
     nothing to images of one channel.
     """
 
+    on_request = True
+
     color: bool = True
     translation: float = 0.125
     cutout: float = 0.5

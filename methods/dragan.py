@@ -25,6 +25,8 @@ class DRAGAN(Method):
     Changes: the penalty alone.
     """
 
+    on_request = True
+
     penalty_weight: float = 10.0
     spread: float = 0.5
 

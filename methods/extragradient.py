@@ -17,6 +17,8 @@ class Extragradient(Method):
     step ahead costs what an update costs, and is counted as one.
     """
 
+    on_request = True
+
     def update(self, game: Game) -> None:
         for _ in range(game.critic_steps - 1):
             game.step_discriminator(game.discriminator_gradients())

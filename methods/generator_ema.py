@@ -17,4 +17,6 @@ class GeneratorEMA(Method):
     averages for all methods takes the place of ``ema``.
     """
 
+    on_request = True
+
     ema: float = 0.999

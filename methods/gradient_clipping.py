@@ -18,6 +18,8 @@ class GradientClipping(Method):
     down to it. The norms in a record are those before.
     """
 
+    on_request = True
+
     max_norm: float = 1.0
 
     def applied_gradients(self, gradients: Gradients) -> Gradients:

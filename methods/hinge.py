@@ -20,6 +20,8 @@ class Hinge(Method):
     nothing more.
     """
 
+    on_request = True
+
     def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         return relu(1 - real_logits).mean(1) + relu(1 + fake_logits).mean(1)
 

@@ -18,6 +18,8 @@ class InstanceNoise(Method):
     Changes: the discriminator's input, real and fake, in both players' updates.
     """
 
+    on_request = True
+
     strength: float = 0.1
     annealed: bool = True
 

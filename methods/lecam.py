@@ -23,6 +23,8 @@ class LeCam(Hinge):
     at the first batch's and count from there on (the authors wait some 1,000 updates).
     """
 
+    on_request = True
+
     penalty_weight: float = 0.3
     decay: float = 0.99
     one_sided: bool = True

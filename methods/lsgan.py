@@ -17,6 +17,8 @@ class LSGAN(Method):
     Changes: both losses.
     """
 
+    on_request = True
+
     def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         return ((real_logits - 1).square().mean(1) + fake_logits.square().mean(1)) / 2
 

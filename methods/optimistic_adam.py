@@ -15,6 +15,8 @@ class OptimisticAdam(Method):
     the one of the update before. Where the setting says RMSProp or SGD, it is theirs.
     """
 
+    on_request = True
+
     def optimizers(self, base: Optimizer) -> tuple[Optimizer, Optimizer]:
         optimistic = replace(base, kind=f"optimistic_{base.kind}")
         return optimistic, optimistic

@@ -22,6 +22,8 @@ class OrthogonalRegularization(Method):
     discriminator's.
     """
 
+    on_request = True
+
     penalty_weight: float = 1e-4
 
     def penalty(

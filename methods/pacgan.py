@@ -13,12 +13,20 @@ class PacGAN(Method):
     NeurIPS 2018.
     Objective: the non-saturating GAN's between packs of ``packing`` (the paper's m) samples, all
     real or all fake, their channels or coordinates in a row.
-    Changes: the discriminator's first layer, which is m times as deep, and what it sees: a batch
-    is split into packs, so that it gets no more data than other methods, but m times fewer
-    decisions (the paper draws m batches). Samples that fill no pack are left out.
+    Changes: the discriminator's first layer, which is m times as deep, and what it sees: as in the
+    paper m batches are drawn and packed into one, so that it makes as many decisions as other
+    methods' on m times the data. With ``whole_batches`` off the setting's batch is split into
+    packs instead: equal data, m times fewer decisions; samples that fill no pack are left out.
     """
 
+    on_request = True
+
     packing: int = 2
+    whole_batches: bool = True
+
+    @property
+    def batches(self) -> int:
+        return self.packing if self.whole_batches else 1
 
     def not_applicable(self, dataset: DatasetFacts, architecture: ArchitectureFacts) -> str | None:
         if architecture.scalar_discriminator and self.packing > 1:

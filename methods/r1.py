@@ -30,6 +30,8 @@ class R1(Method):
     Changes: the penalty alone.
     """
 
+    on_request = True
+
     gamma: float = 10.0
 
     def penalty(

@@ -18,6 +18,8 @@ class R2(R1):
     Changes: the penalty alone.
     """
 
+    on_request = True
+
     def penalty(
         self, discriminator: Discriminator, real: Tensor, fake: Tensor, noise: Noise
     ) -> Tensor:

@@ -27,6 +27,8 @@ class R3GAN(Relativistic):
     every dataset, so that 1 is no more than a start.
     """
 
+    on_request = True
+
     gamma: float = 1.0
 
     def penalty(

@@ -20,6 +20,8 @@ class Relativistic(Method):
     Changes: both losses.
     """
 
+    on_request = True
+
     generator_sees_real: ClassVar[bool] = True
 
     def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:

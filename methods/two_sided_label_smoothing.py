@@ -19,6 +19,8 @@ class TwoSidedLabelSmoothing(LabelSmoothing):
     Changes: both of the discriminator's targets.
     """
 
+    on_request = True
+
     fake_target: float = 0.1
 
     def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:

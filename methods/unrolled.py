@@ -16,6 +16,8 @@ class Unrolled(Method):
     the generator's batch and the latest real one; then they are forgotten.
     """
 
+    on_request = True
+
     steps: int = 5
 
     def update(self, game: Game) -> None:

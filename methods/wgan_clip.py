@@ -18,6 +18,8 @@ class WGANClip(Method):
     The learning rate stays the setting's (the paper: 5e-5).
     """
 
+    on_request = True
+
     clip: float = 0.01
     critic_steps: int = 5
     rmsprop: bool = True

@@ -19,6 +19,8 @@ class WGANLP(WGANGP):
     that the two differ in the penalty's form alone.
     """
 
+    on_request = True
+
     def penalty(
         self, discriminator: Discriminator, real: Tensor, fake: Tensor, noise: Noise
     ) -> Tensor:

@@ -27,6 +27,8 @@ class ZeroCenteredGP(Method):
     slope of a probability, where the one of a logit is meant here, and so other weights.
     """
 
+    on_request = True
+
     penalty_weight: float = 10.0
 
     def penalty(

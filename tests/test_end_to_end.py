@@ -39,7 +39,7 @@ class MyIdea(Method):
 
 STUDY = """
 description: Two methods on three datasets, as small as it gets.
-methods: [label_smoothing, non_saturating, spectral_norm, ttur, vanilla, wgan_gp]
+methods: all
 seeds: 2
 evaluations: 2
 experiments:
@@ -52,10 +52,6 @@ experiments:
     setting: {learning_rate: 0.001, batch_size: 16}
     updates: 60
 """
-
-
-BESIDE = ("--methods", "+my_idea")
-"""The study's own methods and the one that is dropped in."""
 
 
 def bench(*arguments: str, methods: Path, check: int | None = 0) -> subprocess.CompletedProcess:
@@ -93,8 +89,8 @@ def journey(tmp_path_factory):
     first = bench(*command, methods=methods)
     second = bench(*command, methods=methods)
     (methods / "my_idea.py").write_text(IDEA)
-    planned = bench("plan", *command[1:], *BESIDE, methods=methods)
-    third = bench(*command, *BESIDE, methods=methods)
+    planned = bench("plan", *command[1:], methods=methods)
+    third = bench(*command, methods=methods)
     return folder, first, second, planned, third
 
 
@@ -163,7 +159,7 @@ def test_a_comment_retrains_nothing_a_constant_does(journey, tmp_path):
     shutil.copytree(folder / "results", results)
     methods = tmp_path / "methods"
     methods.mkdir()
-    command = ("plan", str(folder / "tiny.yaml"), "--results", str(results), *BESIDE)
+    command = ("plan", str(folder / "tiny.yaml"), "--results", str(results))
     (methods / "my_idea.py").write_text("# a thought\n" + IDEA.replace("as a user", "as any user"))
     assert "0 of 28 cells would train" in bench(*command, methods=methods).stdout
     (methods / "my_idea.py").write_text(IDEA.replace("1 + fake", "2 + fake"))

@@ -46,6 +46,11 @@ class Training:
     ema: float | None = None
     precision: str = "float32"
 
+    @property
+    def samples(self) -> int:
+        """Samples, or latents, in one batch of the method."""
+        return self.batch_size * self.method.batches
+
     def stacks(self, device: torch.device) -> bool:
         """Whether members train as one stack on this device, or one after another.
 
@@ -57,7 +62,10 @@ class Training:
             return True
         if self.precision == "bfloat16":
             return False
-        return self.architecture.stacks_on_cpu and self.batch_size % CPU_LANES == 0
+        judged = self.samples // self.method.packing
+        return self.architecture.stacks_on_cpu and not (
+            self.samples % CPU_LANES or judged % CPU_LANES
+        )
 
     def evaluation_points(self) -> list[int]:
         """Discriminator updates after which samples are measured: 0, then evenly to the end."""
@@ -192,7 +200,7 @@ class _Run:
         return self.results
 
     def _real(self) -> Blocks:
-        dataset, batch = self.training.dataset, self.training.batch_size
+        dataset, batch = self.training.dataset, self.training.samples
         sources = [
             dataset.source(generator(seed, Stream.DATA, self.device), self.device)
             for seed in self.seeds
@@ -204,7 +212,7 @@ class _Run:
     def _latents(self, stream: Stream) -> Blocks:
         draws = [self._normal(seed, stream) for seed in self.seeds]
         return Blocks(
-            lambda member, steps: draws[member](steps, self.training.batch_size),
+            lambda member, steps: draws[member](steps, self.training.samples),
             len(draws),
             LATENT_BLOCK,
         )

@@ -19,8 +19,8 @@ HEAD = """\
 
 Every method of `methods/`: where it comes from, its objective, and what it changes of the plain
 non-saturating GAN. Learning rate, betas and batch size are the setting's unless a method says
-otherwise. Studies list the methods they run by name; others run with
-`make bench METHODS=+hinge,r1`. `bench check NAME` puts one through the suite;
+otherwise. Where a study says `methods: all`, it means the six in bold and every file of your own; the
+others run where they are named, as with `make bench METHODS=+hinge,r1`. `bench check NAME` puts one through the suite;
 [adding-a-method.md](adding-a-method.md) has the hooks.
 
 This page is what `python -m tests.baselines.methods` prints.
@@ -52,7 +52,8 @@ def page() -> str:
     for name, kind in shipped().items():
         settings = ", ".join(f"`{k}={v}`" for k, v in kind().settings().items())
         title = (kind.__doc__ or "").strip().partition("\n")[0]
-        rows.append([f"`{name}`", title, *(told(kind)[part] for part in PARTS), settings])
+        shown = f"`{name}`" if vars(kind).get("on_request") else f"**`{name}`**"
+        rows.append([shown, title, *(told(kind)[part] for part in PARTS), settings])
     return HEAD + "".join(
         "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |\n" for row in rows
     )

@@ -162,7 +162,8 @@ def test_without_its_idea_a_method_is_the_plain_gan_bit_for_bit(name, settings):
 
 @pytest.mark.parametrize("packing", [2, 3])
 def test_packs_are_what_the_discriminator_judges(packing):
-    game = small_game(make_method("pacgan", {"packing": packing}), Optimizer())
+    settings = {"packing": packing, "whole_batches": False}
+    game = small_game(make_method("pacgan", settings), Optimizer())
     judged, network = [], game.discriminator
     assert network.weights["1.weight"].shape[2] == 2 * packing
     call = Network._call
