@@ -115,6 +115,15 @@ def test_a_method_may_inherit_from_a_shipped_one(folder):
     assert make_method("wgan_gp").name == "wgan_gp"
 
 
+def test_what_one_inherits_from_may_wait_for_its_name_to_be_called(folder):
+    head = IMPORTS + "from methods.r1 import R1\n"
+    (folder / "child.py").write_text(head + source("Child", base="R1"))
+    (folder / "shy.py").write_text(head + source("Shy", "on_request = True", base="R1"))
+    unasked = find_methods().unasked
+    assert "child" in unasked
+    assert not {"shy", "r1"} & set(unasked)
+
+
 def test_a_file_of_a_shipped_methods_name_does_not_replace_it(folder):
     (folder / "vanilla.py").write_text(IMPORTS + source("Impostor"))
     find_methods.cache_clear()

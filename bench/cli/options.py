@@ -52,8 +52,8 @@ def chosen_study(
     """The study, narrowed to what was typed."""
     from dataclasses import replace
 
-    from bench.selection import parse
     from bench.study import load_study
+    from bench.study.selection import parse
 
     study = load_study(name, parse(methods, datasets, seeds, overrides or []))
     if not cell:

@@ -19,9 +19,9 @@ HEAD = """\
 
 Every method of `methods/`: where it comes from, its objective, and what it changes of the plain
 non-saturating GAN. Learning rate, betas and batch size are the setting's unless a method says
-otherwise. Where a study says `methods: all`, it means the six in bold and every file of your own; the
-others run where they are named, as with `make bench METHODS=+hinge,r1`. `bench check NAME` puts one through the suite;
-[adding-a-method.md](adding-a-method.md) has the hooks.
+otherwise. Where a study says `methods: all`, it means the six in bold and every file of your own;
+the others run where they are named, as with `make bench METHODS=+hinge,r1`. `bench check NAME` puts
+one through the suite; [adding-a-method.md](adding-a-method.md) has the hooks.
 
 This page is what `python -m tests.baselines.methods` prints.
 

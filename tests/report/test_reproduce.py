@@ -5,8 +5,8 @@ import shlex
 import pytest
 
 from bench.report.analysis.reproduce import reproducer
-from bench.selection import parse
 from bench.study import load_study
+from bench.study.selection import parse
 
 
 def _selected(words: list[str]):

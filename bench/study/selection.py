@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
 from bench.errors import BenchError
-from bench.study import Selection
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What the command line narrows a study to, and the settings it overrides."""
+
+    methods: tuple[str, ...] = ()
+    beside: bool = False
+    """Whether these methods run beside those of the study, not instead of them."""
+    datasets: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = ()
+    overrides: tuple[tuple[str, str, Any], ...] = ()
+    """(part, setting, value), as in ``--set wgan_gp.penalty_weight=1``."""
 
 
 def parse(methods: str, datasets: str, seeds: str, overrides: list[str]) -> Selection:

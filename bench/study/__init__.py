@@ -1,0 +1,63 @@
+"""A study file, validated, and the cells it names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.errors import BenchError, nearest
+from bench.records.cell import Cell
+from bench.study.expansion import cells_of, check_required
+from bench.study.file import read
+from bench.study.selection import Selection
+
+STUDIES = Path(__file__).parent.parent / "studies"
+RESERVED = ("cells", "cache", "damaged", "mlartifacts", "reference")
+"""Folders of a results folder that hold no report."""
+
+
+WHOLE = Selection()
+
+
+@dataclass(frozen=True)
+class Study:
+    """A validated study and the cells it expands to."""
+
+    name: str
+    description: str
+    time_limit: float
+    cells: list[Cell]
+    require: tuple[str, ...] = ()
+    """Metrics without which the study is not to be run."""
+    source: str = ""
+    """What a user types to name it: a shipped study's name, or the file's path."""
+
+
+def studies() -> dict[str, Path]:
+    """The studies that ship with the benchmark."""
+    return {file.stem: file for file in sorted(STUDIES.glob("*.yaml"))}
+
+
+def load_study(name: str, selection: Selection = WHOLE) -> Study:
+    """A study by the name of a shipped one or by the path of a YAML file."""
+    file = studies().get(name) or Path(name)
+    if not file.is_file():
+        raise BenchError(
+            f"unknown study '{name}'{nearest(name, list(studies()))}; or give a file's path"
+        )
+    if file.stem in RESERVED:
+        raise BenchError(
+            f"a study cannot be called '{file.stem}': the results folder keeps its own things "
+            "under that name; rename the file"
+        )
+    described = read(file)
+    cells = cells_of(described, selection)
+    check_required(described, selection)
+    return Study(
+        file.stem,
+        described.description,
+        described.time_limit,
+        cells,
+        tuple(described.require),
+        name,
+    )

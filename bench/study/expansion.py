@@ -1,0 +1,189 @@
+"""The cells a study names."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+from bench.datasets.base import Dataset
+from bench.datasets.instruments import INCEPTION_NAMES
+from bench.errors import BenchError, nearest
+from bench.method import Method, Optimizer
+from bench.records.cell import Cell, Component, Setting, sources_of
+from bench.registry import find_methods, label_of, make_architecture, make_dataset, make_method
+from bench.study.file import (
+    Experiment,
+    Part,
+    Settings,
+    StudyFile,
+    dataset_part,
+    distinct_seeds,
+    name_and_settings,
+)
+from bench.study.selection import Selection
+
+
+def cells_of(study: StudyFile, selection: Selection) -> list[Cell]:
+    chosen = _methods(study, selection)
+    experiments = _experiments(study, selection)
+    if selection.seeds:
+        try:
+            distinct_seeds(list(selection.seeds))
+        except ValueError as error:
+            raise BenchError(str(error)) from error
+    _check_overrides(selection, [m.name for m in chosen], experiments)
+    cells: list[Cell] = []
+    for experiment in experiments:
+        # once, as a folder of images is looked through
+        dataset = _make_dataset(experiment, selection)
+        for method in chosen:
+            cells += _expand(study, experiment, dataset, method, selection)
+    repeated = len(cells) - len({cell.key for cell in cells})
+    if repeated:
+        raise BenchError(f"the study names {repeated} cells twice; remove the repeated entries")
+    return cells
+
+
+def _methods(study: StudyFile, selection: Selection) -> list[Method]:
+    if study.methods == "all":
+        entries: list[Part] = list(find_methods().unasked)
+    else:
+        entries = study.methods
+    if selection.methods:
+        # a method asked for by name is run even where the study does not list it
+        listed = [
+            part
+            for part in entries
+            if selection.beside or name_and_settings(part)[0] in selection.methods
+        ]
+        names = {name_and_settings(part)[0] for part in listed}
+        entries = listed + [name for name in selection.methods if name not in names]
+    chosen = []
+    for part in entries:
+        name, settings = name_and_settings(part)
+        chosen.append(make_method(name, settings | _overrides(selection, name)))
+    if not chosen:
+        raise BenchError("there is no method to run; put one into methods/ or name one")
+    return chosen
+
+
+def _experiments(study: StudyFile, selection: Selection) -> list[Experiment]:
+    # folder:PATH answers to folder, too
+    called = [
+        {dataset_part(experiment.dataset)[0], name_and_settings(experiment.dataset)[0]}
+        for experiment in study.experiments
+    ]
+    known = sorted(set[str]().union(*called))
+    for wanted in selection.datasets:
+        if wanted not in known:
+            make_dataset(dataset_part(wanted)[0])
+            raise BenchError(f"the study has no dataset '{wanted}'{nearest(wanted, known)}")
+    return [
+        experiment
+        for experiment, names in zip(study.experiments, called, strict=True)
+        if not selection.datasets or names & set(selection.datasets)
+    ]
+
+
+def _make_dataset(experiment: Experiment, selection: Selection) -> Dataset:
+    name, settings = dataset_part(experiment.dataset)
+    return make_dataset(name, settings | _overrides(selection, name))
+
+
+def _overrides(selection: Selection, name: str) -> Settings:
+    return {key: value for part, key, value in selection.overrides if part == name}
+
+
+def _check_overrides(selection: Selection, methods: list[str], experiments: list[Experiment]):
+    parts = {dataset_part(e.dataset)[0] for e in experiments}
+    parts |= {name_and_settings(e.architecture)[0] for e in experiments} | set(methods)
+    for part, key, _ in selection.overrides:
+        if part not in parts:
+            raise BenchError(
+                f"--set {part}.{key}: nothing is called '{part}'{nearest(part, list(parts))}"
+            )
+
+
+def check_required(study: StudyFile, selection: Selection) -> None:
+    """Whether any dataset of the study, selected or not, measures what it requires."""
+    if not study.require:
+        return
+    datasets = [_make_dataset(experiment, selection) for experiment in study.experiments]
+    known = {metric.name for dataset in datasets for metric in dataset.metrics}
+    for name in study.require:
+        if name not in known:
+            hint = nearest(name, sorted(known | set(INCEPTION_NAMES)))
+            if name in INCEPTION_NAMES:
+                hint = "; give a set of images inception: last, as {mnist5k: {inception: last}}"
+            raise BenchError(f"the study requires '{name}', which no dataset of it measures{hint}")
+
+
+def _expand(
+    study: StudyFile,
+    experiment: Experiment,
+    dataset: Dataset,
+    method: Method,
+    selection: Selection,
+) -> list[Cell]:
+    architecture_name, architecture_settings = name_and_settings(experiment.architecture)
+    architecture = make_architecture(
+        architecture_name, architecture_settings | _overrides(selection, architecture_name)
+    )
+    if problem := architecture.does_not_fit(dataset.name, dataset.sample_shape):
+        raise BenchError(
+            f"architecture '{architecture.name}' does not fit dataset '{dataset.name}': {problem}"
+        )
+    s = experiment.setting
+    setting = Setting(
+        Optimizer(s.optimizer, s.learning_rate, s.betas),
+        s.batch_size,
+        s.simultaneous,
+        s.critic_steps,
+        s.decay,
+        s.ema,
+        s.precision,
+    )
+    seeds = selection.seeds or experiment.seeds or study.seeds
+    assert not isinstance(seeds, int)
+    updates = _updates(experiment, dataset.training_size())
+    if method.critic_steps < 1:
+        raise BenchError(f"method {method.name}: critic_steps is {method.critic_steps}; at least 1")
+    critic_steps = s.critic_steps or method.critic_steps
+    if updates < method.round_length(critic_steps):
+        raise BenchError(
+            f"'{dataset.name}': a budget of {updates} updates is less than one round of "
+            f"{method.name} ({critic_steps} critic steps)"
+        )
+    if not 1 <= method.packing <= setting.batch_size:
+        raise BenchError(
+            f"method {method.name}: packing is {method.packing}; at least 1 is needed, and at most "
+            f"the {setting.batch_size} samples of a batch"
+        )
+    shared = Cell(
+        method=Component(method.name, method.settings(), label_of(method)),
+        dataset=Component(dataset.name, dataset.settings(), label_of(dataset)),
+        architecture=Component(architecture.name, architecture.settings(), architecture.name),
+        setting=setting,
+        seed=0,
+        updates=updates,
+        evaluations=min(experiment.evaluations or study.evaluations, updates),
+        sources=sources_of(method, dataset, architecture),
+        not_applicable=method.not_applicable(dataset, architecture),
+    )
+    return [dataclasses.replace(shared, seed=seed) for seed in seeds]
+
+
+def _updates(experiment: Experiment, size: int | None) -> int:
+    if (experiment.updates is None) == (experiment.epochs is None):
+        raise BenchError(
+            f"experiment on {experiment.dataset}: give its budget either as updates or as epochs"
+        )
+    if experiment.updates is not None:
+        return experiment.updates
+    if size is None:
+        raise BenchError(
+            f"experiment on {experiment.dataset}: epochs need a dataset of finite size; "
+            "give updates instead"
+        )
+    assert experiment.epochs is not None
+    return math.ceil(experiment.epochs * size / experiment.setting.batch_size)

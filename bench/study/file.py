@@ -1,0 +1,156 @@
+"""What a study file may say, and how one is read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from bench.errors import BenchError, nearest
+
+Whole = Annotated[int, Field(strict=True)]
+Settings = dict[str, Any]
+Part = str | Annotated[dict[str, Settings], Field(min_length=1, max_length=1)]
+"""A name, or a name with its settings: ``ring8`` or ``{ring8: {sigma: 0.02}}``."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SettingFile(_Strict):
+    """The base optimiser, batch size, and whether both players move at once."""
+
+    optimizer: Literal["adam", "rmsprop", "sgd"] = "adam"
+    learning_rate: float = Field(default=2e-4, gt=0, allow_inf_nan=False)
+    betas: tuple[float, float] = (0.5, 0.999)
+    batch_size: Whole = Field(default=64, gt=1)
+    simultaneous: bool = False
+    critic_steps: Whole | None = Field(default=None, gt=0)
+    decay: Literal["none", "linear"] = "none"
+    ema: float | None = Field(default=None, gt=0, lt=1)
+    precision: Literal["float32", "tf32", "bfloat16"] = "float32"
+
+    @field_validator("betas")
+    @classmethod
+    def _below_one(cls, betas: tuple[float, float]) -> tuple[float, float]:
+        if not all(0 <= beta < 1 for beta in betas):
+            raise ValueError("each of betas must be at least 0 and below 1")
+        return betas
+
+
+def distinct_seeds(value: int | list[int]) -> list[int]:
+    seeds = list(range(value)) if isinstance(value, int) else value
+    if not seeds:
+        raise ValueError("at least one seed is needed")
+    if min(seeds) < 0:
+        raise ValueError("seeds must not be negative")
+    twice = sorted({seed for seed in seeds if seeds.count(seed) > 1})
+    if twice:
+        raise ValueError(f"seed {twice[0]} is given twice")
+    return seeds
+
+
+class Experiment(_Strict):
+    """A dataset with the architecture, setting and budget on which methods are compared."""
+
+    dataset: Part
+    architecture: Part
+    setting: SettingFile = SettingFile()
+    updates: Whole | None = Field(None, gt=0)
+    epochs: float | None = Field(None, gt=0, allow_inf_nan=False)
+    evaluations: Whole | None = Field(None, gt=0)
+    seeds: Whole | list[Whole] | None = None
+
+    @field_validator("seeds")
+    @classmethod
+    def _distinct(cls, value: int | list[int] | None) -> list[int] | None:
+        return None if value is None else distinct_seeds(value)
+
+
+class StudyFile(_Strict):
+    """What a study file may say; ``docs/architecture.md`` describes each key."""
+
+    description: str = ""
+    methods: Literal["all"] | Annotated[list[Part], Field(min_length=1)]
+    experiments: Annotated[list[Experiment], Field(min_length=1)]
+    seeds: Whole | list[Whole] = Field(3, validate_default=True)
+    evaluations: Whole = Field(10, gt=0)
+    time_limit: float = Field(6 * 3600, gt=0)
+    """Seconds after which a job is stopped."""
+    require: list[str] = []
+    """Metrics without which the study is not to be run, such as fid."""
+
+    @field_validator("methods", mode="before")
+    @classmethod
+    def _some(cls, value: Any) -> Any:
+        if value != "all" and not (isinstance(value, list) and value):
+            raise ValueError("give a list of at least one method, or all")
+        return value
+
+    @field_validator("seeds")
+    @classmethod
+    def _distinct(cls, value: int | list[int]) -> list[int]:
+        return distinct_seeds(value)
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML without its habit of letting the second of two equal keys win."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        names = [key.value for key, _ in node.value]
+        for name in names:
+            if names.count(name) > 1:
+                raise yaml.YAMLError(f"'{name}' is given twice")
+        return super().construct_mapping(node, deep)
+
+
+def read(file: Path) -> StudyFile:
+    try:
+        content = yaml.load(file.read_text(encoding="utf-8"), _Loader)
+    except OSError as error:
+        raise BenchError(f"study file {file} cannot be read ({error.strerror})") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        told = " ".join(str(error).split())
+        raise BenchError(f"study file {file} is not valid YAML: {told}") from error
+    if not isinstance(content, dict):
+        raise BenchError(f"study file {file} must hold keys such as methods and experiments")
+    try:
+        return StudyFile.model_validate(content)
+    except ValidationError as error:
+        raise BenchError(f"study file {file}: {_first_problem(error)}") from error
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem = max(error.errors(), key=lambda each: len(each["loc"]))
+    # pydantic also names the alternative it tried: int, str, list[…]
+    place = [str(part) for part in problem["loc"] if isinstance(part, int) or
+             (part.isidentifier() and part not in ("int", "str"))]  # fmt: skip
+    where = ".".join(place) or "top level"
+    if problem["type"] == "extra_forbidden":
+        model: type[BaseModel] = StudyFile
+        if "setting" in place:
+            model = SettingFile
+        elif "experiments" in place:
+            model = Experiment
+        return f"unknown key '{where}'{nearest(place[-1], list(model.model_fields))}"
+    if problem["type"] == "missing":
+        return f"the key '{where}' is missing"
+    told = problem["msg"].removeprefix("Value error, ")
+    return f"'{where}' is {problem['input']!r}: {told[0].lower()}{told[1:]}"
+
+
+def name_and_settings(part: Part) -> tuple[str, Settings]:
+    if isinstance(part, str):
+        return part, {}
+    ((name, settings),) = part.items()
+    return name, dict(settings)
+
+
+def dataset_part(part: Part) -> tuple[str, Settings]:
+    """As :func:`name_and_settings`; ``folder:PATH`` is the dataset ``folder`` with that path."""
+    name, settings = name_and_settings(part)
+    kind, colon, path = name.partition(":")
+    return (kind, {"path": path, **settings}) if kind == "folder" and colon else (name, settings)
