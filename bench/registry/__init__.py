@@ -1,0 +1,21 @@
+"""Methods, datasets and architectures by their names."""
+
+from bench.registry.finding import Broken, find_architectures, find_methods
+from bench.registry.making import (
+    DATASETS,
+    label_of,
+    make_architecture,
+    make_dataset,
+    make_method,
+)
+
+__all__ = [
+    "DATASETS",
+    "Broken",
+    "find_architectures",
+    "find_methods",
+    "label_of",
+    "make_architecture",
+    "make_dataset",
+    "make_method",
+]
