@@ -15,8 +15,12 @@ from types import ModuleType
 from typing import Any
 
 from bench.architectures.base import Architecture
+from bench.combination import SIGN
 from bench.errors import BenchError
 from bench.method import Method
+
+SIGNS = {SIGN, ",", "."}
+"""What stands between names where they are typed, and so in no name."""
 
 
 @dataclass(frozen=True)
@@ -108,10 +112,13 @@ def _find(shelf: _Shelf) -> tuple[dict[str, Any], dict[str, Broken]]:
                 raise BenchError(f"there is a shipped {file.name}; give the file another name")
             modules.add(file.stem)
             kind = _only_part(shelf, _import(shelf, file))
+            name = vars(kind).get("name") or file.stem
+            if signs := set(name) & SIGNS:
+                raise BenchError(f"a name must not hold '{min(signs)}', as '{name}' does")
         except (Exception, SystemExit) as error:  # a user's file may do anything to itself
             broken[file.stem] = Broken(file, _told(error, file))
             continue
-        claims.setdefault(vars(kind).get("name") or file.stem, []).append((file, kind))
+        claims.setdefault(name, []).append((file, kind))
     for name, claimants in claims.items():
         # the file that bears the name keeps it; the others say who has it
         claimants.sort(key=lambda claim: (claim[0].stem != name, claim[0].stem))

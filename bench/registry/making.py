@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from typing import Any, Literal, TypeVar, get_origin, get_type_hints
 
 from bench.architectures.base import Architecture
+from bench.combination import SIGN, Combination
 from bench.datasets.base import Dataset
 from bench.datasets.digits import Digits8, MNIST5k
 from bench.datasets.dirac import Dirac
@@ -29,9 +31,52 @@ T = TypeVar("T", bound="Method | Dataset | Architecture")
 
 
 def make_method(name: str, settings: dict[str, Any] | None = None) -> Method:
-    """A method with its settings; unknown names, settings and wrong types are told clearly."""
+    """A method with its settings; unknown names, settings and wrong types are told clearly.
+
+    Names with a + between them give a combination, whose settings are called ``part.setting``.
+    """
+    if SIGN in name:
+        return _combined(method_name(name), settings or {})
     found = find_methods()
     return _make(found.methods, "method", name, settings, found.broken)
+
+
+def method_name(typed: str) -> str:
+    """The name as results bear it: the parts of a combination in the order of the alphabet."""
+    return SIGN.join(sorted(part.strip() for part in typed.split(SIGN)))
+
+
+def _combined(name: str, settings: dict[str, Any]) -> Method:
+    names = name.split(SIGN)
+    if "" in names:
+        raise BenchError(f"'{name}' is no combination; write it as one{SIGN}other")
+    defaults = [make_method(part) for part in names]
+    places = {
+        f"{part.name}.{setting}": (part.name, setting)
+        for part in defaults
+        for setting in part.settings()
+    }
+    own: dict[str, dict[str, Any]] = {}
+    for key, value in settings.items():
+        if key not in places:
+            known = nearest(key, list(places))
+            raise BenchError(f"combination '{name}' has no setting '{key}'{known}")
+        part, setting = places[key]
+        own.setdefault(part, {})[setting] = value
+    return Combination(tuple(make_method(part, own.get(part)) for part in names))
+
+
+def described(name: str, settings: dict[str, Any]) -> str | None:
+    """What a method's file says of it, or what those of a combination say; None without one."""
+    if SIGN in name:
+        try:
+            made = make_method(name, settings)
+        except BenchError:  # recorded once, with a method that is gone
+            return None
+        assert isinstance(made, Combination)
+        return made.described()
+    kind = find_methods().methods.get(name)
+    return inspect.getdoc(kind) if kind else None
 
 
 def make_dataset(name: str, settings: dict[str, Any] | None = None) -> Dataset:
@@ -84,7 +129,9 @@ def _fitted(value: Any, hint: Any, where: str) -> Any:
 
 
 def label_of(part: Method | Dataset | Architecture) -> str:
-    """The name, with the settings that differ from their defaults."""
+    """The name with the settings that differ from their defaults; of a combination, the parts'."""
+    if isinstance(part, Combination):
+        return SIGN.join(label_of(each) for each in part.parts)
     default = type(part)().settings()
     changed = [f"{k}={v}" for k, v in part.settings().items() if v != default[k]]
     if isinstance(part, Dataset) and part.label:
