@@ -15,6 +15,7 @@ from torch import Tensor
 from bench.architectures.base import Architecture
 from bench.architectures.dcgan import DCGAN
 from bench.architectures.mlp import MLP
+from bench.combination import parts_of
 from bench.datasets.base import Dataset, Draw, Snapshot, Values
 from bench.datasets.digits import MNIST5k
 from bench.datasets.images import Parts
@@ -109,9 +110,11 @@ def pair_fits(architecture: Architecture, dataset: Dataset) -> None:
 
 def describes_itself(method: Method) -> None:
     """It has a docstring of its own."""
-    text = (vars(type(method)).get("__doc__") or "").strip()
-    if not text or text.startswith(f"{type(method).__name__}("):
-        raise BenchError("the class has no docstring: give paper, objective and what it changes")
+    for part in parts_of(method):
+        text = (vars(type(part)).get("__doc__") or "").strip()
+        if not text or text.startswith(f"{type(part).__name__}("):
+            whose = "the class" if part is method else f"the class of {part.name}"
+            raise BenchError(f"{whose} has no docstring: give paper, objective and what it changes")
 
 
 def settings_survive_a_study_file(method: Method) -> None:

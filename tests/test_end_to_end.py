@@ -89,8 +89,9 @@ def journey(tmp_path_factory):
     first = bench(*command, methods=methods)
     second = bench(*command, methods=methods)
     (methods / "my_idea.py").write_text(IDEA)
-    planned = bench("plan", *command[1:], methods=methods)
-    third = bench(*command, methods=methods)
+    beside = ("--methods", "+ttur+r1")
+    planned = bench("plan", *command[1:], *beside, methods=methods)
+    third = bench(*command, *beside, methods=methods)
     return folder, first, second, planned, third
 
 
@@ -99,8 +100,9 @@ def test_only_what_is_missing_trains(journey):
     # six methods × two datasets × two seeds, less spectral_norm on dirac, which has no meaning
     assert trained(first.stdout) == 22
     assert trained(second.stdout) == 0
-    assert "4 of 28 cells would train" in planned.stdout
-    assert trained(third.stdout) == 4
+    # the new method and the combination
+    assert "8 of 32 cells would train" in planned.stdout
+    assert trained(third.stdout) == 8
 
 
 def test_the_new_method_is_in_every_table_and_the_report(journey):
@@ -108,6 +110,10 @@ def test_the_new_method_is_in_every_table_and_the_report(journey):
     report = folder / "results" / "tiny"
     for name in ("report.html", "report.md", "summary.csv", "runs.csv"):
         assert "my_idea" in (report / name).read_text()
+        assert "r1+ttur" in (report / name).read_text()
+    page = (report / "report.md").read_text()
+    assert "A combination. r1: a penalty; ttur: the optimisers." in page
+    assert "r1.gamma 10.0, ttur.ratio 4.0" in page
     assert list((report / "figures").glob("*.png"))
 
 
@@ -116,7 +122,7 @@ def test_runs_csv_holds_what_the_records_hold(journey):
     records = {record.key: record for record in Store(folder / "results").all()}
     with open(folder / "results" / "tiny" / "runs.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 28
+    assert len(rows) == 32
     seen = 0
     for row in rows:
         record = records.get(row["key"])
@@ -128,7 +134,7 @@ def test_runs_csv_holds_what_the_records_hold(journey):
             primary = "radius" if row["dataset"] == "dirac" else "data_fd"
             assert float(row[primary]) == pytest.approx(record.evaluations[-1][primary])
             seen += 1
-    assert seen >= 24
+    assert seen >= 28
 
 
 def test_mlflow_holds_one_run_a_cell(journey):
@@ -141,6 +147,9 @@ def test_mlflow_holds_one_run_a_cell(journey):
     children = [run for run in runs if "mlflow.parentRunId" in run.data.tags]
     records = Store(folder / "results").all()
     assert sorted(run.data.tags["key"] for run in children) == sorted(r.key for r in records)
+    combined = client.search_runs([experiment.experiment_id], "tags.method = 'r1+ttur'")
+    assert len(combined) == 4
+    assert {run.data.params["method.r1.gamma"] for run in combined} == {"10.0"}
 
 
 def test_show_and_status_tell_of_a_cell(journey):

@@ -59,6 +59,7 @@ BROKEN = {
     "thawed": (IMPORTS + "@dataclass\nclass Thawed(Method):\n    pass\n", r"TypeError: .*frozen"),
     "needs_a_value": (IMPORTS + source(body="rate: float"), r"TypeError: .*rate"),
     "taken": (IMPORTS + source(body="name = 'wgan_gp'"), r"name 'wgan_gp' is taken by wgan_gp\.py"),
+    "joined": (IMPORTS + source(body="name = 'r1+mine'"), r"must not hold '\+', as 'r1\+mine'"),
     "bytes": (b"\xff\xfe\x00", r"SyntaxError"),
 }  # fmt: skip
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import bench
+from bench.combination import parts_of
 from bench.method import Optimizer
 from bench.records.fingerprint import digest, imported_modules, source_hash
 
@@ -130,12 +131,12 @@ def _helpers(file: Path, package: str) -> dict[str, Path]:
 def sources_of(method: Any, dataset: Any, architecture: Any) -> dict[str, str]:
     """Hashes of every file that trains and measures such a cell.
 
-    The method's own module and those of the methods it inherits from, the dataset's and the
-    architecture's likewise, what these import from their own package, and what all cells share;
-    beside them the hash of a user's own data.
+    The method's own module and those of the methods it inherits from or combines, the dataset's
+    and the architecture's likewise, what these import from their own package, and what all cells
+    share; beside them the hash of a user's own data.
     """
     files: dict[str, Path] = {}
-    for part in (method, dataset, architecture):
+    for part in (method, *parts_of(method), dataset, architecture):
         for kind in type(part).__mro__:
             if kind.__module__.split(".")[0] in ("bench", "methods"):
                 file = Path(inspect.getfile(kind))

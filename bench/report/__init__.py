@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
 import os
 import shutil
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.errors import BenchError
 from bench.records.fingerprint import digest, source_hash
-from bench.registry import find_methods
+from bench.registry import described
 
 if TYPE_CHECKING:
     from bench.execution.plan import Planned
@@ -70,12 +69,11 @@ def _content(
     study: Study, planned: list[Planned], notes: Sequence[str], baseline: str, results: Path
 ) -> str:
     """A digest of all that the report says, and of the code that says it."""
-    kinds = find_methods().methods
-    names = sorted({each.cell.method.name for each in planned})
+    methods = {each.cell.method.label: each.cell.method for each in planned}
     told: dict[str, Any] = {
         "study": [study.name, study.description, study.source, baseline, str(results)],
         "cells": [[p.cell.key, p.cell.method.label, p.state, p.why, *_version(p)] for p in planned],
-        "methods": {n: inspect.getdoc(kinds[n]) for n in names if n in kinds},
+        "methods": {label: described(m.name, m.settings) for label, m in methods.items()},
         "notes": list(notes),
         "sources": {
             str(file.relative_to(HERE)): source_hash(file)

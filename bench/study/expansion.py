@@ -5,12 +5,20 @@ from __future__ import annotations
 import dataclasses
 import math
 
+from bench.combination import SIGN, parts_of
 from bench.datasets.base import Dataset
 from bench.datasets.instruments import INCEPTION_NAMES
 from bench.errors import BenchError, nearest
 from bench.method import Method, Optimizer
 from bench.records.cell import Cell, Component, Setting, sources_of
-from bench.registry import find_methods, label_of, make_architecture, make_dataset, make_method
+from bench.registry import (
+    find_methods,
+    label_of,
+    make_architecture,
+    make_dataset,
+    make_method,
+    method_name,
+)
 from bench.study.file import (
     Experiment,
     Part,
@@ -31,7 +39,7 @@ def cells_of(study: StudyFile, selection: Selection) -> list[Cell]:
             distinct_seeds(list(selection.seeds))
         except ValueError as error:
             raise BenchError(str(error)) from error
-    _check_overrides(selection, [m.name for m in chosen], experiments)
+    _check_overrides(selection, chosen, experiments)
     cells: list[Cell] = []
     for experiment in experiments:
         # once, as a folder of images is looked through
@@ -51,20 +59,21 @@ def _methods(study: StudyFile, selection: Selection) -> list[Method]:
         entries = study.methods
     if selection.methods:
         # a method asked for by name is run even where the study does not list it
-        listed = [
-            part
-            for part in entries
-            if selection.beside or name_and_settings(part)[0] in selection.methods
-        ]
-        names = {name_and_settings(part)[0] for part in listed}
-        entries = listed + [name for name in selection.methods if name not in names]
+        wanted = dict.fromkeys(method_name(name) for name in selection.methods)
+        listed = [part for part in entries if selection.beside or _method_of(part) in wanted]
+        names = {_method_of(part) for part in listed}
+        entries = listed + [name for name in wanted if name not in names]
     chosen = []
     for part in entries:
         name, settings = name_and_settings(part)
-        chosen.append(make_method(name, settings | _overrides(selection, name)))
+        chosen.append(make_method(name, settings | _method_overrides(selection, name)))
     if not chosen:
         raise BenchError("there is no method to run; put one into methods/ or name one")
     return chosen
+
+
+def _method_of(part: Part) -> str:
+    return method_name(name_and_settings(part)[0])
 
 
 def _experiments(study: StudyFile, selection: Selection) -> list[Experiment]:
@@ -94,11 +103,21 @@ def _overrides(selection: Selection, name: str) -> Settings:
     return {key: value for part, key, value in selection.overrides if part == name}
 
 
-def _check_overrides(selection: Selection, methods: list[str], experiments: list[Experiment]):
+def _method_overrides(selection: Selection, typed: str) -> Settings:
+    """Those of a method by its name; those of a combination's parts, then its own."""
+    name = method_name(typed)
+    parts = name.split(SIGN) if SIGN in name else []
+    of_parts = {f"{p}.{key}": v for p in parts for key, v in _overrides(selection, p).items()}
+    own = {key: v for part, key, v in selection.overrides if method_name(part) == name}
+    return of_parts | own
+
+
+def _check_overrides(selection: Selection, methods: list[Method], experiments: list[Experiment]):
     parts = {dataset_part(e.dataset)[0] for e in experiments}
-    parts |= {name_and_settings(e.architecture)[0] for e in experiments} | set(methods)
+    parts |= {name_and_settings(e.architecture)[0] for e in experiments}
+    parts |= {each.name for method in methods for each in (method, *parts_of(method))}
     for part, key, _ in selection.overrides:
-        if part not in parts:
+        if method_name(part) not in parts:
             raise BenchError(
                 f"--set {part}.{key}: nothing is called '{part}'{nearest(part, list(parts))}"
             )

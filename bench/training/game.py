@@ -10,7 +10,7 @@ from torch import Tensor
 
 from bench.errors import BenchError
 from bench.method import Gradients, Method, Noise, Optimizer, Point, Progress, Regulariser, Weights
-from bench.training.optimizers import Rehearsal, make_optimizer
+from bench.training.optimizers import make_optimizer, rehearsal
 from bench.training.population import Network
 from bench.training.streams import Blocks
 from bench.training.views import Average, View, packed
@@ -143,7 +143,8 @@ class Game:
         ]
         energy = self._checked(regulariser(*plain), "the regulariser of joint_gradients")
         weights = [weight for network in networks for weight in network.parameters]
-        pulls = iter(self._differentiated(energy, weights))
+        # of a linear loss, no gradient depends on the last bias
+        pulls = iter(self._differentiated(energy, weights, materialize_grads=True))
         whole = [[(own + next(pulls)).detach() for own in gradients] for gradients in plain]
         self._record(losses[0], whole[0], self.discriminator_series)
         self._record(losses[1], whole[1], self.generator_series)
@@ -192,24 +193,29 @@ class Game:
                 group["lr"] = group.setdefault("initial_lr", group["lr"]) * left
         optimizer.step()
 
-    def _discriminator(self, advance: bool, weights: Weights | None = None) -> View:
+    def _discriminator(
+        self, advance: bool, weights: Weights | None = None, state: Weights | None = None
+    ) -> View:
         own = self.discriminator.weights if weights is None else weights
-        transformed = self.method.discriminator_weights(own, self._state, advance)
-        return View(self.discriminator, transformed, self._state, self.counts.count_gradient)
+        state = self._state if state is None else state
+        transformed = self.method.discriminator_weights(own, state, advance)
+        return View(self.discriminator, transformed, state, self.counts.count_gradient)
 
     def _ahead(self, discriminator: View, fake: Tensor, steps: int) -> View:
         """The discriminator after more steps on ``fake``, which it depends on differentiably."""
         real = self._shown(self._latest_real())
         own = self.discriminator.flat
         done = self.counts.discriminator_updates
-        rehearsal = Rehearsal(self._discriminator_optimizer, own, done)
+        made = rehearsal(self._discriminator_optimizer, own, done)
         flat = own.detach().clone().requires_grad_()
+        # what a penalty carries on from steps that are never made is forgotten with them
+        state = dict(self._state)
         for _ in range(steps):
-            view = self._discriminator(False, self.discriminator.shaped(flat))
+            view = self._discriminator(False, self.discriminator.shaped(flat), state)
             loss = self._discriminator_loss(view, real, fake)
             (gradient,) = self._differentiated(loss, [flat], create_graph=True)
-            flat = rehearsal.step(flat, gradient)
-        return self._discriminator(False, self.discriminator.shaped(flat))
+            flat = made.step(flat, gradient)
+        return self._discriminator(False, self.discriminator.shaped(flat), state)
 
     def _latest_real(self) -> Tensor:
         return self._last_real if self._last_real is not None else self._real.next()
@@ -254,11 +260,9 @@ class Game:
         self._record(loss, gradients, series)
         return gradients
 
-    def _differentiated(
-        self, loss: Tensor, weights: list[Tensor], create_graph: bool = False
-    ) -> Gradients:
+    def _differentiated(self, loss: Tensor, weights: list[Tensor], **options: Any) -> Gradients:
         self.counts.count_gradient()
-        return list(torch.autograd.grad(loss.sum(), weights, create_graph=create_graph))
+        return list(torch.autograd.grad(loss.sum(), weights, **options))
 
     def _record(self, loss: Tensor, gradients: Gradients, series: PlayerSeries) -> None:
         series.losses.append(loss.detach())
@@ -268,10 +272,11 @@ class Game:
         members = len(self.discriminator.parameters[0])
         if not isinstance(loss, Tensor) or loss.shape != (members,):
             got = tuple(loss.shape) if isinstance(loss, Tensor) else type(loss).__name__
+            name = self.method.name or type(self.method).__name__
             raise BenchError(
-                f"method {type(self.method).__name__}: {hook} returned {got} where one loss per "
-                f"member, shape ({members},), is expected; average over the batch axis with "
-                ".mean(1), not over everything"
+                f"method {name}: {hook} returned {got} where one loss per member, shape "
+                f"({members},), is expected; average over the batch axis with .mean(1), not over "
+                "everything"
             )
         return loss
 

@@ -28,6 +28,10 @@ class Optimistic:
         self._before = torch.zeros_like(weights)
         self._optimizer = make_optimizer(settings, self._step)
 
+    def rehearsal(self, steps: int) -> OptimisticRehearsal:
+        """The next steps as formulas; ``steps`` are made already."""
+        return OptimisticRehearsal(Rehearsal(self._optimizer, self._step, steps), self._before)
+
     @property
     def param_groups(self) -> list[dict[str, Any]]:
         return self._optimizer.param_groups
@@ -58,8 +62,21 @@ def make_optimizer(settings: Optimizer, weights: Tensor) -> Any:
     raise BenchError(f"unknown optimiser '{settings.kind}'; there are: {', '.join(KINDS)}")
 
 
-class Rehearsal:
+def rehearsal(optimizer: Any, weights: Tensor, steps: int) -> Rehearsal | OptimisticRehearsal:
     """The next steps of an optimiser as formulas, differentiable; the optimiser stays as it is.
+
+    Args:
+        optimizer: whose state the steps go on from.
+        weights: the flat weights it was made for.
+        steps: how many it has made.
+    """
+    if isinstance(optimizer, Optimistic):
+        return optimizer.rehearsal(steps)
+    return Rehearsal(optimizer, weights, steps)
+
+
+class Rehearsal:
+    """Steps of a plain optimiser as formulas.
 
     Args:
         optimizer: whose state the steps go on from.
@@ -71,9 +88,6 @@ class Rehearsal:
     """Below it a squared gradient counts as this, since a root has no slope at 0."""
 
     def __init__(self, optimizer: Any, weights: Tensor, steps: int):
-        kinds = (torch.optim.Adam, torch.optim.RMSprop, torch.optim.SGD)
-        if not isinstance(optimizer, kinds):
-            raise BenchError(f"steps ahead are known for {', '.join(PLAIN)} only")
         self._optimizer, self._group = optimizer, optimizer.param_groups[0]
         state = optimizer.state.get(weights, {})
         none = torch.zeros_like(weights)
@@ -98,6 +112,25 @@ class Rehearsal:
 
     def _root(self, square: Tensor) -> Tensor:
         return square.clamp(min=self.SMALLEST).sqrt()
+
+
+class OptimisticRehearsal:
+    """Steps of an optimistic optimiser as formulas.
+
+    Args:
+        plain: the steps that it makes twice.
+        before: the last of them.
+    """
+
+    def __init__(self, plain: Rehearsal, before: Tensor):
+        self._plain, self._before = plain, before
+
+    def step(self, weights: Tensor, gradient: Tensor) -> Tensor:
+        """The weights after one more step with this gradient."""
+        step = self._plain.step(torch.zeros_like(weights), gradient)
+        ahead = weights + 2 * step - self._before
+        self._before = step
+        return ahead
 
 
 def _mixed(old: Tensor, new: Tensor, decay: float) -> Tensor:

@@ -34,6 +34,8 @@ def _selected(words: list[str]):
         ("wgan_gp", "7,", ["wgan_gp.penalty_weight=0.5"]),
         ("ttur", "2", []),
         ("", "1", ["ring8.sigma=0.03"]),
+        ("+ttur+spectral_norm", "1", ["spectral_norm+ttur.ttur.ratio=2"]),
+        ("hinge+r1", "1", ["r1.gamma=0.5"]),
     ],
 )
 def test_every_command_selects_its_cell(methods, seeds, overrides):

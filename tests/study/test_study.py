@@ -276,6 +276,46 @@ def test_methods_after_a_plus_run_beside_the_studys_own(study):
     assert names("") == own
     assert names("vanilla, ttur") == ["ttur", "vanilla"]
     assert names("+vanilla, ttur") == [*own, "vanilla"]
+    assert names("+r1+hinge, ttur") == [*own, "hinge+r1"]
+
+
+COMBINED = ["ttur", {"ttur+spectral_norm": {"ttur.ratio": 2}}]
+
+
+def test_a_combination_is_a_method_like_any_other(study):
+    cells = study(methods=COMBINED)
+    assert len(cells) == 4
+    assert cells[0].method.settings == {"ratio": 4.0}
+    combined = cells[2].method
+    assert combined.name == "spectral_norm+ttur"
+    assert combined.settings == {"spectral_norm.power_iterations": 1, "ttur.ratio": 2.0}
+    assert combined.label == "spectral_norm+ttur(ratio=2.0)"
+    typed = ["hinge", {"spectral_norm + ttur": {"ttur.ratio": 2}}]
+    assert study(methods=typed)[2].key == cells[2].key
+
+
+@pytest.mark.parametrize(
+    ("methods", "overrides", "labels"),
+    [
+        ("spectral_norm+ttur", [], ["spectral_norm+ttur(ratio=2.0)"]),
+        ("ttur+spectral_norm,spectral_norm+ttur", [], ["spectral_norm+ttur(ratio=2.0)"]),
+        ("", ["ttur.ratio=3"], ["ttur(ratio=3.0)", "spectral_norm+ttur(ratio=3.0)"]),
+        ("", ["ttur+spectral_norm.ttur.ratio=3"], ["ttur", "spectral_norm+ttur(ratio=3.0)"]),
+        (
+            "",
+            ["spectral_norm+ttur.ttur.ratio=5", "ttur.ratio=3"],
+            ["ttur(ratio=3.0)", "spectral_norm+ttur(ratio=5.0)"],
+        ),
+        (
+            "",
+            ["spectral_norm.power_iterations=2"],
+            ["ttur", "spectral_norm(power_iterations=2)+ttur(ratio=2.0)"],
+        ),
+    ],
+)
+def test_a_combination_is_selected_and_set_in_any_order(study, methods, overrides, labels):
+    cells = study(methods=COMBINED, selection=parse(methods, "", "1,", overrides))
+    assert [cell.method.label for cell in cells] == labels
 
 
 def test_packs_that_no_batch_holds_are_refused(study):
@@ -314,6 +354,10 @@ def test_settings_can_be_overridden_for_methods_datasets_and_architectures(study
     ("keys", "message"),
     [
         ({"methods": ["wgangp"]}, "unknown method 'wgangp'; did you mean 'wgan_gp'? there are:"),
+        ({"methods": ["wgan_gp+hinge"]}, "hinge and wgan_gp cannot be combined: both state"),
+        ({"methods": ["r1+ttur", "ttur+r1"]}, "the study names 2 cells twice"),
+        ({"methods": [{"r1+ttur": {"gamma": 1}}]},
+         "combination 'r1+ttur' has no setting 'gamma'; did you mean 'r1.gamma'?"),
         (experiment(dataset="rign8"), "unknown dataset 'rign8'; did you mean 'ring8'?"),
         (experiment(architecture="mpl"), "unknown architecture 'mpl'; did you mean 'mlp'?"),
         ({"methods": [{"wgan_gp": {"penalty_wieght": 1}}]},

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import yaml
 
 from bench.errors import BenchError
 from bench.records.cell import Cell, Component
-from bench.registry import find_methods, make_method
+from bench.registry import make_method
 from bench.study import Study, load_study
 
 DIGITS = 12
@@ -50,8 +51,9 @@ def _overrides(cell: Cell, plain: list[Cell]) -> list[tuple[str, str, Any]]:
         if (own.dataset.name, own.architecture.name) == (cell.dataset.name, cell.architecture.name)
     ]
     method = next((own.method for own in plain if own.method.name == cell.method.name), None)
-    if method is None and cell.method.name in find_methods().methods:
-        method = Component(cell.method.name, make_method(cell.method.name).settings())
+    if method is None:
+        with suppress(BenchError):  # a method that is gone
+            method = Component(cell.method.name, make_method(cell.method.name).settings())
     pairs = [(cell.method, method)]
     if alike:
         pairs += [(cell.dataset, alike[0].dataset), (cell.architecture, alike[0].architecture)]

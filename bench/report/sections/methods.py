@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
-
-from bench.method import Method
-from bench.registry import find_methods
+from bench.registry import described
 from bench.report.analysis.findings import Findings
 from bench.report.analysis.problems import Problem
 from bench.report.analysis.ranking import Standing, score, status_of
@@ -26,16 +23,15 @@ from bench.report.sections.provenance import listed
 
 def methods(found: Findings) -> Section:
     """Every method in the order of the alphabet."""
-    kinds = find_methods().methods
-    parts = [_method(found, number, label, kinds) for number, label in enumerate(found.methods)]
+    parts = [_method(found, number, label) for number, label in enumerate(found.methods)]
     return Section("Methods", "methods", [], parts)
 
 
-def _method(found: Findings, number: int, label: str, kinds: dict[str, type[Method]]) -> Section:
+def _method(found: Findings, number: int, label: str) -> Section:
     stands = found.of(label)
     method = next(p.cell.method for problem, _ in stands for p in problem.by_method[label])
     blocks: list[Block] = []
-    text = inspect.getdoc(kinds[method.name]) if method.name in kinds else None
+    text = described(method.name, method.settings)
     if text:
         # the first paragraph is what it is; the rest, with formulas laid out, is kept as written
         first, _, rest = text.partition("\n\n")

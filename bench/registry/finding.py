@@ -1,8 +1,7 @@
-"""Finds methods, datasets and architectures, and says what is wrong with those that fail."""
+"""Finds methods and architectures, and says what is wrong with the files that fail."""
 
 from __future__ import annotations
 
-import dataclasses
 import importlib
 import importlib.util
 import inspect
@@ -13,28 +12,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal, TypeVar, get_origin, get_type_hints
+from typing import Any
 
 from bench.architectures.base import Architecture
-from bench.datasets.base import Dataset
-from bench.datasets.digits import Digits8, MNIST5k
-from bench.datasets.dirac import Dirac
-from bench.datasets.downloaded import CIFAR10, MNIST, FashionMNIST
-from bench.datasets.folder import Folder
-from bench.datasets.mixtures import Grid25, Ring8
-from bench.datasets.stacked import StackedMNIST
-from bench.errors import BenchError, nearest
+from bench.combination import SIGN
+from bench.errors import BenchError
 from bench.method import Method
 
-DATASETS: dict[str, type[Dataset]] = {
-    kind.name: kind
-    for kind in (
-        *(Dirac, Ring8, Grid25, Digits8, MNIST5k),
-        *(StackedMNIST, MNIST, FashionMNIST, CIFAR10, Folder),
-    )
-}
-
-T = TypeVar("T", bound="Method | Dataset | Architecture")
+SIGNS = {SIGN, ",", "."}
+"""What stands between names where they are typed, and so in no name."""
 
 
 @dataclass(frozen=True)
@@ -126,10 +112,13 @@ def _find(shelf: _Shelf) -> tuple[dict[str, Any], dict[str, Broken]]:
                 raise BenchError(f"there is a shipped {file.name}; give the file another name")
             modules.add(file.stem)
             kind = _only_part(shelf, _import(shelf, file))
+            name = vars(kind).get("name") or file.stem
+            if signs := set(name) & SIGNS:
+                raise BenchError(f"a name must not hold '{min(signs)}', as '{name}' does")
         except (Exception, SystemExit) as error:  # a user's file may do anything to itself
             broken[file.stem] = Broken(file, _told(error, file))
             continue
-        claims.setdefault(vars(kind).get("name") or file.stem, []).append((file, kind))
+        claims.setdefault(name, []).append((file, kind))
     for name, claimants in claims.items():
         # the file that bears the name keeps it; the others say who has it
         claimants.sort(key=lambda claim: (claim[0].stem != name, claim[0].stem))
@@ -195,68 +184,3 @@ def _told(error: BaseException, file: Path) -> str:
     where = f" (line {lines[-1]})" if lines else ""
     first_line = (str(error).splitlines() or [""])[0]
     return f"{type(error).__name__}: {first_line}{where}"
-
-
-def make_method(name: str, settings: dict[str, Any] | None = None) -> Method:
-    """A method with its settings; unknown names, settings and wrong types are told clearly."""
-    found = find_methods()
-    return _make(found.methods, "method", name, settings, found.broken)
-
-
-def make_dataset(name: str, settings: dict[str, Any] | None = None) -> Dataset:
-    return _make(DATASETS, "dataset", name, settings)
-
-
-def make_architecture(name: str, settings: dict[str, Any] | None = None) -> Architecture:
-    """An architecture with its settings, told as clearly as a method's."""
-    found = find_architectures()
-    return _make(found.architectures, "architecture", name, settings, found.broken)
-
-
-def _make(
-    known: dict[str, type[T]],
-    what: str,
-    name: str,
-    settings: dict[str, Any] | None,
-    broken: dict[str, Broken] | None = None,
-) -> T:
-    if name not in known and broken and name in broken:
-        file, reason = broken[name].file.name, broken[name].reason
-        raise BenchError(f"{what} '{name}' ({file}) cannot be used: {reason}")
-    if name not in known:
-        raise BenchError(f"unknown {what} '{name}'{nearest(name, list(known))}")
-    kind: Any = known[name]
-    hints = get_type_hints(kind)
-    allowed = [f.name for f in dataclasses.fields(kind)]
-    given = {}
-    for key, value in (settings or {}).items():
-        if key not in allowed:
-            raise BenchError(f"{what} '{name}' has no setting '{key}'{nearest(key, allowed)}")
-        given[key] = _fitted(value, hints[key], f"setting {name}.{key}")
-    try:
-        return kind(**given)
-    except (TypeError, ValueError) as error:
-        raise BenchError(f"{what} '{name}' does not accept its settings: {error}") from error
-
-
-def _fitted(value: Any, hint: Any, where: str) -> Any:
-    """``value`` as the type a field asks for: numbers, text, choices and tuples of them."""
-    from pydantic import TypeAdapter, ValidationError
-
-    try:
-        return TypeAdapter(hint).validate_python(value)
-    except ValidationError as error:
-        # of choices the message names every one already
-        wanted = "" if get_origin(hint) is Literal else f" ({getattr(hint, '__name__', hint)})"
-        problem = error.errors()[0]["msg"]
-        raise BenchError(f"{where} is {value!r}, but {problem.lower()}{wanted}") from error
-
-
-def label_of(part: Method | Dataset | Architecture) -> str:
-    """The name, with the settings that differ from their defaults."""
-    default = type(part)().settings()
-    changed = [f"{k}={v}" for k, v in part.settings().items() if v != default[k]]
-    if isinstance(part, Dataset) and part.label:
-        changed = [told for told in changed if told.partition("=")[0] not in part.told_by_label]
-        return part.label + (f"({', '.join(changed)})" if changed else "")
-    return part.name + (f"({', '.join(changed)})" if changed else "")
