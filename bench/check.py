@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 
 import torch
@@ -40,15 +41,45 @@ _DCGAN = DCGAN(
 
 @dataclass(frozen=True)
 class Verdict:
-    """What one check says of a method; ``problem`` is empty where it passes."""
+    """What one check says of a method; ``problem`` is empty where it passes or was not tried."""
 
     check: str
     problem: str = ""
+    tried: bool = True
+
+
+@dataclass(frozen=True)
+class Cause:
+    """One thing that is wrong, and every check that fails by it."""
+
+    problem: str
+    checks: list[str]
 
 
 def check_method(method: Method) -> list[Verdict]:
-    """Put a method through every check."""
-    return [Verdict(_title(check), _problem(check, method)) for check in CHECKS]
+    """Put a method through the checks, up to the first stage that fails.
+
+    What comes after it rests on it, and would say the same thing again in other words.
+    """
+    verdicts = [Verdict(_title(check), _problem(check, method)) for check in DESCRIPTION]
+    sound = True
+    for stage in STAGES:
+        found = [
+            Verdict(_title(check), _problem(check, method) if sound else "", sound)
+            for check in stage
+        ]
+        sound = sound and not any(verdict.problem for verdict in found)
+        verdicts += found
+    return verdicts
+
+
+def causes(verdicts: list[Verdict]) -> list[Cause]:
+    """What is wrong, each thing once."""
+    found: dict[str, list[str]] = {}
+    for verdict in verdicts:
+        if verdict.problem:
+            found.setdefault(verdict.problem, []).append(verdict.check)
+    return [Cause(problem, checks) for problem, checks in found.items()]
 
 
 def preflight(method: Method) -> None:
@@ -241,28 +272,30 @@ def company_changes_nothing(method: Method) -> None:
         )
 
 
-CHECKS: tuple[Callable[[Method], None], ...] = (
-    describes_itself,
-    settings_survive_a_study_file,
-    losses_have_one_value_per_member,
-    losses_are_finite,
-    losses_teach,
-    members_share_nothing,
-    input_keeps_its_shape,
-    optimizers_are_known,
-    runs_at_all,
-    trains_on_points,
-    trains_on_images,
-    is_deterministic,
-    company_changes_nothing,
+Check = Callable[[Method], None]
+
+DESCRIPTION: tuple[Check, ...] = (describes_itself, settings_survive_a_study_file)
+STAGES: tuple[tuple[Check, ...], ...] = (
+    (losses_have_one_value_per_member,),
+    (
+        losses_are_finite,
+        losses_teach,
+        members_share_nothing,
+        input_keeps_its_shape,
+        optimizers_are_known,
+    ),
+    (runs_at_all,),
+    (trains_on_points, trains_on_images, is_deterministic, company_changes_nothing),
 )
+"""Each rests on those before it."""
+CHECKS: tuple[Check, ...] = (*DESCRIPTION, *chain.from_iterable(STAGES))
 
 
-def _title(check: Callable[[Method], None]) -> str:
+def _title(check: Check) -> str:
     return (check.__doc__ or check.__name__).strip()
 
 
-def _problem(check: Callable[[Method], None], method: Method) -> str:
+def _problem(check: Check, method: Method) -> str:
     try:
         check(method)
     except BenchError as error:

@@ -9,7 +9,9 @@ from typing import Any, NoReturn
 import typer
 
 from bench.cli.about import doctor, list_all, ui
+from bench.cli.drafting import new
 from bench.cli.elsewhere import compare, export
+from bench.cli.options import finds_methods
 from bench.cli.reading import figure, report, show, status
 from bench.cli.training import check, plan, run, sync
 from bench.errors import BenchError
@@ -22,13 +24,16 @@ app = typer.Typer(
     help="A benchmark harness for the stabilisation of GAN training.\n\n"
     "bench run smoke: train a small study and write its report\n\n"
     "bench plan quick: what would train, and why\n\n"
+    "bench new my_method: write a method to start from, with its test\n\n"
     "bench check my_method: put a method of yours through the suite",
 )
 for command in (
-    run, plan, report, compare, figure, export, show, status, check, sync, doctor, ui
+    run, plan, report, compare, figure, export, status, check, new, sync, doctor
 ):  # fmt: skip
-    app.command()(command)
-app.command("list")(list_all)
+    app.command()(finds_methods(command))
+app.command("list")(finds_methods(list_all))
+app.command()(show)
+app.command()(ui)
 
 
 def main() -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 import yaml
 from rich.markup import escape
+from rich.table import Table
 
 from bench.cli.options import (
     Results,
@@ -27,22 +28,27 @@ def list_all() -> None:
     from bench.study import studies
 
     found, pairs = find_methods(), find_architectures()
-    table = make_table("method", "what it is", "settings")
+    unasked = set(found.unasked)
+    table = make_table("method", "what it is", "settings", "runs")
     for name, method in found.methods.items():
-        settings = ", ".join(f"{key}={value}" for key, value in method().settings().items())
-        table.add_row(escape(name), escape(first_line(method)), escape(settings))
-    for name, broken in found.broken.items():
-        table.add_row(escape(name), f"cannot be used: {escape(broken.reason)}", "", style="red")
+        runs = "all" if name in unasked else "named"
+        package = f", from {found.packages[name]}" if name in found.packages else ""
+        table.add_row(*_told(name, method), escape(runs + package))
+    _add_broken(table, found.broken)
     out.print(table)
+    out.print(
+        "all: where a study says `methods: all`, too; named: only where a study or --methods names "
+        "it.\n`bench check` puts every method through the suite; `bench check NAME` one.\n",
+        markup=False,
+    )
     for title, kinds, failed in (
         ("dataset", DATASETS, {}),
         ("architecture", pairs.architectures, pairs.broken),
     ):
-        table = make_table(title, "what it is")
+        table = make_table(title, "what it is", "settings")
         for name, kind in kinds.items():
-            table.add_row(escape(name), escape(first_line(kind)))
-        for name, broken in failed.items():
-            table.add_row(escape(name), f"cannot be used: {escape(broken.reason)}", style="red")
+            table.add_row(*_told(name, kind))
+        _add_broken(table, failed)
         out.print(table)
     table = make_table("study", "what it is")
     for name, file in studies().items():
@@ -50,6 +56,16 @@ def list_all() -> None:
             name, escape(" ".join(yaml.safe_load(file.read_text())["description"].split()))
         )
     out.print(table)
+
+
+def _told(name: str, kind: Any) -> tuple[str, str, str]:
+    settings = ", ".join(f"{key}={value}" for key, value in kind().settings().items())
+    return escape(name), escape(first_line(kind)), escape(settings)
+
+
+def _add_broken(table: Table, broken: dict[str, Any]) -> None:
+    for name, each in broken.items():
+        table.add_row(escape(name), f"cannot be used: {escape(each.reason)}", style="red")
 
 
 def doctor(results: Results = Path("results")) -> None:

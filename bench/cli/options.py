@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
+import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -39,6 +43,38 @@ Retry = Annotated[
         help="Train diverged cells again, and those that lack FID though weights are here.",
     ),
 ]
+MethodsDir = Annotated[
+    str,
+    typer.Option(help="Folder of methods of your own, found beside the others."),
+]
+
+
+def finds_methods(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with the option --methods-dir, which holds for it and its workers."""
+
+    @functools.wraps(command)
+    def wrapped(*given: Any, methods_dir: str = "", **named: Any) -> None:
+        if methods_dir:
+            use_methods_dir(methods_dir)
+        command(*given, **named)
+
+    # typer reads a command's options from its signature
+    own = inspect.signature(command, eval_str=True)
+    option = inspect.Parameter(
+        "methods_dir", inspect.Parameter.KEYWORD_ONLY, default="", annotation=MethodsDir
+    )
+    wrapped.__signature__ = own.replace(  # type: ignore[attr-defined]
+        parameters=[*own.parameters.values(), option]
+    )
+    return wrapped
+
+
+def use_methods_dir(folder: str) -> None:
+    """Find methods in a folder of the user's own, here and in the workers, which inherit it."""
+    at = Path(folder).expanduser()
+    if not at.is_dir():
+        raise BenchError(f"--methods-dir: '{folder}' is no folder")
+    os.environ["BENCH_METHODS_DIR"] = str(at.absolute())
 
 
 def chosen_study(
@@ -96,9 +132,9 @@ def notes(store: Any) -> list[str]:
     from bench.registry import find_architectures, find_methods
 
     broken = [
-        f"{what} file {each.file.name} cannot be used: {each.reason}"
+        f"{what} '{name}' ({each.where}) cannot be used: {each.reason}"
         for what, found in (("method", find_methods()), ("architecture", find_architectures()))
-        for each in found.broken.values()
+        for name, each in found.broken.items()
     ]
     return broken + store.set_aside
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import bench
 from bench.combination import parts_of
-from bench.method import Optimizer
+from bench.method import Method, Optimizer
 from bench.records.fingerprint import digest, imported_modules, source_hash
 
 SCHEMA = 2
@@ -117,15 +117,45 @@ class Cell:
         return cls(**{**data, **parts, "setting": setting})
 
 
-def _helpers(file: Path, package: str) -> dict[str, Path]:
-    """Files of ``package`` that this one imports, directly or through another."""
+def _helpers(file: Path, package: str, within: str = "") -> dict[str, Path]:
+    """Files of ``package`` that this one imports, directly or through another.
+
+    ``within`` is the package that the file itself belongs to, where that is not ``package``.
+    """
     found: dict[str, Path] = {}
-    for name in imported_modules(file.read_text(encoding="utf-8"), package):
-        module = sys.modules.get(name)
-        if module is not None and module.__file__ and Path(module.__file__) != file:
+    seen = {file}
+
+    def look(file: Path, within: str) -> None:
+        for name in imported_modules(file.read_text(encoding="utf-8"), package, within):
+            # what is no module of the package is something that its __init__ holds
+            known = name if name in sys.modules else name.rpartition(".")[0]
+            module = sys.modules.get(known)
+            if module is None or not module.__file__ or Path(module.__file__) in seen:
+                continue
             helper = Path(module.__file__)
-            found |= {name.replace(".", "/") + ".py": helper, **_helpers(helper, package)}
+            seen.add(helper)
+            found[_file_name(known, helper)] = helper
+            if helper.suffix == ".py":
+                look(helper, module.__package__ or package)
+
+    look(file, within or package)
     return found
+
+
+def _file_name(module: str, file: Path) -> str:
+    """As a module's file is called below the folder that holds its package."""
+    inside = "/__init__" if file.stem == "__init__" else ""
+    return module.replace(".", "/") + inside + (file.suffix or ".py")
+
+
+def _of_a_package(kind: type) -> dict[str, Path]:
+    """A class's own file in an installed package, and what it imports from that package."""
+    module, file = sys.modules[kind.__module__], Path(inspect.getfile(kind))
+    top, _, _ = kind.__module__.partition(".")
+    return {
+        _file_name(kind.__module__, file): file,
+        **_helpers(file, top, module.__package__ or ""),
+    }
 
 
 def sources_of(method: Any, dataset: Any, architecture: Any) -> dict[str, str]:
@@ -138,9 +168,12 @@ def sources_of(method: Any, dataset: Any, architecture: Any) -> dict[str, str]:
     files: dict[str, Path] = {}
     for part in (method, *parts_of(method), dataset, architecture):
         for kind in type(part).__mro__:
-            if kind.__module__.split(".")[0] in ("bench", "methods"):
+            top, _, _ = kind.__module__.partition(".")
+            if top in ("bench", "methods"):
                 file = Path(inspect.getfile(kind))
                 files["/".join(kind.__module__.split(".")) + ".py"] = file
+            elif issubclass(kind, Method):
+                files |= _of_a_package(kind)
     for name in SHARED_SOURCES:
         at = ROOT / name
         for file in sorted(at.glob("*.py")) if at.is_dir() else [at]:

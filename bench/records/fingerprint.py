@@ -20,7 +20,12 @@ def digest(value: Any) -> str:
 
 
 def source_hash(file: Path) -> str:
-    """Hash of a file's syntax tree without comments, docstrings and formatting."""
+    """Hash of a file's syntax tree without comments, docstrings and formatting.
+
+    Of a compiled module it is the hash of its bytes.
+    """
+    if file.suffix != ".py":
+        return hashlib.sha256(file.read_bytes()).hexdigest()[:LENGTH]
     return _of_bytes(file.read_bytes())
 
 
@@ -38,15 +43,28 @@ def text_hash(source: str) -> str:
     return hashlib.sha256("".join(_canonical(tree)).encode()).hexdigest()[:LENGTH]
 
 
-def imported_modules(source: str, package: str) -> list[str]:
-    """Modules below ``package`` that source text imports by name."""
+def imported_modules(source: str, package: str, within: str = "") -> list[str]:
+    """Modules of ``package`` that source text imports by name, and names it takes from them.
+
+    ``within`` is the package the text belongs to, which relative imports start from.
+    """
     names: set[str] = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return sorted(name for name in names if name.startswith(package + "."))
+        elif isinstance(node, ast.ImportFrom):
+            base = import_base(node, within)
+            names |= {f"{base}.{alias.name}" for alias in node.names}
+            names |= {base} - {package}
+    return sorted(name for name in names if name == package or name.startswith(package + "."))
+
+
+def import_base(node: ast.ImportFrom, within: str) -> str:
+    """The full name of the module that ``from … import`` takes from, in a module of ``within``."""
+    if not node.level:
+        return node.module or ""
+    parts = within.split(".")
+    return ".".join([*parts[: len(parts) - node.level + 1], *filter(None, [node.module])])
 
 
 def _is_text(statement: ast.stmt) -> bool:

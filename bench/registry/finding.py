@@ -8,8 +8,8 @@ import inspect
 import os
 import sys
 import traceback
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,6 +18,7 @@ from bench.architectures.base import Architecture
 from bench.combination import SIGN
 from bench.errors import BenchError
 from bench.method import Method
+from bench.plugins import offers
 
 SIGNS = {SIGN, ",", "."}
 """What stands between names where they are typed, and so in no name."""
@@ -25,23 +26,40 @@ SIGNS = {SIGN, ",", "."}
 
 @dataclass(frozen=True)
 class Broken:
-    """A file that gives no usable method or architecture, and why."""
+    """A file or entry point that gives no usable method or architecture, and why."""
 
-    file: Path
+    file: Path | None
     reason: str
+    package: str = ""
+    """The installed package, of an entry point."""
+
+    @property
+    def where(self) -> str:
+        """What a user looks for to mend it."""
+        return f"package {self.package}" if self.file is None else self.file.name
 
 
 @dataclass(frozen=True)
 class Found:
-    """All that ``methods/`` holds."""
+    """All that ``methods/``, a folder of the user's own and installed packages hold."""
 
     methods: dict[str, type[Method]]
     broken: dict[str, Broken]
+    packages: dict[str, str] = field(default_factory=dict)
+    """The package of every method that came through an entry point."""
 
     @property
     def unasked(self) -> list[str]:
-        """Names of those that run where a study says ``methods: all``."""
-        return [name for name, kind in self.methods.items() if not vars(kind).get("on_request")]
+        """Names of those that run where a study says ``methods: all``.
+
+        Methods of installed packages do not: what a study means is not to depend on what happens
+        to be installed.
+        """
+        return [
+            name
+            for name, kind in self.methods.items()
+            if name not in self.packages and not vars(kind).get("on_request")
+        ]
 
 
 @dataclass(frozen=True)
@@ -75,7 +93,8 @@ class _Shelf:
         shipped, *own = (sorted(folder.glob("*.py")) for folder in self.folders())
         files = [file for file in shipped if file.stem not in self.shared]
         files += [file for folder in own for file in folder]
-        return [file for file in files if not file.stem.startswith("_")]
+        # a folder of one's own may hold the tests beside the methods
+        return [f for f in files if not f.stem.startswith(("_", "test_")) and f.stem != "conftest"]
 
 
 _METHODS = _Shelf("method", Method, "methods", "BENCH_METHODS_DIR")
@@ -90,8 +109,27 @@ _ARCHITECTURES = _Shelf(
 
 @lru_cache(maxsize=1)
 def find_methods() -> Found:
-    """Import every file of ``methods/``; one that fails becomes a row and stops no other."""
-    return Found(*_find(_METHODS))
+    """Import every file of ``methods/`` and what installed packages offer.
+
+    One that fails becomes a row and stops no other.
+    """
+    found, broken = _find(_METHODS)
+    packages: dict[str, str] = {}
+    for offer in offers():
+        try:
+            kind = offer.load(partial(_only_part, _METHODS))
+            if offer.name in found:
+                owner = packages.get(offer.name) or Path(inspect.getfile(found[offer.name])).name
+                raise BenchError(
+                    f"its name '{offer.name}' is taken by {owner}; give the entry point another"
+                )
+        except (Exception, SystemExit) as error:  # as with files
+            row = f"{offer.name} ({offer.package})" if offer.name in broken else offer.name
+            broken[row] = Broken(None, _told(error, offer.file), offer.package)
+            continue
+        kind.name = offer.name
+        found[offer.name], packages[offer.name] = kind, offer.package
+    return Found(dict(sorted(found.items())), broken, packages)
 
 
 @lru_cache(maxsize=1)
@@ -150,7 +188,8 @@ def _import(shelf: _Shelf, file: Path) -> ModuleType:
     return module
 
 
-def _only_part(shelf: _Shelf, module: ModuleType) -> Any:
+def _only_part(shelf: _Shelf, module: ModuleType, named: str = "") -> Any:
+    """The module's only class of this sort, or the one that is named."""
     own = [
         kind
         for kind in vars(module).values()
@@ -158,6 +197,7 @@ def _only_part(shelf: _Shelf, module: ModuleType) -> Any:
         and issubclass(kind, shelf.base)
         and kind.__module__ == module.__name__
         and not kind.__name__.startswith("_")
+        and named in ("", kind.__name__)
     ]
     if not own:
         base = f"{shelf.base.__module__}.{shelf.base.__name__}"

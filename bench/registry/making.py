@@ -97,7 +97,7 @@ def _make(
     broken: dict[str, Broken] | None = None,
 ) -> T:
     if name not in known and broken and name in broken:
-        file, reason = broken[name].file.name, broken[name].reason
+        file, reason = broken[name].where, broken[name].reason
         raise BenchError(f"{what} '{name}' ({file}) cannot be used: {reason}")
     if name not in known:
         raise BenchError(f"unknown {what} '{name}'{nearest(name, list(known))}")
