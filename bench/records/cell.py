@@ -69,6 +69,8 @@ class Variation:
     """Label of the experiment's dataset before a setting changes it."""
     target: float
     """Value of the primary metric at which a method works, stated beforehand."""
+    changes: str
+    """What the setting changes of its experiment, in words; nothing where it changes nothing."""
 
 
 @dataclass(frozen=True)

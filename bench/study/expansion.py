@@ -38,13 +38,13 @@ def cells_of(study: StudyFile, selection: Selection) -> list[Cell]:
     for experiment in experiments:
         # once, as a folder of images is looked through
         base = _make_dataset(experiment, selection)
-        for name, own in varied(experiment).items():
+        for name, laid in varied(experiment).items():
             if selection.settings and name not in selection.settings:
                 continue
-            dataset = base
+            own, dataset = laid.experiment, base
             if own.dataset != experiment.dataset:
                 dataset = _make_dataset(own, selection)
-            told = _variation(name, experiment, base, selection) if name else None
+            told = _variation(name, laid.changes, experiment, base, selection) if name else None
             if told is not None and (told.group, told.name) in settings:
                 raise BenchError(f"two settings are called '{name}'; give one another name")
             if told is not None:
@@ -78,7 +78,11 @@ def _check_distinct(cells: list[Cell]) -> None:
 
 
 def _variation(
-    name: str, experiment: Experiment, dataset: Dataset, selection: Selection
+    name: str,
+    changes: Settings,
+    experiment: Experiment,
+    dataset: Dataset,
+    selection: Selection,
 ) -> Variation:
     architecture, settings = name_and_settings(experiment.architecture)
     base = {
@@ -87,7 +91,7 @@ def _variation(
         "setting": experiment.setting.model_dump(),
         "budget": [experiment.updates, experiment.epochs, experiment.evaluations],
     }
-    return variation(name, experiment, dataset, base)
+    return variation(name, changes, experiment, dataset, base)
 
 
 def _methods(study: StudyFile, selection: Selection) -> list[Method]:
@@ -138,8 +142,8 @@ def _with_settings(experiments: list[Experiment], wanted: tuple[str, ...]) -> li
     known = sorted(set[str]().union(*names) - {""})
     for name in wanted:
         if name not in known:
-            there = f"; there are {', '.join(known)}" if known else ", and varies none"
-            raise BenchError(f"the study has no setting '{name}'{nearest(name, known)}{there}")
+            hint = nearest(name, known) if known else "; it varies none"
+            raise BenchError(f"the study has no setting '{name}'{hint}")
     return [e for e, own in zip(experiments, names, strict=True) if own & set(wanted)]
 
 

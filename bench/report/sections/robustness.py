@@ -22,10 +22,11 @@ from bench.report.page.document import (
 )
 from bench.report.sections.dataset import centre, dataset, floor
 from bench.report.sections.stability import mean_of
-from bench.report.sections.verdict import headline
 
 MOST_NAMED = 3
 """Settings that are named one by one."""
+FEW = 3
+"""A setting breaks most methods where at most one in so many works."""
 
 
 def robustness(found: Findings, figures: dict[str, list[Drawn]], led: Figure | None) -> Section:
@@ -46,7 +47,6 @@ _ROBUSTNESS = (
 
 def card(varied: Varied) -> Verdict:
     """What the first screen says of an experiment: who breaks where."""
-    notes = [(term, text) for term, text in _hardest(varied) if text]
     failed = [
         f"{m.method} failed on {m.failed} of {numbers.count(m.trained, 'seed')}"
         for m in varied.methods
@@ -57,7 +57,7 @@ def card(varied: Varied) -> Verdict:
         varied.anchor,
         sentence(varied),
         "; ".join(failed),
-        tuple(notes),
+        tuple(_hardest(varied)),
     )
 
 
@@ -65,47 +65,55 @@ def sentence(varied: Varied) -> str:
     """Who works at how many settings, in one sentence."""
     if not varied.methods:
         return "No method has a trained seed."
-    by_count: dict[tuple[int, int], list[str]] = {}
-    for m in varied.methods:
-        by_count.setdefault((len(m.works), len(m.scores)), []).append(m.method)
-    target = f"{varied.metric.label} of {_required(varied)}"
+    works = f"A method works where {varied.metric.label} is {_required(varied)}"
     if not any(m.works for m in varied.methods):
         best = varied.methods[0]
         return (
-            f"No method reaches {target} at any setting; {best.method} comes closest, with a "
-            f"median of {_number(varied, best.median)} over the settings."
+            f"{works}: none does at any setting; {best.method} comes closest, with a median of "
+            f"{_number(varied, best.median)} over the settings."
         )
-    told = []
-    for (works, of), names in by_count.items():
-        at = "no setting" if not works else "every setting" if works == of else f"{works} of {of}"
+    by_count: dict[tuple[int, int], list[str]] = {}
+    for m in varied.methods:
+        by_count.setdefault((len(m.works), len(m.scores)), []).append(m.method)
+    told: list[str] = []
+    for (count, of), names in by_count.items():
+        at = "no setting" if not count else "every setting" if count == of else f"{count} of {of}"
+        at += " settings" if not told and 0 < count < of else ""
         told.append(f"{numbers.listing(names)} {'works' if len(names) == 1 else 'work'} at {at}")
-    return f"By {target}: {'; '.join(told)}."
+    return f"{works}: {'; '.join(told)}."
 
 
 def _hardest(varied: Varied) -> list[tuple[str, str]]:
-    """Settings that break all methods, hardly any, and the worst of the most robust ones."""
-    breaks = {s: sides for s, sides in varied.breaks().items() if any(sides)}
-    everyone = [setting for setting, (works, _) in breaks.items() if not works]
-    nobody = [setting for setting, (_, broken) in breaks.items() if not broken]
-    between = {s: works for s, (works, broken) in breaks.items() if works and broken}
-    told = [
-        f"{setting} (only {numbers.listing(works)} {'works' if len(works) == 1 else 'work'})"
-        for setting, works in sorted(between.items(), key=lambda each: len(each[1]))
-        if len(works) <= max(1, len(varied.methods) // 3)
-    ]
-    return [
-        ("Breaks every method", numbers.listing(everyone)),
-        ("Breaks most", numbers.listing(told)),
-        ("Breaks none", numbers.listing(nobody)),
-    ]
+    """Settings that break every method, most of them, and none, as far as all were trained."""
+    every, most, none = [], [], []
+    for setting, (works, broken) in varied.breaks().items():
+        absent = [m.method for m in varied.methods if setting not in m.scores]
+        if any(_is_open(varied, setting, method) for method in absent) or not (works or broken):
+            continue
+        if not works:
+            every.append(setting)
+        elif not broken:
+            none.append(setting)
+        elif len(works) <= len(varied.methods) / FEW:
+            most.append(f"{setting} (but for {numbers.listing(works)})")
+    told = {"Breaks every method": every, "Breaks most": most, "Breaks none": none}
+    return [(term, numbers.listing(names)) for term, names in told.items() if names]
+
+
+def _is_open(varied: Varied, setting: str, method: str) -> bool:
+    """Whether a method may yet work at a setting at which it has no score."""
+    standing = varied.standing.get((setting, method))
+    return standing is not None and "not applicable" not in standing.statuses
 
 
 def settings(found: Findings, varied: Varied, figures: dict[str, list[Drawn]]) -> Section:
     """Every setting as a dataset is shown, each folded away under its verdict."""
     blocks: list[Block] = []
-    for problem, ranked in varied.pairs:
+    for problem, _ in varied.pairs:
         whole = dataset(found, problem, figures.get(problem.label, []))
-        told = headline(problem, ranked).removesuffix(".")
+        works, broken = varied.breaks()[setting_of(problem)]
+        told = f"{numbers.listing(works) or 'no method'} {'work' if len(works) > 1 else 'works'}"
+        told = told if works or broken else "not trained"
         blocks.append(Details(f"{setting_of(problem)}: {told}", whole.blocks))
     return Section(f"{varied.label}, setting by setting", f"{varied.anchor}-settings", blocks)
 
@@ -142,9 +150,9 @@ def _shares(found: Findings, varied: Varied) -> Table:
         f"robustness-{varied.anchor}",
         f"Methods over the {numbers.count(len(varied.pairs), 'setting')} of {varied.label}: at how "
         f"many they work ({varied.metric.label} of {_required(varied)}), the share of them with "
-        f"its {numbers.INTERVAL} over seeds (none where other seeds would change nothing), the median "
-        "over settings, and the worst setting with its interquartile mean. Failed seeds are over "
-        "all settings; training is the mean over finished seeds, in seconds a seed."
+        f"its {numbers.INTERVAL} over seeds (none where other seeds would change nothing), the "
+        "median over settings, and the worst setting with its interquartile mean. Failed seeds are "
+        "over all settings; training is the mean over finished seeds, in seconds a seed."
         + (f" Not trained, or not applicable, at every setting: {numbers.listing(partly)}."
            if partly else "")
         + (f" Without a trained seed: {numbers.listing(absent)}." if absent else ""),
@@ -162,8 +170,13 @@ def _map(varied: Varied) -> Table:
     for problem, _ in varied.pairs:
         setting = setting_of(problem)
         works, broken = varied.breaks()[setting]
-        row = [Entry(setting), Entry(f"{len(works)} of {len(works) + len(broken)}",
-                                     value=len(works))]  # fmt: skip
+        variation = problem.cell.variation
+        changes = variation.changes if variation is not None else ""
+        row = [
+            Entry(setting),
+            Entry(changes or "nothing"),
+            Entry(f"{len(works)} of {len(works) + len(broken)}", value=len(works)),
+        ]
         for method in methods:
             standing = varied.standing.get((setting, method))
             row.append(Entry("", "quiet") if standing is None else _cell(varied, setting, standing))
@@ -173,8 +186,9 @@ def _map(varied: Varied) -> Table:
         f"settings-{varied.anchor}",
         f"Settings of {varied.label}: interquartile mean of {varied.metric.label} over seeds, "
         f"failed ones the worst. ✓ marks where a method works: {_required(varied)}.",
-        ["setting", "methods that work", *methods, FLOOR],
+        ["setting", "what it changes", "methods that work", *methods, FLOOR],
         rows,
+        texts=(1,),
     )
 
 

@@ -116,7 +116,7 @@ class HeatMap:
             for word in " ".join(self.head(problem)).split()
         )
         self.heads = self._headings()
-        lines = max(map(len, self.heads))
+        lines = max(2 * self.is_counted, *map(len, self.heads))
         self.top = 0.1 + (TURNED if self.is_turned else lines * self.line)
         self.bottom = self.top + self.row * len(self.methods)
         self.height = self.bottom + GAP + self.row + LEGEND
