@@ -119,7 +119,7 @@ def test_selected_settings_are_the_only_ones(study):
     settings = ["A", "D", {"own": {}}]
     assert names(study(settings, fixed, selection=Selection(settings=("own", "A")))) == ["A", "own"]
     assert parse("", "", "", [], "A, own").settings == ("A", "own")
-    with pytest.raises(BenchError, match="no setting 'E'.*own"):
+    with pytest.raises(BenchError, match=r"no setting 'E'.*own"):
         study(settings, selection=Selection(settings=("E",)))
     with pytest.raises(BenchError, match="no setting 'A'; it varies none"):
         study(selection=Selection(settings=("A",)))
