@@ -174,21 +174,20 @@ def _map(varied: Varied) -> Table:
         changes = variation.changes if variation is not None else ""
         row = [
             Entry(setting),
-            Entry(changes or "nothing"),
             Entry(f"{len(works)} of {len(works) + len(broken)}", value=len(works)),
         ]
         for method in methods:
             standing = varied.standing.get((setting, method))
             row.append(Entry("", "quiet") if standing is None else _cell(varied, setting, standing))
-        row.append(floor(problem, varied.metric))
+        row += [floor(problem, varied.metric), Entry(changes or "nothing")]
         rows.append(row)
     return Table(
         f"settings-{varied.anchor}",
         f"Settings of {varied.label}: interquartile mean of {varied.metric.label} over seeds, "
         f"failed ones the worst. ✓ marks where a method works: {_required(varied)}.",
-        ["setting", "what it changes", "methods that work", *methods, FLOOR],
+        ["setting", "methods that work", *methods, FLOOR, "what it changes"],
         rows,
-        texts=(1,),
+        texts=(3 + len(methods),),
     )
 
 
