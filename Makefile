@@ -6,6 +6,7 @@ METHODS ?=
 METHODS_DIR ?=
 DATASETS ?=
 SEEDS   ?=
+SETTINGS ?=
 DEVICE  ?= auto
 JOBS    ?=
 RESULTS ?= results
@@ -15,10 +16,11 @@ STAMP := .venv/.installed
 BENCH := .venv/bin/bench
 PICK  := '$(STUDY)' --results '$(RESULTS)' $(if $(METHODS),--methods '$(METHODS)') \
          $(if $(METHODS_DIR),--methods-dir '$(METHODS_DIR)') \
-         $(if $(DATASETS),--datasets '$(DATASETS)') $(if $(SEEDS),--seeds '$(SEEDS)')
+         $(if $(DATASETS),--datasets '$(DATASETS)') $(if $(SEEDS),--seeds '$(SEEDS)') \
+         $(if $(SETTINGS),--settings '$(SETTINGS)')
 
 help: ## show this list
-	@echo 'make TARGET [STUDY=quick METHODS= METHODS_DIR= DATASETS= SEEDS= DEVICE=auto JOBS= RESULTS=results]'
+	@echo 'make TARGET [STUDY=quick METHODS= METHODS_DIR= DATASETS= SEEDS= SETTINGS= DEVICE=auto JOBS= RESULTS=results]'
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## make the virtual environment and install everything, once

@@ -18,6 +18,7 @@ from bench.cli.options import (
     Results,
     Retry,
     Seeds,
+    Settings,
     StudyName,
     chosen_study,
     make_table,
@@ -34,6 +35,7 @@ def run(
     methods: Methods = "",
     datasets: Datasets = "",
     seeds: Seeds = "",
+    settings: Settings = "",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:0,2.")] = "auto",
     jobs: Annotated[int | None, typer.Option(help="Workers; default: one a core or GPU.")] = None,
     results: Results = Path("results"),
@@ -66,7 +68,7 @@ def run(
         # the workers inherit it
         os.environ["BENCH_INCEPTION_WEIGHTS"] = inception_weights
     begun = time.monotonic()
-    chosen = chosen_study(study, methods, datasets, seeds, overrides, cell)
+    chosen = chosen_study(study, methods, datasets, seeds, overrides, cell, settings)
     store = Store(results)
     with store.writing():
         with Tracker(results, chosen.name) as tracker:
@@ -92,6 +94,7 @@ def plan(
     methods: Methods = "",
     datasets: Datasets = "",
     seeds: Seeds = "",
+    settings: Settings = "",
     results: Results = Path("results"),
     overrides: Overrides = None,
     retry: Retry = False,
@@ -105,7 +108,7 @@ def plan(
     from bench.records.store import Store
 
     store = Store(results)
-    chosen = chosen_study(study, methods, datasets, seeds, overrides, cell)
+    chosen = chosen_study(study, methods, datasets, seeds, overrides, cell, settings)
     planned = make_plan(chosen.cells, store, retry, chosen.require)
     table = make_table("state", "cell", "why", "key")
     for each in planned:
@@ -183,6 +186,7 @@ def sync(
     methods: Methods = "",
     datasets: Datasets = "",
     seeds: Seeds = "",
+    settings: Settings = "",
     results: Results = Path("results"),
     overrides: Overrides = None,
 ) -> None:
@@ -195,7 +199,8 @@ def sync(
     from bench.tracking import Tracker
 
     store = Store(results)
-    chosen = with_the_rest(study, chosen_study(study, methods, datasets, seeds, overrides), store)
+    narrowed = chosen_study(study, methods, datasets, seeds, overrides, settings=settings)
+    chosen = with_the_rest(study, narrowed, store)
     with store.writing():
         planned = make_plan(chosen.cells, store)
         records = [each.record for each in planned if each.record is not None]

@@ -61,6 +61,9 @@ class Dataset(ABC):
     """Updates for which real batches are drawn at once."""
     kept_samples: ClassVar[int] = 1000
     """Samples of an evaluation that are stored for pictures."""
+    target: ClassVar[float | None] = None
+    """Value of the primary metric at which a method works here, where there is one to be stated
+    beforehand: studies that vary their settings count at how many of them it is reached."""
 
     evaluation_samples: int = 2500
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -46,10 +47,15 @@ class Mixture(Dataset):
     sigma: float = 0.01
     training_points: int | None = None
     """Points of a fixed training set, drawn anew for every seed; None: drawn without end."""
+    noise: float = 0.0
+    """Standard deviation of normal noise on every training point; what is measured against the
+    mixture is the mixture without it."""
 
     def __post_init__(self) -> None:
         if self.sigma <= 0:
             raise ValueError("sigma must be positive")
+        if not 0 <= self.noise < math.inf:
+            raise ValueError("noise must be at least 0")
         if self.evaluation_samples < 2:
             raise ValueError("evaluation_samples must be at least 2")
         if self.training_points is not None and self.training_points < 1:
@@ -76,7 +82,11 @@ class Mixture(Dataset):
         def draw(steps: int, batch: int) -> torch.Tensor:
             modes = torch.randint(len(centres), (steps, batch), generator=generator, device=device)
             around = torch.randn((steps, batch, 2), generator=generator, device=device)
-            return centres[modes] + self.sigma * around
+            points = centres[modes] + self.sigma * around
+            if self.noise:
+                shape = (steps, batch, 2)
+                points += self.noise * torch.randn(shape, generator=generator, device=device)
+            return points
 
         if self.training_points is None:
             return draw
@@ -92,24 +102,28 @@ class Mixture(Dataset):
         }
 
     def real(self, count: int) -> torch.Tensor:
-        """Points of the distribution, not of one seed's training set."""
-        if self.training_points is None:
-            return super().real(count)
-        return replace(self, training_points=None).real(count)
+        """Points of the distribution, not of one seed's training set, and without noise."""
+        return self._clean.source(floor_generator(), torch.device("cpu"))(1, count)[0]
 
     def protocol(self) -> dict[str, Any]:
-        if self.training_points is None:
-            return super().protocol()
-        told = f"{self.training_points} points, drawn anew for every seed"
-        return {**super().protocol(), "training": told}
+        told = []
+        if self.training_points is not None:
+            told.append(f"{self.training_points} points, drawn anew for every seed")
+        if self.noise:
+            told.append(f"with noise of standard deviation {self.noise:g}")
+        return {**super().protocol(), **({"training": ", ".join(told)} if told else {})}
 
     def floor(self) -> Values:
         return self.evaluate(Snapshot(torch.from_numpy(self._reference(samples_from=2))))
 
+    @property
+    def _clean(self) -> Mixture:
+        """The mixture itself, which samples are held against."""
+        return replace(self, training_points=None, noise=0.0)
+
     def _reference(self, samples_from: int) -> np.ndarray:
         generator = floor_generator()
-        endless = replace(self, training_points=None)
-        draw = endless.source(generator, torch.device("cpu"))
+        draw = self._clean.source(generator, torch.device("cpu"))
         for _ in range(samples_from):
             points = draw(1, self.evaluation_samples)[0]
         return to_numpy(points)
@@ -120,6 +134,9 @@ class Ring8(Mixture):
     """Eight modes on the circle of radius 1, σ = 0.01."""
 
     name: ClassVar[str] = "ring8"
+    # between the plain GAN's 6.3 ± 0.5 modes and the least of those said to keep them, 7.6 (Lin et
+    # al. 2018, table 1)
+    target: ClassVar[float | None] = 7.5
 
     radius: float = 1.0
 
@@ -134,6 +151,8 @@ class Grid25(Mixture):
     """A 5 × 5 grid of modes at {−4, −2, 0, 2, 4}², σ = 0.05."""
 
     name: ClassVar[str] = "grid25"
+    # as for ring8: the plain GAN's 17.3 ± 0.8 modes, and 23.6
+    target: ClassVar[float | None] = 23.5
 
     sigma: float = 0.05
     spacing: float = 2.0

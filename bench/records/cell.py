@@ -56,6 +56,25 @@ class Setting:
 
 
 @dataclass(frozen=True)
+class Variation:
+    """Which of an experiment's ``settings`` a cell belongs to.
+
+    Like a label it is no part of the key: a cell of another study, or of a setting that was called
+    something else, answers for this one.
+    """
+
+    name: str
+    group: str
+    """Equal for the settings of one experiment."""
+    dataset: str
+    """Label of the experiment's dataset before a setting changes it."""
+    target: float
+    """Value of the primary metric at which a method works, stated beforehand."""
+    changes: str
+    """What the setting changes of its experiment, in words; nothing where it changes nothing."""
+
+
+@dataclass(frozen=True)
 class Cell:
     """method × dataset × architecture × setting × seed × budget."""
 
@@ -70,6 +89,8 @@ class Cell:
     sources: dict[str, str]
     """Hashes of the code this result depends on, by file."""
     not_applicable: str | None = None
+    variation: Variation | None = None
+    """None where the experiment has one setting alone."""
 
     def ingredients(self) -> dict[str, Any]:
         """Everything the result depends on, one entry for each thing that may change."""
@@ -103,10 +124,17 @@ class Cell:
         return (self.method.name, self.dataset.name, self.architecture.name, self.seed)
 
     def __str__(self) -> str:
-        return f"{self.method.label} on {self.dataset.label}, seed {self.seed}"
+        where = self.dataset.label
+        if self.variation is not None:
+            where = f"{self.variation.dataset}, {self.variation.name}"
+        return f"{self.method.label} on {where}, seed {self.seed}"
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        data = asdict(self)
+        if self.variation is None:
+            # as records were before there were variations
+            del data["variation"]
+        return data
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Cell:
@@ -114,7 +142,10 @@ class Cell:
         optimizer = data["setting"]["optimizer"]
         optimizer = Optimizer(**{**optimizer, "betas": tuple(optimizer["betas"])})
         setting = Setting(**{**data["setting"], "optimizer": optimizer})
-        return cls(**{**data, **parts, "setting": setting})
+        variation = data.get("variation")
+        if variation is not None:
+            variation = Variation(**variation)
+        return cls(**{**data, **parts, "setting": setting, "variation": variation})
 
 
 def _helpers(file: Path, package: str, within: str = "") -> dict[str, Path]:

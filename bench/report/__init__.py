@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -72,7 +73,10 @@ def _content(
     methods = {each.cell.method.label: each.cell.method for each in planned}
     told: dict[str, Any] = {
         "study": [study.name, study.description, study.source, baseline, str(results)],
-        "cells": [[p.cell.key, p.cell.method.label, p.state, p.why, *_version(p)] for p in planned],
+        "cells": [
+            [p.cell.key, p.cell.method.label, _varied(p), p.state, p.why, *_version(p)]
+            for p in planned
+        ],
         "methods": {label: described(m.name, m.settings) for label, m in methods.items()},
         "notes": list(notes),
         "sources": {
@@ -84,6 +88,12 @@ def _content(
         },
     }
     return digest(told)
+
+
+def _varied(planned: Planned) -> list[Any]:
+    """What the key does not say of the setting: its name, and the target it is judged by."""
+    variation = planned.cell.variation
+    return [] if variation is None else list(dataclasses.astuple(variation))
 
 
 def _version(planned: Planned) -> list[Any]:

@@ -10,7 +10,7 @@ from bench.datasets.base import Dataset
 from bench.datasets.instruments import INCEPTION_NAMES
 from bench.errors import BenchError, nearest
 from bench.method import Method, Optimizer
-from bench.records.cell import Cell, Component, Setting, sources_of
+from bench.records.cell import Cell, Component, Setting, Variation, sources_of
 from bench.registry import (
     find_methods,
     label_of,
@@ -29,6 +29,7 @@ from bench.study.file import (
     name_and_settings,
 )
 from bench.study.selection import Selection
+from bench.study.variation import variation, varied
 
 
 def cells_of(study: StudyFile, selection: Selection) -> list[Cell]:
@@ -41,15 +42,64 @@ def cells_of(study: StudyFile, selection: Selection) -> list[Cell]:
             raise BenchError(str(error)) from error
     _check_overrides(selection, chosen, experiments)
     cells: list[Cell] = []
+    settings: set[tuple[str, str]] = set()
     for experiment in experiments:
         # once, as a folder of images is looked through
-        dataset = _make_dataset(experiment, selection)
-        for method in chosen:
-            cells += _expand(study, experiment, dataset, method, selection)
-    repeated = len(cells) - len({cell.key for cell in cells})
+        base = _make_dataset(experiment, selection)
+        for name, laid in varied(experiment).items():
+            if selection.settings and name not in selection.settings:
+                continue
+            own, dataset = laid.experiment, base
+            if own.dataset != experiment.dataset:
+                dataset = _make_dataset(own, selection)
+            told = _variation(name, laid.changes, experiment, base, selection) if name else None
+            if told is not None and (told.group, told.name) in settings:
+                raise BenchError(f"two settings are called '{name}'; give one another name")
+            if told is not None:
+                settings.add((told.group, told.name))
+            if dataset.primary != base.primary:
+                raise BenchError(f"setting '{name}' changes the metric that ranks the methods")
+            for method in chosen:
+                cells += [
+                    dataclasses.replace(cell, variation=told)
+                    for cell in _expand(study, own, dataset, method, selection)
+                ]
+    _check_distinct(cells)
+    return cells
+
+
+def _check_distinct(cells: list[Cell]) -> None:
+    by_key: dict[str, Cell] = {}
+    repeated = 0
+    for cell in cells:
+        other = by_key.setdefault(cell.key, cell)
+        if other is cell:
+            continue
+        repeated += 1
+        if cell.variation and other.variation:
+            raise BenchError(
+                f"settings '{other.variation.name}' and '{cell.variation.name}' are the same on "
+                f"{cell.variation.dataset}; remove one of them"
+            )
     if repeated:
         raise BenchError(f"the study names {repeated} cells twice; remove the repeated entries")
-    return cells
+
+
+def _variation(
+    name: str,
+    changes: Settings,
+    experiment: Experiment,
+    dataset: Dataset,
+    selection: Selection,
+) -> Variation:
+    architecture, settings = name_and_settings(experiment.architecture)
+    base = {
+        "dataset": [dataset.name, dataset.settings()],
+        "architecture": [architecture, settings | _overrides(selection, architecture)],
+        "setting": experiment.setting.model_dump(),
+        "budget": [experiment.updates, experiment.epochs, experiment.evaluations],
+    }
+    return variation(name, changes, experiment, dataset, base)
 
 
 def _methods(study: StudyFile, selection: Selection) -> list[Method]:
@@ -87,11 +137,23 @@ def _experiments(study: StudyFile, selection: Selection) -> list[Experiment]:
         if wanted not in known:
             make_dataset(dataset_part(wanted)[0])
             raise BenchError(f"the study has no dataset '{wanted}'{nearest(wanted, known)}")
-    return [
+    chosen = [
         experiment
         for experiment, names in zip(study.experiments, called, strict=True)
         if not selection.datasets or names & set(selection.datasets)
     ]
+    return _with_settings(chosen, selection.settings) if selection.settings else chosen
+
+
+def _with_settings(experiments: list[Experiment], wanted: tuple[str, ...]) -> list[Experiment]:
+    """Those experiments that are varied over one of the settings."""
+    names = [set(varied(experiment)) for experiment in experiments]
+    known = sorted(set[str]().union(*names) - {""})
+    for name in wanted:
+        if name not in known:
+            hint = nearest(name, known) if known else "; it varies none"
+            raise BenchError(f"the study has no setting '{name}'{hint}")
+    return [e for e, own in zip(experiments, names, strict=True) if own & set(wanted)]
 
 
 def _make_dataset(experiment: Experiment, selection: Selection) -> Dataset:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from bench.errors import BenchError, nearest
 
@@ -59,6 +59,10 @@ class Experiment(_Strict):
     dataset: Part
     architecture: Part
     setting: SettingFile = SettingFile()
+    settings: Annotated[list[Part], Field(min_length=1)] | None = None
+    """Settings that ``setting`` is varied over (bench/study/variation.py)."""
+    target: float | None = Field(None, allow_inf_nan=False)
+    """Value of the primary metric at which a method works; None: the dataset's own."""
     updates: Whole | None = Field(None, gt=0)
     epochs: float | None = Field(None, gt=0, allow_inf_nan=False)
     evaluations: Whole | None = Field(None, gt=0)
@@ -68,6 +72,13 @@ class Experiment(_Strict):
     @classmethod
     def _distinct(cls, value: int | list[int] | None) -> list[int] | None:
         return None if value is None else distinct_seeds(value)
+
+    @field_validator("target")
+    @classmethod
+    def _has_use(cls, value: float | None, info: ValidationInfo) -> float | None:
+        if value is not None and not info.data.get("settings"):
+            raise ValueError("a target is what settings are judged by; give settings, too")
+        return value
 
 
 class StudyFile(_Strict):

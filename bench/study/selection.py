@@ -19,11 +19,15 @@ class Selection:
     """Whether these methods run beside those of the study, not instead of them."""
     datasets: tuple[str, ...] = ()
     seeds: tuple[int, ...] = ()
+    settings: tuple[str, ...] = ()
+    """Names of those settings that experiments are varied over."""
     overrides: tuple[tuple[str, str, Any], ...] = ()
     """(part, setting, value), as in ``--set wgan_gp.penalty_weight=1``."""
 
 
-def parse(methods: str, datasets: str, seeds: str, overrides: list[str]) -> Selection:
+def parse(
+    methods: str, datasets: str, seeds: str, overrides: list[str], settings: str = ""
+) -> Selection:
     """Read names separated by commas, a seed count or list, and PART.SETTING=VALUE texts.
 
     A + before the methods' names has them run beside the study's own.
@@ -36,6 +40,7 @@ def parse(methods: str, datasets: str, seeds: str, overrides: list[str]) -> Sele
         beside=methods.strip().startswith("+"),
         datasets=_names(datasets),
         seeds=_seeds(seeds),
+        settings=_names(settings),
         overrides=tuple(_override(text) for text in overrides),
     )
 

@@ -68,9 +68,44 @@ def test_evaluation_and_pictures_do_not_depend_on_the_training_points():
     }
 
 
+def test_noise_widens_the_training_points_and_nothing_else():
+    clean, noisy = Ring8(), Ring8(noise=0.05)
+    drawn = points(noisy, 0, 20_000, batch=100)
+    distance = torch.cdist(drawn, noisy.centres()).min(1).values
+    # the variances of mode and noise add, in each of two coordinates
+    assert distance.square().mean() == pytest.approx(2 * (0.01**2 + 0.05**2), rel=0.03)
+    assert noisy.floor() == clean.floor()
+    assert torch.equal(noisy.real(1000), clean.real(1000))
+    assert noisy.protocol()["training"] == "with noise of standard deviation 0.05"
+    assert "training" not in clean.protocol()
+
+
+def test_without_noise_points_are_those_drawn_before_there_was_any():
+    # drawn as PacGAN's definition says: a mode, and σ times a normal pair around it
+    own = generator(0, Stream.DATA, CPU)
+    modes = torch.randint(8, (7, 10), generator=own)
+    around = torch.randn((7, 10, 2), generator=own)
+    expected = Ring8().centres()[modes] + 0.01 * around
+    drawn = Ring8(noise=0.0).source(generator(0, Stream.DATA, CPU), CPU)(7, 10)
+    assert torch.equal(drawn, expected)
+
+
+def test_the_noise_of_a_training_set_stays_with_its_points():
+    dataset = Ring8(training_points=50, noise=0.05)
+    seen = points(dataset, 0, 150)
+    assert [sorted(map(tuple, part.tolist())) for part in seen.split(50)].count(
+        sorted(map(tuple, seen[:50].tolist()))
+    ) == 3  # fmt: skip
+    assert dataset.protocol()["training"] == (
+        "50 points, drawn anew for every seed, with noise of standard deviation 0.05"
+    )
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
+        ({"noise": -0.1}, "noise must be at least 0"),
+        ({"noise": float("inf")}, "noise must be at least 0"),
         ({"training_points": 0}, "training_points must be at least 1"),
         ({"training_points": -5}, "training_points must be at least 1"),
         ({"training_points": "many"}, "training_points is 'many'"),

@@ -12,7 +12,7 @@ import pytest
 
 import bench
 from bench.method import Optimizer
-from bench.records.cell import Cell, sources_of
+from bench.records.cell import Cell, Variation, sources_of
 from bench.registry import make_architecture, make_dataset, make_method
 
 ROOT = Path(bench.__file__).parent.parent
@@ -200,10 +200,26 @@ def test_labels_are_for_the_eye(make_cell):
     )
 
 
+def test_the_name_of_a_setting_is_for_the_eye(make_cell):
+    plain = make_cell()
+    varied = dataclasses.replace(plain, variation=FAST)
+    assert varied.key == plain.key
+    assert varied.group == plain.group
+    assert varied.ingredients() == plain.ingredients()
+    assert str(varied) == "vanilla on ring8, fast, seed 0"
+    assert "variation" not in plain.to_json()
+    assert Cell.from_json({**plain.to_json(), "variation": None}) == plain
+
+
+FAST = Variation("fast", "0123abcd", "ring8", 7.5, "learning_rate 0.01")
+
+
 def test_a_cell_survives_json(make_cell):
-    for cell in (make_cell("wgan_gp"), *changed(make_cell()).values()):
+    varied = dataclasses.replace(make_cell(), variation=FAST)
+    for cell in (make_cell("wgan_gp"), varied, *changed(make_cell()).values()):
         again = Cell.from_json(json.loads(json.dumps(cell.to_json())))
         assert again.key == cell.key
         assert again.group == cell.group
         assert str(again) == str(cell)
         assert again.setting == cell.setting
+        assert again.variation == cell.variation

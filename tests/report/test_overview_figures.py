@@ -214,7 +214,7 @@ def test_failed_seeds_reach_nothing(ready, canvases) -> None:
     found, ranked, style, folder = ready((GOOD, (6, X, 6, 7, X), BAD))
     standing = next(s for s in ranked[0] if s.method == "vanilla")
     at = np.array([-1e9, 6, 7, 8])
-    shares = profiles.profile(standing, found[0].primary, at)
+    shares = profiles.profile(list(standing.scores.values()), found[0].primary, at)
     assert shares.tolist() == pytest.approx([0.6, 0.6, 0.2, 0])
     with style.drawing():
         figure = profiles.draw_profiles(found[0], ranked[0], style, folder)

@@ -11,6 +11,7 @@ import pandas as pd
 from bench.execution.plan import Planned
 from bench.report.analysis.problems import Problem, problems
 from bench.report.analysis.ranking import Standing, standings
+from bench.report.analysis.robustness import Varied, varied
 from bench.report.analysis.tables import runs_table
 from bench.study import Study
 
@@ -32,6 +33,16 @@ class Findings:
     @property
     def pairs(self) -> list[tuple[Problem, list[Standing]]]:
         return list(zip(self.problems, self.standings, strict=True))
+
+    @property
+    def fixed(self) -> list[tuple[Problem, list[Standing]]]:
+        """Those of ``pairs`` whose experiment has one setting alone."""
+        return [pair for pair in self.pairs if pair[0].cell.variation is None]
+
+    @cached_property
+    def varied(self) -> list[Varied]:
+        """The experiments that are varied over settings; their problems are all the others."""
+        return varied(self.problems, self.standings)
 
     @cached_property
     def methods(self) -> list[str]:

@@ -157,8 +157,8 @@ def _shared(cell: Cell) -> dict[str, Any]:
 def _labels(cells: list[Cell]) -> list[str]:
     labels = []
     for cell in cells:
-        label = cell.dataset.label or cell.dataset.name
-        alike = [_told(c) for c in cells if (c.dataset.label or c.dataset.name) == label]
+        label = _label(cell)
+        alike = [_told(c) for c in cells if _label(c) == label]
         own = _told(cell)
         telling = [
             value if name == "architecture" else f"{name} {value}"
@@ -167,6 +167,13 @@ def _labels(cells: list[Cell]) -> list[str]:
         ]
         labels.append(", ".join([label, *telling]))
     return labels
+
+
+def _label(cell: Cell) -> str:
+    """The dataset, and the name of the setting where there are several."""
+    if cell.variation is not None:
+        return f"{cell.variation.dataset}, {cell.variation.name}"
+    return cell.dataset.label or cell.dataset.name
 
 
 def _told(cell: Cell) -> dict[str, str]:

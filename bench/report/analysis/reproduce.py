@@ -43,13 +43,14 @@ def reproducer(study: Study) -> Callable[[Cell], str]:
     return command
 
 
+def _place(cell: Cell) -> tuple[str, str, str]:
+    setting = cell.variation.name if cell.variation is not None else ""
+    return cell.dataset.name, cell.architecture.name, setting
+
+
 def _overrides(cell: Cell, plain: list[Cell]) -> list[tuple[str, str, Any]]:
     """Settings in which a cell's parts differ from those of the study's own cells like it."""
-    alike = [
-        own
-        for own in plain
-        if (own.dataset.name, own.architecture.name) == (cell.dataset.name, cell.architecture.name)
-    ]
+    alike = [own for own in plain if _place(own) == _place(cell)]
     method = next((own.method for own in plain if own.method.name == cell.method.name), None)
     if method is None:
         with suppress(BenchError):  # a method that is gone

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bench.report.analysis.problems import Problem
 from bench.report.analysis.ranking import Standing
+from bench.report.analysis.robustness import varied
 from bench.report.figures.charts.costs import draw_costs
 from bench.report.figures.charts.curves import draw_curves
 from bench.report.figures.charts.differences import draw_differences
@@ -19,6 +20,7 @@ from bench.report.figures.charts.overview import draw_overview
 from bench.report.figures.charts.phase import draw_phase, has_phases
 from bench.report.figures.charts.profiles import draw_profiles
 from bench.report.figures.charts.ranks import draw_critical_difference, draw_ranks
+from bench.report.figures.charts.robustness import draw_robustness, draw_settings
 from bench.report.figures.drawing.sheets import sheets
 from bench.report.figures.drawing.style import Style
 from bench.report.figures.pictures.latents import draw_evolution, draw_interpolations
@@ -29,6 +31,8 @@ Ranked = list[Standing]
 
 OVERVIEW, COST = "overview", "cost"
 """Sections whose figures are of no single problem."""
+OF_A_SETTING = ("curves", "samples", "norms")
+"""Figures of a problem that is one of many settings; the others are drawn when asked for."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,8 @@ class Drawing:
     name: str
     """As ``bench figure`` is told: ``overview``, ``ring8/curves``, ``ring8/samples-2``."""
     section: str
-    """A problem's label, or one of the sections that are of no single problem."""
+    """A problem's label, the anchor of an experiment that is varied, or one of the sections that
+    are of no single problem."""
     draw: Callable[[], Figure | str | None]
     """Words say why there is nothing to draw."""
     in_report: bool = True
@@ -80,15 +85,25 @@ def drawings(
     """All figures of a study in the order of its report."""
     if not problems:
         return
-    whole = (problems, standings, style, folder)
-    yield Drawing("overview", OVERVIEW, partial(draw_overview, *whole))
-    if len(problems) > 1:
+    pairs = zip(problems, standings, strict=True)
+    # the settings of one experiment are one dataset seen several times, and no datasets to rank on
+    fixed = [pair for pair in pairs if pair[0].cell.variation is None]
+    whole = ([problem for problem, _ in fixed], [ranked for _, ranked in fixed], style, folder)
+    if fixed:
+        yield Drawing("overview", OVERVIEW, partial(draw_overview, *whole))
+    if len(fixed) > 1:
         yield Drawing("ranks", OVERVIEW, partial(draw_ranks, *whole))
         yield Drawing("critical-difference", OVERVIEW, partial(draw_critical_difference, *whole))
+    groups = varied(problems, standings)
+    for group, name in zip(groups, _slugs([(g.label, g.anchor) for g in groups]), strict=True):
+        place = (group, style, folder)
+        yield Drawing(f"{name}/settings", group.anchor, partial(draw_settings, *place))
+        yield Drawing(f"{name}/robustness", group.anchor, partial(draw_robustness, *place))
     names = _names(problems)
     for problem, ranked, name in zip(problems, standings, names, strict=True):
         yield from _of_one(problem, ranked, name, style, folder, notes)
-    yield Drawing("costs", COST, partial(draw_costs, *whole))
+    if fixed:
+        yield Drawing("costs", COST, partial(draw_costs, *whole))
 
 
 def _of_one(
@@ -102,7 +117,7 @@ def _of_one(
         "differences": partial(draw_differences, problem, ranked, *place),
     }
     for kind, draw in wholes.items():
-        yield Drawing(f"{name}/{kind}", problem.label, draw)
+        yield Drawing(f"{name}/{kind}", problem.label, draw, _is_shown(problem, kind))
     shape = problem.dataset.sample_shape
     kinds: dict[str, Callable[..., Figure | None]] = {}
     if has_phases(problem):
@@ -118,15 +133,24 @@ def _of_one(
                 f"{name}/{kind}{sheet.suffix}",
                 problem.label,
                 partial(draw_sheet, problem, sheet, style, folder, notes),
-                in_report=sheet.number == 1,
+                in_report=sheet.number == 1 and _is_shown(problem, kind),
             )
 
 
+def _is_shown(problem: Problem, kind: str) -> bool:
+    """Whether the report shows such a figure: of many settings, some kinds alone."""
+    return problem.cell.variation is None or kind in OF_A_SETTING
+
+
 def _names(problems: list[Problem]) -> list[str]:
-    """What problems are called where a name must be typed: their labels where these allow it."""
-    plain = [re.sub(r"[^A-Za-z0-9_.]+", "-", problem.label).strip("-.") for problem in problems]
+    return _slugs([(problem.label, problem.anchor) for problem in problems])
+
+
+def _slugs(labels: list[tuple[str, str]]) -> list[str]:
+    """What is called so where a name must be typed: its label where that allows it, or anchor."""
+    plain = [re.sub(r"[^A-Za-z0-9_.]+", "-", label).strip("-.") for label, _ in labels]
     often = Counter(name.casefold() for name in plain)
     return [
-        name if name and len(name) <= 60 and often[name.casefold()] == 1 else problem.anchor
-        for name, problem in zip(plain, problems, strict=True)
+        name if name and len(name) <= 60 and often[name.casefold()] == 1 else anchor
+        for name, (_, anchor) in zip(plain, labels, strict=True)
     ]

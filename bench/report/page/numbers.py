@@ -36,6 +36,11 @@ def of(metric: Metric, value: float | None) -> str:
     return plain(value, metric.digits)
 
 
+def requirement(metric: Metric, value: float) -> str:
+    """``7.50 or more``, or ``or less``: what is at least as good."""
+    return f"{of(metric, value)} or {'more' if metric.higher_is_better else 'less'}"
+
+
 def p_value(p: float | None) -> str:
     """Two significant digits."""
     if p is None:

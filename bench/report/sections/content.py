@@ -31,6 +31,7 @@ from bench.report.sections.gaps import explained
 from bench.report.sections.glance import glance
 from bench.report.sections.methods import methods
 from bench.report.sections.provenance import mixed, provenance
+from bench.report.sections.robustness import card, robustness, settings
 from bench.report.sections.stability import stability
 from bench.report.sections.verdict import failed, headline
 
@@ -40,35 +41,43 @@ Ranked = list[Standing]
 def compose(found: Findings, figures: dict[str, list[Drawn]], colours: dict[str, str]) -> Document:
     """The report of a study.
 
-    ``figures`` are by problem label, and those of no single problem by section: overview, whose
-    first stands on the first screen, and cost.
+    ``figures`` are by problem label, and those of no single problem by section: overview, cost, and
+    the anchors of experiments that are varied. The first of overview, or of these where there is
+    none, stands on the first screen.
     """
     sections = []
     overview = figures.get("overview", [])
+    shown = [*overview, *(f for v in found.varied for f in figures.get(v.anchor, []))]
+    led = shown[0] if shown and isinstance(shown[0], Figure) else None
     if found.problems:
-        sections = [
-            Section("Overview", "overview", [*overview[1:], _overview(found.pairs)]),
-            Section("Datasets", "datasets", [],
-                    [dataset(found, p, figures.get(p.label, [])) for p in found.problems]),
+        parts = [dataset(found, p, figures.get(p.label, [])) for p, _ in found.fixed]
+        parts += [settings(found, v, figures) for v in found.varied]
+        if found.fixed:
+            sections.append(
+                Section("Overview", "overview", [*overview[1:], _overview(found.fixed)])
+            )
+        if found.varied:
+            sections.append(robustness(found, figures, led))
+        sections += [
+            Section("Datasets", "datasets", [], parts),
             methods(found),
             stability(found),
             cost(found, figures.get("cost", [])),
-        ]  # fmt: skip
+        ]
     sections += [failures(found.problems), definitions(found.problems), provenance(found)]
     study = found.study
     return Document(
         f"{study.name}: which way of stabilising GAN training works",
-        _lead(found, overview[0] if overview else None),
+        _lead(found, led),
         sections,
         colours,
     )
 
 
-def _lead(found: Findings, overview: Drawn | None) -> list[Block]:
+def _lead(found: Findings, led: Figure | None) -> list[Block]:
     """The first screen: what was run, what came of it, and what must be known beside it."""
-    pairs = found.pairs
     blocks: list[Block] = [Paragraph(_what_was_run(found.problems))]
-    if pairs:
+    if found.problems:
         verdicts = [
             Verdict(
                 p.label,
@@ -77,9 +86,10 @@ def _lead(found: Findings, overview: Drawn | None) -> list[Block]:
                 failed(ranked),
                 glance(found, p, ranked),
             )
-            for p, ranked in pairs
+            for p, ranked in found.fixed
         ]
-        blocks.append(Verdicts(verdicts, overview if isinstance(overview, Figure) else None))
+        verdicts += [card(varied) for varied in found.varied]
+        blocks.append(Verdicts(verdicts, led))
     if found.notes:
         blocks.append(Notice("Please note", found.notes))
     if warnings := [line for problem in found.problems for line in mixed(problem)]:
@@ -118,7 +128,9 @@ def _what_was_run(problems: list[Problem]) -> str:
 
 def _datasets(problems: list[Problem]) -> str:
     """``2 datasets``, ``1 dataset in 3 settings``."""
-    names = {problem.cell.dataset.label for problem in problems}
+    # a setting may change the dataset, as noise does, and it is the same dataset all the same
+    cells = [problem.cell for problem in problems]
+    names = {c.variation.dataset if c.variation else c.dataset.label for c in cells}
     told = numbers.count(len(names), "dataset")
     return told if len(names) == len(problems) else f"{told} in {len(problems)} settings"
 

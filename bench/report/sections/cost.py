@@ -5,15 +5,27 @@ from __future__ import annotations
 import pandas as pd
 
 from bench.report.analysis.findings import Findings
+from bench.report.analysis.problems import Problem
+from bench.report.analysis.ranking import Standing
 from bench.report.page import numbers
-from bench.report.page.document import Block, Drawn, Entry, Paragraph, Section, Table
+from bench.report.page.document import Block, Details, Drawn, Entry, Paragraph, Section, Table
 from bench.report.sections.stability import mean_of
 
 
 def cost(found: Findings, figures: list[Drawn]) -> Section:
     """Updates, gradients, seconds and memory a cell."""
+    blocks: list[Block] = [*figures, *_doubt(found)]
+    if found.fixed:
+        blocks.append(_table(found, "cost", found.fixed))
+    for varied in found.varied:
+        table = _table(found, f"cost-{varied.anchor}", varied.pairs)
+        blocks.append(Details(f"Cost on {varied.label}, setting by setting", [table]))
+    return Section("Cost", "cost", blocks)
+
+
+def _table(found: Findings, name: str, pairs: list[tuple[Problem, list[Standing]]]) -> Table:
     rows = []
-    for problem, ranked in found.pairs:
+    for problem, ranked in pairs:
         for standing in ranked:
             own = found.cells[problem.label, standing.method]
             own = own[own["status"] == "ok"]
@@ -27,8 +39,8 @@ def cost(found: Findings, figures: list[Drawn]) -> Section:
                 _mean(own["population"], 0),
                 _mean(own["peak_memory_mb"], 0),
             ])  # fmt: skip
-    table = Table(
-        "cost",
+    return Table(
+        name,
         "Mean over finished seeds. Seeds of one population share their time: a cell's seconds are "
         "the population's divided by its members. Peak memory is the worker process's (on a GPU, "
         "the device's).",
@@ -39,8 +51,6 @@ def cost(found: Findings, figures: list[Drawn]) -> Section:
         names=1,
         texts=(0,),
     )  # fmt: skip
-    blocks: list[Block] = [*figures, *_doubt(found), table]
-    return Section("Cost", "cost", blocks)
 
 
 def _mean(values: pd.Series, digits: int) -> Entry:

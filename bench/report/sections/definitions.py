@@ -65,7 +65,12 @@ def _metrics(problems: list[Problem]) -> list[Section]:
     parts = []
     # two problems may share a dataset and differ in the metrics that its settings ask for
     seen: set[tuple[str, Metric]] = set()
+    varied: set[str] = set()
     for problem in problems:
+        variation = problem.cell.variation
+        if variation is not None and variation.group in varied:
+            continue
+        varied |= set() if variation is None else {variation.group}
         name, dataset = problem.cell.dataset.name, problem.dataset
         told = {**dataset.settings(), **problem.shared_result("protocol")}
         # they stand at the top of the page
@@ -79,7 +84,8 @@ def _metrics(problems: list[Problem]) -> list[Section]:
             blocks.append(Paragraph(_heading(problem, group)))
             blocks.append(Items([_defined(problem, m) for m in new if m.group == group]))
         seen |= {(name, metric) for metric in new}
-        parts.append(Section(problem.label, f"definitions-{problem.anchor}", blocks))
+        title = problem.label if variation is None else f"{variation.dataset}, at every setting"
+        parts.append(Section(title, f"definitions-{problem.anchor}", blocks))
     return parts
 
 

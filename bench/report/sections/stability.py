@@ -21,12 +21,21 @@ Cells = dict[tuple[str, str], pd.DataFrame]
 def stability(found: Findings) -> Section:
     """Statuses, best against last, when all modes were held, and flagged gradients."""
     blocks: list[Block] = [Paragraph(_STABILITY)]
-    for problem, ranked in found.pairs:
-        blocks.append(_stability(problem, ranked, found.cells))
-        summary = f"How the explosions on {problem.label} depend on the thresholds"
-        if inner := _thresholds(problem, ranked, found):
-            blocks.append(Details(summary, inner))
+    for problem, ranked in found.fixed:
+        blocks += _of_one(found, problem, ranked)
+    for varied in found.varied:
+        inner = [block for problem, ranked in varied.pairs
+                 for block in _of_one(found, problem, ranked)]  # fmt: skip
+        blocks.append(Details(f"Stability on {varied.label}, setting by setting", inner))
     return Section("Stability", "stability", blocks)
+
+
+def _of_one(found: Findings, problem: Problem, ranked: list[Standing]) -> list[Block]:
+    blocks: list[Block] = [_stability(problem, ranked, found.cells)]
+    summary = f"How the explosions on {problem.label} depend on the thresholds"
+    if inner := _thresholds(problem, ranked, found):
+        blocks.append(Details(summary, inner))
+    return blocks
 
 
 _STABILITY = (

@@ -23,6 +23,7 @@ from bench.report.statistics.ranks import (
     critical_difference,
     mean_ranks,
 )
+from bench.report.statistics.robustness import meets, share_of_settings
 from bench.report.statistics.significance import (
     EXACT,
     Test,
@@ -52,12 +53,14 @@ __all__ = [
     "mean_interval",
     "mean_ranks",
     "median",
+    "meets",
     "paired_difference",
     "paired_p",
     "performance_profile",
     "probability_of_improvement",
     "rank_p",
     "seeds_to_settle",
+    "share_of_settings",
     "smallest_rank_p",
     "spread",
 ]

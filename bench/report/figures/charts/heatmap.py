@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -94,18 +94,18 @@ class HeatMap:
         self.scales = [scale_of(problem) for problem in problems]
         self.cells = [{s.method: s for s in ranked} for ranked in standings]
         self.any_failed = any(s.failed for ranked in standings for s in ranked)
-        self.places = mean_places(problems, standings)
-        self.methods = list(self.places)
-        self.has_ranks = len(problems) > 1
+        self.beside = self.order()
+        self.methods = list(self.beside)
+        self.is_counted = any(self.beside.values())
         size = style.small
         self.tiny = style.letters(size - 0.5)
         most = 0.24 * style.width if not style.narrow else 0.9
         names = [fitted(m, size, most) for m in (*self.methods, FLOOR)]
         self.names = dict(zip((*self.methods, FLOOR), names, strict=True))
         self.labels = 0.34 + max(text_width(name, size) for name in names)
-        self.left = self.labels + ((0.55 - 0.12 * style.narrow) if self.has_ranks else 0.12)
-        self.ranks = self.left - (0.3 - 0.08 * style.narrow)
-        """Where the middle of the mean ranks is."""
+        self.left = self.labels + ((0.55 - 0.12 * style.narrow) if self.is_counted else 0.12)
+        self.counts = self.left - (0.3 - 0.08 * style.narrow)
+        """Where the middle of the numbers beside the names is."""
         room = style.width - self.left - 0.04
         self.column = min(room / len(problems), 2.4)
         self.row = ROW if len(self.methods) <= 14 or self.any_failed else CLOSE_ROW
@@ -113,10 +113,10 @@ class HeatMap:
         self.is_turned = any(
             text_width(word, self.tiny, "bold") > self.column - 0.06
             for problem in problems
-            for word in f"{problem.label} {problem.primary.label}".split()
+            for word in " ".join(self.head(problem)).split()
         )
         self.heads = self._headings()
-        lines = max(map(len, self.heads))
+        lines = max(2 * self.is_counted, *map(len, self.heads))
         self.top = 0.1 + (TURNED if self.is_turned else lines * self.line)
         self.bottom = self.top + self.row * len(self.methods)
         self.height = self.bottom + GAP + self.row + LEGEND
@@ -134,6 +134,27 @@ class HeatMap:
         if style.narrow:
             self._check(longest)
 
+    def order(self) -> dict[str, str]:
+        """Methods from top to bottom, and what stands beside each name: its mean rank."""
+        places = mean_places(self.problems, [list(cells.values()) for cells in self.cells])
+        several = len(self.problems) > 1
+        return {
+            method: numbers.plain(place, 1) if several and place is not None else ""
+            for method, place in places.items()
+        }
+
+    counted: ClassVar[tuple[str, str]] = ("mean", "rank")
+    """The two words above what stands beside the names."""
+
+    def head(self, problem: Problem) -> tuple[str, str]:
+        """What stands above a column: in bold, and below it."""
+        metric = problem.primary
+        return problem.label, f"{metric.label} {'↑' if metric.higher_is_better else '↓'}"
+
+    def leads(self, column: int, standing: Standing) -> str:
+        """How a cell is set off: best, tied, works, or not at all."""
+        return standing.against_best if standing.against_best in LEADS else ""
+
     def _check(self, longest: list[str]) -> None:
         least = self.style.letters(0)
         widest = max(text_width(text, least, "bold") for text in longest)
@@ -147,10 +168,10 @@ class HeatMap:
         style = self.style
         for column, lines in enumerate(self.heads):
             self._head(column, lines)
-        if self.has_ranks:
-            for place, word in enumerate(("rank", "mean")):
+        if self.is_counted:
+            for place, word in enumerate(reversed(self.counted)):
                 y = self.top - 0.05 - place * self.line
-                self._text(self.ranks, y, word, self.tiny, va="baseline",
+                self._text(self.counts, y, word, self.tiny, va="baseline",
                            color=QUIET)  # fmt: skip
         for row, method in enumerate(self.methods):
             self._row(method, self.top + row * self.row)
@@ -186,28 +207,25 @@ class HeatMap:
         )  # fmt: skip
         style.tag(mark, method)
         style.tag(self._text(0.34, middle, self.names[method], style.small, ha="left"), method)
-        place = self.places[method]
-        if self.has_ranks and place is not None:
-            told = numbers.plain(place, 1)
-            style.tag(self._text(self.ranks, middle, told, style.small, color="#555555"),
-                      method)  # fmt: skip
+        told = self.beside[method]
+        style.tag(self._text(self.counts, middle, told, style.small, color="#555555"), method)
         for column, cells in enumerate(self.cells):
             if method in cells:
                 self._cell(column, y, cells[method])
 
     def _cell(self, column: int, y: float, standing: Standing) -> None:
         style, method = self.style, standing.method
-        colour, leads = self.colour(column, standing), standing.against_best in LEADS
+        colour, leads = self.colour(column, standing), self.leads(column, standing)
         left, top, pad = self.left + column * self.column, y + PAD, PAD
         wide, tall = self.column - 2 * pad, self.row - 2 * pad
         box = Rectangle((left + pad, top), wide, tall, facecolor=colour, edgecolor="#DDDDDD",
                         lw=0.5 if colour == "white" else 0)  # fmt: skip
         self._patch(box, method)
-        if standing.against_best == "best":
+        if leads == "best":
             frame = Rectangle((left + pad + BAR / 2, top + BAR / 2), wide - BAR, tall - BAR,
                               fill=False, edgecolor=FRAME, lw=72 * BAR)  # fmt: skip
             self._patch(frame, method)
-        elif leads:
+        elif leads == "tied":
             bar = Rectangle((left + pad, top), 1.7 * BAR, tall, facecolor=FRAME, lw=0)
             self._patch(bar, method)
         number, failed = self._number(column, standing), self._failed(standing)
@@ -251,13 +269,7 @@ class HeatMap:
         x = self._beside(x + length + 0.07, middle, "real data", size) + 0.2
         if narrow:
             x, middle = 0.06, middle + 0.2
-        box = Rectangle((x, middle - 0.07), 0.24, 0.14, fill=False, edgecolor=FRAME, lw=72 * BAR)
-        self.axis.add_patch(box)
-        x = self._beside(x + 0.31, middle, "best", size) + 0.12
-        if any(s.against_best in LEADS[1:] for cells in self.cells for s in cells.values()):
-            bar = Rectangle((x, middle - 0.085), 1.7 * BAR, 0.17, facecolor=FRAME, lw=0)
-            self.axis.add_patch(bar)
-            x = self._beside(x + 0.11, middle, "cannot be told apart from it", size) + 0.12
+        x = self.explain(x, middle, size)
         if self.any_failed:
             if narrow:
                 x, middle = 0.06, middle + 0.2
@@ -266,6 +278,17 @@ class HeatMap:
             )
             self._text(x + 0.12, middle, CROSS, size)
             self._beside(x + 0.31, middle, "too many seeds failed", size)
+
+    def explain(self, x: float, middle: float, size: float) -> float:
+        """What sets cells off, in the legend from ``x`` on; where it ends."""
+        box = Rectangle((x, middle - 0.07), 0.24, 0.14, fill=False, edgecolor=FRAME, lw=72 * BAR)
+        self.axis.add_patch(box)
+        x = self._beside(x + 0.31, middle, "best", size) + 0.12
+        if any(s.against_best in LEADS[1:] for cells in self.cells for s in cells.values()):
+            bar = Rectangle((x, middle - 0.085), 1.7 * BAR, 0.17, facecolor=FRAME, lw=0)
+            self.axis.add_patch(bar)
+            x = self._beside(x + 0.11, middle, "cannot be told apart from it", size) + 0.12
+        return x
 
     def _beside(self, x: float, y: float, words: str, size: float) -> float:
         """Writes words and returns where they end."""
@@ -280,8 +303,8 @@ class HeatMap:
             width, most = TURNED, max(1, min(3, int(self.column / self.line) - 1))
         heads = []
         for problem in self.problems:
-            metric = f"{problem.primary.label} {'↑' if problem.primary.higher_is_better else '↓'}"
-            label = wrapped(problem.label, size, width, most, "bold")
+            above, metric = self.head(problem)
+            label = wrapped(above, size, width, most, "bold")
             below = wrapped(metric, size, width, 1 if self.is_turned else 3)
             heads.append(
                 [(line, "bold", INK) for line in label]

@@ -66,7 +66,7 @@ def _caption(sheet: HeatMap) -> str:
         "Framed: the best of a column; bold with a bar at the left: not told apart from it by a "
         "test that is corrected for the number of methods."
     )
-    if sheet.has_ranks:
+    if sheet.is_counted:
         parts.append("Rows are in the order of the mean rank over the columns.")
     return " ".join(parts)
 

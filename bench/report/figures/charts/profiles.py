@@ -1,7 +1,10 @@
-"""Profiles: how many seeds of every method reach a value. Failed seeds never reach any."""
+"""Profiles: how many seeds of every method, or settings, reach a value. Failures reach none."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ from numpy.typing import NDArray
 from bench.datasets.base import Metric
 from bench.report.analysis.problems import Problem
 from bench.report.analysis.ranking import Standing
+from bench.report.analysis.tables import FLOOR
 from bench.report.figures.charts.curves import spans_decades
 from bench.report.figures.drawing.style import COLOURS, INK, Style, named, save
 from bench.report.figures.drawing.words import abreast, failed_told, seeds_told
@@ -36,32 +40,70 @@ NEAR = 0.3
 Floats = NDArray[np.float64]
 
 
-def profile(standing: Standing, metric: Metric, at: Floats) -> Floats:
-    """Share of the trained seeds that get at least as good as each value."""
-    return performance_profile(list(standing.scores.values()), at, metric.higher_is_better)
+@dataclass(frozen=True)
+class Line:
+    """One method's profile: of the scores of its seeds, or of what else is counted."""
+
+    method: str
+    scores: list[float]
+    """Infinitely bad where something failed."""
+
+
+@dataclass(frozen=True)
+class Upright:
+    """A value that is marked by an upright line."""
+
+    value: float
+    name: str
+    dash: Any = (0, (1, 1.5))
+    is_kept: bool = False
+    """Whether the axis reaches to it however far away it is."""
+
+
+def profile(scores: Sequence[float], metric: Metric, at: Floats) -> Floats:
+    """Share of the scores that are at least as good as each value."""
+    return performance_profile(list(scores), at, metric.higher_is_better)
 
 
 def draw_profiles(
     problem: Problem, ranked: list[Standing], style: Style, folder: Path
 ) -> Figure | None:
     """A line per method; None where fewer than two seeds have a value."""
-    metric = problem.primary
     shown = [standing for standing in ranked if standing.scores]
-    finite = sorted({value for standing in shown for value in standing.values.values()})
     if sum(len(standing.values) for standing in shown) < 2:
         return None
+    real = problem.shared_result("floor").get(problem.primary.name)
+    mark = None if real is None else Upright(float(real), FLOOR)
+    lines = [Line(standing.method, list(standing.scores.values())) for standing in shown]
+    canvas, has_line = draw_lines(lines, problem.primary, "share of seeds this good", mark, style)
+    return Figure(
+        save(canvas, folder, f"{problem.anchor}-profiles"), _heard(problem, shown),
+        _caption(problem, shown, has_line),
+    )  # fmt: skip
+
+
+def draw_lines(
+    lines: list[Line], metric: Metric, counted: str, mark: Upright | None, style: Style
+) -> tuple[Any, bool]:
+    """The canvas of profiles, best method first, and whether the mark is drawn as a line.
+
+    ``counted`` is what stands beside the upright axis. There must be a finite score.
+    """
+    finite = sorted({score for line in lines for score in line.scores if math.isfinite(score)})
     scale = 100 if metric.percent else 1
-    real = problem.shared_result("floor").get(metric.name)
     is_log = spans_decades(metric, pd.Series(finite))
+    if mark is not None and mark.is_kept:
+        is_log = is_log and mark.value > 0
     low, high = _ends(finite, is_log)
     is_far = False
-    if real is not None:
-        wider = _ends(sorted({*finite, float(real)}), is_log and real > 0)
+    if mark is not None:
+        wider = _ends(sorted({*finite, mark.value}), is_log and mark.value > 0)
         is_far = (finite[-1] - finite[0]) < NEAR * (wider[1] - wider[0]) and not is_log
-        is_far |= is_log and real <= 0
+        is_far |= is_log and mark.value <= 0
+        is_far &= not mark.is_kept
         low, high = (low, high) if is_far else wider
     at = np.array([low, *finite, high])
-    coloured, rest = shown[:MOST_COLOURED], shown[MOST_COLOURED:]
+    coloured, rest = lines[:MOST_COLOURED], lines[MOST_COLOURED:]
     across = abreast([named(s.method, 26) for s in coloured] + ["", ""], style, LEGEND_COLUMNS)
     rows = -(-(len(coloured) + 2) // across)
     each = 0.2 if not style.paper else 0.25
@@ -70,30 +112,30 @@ def draw_profiles(
     )
     # a step holds up to its value where more is better, and from its value on where less is
     where = "steps-pre" if metric.higher_is_better else "steps-post"
-    for standing in rest:
-        (line,) = axis.plot(*_steps(standing, metric, at), color="#BBBBBB", lw=style.thin,
+    for one in rest:
+        (line,) = axis.plot(*_steps(one, metric, at), color="#BBBBBB", lw=style.thin,
                             drawstyle=where, zorder=1.5)  # fmt: skip
-        style.tag(line, standing.method)
+        style.tag(line, one.method)
     several = len(style.methods) > len(COLOURS)
     widths = np.linspace(THINNEST, THICKEST, len(coloured)) if len(coloured) > 1 else [2.0]
-    for place, (standing, width) in enumerate(zip(coloured, widths, strict=True)):
+    for place, (one, width) in enumerate(zip(coloured, widths, strict=True)):
         # the best method is the thinnest and lies on top of all
-        dash = style.dash[standing.method] if several else "-"
+        dash = style.dash[one.method] if several else "-"
         (line,) = axis.plot(
-            *_steps(standing, metric, at), color=style.colour[standing.method], ls=dash,
+            *_steps(one, metric, at), color=style.colour[one.method], ls=dash,
             drawstyle=where, lw=width * style.scale, zorder=3 - 0.01 * place,
             solid_joinstyle="miter", solid_capstyle="butt",
         )  # fmt: skip
-        style.tag(line, standing.method)
-    has_line = real is not None and not is_far
-    if real is not None and is_far:
-        is_left = real < finite[0]
-        told = f"real data: {numbers.of(metric, real)}"
+        style.tag(line, one.method)
+    drawn = None if is_far else mark
+    if mark is not None and is_far:
+        is_left = mark.value < finite[0]
+        told = f"{mark.name}: {numbers.of(metric, mark.value)}"
         axis.text(0.01 if is_left else 0.99, 0.03, f"← {told}" if is_left else f"{told} →",
                   ha="left" if is_left else "right", fontsize=style.small, color="#555555",
                   transform=axis.transAxes)  # fmt: skip
-    elif real is not None:
-        axis.axvline(real * scale, color=INK, ls=(0, (1, 1.5)), lw=1.2, zorder=2)
+    elif mark is not None:
+        axis.axvline(mark.value * scale, color=INK, ls=mark.dash, lw=1.2, zorder=2)
     if is_log:
         axis.set_xscale("log")
         axis.xaxis.set_minor_locator(NullLocator())
@@ -105,21 +147,18 @@ def draw_profiles(
         xlim=(low * scale, high * scale),
         ylim=(-0.02, 1.03),
         xlabel=f"{metric.label}{unit}" + ("\n" if style.narrow else " — ") + way,
-        ylabel="share of seeds this good",
+        ylabel=counted,
     )
     axis.yaxis.set_major_formatter(PercentFormatter(1))
     axis.grid(axis="y", color="#E6E6E6", lw=0.6)
     sns.despine(ax=axis)
-    _legend(canvas, coloured, rest, has_line, style)
-    return Figure(
-        save(canvas, folder, f"{problem.anchor}-profiles"), _heard(problem, shown),
-        _caption(problem, shown, bool(rest), has_line),
-    )  # fmt: skip
+    _legend(canvas, coloured, rest, drawn, style)
+    return canvas, drawn is not None
 
 
-def _steps(standing: Standing, metric: Metric, at: Floats) -> tuple[Floats, Floats]:
+def _steps(line: Line, metric: Metric, at: Floats) -> tuple[Floats, Floats]:
     """A profile without its length at 0, where all lines would lie on each other."""
-    share = profile(standing, metric, at)
+    share = profile(line.scores, metric, at)
     reached = np.flatnonzero(share)
     x = at * (100 if metric.percent else 1)
     if not len(reached):
@@ -143,7 +182,7 @@ def _ends(known: list[float], is_log: bool) -> tuple[float, float]:
 
 
 def _legend(
-    canvas: Any, coloured: list[Standing], rest: list[Standing], has_floor: bool, style: Style
+    canvas: Any, coloured: list[Line], rest: list[Line], mark: Upright | None, style: Style
 ) -> None:
     several = len(style.methods) > len(COLOURS)
     handles = [
@@ -157,9 +196,9 @@ def _legend(
         handles.append(Line2D([], [], color="#BBBBBB", lw=style.thin))
         labels.append(numbers.count(len(rest), "other method"))
         methods.append(None)
-    if has_floor:
-        handles.append(Line2D([], [], color=INK, ls=(0, (1, 1.5)), lw=1.2))
-        labels.append("real data")
+    if mark is not None:
+        handles.append(Line2D([], [], color=INK, ls=mark.dash, lw=1.2))
+        labels.append(mark.name)
         methods.append(None)
     legend = canvas.legend(handles, labels, loc="outside lower center", frameon=False,
                            ncols=abreast(labels, style, LEGEND_COLUMNS),
@@ -167,7 +206,7 @@ def _legend(
     style.tag_legend(legend, methods)
 
 
-def _caption(problem: Problem, shown: list[Standing], has_rest: bool, has_floor: bool) -> str:
+def _caption(problem: Problem, shown: list[Standing], has_floor: bool) -> str:
     metric = problem.primary
     failed = [f"{s.method} ({failed_told(s)})" for s in shown if s.failed]
     parts = [
@@ -179,7 +218,7 @@ def _caption(problem: Problem, shown: list[Standing], has_rest: bool, has_floor:
         "A failed seed reaches nothing"
         + (f": the lines of {numbers.listing(failed)} end below 100 %." if failed else "."),
     ]
-    if has_rest:
+    if len(shown) > MOST_COLOURED:
         parts.append(f"Grey: all but the {MOST_COLOURED} best.")
     if has_floor:
         parts.append("Dotted: real data measured against real data.")

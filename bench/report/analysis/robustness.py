@@ -1,0 +1,185 @@
+"""Where an experiment is varied over settings: at which of them each method works."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from bench.datasets.base import Metric
+from bench.report.analysis.problems import Problem, describe
+from bench.report.analysis.ranking import Standing
+from bench.report.statistics import Interval, median, meets, share_of_settings
+
+Pair = tuple[Problem, list[Standing]]
+
+
+@dataclass(frozen=True)
+class Robustness:
+    """One method over the settings of an experiment."""
+
+    method: str
+    scores: dict[str, float]
+    """Interquartile mean over seeds by setting, infinitely bad where too many seeds failed.
+    Settings without a trained seed are left out."""
+    works: tuple[str, ...]
+    """Settings at which it reaches the target."""
+    share: Interval
+    """Of the settings in ``scores``; the interval speaks of other seeds, not of other settings."""
+    median: float
+    """Over settings; infinitely bad where half of them are."""
+    worst: tuple[str, ...]
+    """The setting at which it does worst; several where they are equally bad."""
+    failed: int
+    """Seeds that failed, over all settings."""
+    trained: int
+
+
+@dataclass(frozen=True)
+class Varied:
+    """The problems that one experiment is varied over: they differ by their settings alone.
+
+    They are one dataset seen several times, and never counted as several datasets.
+    """
+
+    label: str
+    """The dataset's label, with what tells it from other experiments on the same dataset."""
+    pairs: list[Pair]
+    """A problem for each setting, in the study's order."""
+
+    @property
+    def metric(self) -> Metric:
+        return self.pairs[0][0].primary
+
+    @property
+    def target(self) -> float:
+        """Value of the metric from which on a method works."""
+        variation = self.pairs[0][0].cell.variation
+        assert variation is not None
+        return variation.target
+
+    @property
+    def anchor(self) -> str:
+        variation = self.pairs[0][0].cell.variation
+        assert variation is not None
+        return f"{self.pairs[0][0].anchor.rpartition('-')[0]}-varied-{variation.group[:6]}"
+
+    @property
+    def settings(self) -> list[str]:
+        return [setting_of(problem) for problem, _ in self.pairs]
+
+    @cached_property
+    def methods(self) -> list[Robustness]:
+        """Those with a trained seed: most settings at which they work first, then by the median."""
+        labels = sorted({s.method for _, ranked in self.pairs for s in ranked})
+        found = [each for label in labels if (each := self._robustness(label)) is not None]
+        sign = -1 if self.metric.higher_is_better else 1
+        return sorted(found, key=lambda r: (-r.share.value, sign * r.median, r.failed, r.method))
+
+    @cached_property
+    def standing(self) -> dict[tuple[str, str], Standing]:
+        """By setting and method."""
+        return {(setting_of(p), s.method): s for p, ranked in self.pairs for s in ranked}
+
+    def meets(self, value: float) -> bool:
+        """Whether a value is as good as the target."""
+        return meets(value, self.target, self.metric.higher_is_better, digits(self.metric))
+
+    def shown(self, method: Robustness) -> list[float]:
+        """A method's scores as they are shown, which is how they are held against a target."""
+        places = digits(self.metric)
+        return [round(v, places) if math.isfinite(v) else v for v in method.scores.values()]
+
+    def breaks(self) -> dict[str, tuple[list[str], list[str]]]:
+        """For each setting the methods that work there and those that do not."""
+        return {
+            setting: (
+                [m.method for m in self.methods if setting in m.works],
+                [m.method for m in self.methods if setting in m.scores and setting not in m.works],
+            )
+            for setting in self.settings
+        }
+
+    def _robustness(self, label: str) -> Robustness | None:
+        own = {setting: s for (setting, method), s in self.standing.items() if method == label}
+        trained = {setting: s for setting, s in own.items() if s.centre is not None}
+        scores = {setting: s.centre.value for setting, s in trained.items() if s.centre}
+        if not scores:
+            return None
+        seeds = sorted({seed for s in trained.values() for seed in s.scores})
+        table = [[s.scores.get(seed, math.nan) for s in trained.values()] for seed in seeds]
+        metric = self.metric
+        share = share_of_settings(table, self.target, metric.higher_is_better, digits(metric))
+        assert share is not None
+        badness = {setting: _badness(metric, s) for setting, s in trained.items()}
+        return Robustness(
+            label,
+            scores,
+            tuple(setting for setting, value in scores.items() if self.meets(value)),
+            share,
+            float(np.asarray(median(list(scores.values())))),
+            tuple(s for s, value in badness.items() if value == max(badness.values())),
+            sum(s.failed for s in trained.values()),
+            sum(len(s.scores) for s in trained.values()),
+        )
+
+
+def varied(problems: list[Problem], standings: list[list[Standing]]) -> list[Varied]:
+    """The experiments of a study that are varied over settings, in its order."""
+    grouped: dict[str, list[Pair]] = defaultdict(list)
+    for problem, ranked in zip(problems, standings, strict=True):
+        if problem.cell.variation is not None:
+            grouped[problem.cell.variation.group].append((problem, ranked))
+    groups = list(grouped.values())
+    return [Varied(label, pairs) for label, pairs in zip(_labels(groups), groups, strict=True)]
+
+
+def setting_of(problem: Problem) -> str:
+    """The name of a problem's setting; nothing where its experiment is not varied."""
+    return problem.cell.variation.name if problem.cell.variation is not None else ""
+
+
+def digits(metric: Metric) -> int:
+    """Digits with which a metric's values are shown, percentages as shares."""
+    return metric.digits + (2 if metric.percent else 0)
+
+
+def _badness(metric: Metric, standing: Standing) -> tuple[float, float]:
+    """Greater for what is worse, as values are shown; of failures, more failed seeds."""
+    assert standing.centre is not None
+    value = standing.centre.value
+    shown = round(value, digits(metric)) if math.isfinite(value) else value
+    failed = standing.failed / max(len(standing.scores), 1)
+    return (-shown if metric.higher_is_better else shown, 0.0 if standing.holds else failed)
+
+
+def _labels(groups: list[list[Pair]]) -> list[str]:
+    shared = [_shared([problem for problem, _ in pairs]) for pairs in groups]
+    labels = []
+    for own in shared:
+        alike = [other for other in shared if other["dataset"] == own["dataset"]]
+        telling = [
+            f"{name} {value}"
+            for name, value in own.items()
+            if name != "dataset" and any(other.get(name, value) != value for other in alike)
+        ]
+        labels.append(", ".join([own["dataset"], *telling]))
+    often, seen = Counter(labels), Counter[str]()
+    for place, label in enumerate(labels):
+        if often[label] > 1:
+            seen[label] += 1
+            labels[place] = f"{label} ({seen[label]})"
+    return labels
+
+
+def _shared(problems: list[Problem]) -> dict[str, Any]:
+    """What all problems of an experiment have in common, in words."""
+    first, *others = [describe(problem.cell) for problem in problems]
+    variation = problems[0].cell.variation
+    assert variation is not None
+    same = {k: v for k, v in first.items() if all(other.get(k) == v for other in others)}
+    return {"dataset": variation.dataset, "target": f"{variation.target:g}", **same}

@@ -1,0 +1,125 @@
+"""Where an experiment is varied over settings: who works at which, and at how many."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any, ClassVar
+
+from bench.report.analysis.problems import Problem
+from bench.report.analysis.ranking import Standing
+from bench.report.analysis.robustness import Robustness, Varied, setting_of
+from bench.report.figures.charts.heatmap import CROSS, HeatMap
+from bench.report.figures.charts.profiles import MOST_COLOURED, Line, Upright, draw_lines
+from bench.report.figures.drawing.style import Style, save
+from bench.report.figures.drawing.words import seeds_told
+from bench.report.page import numbers
+from bench.report.page.document import Figure
+
+WORKS = "✓"
+MOST_TOLD = 60
+"""Cells beyond which the text that stands for the picture tells the settings at which a method
+fails alone."""
+
+
+class SettingsMap(HeatMap):
+    """Methods × settings: coloured by what is attained, ticked where the target is reached."""
+
+    counted: ClassVar[tuple[str, str]] = ("works", "at")
+
+    def __init__(self, varied: Varied, style: Style):
+        self.varied = varied
+        problems, standings = zip(*varied.pairs, strict=True)
+        super().__init__(list(problems), list(standings), style)
+
+    def order(self) -> dict[str, str]:
+        return {m.method: told_share(m) for m in self.varied.methods}
+
+    def head(self, problem: Problem) -> tuple[str, str]:
+        return setting_of(problem), ""
+
+    def leads(self, column: int, standing: Standing) -> str:
+        works = standing.centre is not None and self.varied.meets(standing.centre.value)
+        return "works" if works else ""
+
+    def explain(self, x: float, middle: float, size: float) -> float:
+        told = f"{WORKS} works: {numbers.requirement(self.varied.metric, self.varied.target)}"
+        return self._beside(x, middle, told, size) + 0.12
+
+    def _number(self, column: int, standing: Standing) -> str:
+        number = super()._number(column, standing)
+        return f"{number} {WORKS}" if self.leads(column, standing) else number
+
+
+def draw_settings(varied: Varied, style: Style, folder: Path) -> Figure | None:
+    """The heat map of methods × settings; None where nothing was trained."""
+    if not varied.methods:
+        return None
+    sheet = SettingsMap(varied, style)
+    sheet.draw()
+    metric = varied.metric
+    required = numbers.requirement(metric, varied.target)
+    problems = [problem for problem, _ in varied.pairs]
+    parts = [
+        f"{varied.label} by {metric.label} at the last evaluation: the interquartile mean over "
+        f"{seeds_told(problems)}, a failed seed counting as the worst value there is, at every "
+        f"setting. {WORKS}: the method works there, as the mean is {required}, the "
+        "target stated beforehand. Colour: how much of the way from an untrained generator (pale) "
+        "to real data (dark) is done. Rows: the methods that work at most settings first.",
+    ]
+    if sheet.any_failed:
+        parts.append(f"{CROSS}: seeds that failed; where a cell is grey, too many for a mean.")
+    return Figure(
+        save(sheet.canvas, folder, f"{varied.anchor}-settings"), _heard(varied), " ".join(parts)
+    )
+
+
+def draw_robustness(varied: Varied, style: Style, folder: Path) -> Figure | None:
+    """Share of settings against what is required; None where no setting has a mean."""
+    if not any(math.isfinite(value) for m in varied.methods for value in m.scores.values()):
+        return None
+    metric = varied.metric
+    required = numbers.requirement(metric, varied.target)
+    target = Upright(varied.target, f"target, {required}", "--", is_kept=True)
+    lines = [Line(m.method, varied.shown(m)) for m in varied.methods]
+    canvas, _ = draw_lines(lines, metric, "share of settings this good", target, style)
+    at = ", ".join(f"{m.method} {told_share(m)}" for m in varied.methods[:MOST_COLOURED])
+    rest = f" Grey: all but the first {MOST_COLOURED}." if len(lines) > MOST_COLOURED else ""
+    return Figure(
+        save(canvas, folder, f"{varied.anchor}-robustness"),
+        f"Robustness profiles on {varied.label}: the share of {len(varied.pairs)} settings at "
+        f"which each method is at least as good as required of {metric.label}, a line a method. "
+        f"At the target, {required}: {at}.",
+        f"How many of the {len(varied.pairs)} settings of {varied.label} a method bears, whatever "
+        f"is asked of it: for every value of {metric.label}, the share of settings at which its "
+        "interquartile mean over seeds is at least as good. Dashed: the target stated beforehand, "
+        "where a line crosses it at the share of settings at which the method works; the lines to "
+        f"its {'left' if metric.higher_is_better else 'right'} say what a milder target would "
+        "have found. A setting at which too many seeds failed is reached by no requirement. The "
+        f"most robust method lies on top and is the thinnest.{rest}",
+    )
+
+
+def told_share(method: Robustness) -> str:
+    """``4/6``: settings at which it works, of those at which it was trained."""
+    return f"{len(method.works)}/{len(method.scores)}"
+
+
+def _heard(varied: Varied) -> str:
+    few = len(varied.methods) * len(varied.pairs) <= MOST_TOLD
+    rows = []
+    for m in varied.methods:
+        told = [
+            f"{setting} {_value(varied, value)}{', works' if setting in m.works else ''}"
+            for setting, value in m.scores.items()
+            if few
+        ]
+        rows.append(f"{m.method} works at {told_share(m)}" + (f": {'; '.join(told)}" * few))
+    return (
+        f"Heat map of {numbers.count(len(varied.methods), 'method')} by "
+        f"{numbers.count(len(varied.pairs), 'setting')} of {varied.label}. {'. '.join(rows)}."
+    )
+
+
+def _value(varied: Varied, value: float) -> Any:
+    return numbers.of(varied.metric, value) if math.isfinite(value) else "too many seeds failed"

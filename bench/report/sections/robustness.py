@@ -1,0 +1,241 @@
+"""At which settings methods work and where they break."""
+
+from __future__ import annotations
+
+import math
+
+from bench.report.analysis.findings import Findings
+from bench.report.analysis.ranking import Standing
+from bench.report.analysis.robustness import Robustness, Varied, setting_of
+from bench.report.analysis.tables import FLOOR
+from bench.report.page import numbers
+from bench.report.page.document import (
+    Block,
+    Details,
+    Drawn,
+    Entry,
+    Figure,
+    Paragraph,
+    Section,
+    Table,
+    Verdict,
+)
+from bench.report.sections.dataset import centre, dataset, floor
+from bench.report.sections.stability import mean_of
+
+MOST_NAMED = 3
+"""Settings that are named one by one."""
+FEW = 3
+"""A setting breaks most methods where at most one in so many works."""
+
+
+def robustness(found: Findings, figures: dict[str, list[Drawn]], led: Figure | None) -> Section:
+    """A part for each experiment that is varied; ``led`` is drawn on the first screen already."""
+    parts = [_part(found, v, [f for f in figures.get(v.anchor, []) if f is not led])
+             for v in found.varied]  # fmt: skip
+    return Section("Robustness", "robustness", [Paragraph(_ROBUSTNESS)], parts)
+
+
+_ROBUSTNESS = (
+    "A method works at a setting where the interquartile mean of its seeds reaches the target, "
+    "which was stated before anything was trained. The settings are those of the study and no "
+    "sample of others: shares count them, intervals say what other seeds would have changed, and "
+    "neither speaks of settings that were not tried. The settings of one dataset are not several "
+    "datasets: they enter no rank over datasets."
+)
+
+
+def card(varied: Varied) -> Verdict:
+    """What the first screen says of an experiment: who breaks where."""
+    failed = [
+        f"{m.method} failed on {m.failed} of {numbers.count(m.trained, 'seed')}"
+        for m in varied.methods
+        if m.failed
+    ]
+    return Verdict(
+        f"{varied.label}, {numbers.count(len(varied.pairs), 'setting')}",
+        varied.anchor,
+        sentence(varied),
+        "; ".join(failed),
+        tuple(_hardest(varied)),
+    )
+
+
+def sentence(varied: Varied) -> str:
+    """Who works at how many settings, in one sentence."""
+    if not varied.methods:
+        return "No method has a trained seed."
+    works = f"A method works where {varied.metric.label} is {_required(varied)}"
+    if not any(m.works for m in varied.methods):
+        best = varied.methods[0]
+        return (
+            f"{works}: none does at any setting; {best.method} comes closest, with a median of "
+            f"{_number(varied, best.median)} over the settings."
+        )
+    by_count: dict[tuple[int, int], list[str]] = {}
+    for m in varied.methods:
+        by_count.setdefault((len(m.works), len(m.scores)), []).append(m.method)
+    told: list[str] = []
+    for (count, of), names in by_count.items():
+        at = "no setting" if not count else "every setting" if count == of else f"{count} of {of}"
+        at += " settings" if not told and 0 < count < of else ""
+        told.append(f"{numbers.listing(names)} {'works' if len(names) == 1 else 'work'} at {at}")
+    return f"{works}: {'; '.join(told)}."
+
+
+def _hardest(varied: Varied) -> list[tuple[str, str]]:
+    """Settings that break every method, most of them, and none, as far as all were trained."""
+    every, most, none = [], [], []
+    for setting, (works, broken) in varied.breaks().items():
+        absent = [m.method for m in varied.methods if setting not in m.scores]
+        if any(_is_open(varied, setting, method) for method in absent) or not (works or broken):
+            continue
+        if not works:
+            every.append(setting)
+        elif not broken:
+            none.append(setting)
+        elif len(works) <= len(varied.methods) / FEW:
+            most.append(f"{setting} (but for {numbers.listing(works)})")
+    told = {"Breaks every method": every, "Breaks most": most, "Breaks none": none}
+    return [(term, numbers.listing(names)) for term, names in told.items() if names]
+
+
+def _is_open(varied: Varied, setting: str, method: str) -> bool:
+    """Whether a method may yet work at a setting at which it has no score."""
+    standing = varied.standing.get((setting, method))
+    return standing is not None and "not applicable" not in standing.statuses
+
+
+def settings(found: Findings, varied: Varied, figures: dict[str, list[Drawn]]) -> Section:
+    """Every setting as a dataset is shown, each folded away under its verdict."""
+    blocks: list[Block] = []
+    for problem, _ in varied.pairs:
+        whole = dataset(found, problem, figures.get(problem.label, []))
+        works, broken = varied.breaks()[setting_of(problem)]
+        told = f"{numbers.listing(works) or 'no method'} {'work' if len(works) > 1 else 'works'}"
+        told = told if works or broken else "not trained"
+        blocks.append(Details(f"{setting_of(problem)}: {told}", whole.blocks))
+    return Section(f"{varied.label}, setting by setting", f"{varied.anchor}-settings", blocks)
+
+
+def _part(found: Findings, varied: Varied, figures: list[Drawn]) -> Section:
+    if not varied.methods:
+        return Section(varied.label, varied.anchor, [Paragraph(sentence(varied))])
+    blocks: list[Block] = [
+        Paragraph(sentence(varied)),
+        _shares(found, varied),
+        *figures,
+        _map(varied),
+    ]
+    return Section(varied.label, varied.anchor, blocks)
+
+
+def _shares(found: Findings, varied: Varied) -> Table:
+    rows = []
+    for m in varied.methods:
+        rows.append([
+            Entry(m.method, method=m.method),
+            Entry(f"{len(m.works)} of {len(m.scores)}", value=len(m.works)),
+            Entry(numbers.chance(m.share), value=m.share.value),
+            Entry(_number(varied, m.median), value=_finite(m.median)),
+            _worst(varied, m),
+            Entry(_named(list(m.worst))),
+            Entry(f"{m.failed} of {m.trained}", "failed" if m.failed else "", value=m.failed),
+            *_seconds(found, varied, m),
+        ])  # fmt: skip
+    absent = sorted({s.method for _, ranked in varied.pairs for s in ranked}
+                    - {m.method for m in varied.methods})  # fmt: skip
+    partly = [m.method for m in varied.methods if len(m.scores) < len(varied.pairs)]
+    return Table(
+        f"robustness-{varied.anchor}",
+        f"Methods over the {numbers.count(len(varied.pairs), 'setting')} of {varied.label}: at how "
+        f"many they work ({varied.metric.label} of {_required(varied)}), the share of them with "
+        f"its {numbers.INTERVAL} over seeds (none where other seeds would change nothing), the "
+        "median over settings, and the worst setting with its interquartile mean. Failed seeds are "
+        "over all settings; training is the mean over finished seeds, in seconds a seed."
+        + (f" Not trained, or not applicable, at every setting: {numbers.listing(partly)}."
+           if partly else "")
+        + (f" Without a trained seed: {numbers.listing(absent)}." if absent else ""),
+        ["method", "works at", "share of settings", "median over settings", "worst",
+         "worst setting", "seeds failed", "training, seconds"],
+        rows,
+        texts=(5,),
+    )  # fmt: skip
+
+
+def _map(varied: Varied) -> Table:
+    """The heat map's numbers: settings × methods."""
+    methods = [m.method for m in varied.methods]
+    rows = []
+    for problem, _ in varied.pairs:
+        setting = setting_of(problem)
+        works, broken = varied.breaks()[setting]
+        variation = problem.cell.variation
+        changes = variation.changes if variation is not None else ""
+        row = [
+            Entry(setting),
+            Entry(f"{len(works)} of {len(works) + len(broken)}", value=len(works)),
+        ]
+        for method in methods:
+            standing = varied.standing.get((setting, method))
+            row.append(Entry("", "quiet") if standing is None else _cell(varied, setting, standing))
+        row += [floor(problem, varied.metric), Entry(changes or "nothing")]
+        rows.append(row)
+    return Table(
+        f"settings-{varied.anchor}",
+        f"Settings of {varied.label}: interquartile mean of {varied.metric.label} over seeds, "
+        f"failed ones the worst. ✓ marks where a method works: {_required(varied)}.",
+        ["setting", "methods that work", *methods, FLOOR, "what it changes"],
+        rows,
+        texts=(3 + len(methods),),
+    )
+
+
+def _cell(varied: Varied, setting: str, standing: Standing) -> Entry:
+    problem = next(p for p, _ in varied.pairs if setting_of(p) == setting)
+    if not standing.trained:
+        return Entry(standing.told_statuses, "quiet")
+    shown = centre(problem, standing)
+    if shown.value is not None and varied.meets(shown.value):
+        return Entry(f"{shown.text} ✓", value=shown.value)
+    return shown
+
+
+def _worst(varied: Varied, m: Robustness) -> Entry:
+    value = m.scores[m.worst[0]]
+    standing = varied.standing[m.worst[0], m.method]
+    if math.isfinite(value):
+        return Entry(_number(varied, value), value=value)
+    return Entry(f"{standing.failed} of {numbers.count(len(standing.scores), 'seed')} failed",
+                 "failed")  # fmt: skip
+
+
+def _seconds(found: Findings, varied: Varied, m: Robustness) -> list[Entry]:
+    known = []
+    for problem, _ in varied.pairs:
+        cells = found.cells.get((problem.label, m.method))
+        if cells is None:
+            continue
+        seconds = mean_of(cells[cells["status"] == "ok"]["training_seconds"])
+        known += [] if seconds is None else [seconds]
+    mean = sum(known) / len(known) if known else None
+    return [Entry(numbers.plain(mean, 1), value=mean)]
+
+
+def _named(names: list[str]) -> str:
+    rest = len(names) - MOST_NAMED
+    if rest <= 0:
+        return numbers.listing(names)
+    return f"{', '.join(names[:MOST_NAMED])} and {rest} more, alike"
+
+
+def _required(varied: Varied) -> str:
+    return numbers.requirement(varied.metric, varied.target)
+
+
+def _number(varied: Varied, value: float) -> str:
+    return numbers.of(varied.metric, value) if math.isfinite(value) else "too many failed"
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,166 @@
+"""The settings that an experiment is varied over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+from pydantic import ValidationError
+
+from bench.datasets.base import Dataset
+from bench.errors import BenchError, nearest
+from bench.records.cell import Variation
+from bench.records.fingerprint import digest
+from bench.registry import label_of
+from bench.study.file import Experiment, Part, SettingFile, Settings, name_and_settings
+
+SNGAN: dict[str, Settings] = {
+    name: {
+        "optimizer": "adam",
+        "learning_rate": learning_rate,
+        "betas": betas,
+        "critic_steps": critic_steps,
+    }
+    for name, learning_rate, betas, critic_steps in (
+        ("A", 1e-4, (0.5, 0.9), 5),
+        ("B", 1e-4, (0.5, 0.999), 1),
+        ("C", 2e-4, (0.5, 0.999), 1),
+        ("D", 1e-3, (0.5, 0.9), 5),
+        ("E", 1e-3, (0.5, 0.999), 5),
+        ("F", 1e-3, (0.9, 0.999), 5),
+    )
+}
+"""Settings by name, of Miyato et al. 2018, table 1."""
+
+GRID = "grid"
+PARTS = ("architecture", "dataset")
+"""What a setting of one's own may change beside the keys of ``setting``."""
+
+
+@dataclass(frozen=True)
+class Laid:
+    """A setting laid over its experiment."""
+
+    experiment: Experiment
+    changes: Settings
+
+
+def varied(experiment: Experiment) -> dict[str, Laid]:
+    """Each of the ``settings`` of an experiment, by name; itself, without a name, where it has
+    none.
+
+    Raises:
+        BenchError: a setting is not known, not valid, or called like another.
+    """
+    if experiment.settings is None:
+        return {"": Laid(experiment, {})}
+    found: dict[str, Laid] = {}
+    for entry in experiment.settings:
+        for name, changes in _named(entry):
+            if name in found:
+                raise BenchError(f"two settings are called '{name}'; give one another name")
+            found[name] = Laid(_laid_over(experiment, name, changes), changes)
+    return found
+
+
+def variation(
+    name: str, changes: Settings, experiment: Experiment, dataset: Dataset, base: Settings
+) -> Variation:
+    """What cells of the setting ``name`` are told by.
+
+    ``dataset`` is the experiment's own and ``base`` all that its settings have in common.
+
+    Raises:
+        BenchError: nothing says from which value on a method works on this dataset.
+    """
+    target = dataset.target if experiment.target is None else experiment.target
+    label = label_of(dataset)
+    if target is None:
+        metric = dataset.primary
+        raise BenchError(
+            f"experiment on {label}: settings are judged by a target, which this dataset has none "
+            f"of; state the value of {metric.label} ({metric.name}) at which a method works, as "
+            f"target: {0.9 * metric.ceiling if metric.ceiling else 10:g}"
+        )
+    group = digest({**base, "target": target})
+    return Variation(name, group, label, target, _told(changes))
+
+
+def _named(entry: Part) -> list[tuple[str, Settings]]:
+    """The settings of one entry, by name: a shipped one, one's own, or all those of a grid."""
+    name, changes = name_and_settings(entry)
+    if isinstance(entry, str):
+        if name not in SNGAN:
+            raise BenchError(
+                f"unknown setting '{name}'; SNGAN's are {', '.join(SNGAN)}, and one of your own is "
+                f"written with what it changes, as {{{name}: {{learning_rate: 0.001}}}}"
+            )
+        return [(name, SNGAN[name])]
+    if name == GRID:
+        return _grid(changes)
+    if name in SNGAN:
+        raise BenchError(f"setting '{name}' is one of SNGAN's; give your own another name")
+    if not name.strip() or "," in name:
+        raise BenchError(f"a setting cannot be called '{name}': --settings takes names by commas")
+    return [(name, changes)]
+
+
+def _grid(axes: dict[str, Any]) -> list[tuple[str, Settings]]:
+    if not axes:
+        raise BenchError("the grid of settings is empty; name keys and their values, as "
+                         "grid: {learning_rate: [0.0001, 0.001]}")  # fmt: skip
+    for key, values in axes.items():
+        _known(GRID, key, list(SettingFile.model_fields))
+        if not isinstance(values, list) or not values:
+            raise BenchError(f"the grid's '{key}' is {values!r}: give a list of values")
+    combinations = (dict(zip(axes, values, strict=True)) for values in product(*axes.values()))
+    return [
+        (" ".join(f"{key} {_value(value)}" for key, value in changes.items()), changes)
+        for changes in combinations
+    ]
+
+
+def _told(changes: Settings) -> str:
+    """``learning_rate 0.001, discriminator_widths 16/16``."""
+    told = []
+    for key, value in changes.items():
+        told.append(_told(value) if isinstance(value, dict) else f"{key} {_value(value)}")
+    return ", ".join(told)
+
+
+def _value(value: Any) -> str:
+    """As short as it can be typed, and without commas: ``0.001``, ``0/0.9``."""
+    if isinstance(value, list | tuple):
+        return "/".join(map(_value, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _laid_over(experiment: Experiment, name: str, changes: Settings) -> Experiment:
+    setting = experiment.setting.model_dump()
+    parts: dict[str, Part] = {}
+    for key, value in changes.items():
+        _known(name, key, [*SettingFile.model_fields, *PARTS])
+        if key not in PARTS:
+            setting[key] = value
+        elif isinstance(value, dict):
+            part, own = name_and_settings(getattr(experiment, key))
+            parts[key] = {part: own | value}
+        else:
+            raise BenchError(f"setting '{name}': {key} is {value!r}; give what changes of it, as "
+                             "{name of a setting: value}")  # fmt: skip
+    try:
+        made = SettingFile.model_validate(setting)
+    except ValidationError as error:
+        first = error.errors()[0]
+        told = first["msg"].removeprefix("Value error, ")
+        raise BenchError(
+            f"setting '{name}': '{first['loc'][0]}' is {first['input']!r}: "
+            f"{told[0].lower()}{told[1:]}"
+        ) from error
+    return experiment.model_copy(update={"setting": made, **parts})
+
+
+def _known(name: str, key: str, keys: list[str]) -> None:
+    if key not in keys:
+        raise BenchError(f"setting '{name}': unknown key '{key}'{nearest(key, keys)}")
