@@ -12,6 +12,7 @@ from bench.cli.about import doctor, list_all, ui
 from bench.cli.elsewhere import compare, export
 from bench.cli.reading import figure, report, show, status
 from bench.cli.training import check, plan, run, sync
+from bench.cli.tuning import tune
 from bench.errors import BenchError
 
 app = typer.Typer(
@@ -25,7 +26,7 @@ app = typer.Typer(
     "bench check my_method: put a method of yours through the suite",
 )
 for command in (
-    run, plan, report, compare, figure, export, show, status, check, sync, doctor, ui
+    run, tune, plan, report, compare, figure, export, show, status, check, sync, doctor, ui
 ):  # fmt: skip
     app.command()(command)
 app.command("list")(list_all)
