@@ -44,7 +44,9 @@ def draw_trials(result: Result, style: Style, folder: Path) -> Figure | None:
         is_known = np.isfinite(value)
         (line,) = axis.plot(
             at[is_known], value[is_known], color=colour, ls=style.dash[method] if own else "-",
-            lw=style.line if own else style.thin, zorder=2 + place / 100,
+            # where lines lie on each other, the better ones are thinner
+            lw=style.line * (1 + 0.25 * (len(shown) - 1 - place)) if own else style.thin,
+            zorder=2 + place / 100,
             marker="o" if is_known.sum() == 1 else None, ms=4 * style.scale,
         )  # fmt: skip
         style.tag(line, method)

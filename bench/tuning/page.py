@@ -28,6 +28,7 @@ from bench.report.page.document import (
 from bench.report.sections.dataset import centre, floor, headed, mark, seeds
 from bench.report.sections.provenance import mixed
 from bench.report.sections.verdict import failed, headline
+from bench.report.statistics import Interval
 from bench.tuning.findings import Result
 from bench.tuning.search import Trial
 from bench.tuning.space import BETA1, BETA2, LEARNING_RATE, Value, Values
@@ -88,20 +89,29 @@ def _cautions(tuning: Tuning) -> list[str]:
 
 def _verdict(result: Result) -> Verdict:
     before = list(result.default.values())
-    told: list[tuple[str, str]] = [("Before tuning:", headline(result.problem, before))]
+    told: list[tuple[str, str]] = [("Before tuning", headline(result.problem, before))]
     gains = [
         f"{s.method} by {numbers.difference(result.problem.primary, gain)}"
         for s in result.ranked
-        if (gain := result.gain(s)) is not None and gain.low is not None and gain.high is not None
-        and (gain.low > 0 if result.problem.primary.higher_is_better else gain.high < 0)
-    ]  # fmt: skip
+        if (gain := result.gain(s)) is not None and _is_better(result, gain)
+    ]
     better = f"Better than before: {'; '.join(gains)}." if gains else ""
-    told.append(("Gain:", better or "No method is better than before by more than chance."))
+    told.append(("Gain", better or "No method is better than before by more than chance."))
     sentence = headline(result.after, result.ranked) if result.ranked else "Every trial failed."
     return Verdict(
         result.problem.label, _anchor(result), f"Tuned: {sentence}", failed(result.ranked),
         tuple(told),
     )  # fmt: skip
+
+
+def _is_better(result: Result, gain: Interval) -> bool:
+    """Whether a gain is more than chance; where nothing is random, whether there is one."""
+    low, high = gain.low, gain.high
+    if low is None and result.problem.copies:
+        low = high = gain.value
+    if low is None or high is None:
+        return False
+    return low > 0 if result.problem.primary.higher_is_better else high < 0
 
 
 def _anchor(result: Result) -> str:
@@ -147,7 +157,7 @@ def _ranking(tuning: Tuning, result: Result) -> Table:
         ])  # fmt: skip
     for standing in result.default.values():
         if standing.method not in result.tuned:
-            told = Entry(standing.told_statuses, "quiet")
+            told = Entry("not applicable", "quiet")
             rows.append([Entry(standing.method, "quiet", standing.method), told, *[EMPTY] * 8])
     real = floor(problem, metric)
     rows.append([Entry("real data", "quiet"), real, EMPTY, EMPTY, EMPTY, real, *[EMPTY] * 4])
