@@ -32,7 +32,7 @@ from bench.tuning.space import Choice, Range, Value, Values, rounded
 SEED = 0
 """Of the draw of all values."""
 
-_INGREDIENTS, _METHOD, _PLACE = "ingredients", "method", "place"
+_INGREDIENTS, _METHOD, _PLACE, _TOLD = "ingredients", "method", "place", "told"
 _STATES = {TrialState.COMPLETE: "ok", TrialState.FAIL: "failed"}
 
 
@@ -84,8 +84,7 @@ class Database:
                 "reason": trial.reason,
                 "seconds": trial.seconds,
             }
-            for name, value in told.items():
-                self._storage.set_trial_user_attr(place, name, value)
+            self._storage.set_trial_user_attr(place, _TOLD, told)
             if trial.state == "ok":
                 study.tell(trial.number, trial.score)
             elif trial.state == "failed":
@@ -184,7 +183,7 @@ def _distribution(known: Range | Choice) -> BaseDistribution:
 
 
 def _trial(found: FrozenTrial) -> Trial:
-    told = found.user_attrs
+    told = found.user_attrs.get(_TOLD, {})
     return Trial(
         found.number,
         dict(found.params),

@@ -23,7 +23,7 @@ LEARNING_RATES = 10**1.5
 BETAS1, BETAS2 = (0.0, 0.5, 0.9), (0.9, 0.99, 0.999)
 UNSTATED = 10.0
 """Factor either side of a positive float of which a method says nothing."""
-DIGITS = 3
+DIGITS = 4
 """Significant digits of a value, so that what a report shows is what was tried."""
 
 
