@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup bench report test lint ui speed clean
+.PHONY: help setup bench tune report test lint ui speed clean
 
 STUDY   ?= quick
 METHODS ?=
@@ -10,6 +10,7 @@ SETTINGS ?=
 DEVICE  ?= auto
 JOBS    ?=
 RESULTS ?= results
+TRIALS  ?= 20
 PYTHON  ?= python3
 
 STAMP := .venv/.installed
@@ -20,7 +21,7 @@ PICK  := '$(STUDY)' --results '$(RESULTS)' $(if $(METHODS),--methods '$(METHODS)
          $(if $(SETTINGS),--settings '$(SETTINGS)')
 
 help: ## show this list
-	@echo 'make TARGET [STUDY=quick METHODS= METHODS_DIR= DATASETS= SEEDS= SETTINGS= DEVICE=auto JOBS= RESULTS=results]'
+	@echo 'make TARGET [STUDY=quick METHODS= METHODS_DIR= DATASETS= SEEDS= SETTINGS= DEVICE=auto JOBS= RESULTS=results TRIALS=20]'
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## make the virtual environment and install everything, once
@@ -34,6 +35,9 @@ $(STAMP): pyproject.toml
 
 bench: $(STAMP) ## train what is missing of a study and write its report
 	@$(BENCH) run $(PICK) --device '$(DEVICE)' $(if $(JOBS),--jobs '$(JOBS)')
+
+tune: $(STAMP) ## give every method TRIALS trials, then run the best of each on fresh seeds
+	@$(BENCH) tune $(PICK) --trials '$(TRIALS)' --device '$(DEVICE)' $(if $(JOBS),--jobs '$(JOBS)')
 
 report: $(STAMP) ## write the report of what is stored, without training
 	@$(BENCH) report $(PICK)

@@ -140,6 +140,12 @@ class Method:
     on_request: ClassVar[bool] = False
     """Whether ``methods: all`` leaves it out, so that it runs where it is named. Not inherited."""
 
+    search: ClassVar[dict[str, Any]] = {}
+    """What `bench tune` may try: choices ``[1, 5]``; ranges ``(0.7, 1)``, ``(0.1, 9, "log")``.
+
+    A positive float that is not named is tried within a factor of 10 of its default; ``[]`` leaves
+    it alone, as are all others that are not named. No part of a cell's key."""
+
     critic_steps = 1
     """Discriminator updates per generator update."""
 

@@ -27,6 +27,8 @@ class DiffAugment(Method):
     translation: float = 0.125
     cutout: float = 0.5
 
+    search = {"color": [True, False], "translation": (0.0, 0.25), "cutout": (0.0, 0.75)}
+
     def discriminator_input(self, samples: Tensor, progress: Progress, noise: Noise) -> Tensor:
         if samples.ndim != 5:
             return samples  # points in the plane: not applicable, but nothing breaks

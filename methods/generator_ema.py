@@ -20,3 +20,5 @@ class GeneratorEMA(Method):
     on_request = True
 
     ema: float = 0.999
+
+    search = {"ema": [0.9, 0.99, 0.999, 0.9999]}

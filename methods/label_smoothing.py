@@ -20,6 +20,8 @@ class LabelSmoothing(Method):
 
     real_target: float = 0.9
 
+    search = {"real_target": (0.7, 1.0)}
+
     def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         real = self.real_target * softplus(-real_logits)
         real = real + (1 - self.real_target) * softplus(real_logits)

@@ -29,6 +29,8 @@ class LeCam(Hinge):
     decay: float = 0.99
     one_sided: bool = True
 
+    search = {"penalty_weight": (0.01, 10, "log"), "decay": [0.9, 0.99, 0.999]}
+
     def initial_state(self, discriminator: Weights, noise: Noise) -> Weights:
         weight = next(iter(discriminator.values()))
         return {part: weight.new_zeros(len(weight)) for part in ("real", "fake", "begun")}

@@ -26,6 +26,8 @@ class OrthogonalRegularization(Method):
 
     penalty_weight: float = 1e-4
 
+    search = {"penalty_weight": (1e-6, 1e-2, "log")}
+
     def penalty(
         self, discriminator: Discriminator, real: Tensor, fake: Tensor, noise: Noise
     ) -> Tensor:

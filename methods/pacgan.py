@@ -24,6 +24,8 @@ class PacGAN(Method):
     packing: int = 2
     whole_batches: bool = True
 
+    search = {"packing": [2, 3, 4]}
+
     @property
     def batches(self) -> int:
         return self.packing if self.whole_batches else 1

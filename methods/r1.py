@@ -34,6 +34,8 @@ class R1(Method):
 
     gamma: float = 10.0
 
+    search = {"gamma": (0.1, 100, "log")}
+
     def penalty(
         self, discriminator: Discriminator, real: Tensor, fake: Tensor, noise: Noise
     ) -> Tensor:

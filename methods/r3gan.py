@@ -31,6 +31,8 @@ class R3GAN(Relativistic):
 
     gamma: float = 1.0
 
+    search = {"gamma": (0.01, 100, "log")}
+
     def penalty(
         self, discriminator: Discriminator, real: Tensor, fake: Tensor, noise: Noise
     ) -> Tensor:

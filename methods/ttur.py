@@ -17,5 +17,7 @@ class TTUR(Method):
 
     ratio: float = 4.0
 
+    search = {"ratio": (1, 16, "log")}
+
     def optimizers(self, base: Optimizer) -> tuple[Optimizer, Optimizer]:
         return base, base.scaled(self.ratio)

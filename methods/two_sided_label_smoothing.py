@@ -23,6 +23,8 @@ class TwoSidedLabelSmoothing(LabelSmoothing):
 
     fake_target: float = 0.1
 
+    search = {"real_target": (0.7, 1.0), "fake_target": (0.0, 0.3)}
+
     def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         real = self.real_target * softplus(-real_logits)
         real = real + (1 - self.real_target) * softplus(real_logits)

@@ -20,6 +20,8 @@ class Unrolled(Method):
 
     steps: int = 5
 
+    search = {"steps": [1, 5, 10]}
+
     def update(self, game: Game) -> None:
         for _ in range(game.critic_steps - 1):
             game.step_discriminator(game.discriminator_gradients())

@@ -24,6 +24,8 @@ class WGANClip(Method):
     critic_steps: int = 5
     rmsprop: bool = True
 
+    search = {"clip": (0.001, 0.1, "log"), "critic_steps": [1, 5]}
+
     def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         return fake_logits.mean(1) - real_logits.mean(1)
 

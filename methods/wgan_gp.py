@@ -28,6 +28,8 @@ class WGANGP(Method):
     penalty_weight: float = 10.0
     critic_steps: int = 5
 
+    search = {"penalty_weight": (0.1, 100, "log"), "critic_steps": [1, 5]}
+
     def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         return fake_logits.mean(1) - real_logits.mean(1)
 

@@ -22,11 +22,12 @@ FORBIDDEN = {
     "training": {"registry"},
     "registry": {"training"},
     "records": {"training", "registry"},
-    "execution": {"cli", "report"},
-    "report": {"cli", "tracking"},
-    "tracking": {"cli", "report"},
+    "execution": {"cli", "report", "tuning"},
+    "report": {"cli", "tracking", "tuning"},
+    "tracking": {"cli", "report", "tuning"},
+    "tuning": {"cli"},
 }
-ABOVE = {"cli", "check", "report", "tracking", "execution", "study"}
+ABOVE = {"cli", "check", "report", "tracking", "tuning", "execution", "study"}
 CORE = {"method", "metrics", "datasets", "architectures", "training", "registry"}
 
 
@@ -80,7 +81,8 @@ def test_arrows_point_one_way(file):
 HEAVY = """
 import sys
 import bench.execution.worker
-heavy = ("mlflow", "pandas", "matplotlib", "seaborn", "scipy", "jinja2", "typer", "sklearn")
+heavy = ("mlflow", "pandas", "matplotlib", "seaborn", "scipy", "jinja2", "typer", "sklearn",
+         "optuna")
 print(*[name for name in heavy if name in sys.modules])
 """
 

@@ -14,6 +14,7 @@ from bench.cli.elsewhere import compare, export
 from bench.cli.options import finds_methods
 from bench.cli.reading import figure, report, show, status
 from bench.cli.training import check, plan, run, sync
+from bench.cli.tuning import tune
 from bench.errors import BenchError
 
 app = typer.Typer(
@@ -28,7 +29,7 @@ app = typer.Typer(
     "bench check my_method: put a method of yours through the suite",
 )
 for command in (
-    run, plan, report, compare, figure, export, status, check, new, sync, doctor
+    run, tune, plan, report, compare, figure, export, status, check, new, sync, doctor
 ):  # fmt: skip
     app.command()(finds_methods(command))
 app.command("list")(finds_methods(list_all))

@@ -1,4 +1,7 @@
-"""Source code by its meaning: hashes that a comment, a docstring or a reformatting leaves alone."""
+"""Source code by its meaning: hashes that a comment, a docstring or a reformatting leaves alone.
+
+Neither does what a class says of tuning (``search = …``), as it changes no result.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ def digest(value: Any) -> str:
 
 
 def source_hash(file: Path) -> str:
-    """Hash of a file's syntax tree without comments, docstrings and formatting.
+    """Hash of a file's syntax tree without comments, docstrings, formatting and ``search``.
 
     Of a compiled module it is the hash of its bytes.
     """
@@ -40,6 +43,8 @@ def text_hash(source: str) -> str:
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             node.body = [part for part in node.body if not _is_text(part)]
+        if isinstance(node, ast.ClassDef):
+            node.body = [part for part in node.body if not _is_search(part)]
     return hashlib.sha256("".join(_canonical(tree)).encode()).hexdigest()[:LENGTH]
 
 
@@ -74,6 +79,14 @@ def _is_text(statement: ast.stmt) -> bool:
         and isinstance(statement.value, ast.Constant)
         and isinstance(statement.value.value, str)
     )
+
+
+def _is_search(statement: ast.stmt) -> bool:
+    """Of a method: which values of its settings `bench tune` may try."""
+    match statement:
+        case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+            return name == "search"
+    return False
 
 
 def _canonical(value: Any) -> Iterator[str]:

@@ -227,19 +227,7 @@ def _expand(
     seeds = selection.seeds or experiment.seeds or study.seeds
     assert not isinstance(seeds, int)
     updates = _updates(experiment, dataset.training_size())
-    if method.critic_steps < 1:
-        raise BenchError(f"method {method.name}: critic_steps is {method.critic_steps}; at least 1")
-    critic_steps = s.critic_steps or method.critic_steps
-    if updates < method.round_length(critic_steps):
-        raise BenchError(
-            f"'{dataset.name}': a budget of {updates} updates is less than one round of "
-            f"{method.name} ({critic_steps} critic steps)"
-        )
-    if not 1 <= method.packing <= setting.batch_size:
-        raise BenchError(
-            f"method {method.name}: packing is {method.packing}; at least 1 is needed, and at most "
-            f"the {setting.batch_size} samples of a batch"
-        )
+    check_budget(method, setting, updates, dataset.name)
     shared = Cell(
         method=Component(method.name, method.settings(), label_of(method)),
         dataset=Component(dataset.name, dataset.settings(), label_of(dataset)),
@@ -252,6 +240,27 @@ def _expand(
         not_applicable=method.not_applicable(dataset, architecture),
     )
     return [dataclasses.replace(shared, seed=seed) for seed in seeds]
+
+
+def check_budget(method: Method, setting: Setting, updates: int, dataset: str) -> None:
+    """Whether so many updates and the setting's batch have room for what the method does.
+
+    Raises:
+        BenchError: they have not; the message says what is too large.
+    """
+    if method.critic_steps < 1:
+        raise BenchError(f"method {method.name}: critic_steps is {method.critic_steps}; at least 1")
+    critic_steps = setting.critic_steps or method.critic_steps
+    if updates < method.round_length(critic_steps):
+        raise BenchError(
+            f"'{dataset}': a budget of {updates} updates is less than one round of "
+            f"{method.name} ({critic_steps} critic steps)"
+        )
+    if not 1 <= method.packing <= setting.batch_size:
+        raise BenchError(
+            f"method {method.name}: packing is {method.packing}; at least 1 is needed, and at most "
+            f"the {setting.batch_size} samples of a batch"
+        )
 
 
 def _updates(experiment: Experiment, size: int | None) -> int:

@@ -44,6 +44,10 @@ COSMETIC = {
     "quotes": SOURCE.replace('"x"', "'x'"),
     "another way to write a number": SOURCE.replace("1e-3", "0.001"),
     "brackets": SOURCE.replace("self.size + by", "(self.size + by)"),
+    "what may be searched": SOURCE.replace(
+        "    size: int", "    search = {'size': [1]}\n    size: int"
+    ),
+    "the same, typed": SOURCE.replace("    size: int", "    search: dict = {1: 2}\n    size: int"),
     "carriage returns": SOURCE.replace("\n", "\r\n"),
 }
 
@@ -61,6 +65,7 @@ REAL = {
     "a keyword-only argument": SOURCE.replace("*, name", "name"),
     "None for a value": SOURCE.replace("is not None", "is not True"),
     "another order": SOURCE.replace("RATE = 1e-3\n", "") + "\nRATE = 1e-3\n",
+    "search outside of a class": SOURCE + "\nsearch = {}\n",
     "a condition dropped": SOURCE.replace(" if i % 2", ""),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bench.report.statistics.best_of import best_after, expected_best
 from bench.report.statistics.intervals import (
     LEVEL,
     RESAMPLES,
@@ -43,10 +44,12 @@ __all__ = [
     "Interval",
     "Spread",
     "Test",
+    "best_after",
     "bootstrap_interval",
     "comparison_p",
     "critical_difference",
     "differences",
+    "expected_best",
     "holm",
     "interquartile_mean",
     "mean",

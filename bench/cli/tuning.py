@@ -1,0 +1,75 @@
+"""The command that tunes every method with the same budget."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.cli.options import (
+    Datasets,
+    Methods,
+    Overrides,
+    Results,
+    Seeds,
+    StudyName,
+    chosen_study,
+    notes,
+    out,
+    say_notes,
+)
+
+
+def tune(
+    study: StudyName = "quick",
+    trials: Annotated[int, typer.Option(help="Of every method on every dataset.")] = 20,
+    tuning_seeds: Annotated[
+        int, typer.Option(help="Seeds that judge a trial, none of them the study's own.")
+    ] = 2,
+    methods: Methods = "",
+    datasets: Datasets = "",
+    seeds: Seeds = "",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:0,2.")] = "auto",
+    jobs: Annotated[int | None, typer.Option(help="Workers; default: one a core or GPU.")] = None,
+    results: Results = Path("results"),
+    overrides: Overrides = None,
+) -> None:
+    """Tune every method with the same number of trials, then run the best on fresh seeds.
+
+    Interrupted, it goes on where it was; with more trials it adds to those there are.
+
+    Examples:
+
+    bench tune quick --trials 20
+
+    bench tune quick --trials 20 --datasets ring8 --methods wgan_gp,r1
+    """
+    from bench.records.store import Store
+    from bench.tracking import Tracker
+
+    begun = time.monotonic()
+    chosen = chosen_study(study, methods, datasets, seeds, overrides)
+    store = Store(results)
+    with store.writing():
+        from bench.tuning.tune import tune as tune_study
+        from bench.tuning.writing import write_tuning
+
+        with Tracker(results, f"{chosen.name} tuning") as tracker:
+            done = tune_study(
+                chosen, store, tracker, out, trials=trials, seeds=tuning_seeds, device=device,
+                jobs=jobs,
+            )  # fmt: skip
+        page = write_tuning(done, results, notes(store))
+    say_notes(store)
+    for problem in tracker.problems:
+        out.print(problem, style="yellow", markup=False)
+    out.print(f"{time.monotonic() - begun:.0f} s. Report: {page}", markup=False)
+    if done.unfinished:
+        out.print(
+            f"{done.unfinished} trials or cells did not come to an end; the report says why, and "
+            "the next call tries them again.",
+            style="yellow",
+        )
+        raise typer.Exit(1)

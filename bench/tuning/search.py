@@ -1,0 +1,123 @@
+"""A search: one method on one problem, and the cells of its trials."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Literal
+
+from bench.datasets.base import Metric
+from bench.errors import BenchError
+from bench.records.cell import Cell
+from bench.records.fingerprint import digest
+from bench.registry import make_dataset
+from bench.tuning.space import Space, Values, applied, own_values, space_of
+
+FIRST_SEED = 1000
+"""Of the seeds on which trials are judged; a study's own seeds must be others."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One try of a search: its values, and what became of them."""
+
+    number: int
+    values: Values
+    state: Literal["open", "ok", "failed"] = "open"
+    """``open`` until every seed has come to an end that another run would come to again."""
+    score: float | None = None
+    """Mean over the tuning seeds of the primary metric at the last evaluation; None where a seed
+    failed, which is worse than any score."""
+    scores: dict[int, float | None] = field(default_factory=dict)
+    """By tuning seed; None where that failed or the metric is not defined."""
+    reason: str = ""
+    """Why there is no score."""
+    seconds: float = 0.0
+    """Of training, all seeds together."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """One method on one problem; ``cells`` are the study's own, one for each of its seeds."""
+
+    cells: list[Cell]
+    space: Space
+    seeds: tuple[int, ...]
+    """On which trials are judged."""
+    metric: Metric
+    """By which they are."""
+
+    @property
+    def cell(self) -> Cell:
+        return self.cells[0]
+
+    @property
+    def method(self) -> str:
+        return self.cell.method.label
+
+    @cached_property
+    def start(self) -> Values:
+        """The study's own values, which the first trial tries."""
+        return own_values(self.cell, self.space)
+
+    @cached_property
+    def ingredients(self) -> dict[str, Any]:
+        """All that a trial's score depends on beside its values, one entry for each thing."""
+        rest = {k: v for k, v in self.cell.ingredients().items() if k != "seed"}
+        searched = {f"search of {name}": str(known) for name, known in self.space.items()}
+        return {**rest, **searched, "tuning seeds": list(self.seeds)}
+
+    @cached_property
+    def name(self) -> str:
+        """Under which its trials are stored: another one where an ingredient is another."""
+        told = f"{self.method} on {self.cell.dataset.label}"
+        return f"{told[:200]} · {digest(self.ingredients)}"
+
+    def trial_cells(self, values: Values) -> list[Cell]:
+        made = applied(self.cell, values)
+        return [replace(made, seed=seed) for seed in self.seeds]
+
+    def fresh_cells(self, values: Values) -> list[Cell]:
+        """The same values on the study's own seeds, which no trial has seen."""
+        made = applied(self.cell, values)
+        return [replace(made, seed=cell.seed) for cell in self.cells]
+
+    def best(self, trials: list[Trial]) -> Trial | None:
+        """The one with the best score, of equals the earliest; None where all failed."""
+        sign = -1 if self.metric.higher_is_better else 1
+        scored = [(sign * t.score, t.number, t) for t in trials if t.score is not None]
+        return min(scored)[2] if scored else None
+
+
+def searches_of(cells: list[Cell], seeds: int) -> list[Search]:
+    """A search for each method and problem of a study, in its order, judged on so many seeds.
+
+    Raises:
+        BenchError: the study varies its setting itself, its seeds are among those of the trials,
+            or a method's statement of what may be searched cannot be understood.
+    """
+    judged = tuple(range(FIRST_SEED, FIRST_SEED + seeds))
+    common = sorted({cell.seed for cell in cells} & set(judged))
+    if common:
+        raise BenchError(
+            f"seed {common[0]} is one that trials are judged on ({judged[0]} to {judged[-1]}): the "
+            "winner must run on seeds that no trial has seen; give the study others with --seeds"
+        )
+    groups: dict[str, list[Cell]] = defaultdict(list)
+    for cell in cells:
+        if getattr(cell, "variation", None) is not None:
+            raise BenchError(
+                "the study varies its settings itself, and tuning would vary the same: give "
+                "`bench tune` a study whose experiments have one setting each"
+            )
+        if not cell.not_applicable:
+            groups[cell.group].append(cell)
+    found = []
+    for group in groups.values():
+        data = group[0].dataset
+        metric = make_dataset(data.name, data.settings).primary
+        found.append(Search(group, space_of(group[0]), judged, metric))
+    if not found:
+        raise BenchError("no method of the study applies to any of its datasets: nothing to tune")
+    return found

@@ -1,0 +1,180 @@
+"""What may be tuned of a method in a setting, and the cell that values of it make."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bench.errors import BenchError
+from bench.method import Method, Optimizer
+from bench.records.cell import Cell, Component, Setting
+from bench.registry import label_of, make_method
+from bench.study.expansion import check_budget
+
+Value = float | int | str | bool
+Values = dict[str, Value]
+"""Of every parameter, by its name."""
+
+LEARNING_RATE, BETA1, BETA2 = (f"setting.{name}" for name in ("learning_rate", "beta1", "beta2"))
+"""The setting's parameters; all others are a method's own, by the names of its settings."""
+LEARNING_RATES = 10**1.5
+"""Factor either side of the setting's own: three decades, as many as Lucic et al. search."""
+BETAS1, BETAS2 = (0.0, 0.5, 0.9), (0.9, 0.99, 0.999)
+UNSTATED = 10.0
+"""Factor either side of a positive float of which a method says nothing."""
+DIGITS = 4
+"""Significant digits of a value, so that what a report shows is what was tried."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """Uniform between two ends, or their logarithms; ``whole`` numbers alone where so said."""
+
+    low: float
+    high: float
+    log: bool = False
+    whole: bool = False
+
+    def __str__(self) -> str:
+        scale = ", log-uniform" if self.log else ""
+        return f"{self.low:.4g} to {self.high:.4g}{scale}"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Any of these, each as likely as the others."""
+
+    values: tuple[Value, ...]
+
+    def __str__(self) -> str:
+        return ", ".join(map(str, self.values))
+
+
+Space = dict[str, Range | Choice]
+
+
+def space_of(cell: Cell) -> Space:
+    """What is searched for a cell's method in its setting, around the cell's own values.
+
+    Learning rate and betas come first, so that a trial of the same number tries the same ones for
+    every method. Betas are left out where the method's optimisers do not read them, settings of the
+    method where the study's setting takes their place, choices where the budget has no room for
+    them.
+
+    Raises:
+        BenchError: what the method says of its settings cannot be understood.
+    """
+    method = make_method(cell.method.name, cell.method.settings)
+    own = cell.setting.optimizer
+    space: Space = {
+        LEARNING_RATE: Range(
+            rounded(own.learning_rate / LEARNING_RATES),
+            rounded(own.learning_rate * LEARNING_RATES),
+            log=True,
+        )
+    }
+    for place, (name, betas) in enumerate(((BETA1, BETAS1), (BETA2, BETAS2))):
+        others = [_with_beta(own, place, beta) for beta in betas]
+        if any(_effect(method, other) != _effect(method, own) for other in others):
+            space[name] = Choice(tuple(sorted({*betas, own.betas[place]})))
+    unknown = sorted(method.search.keys() - method.settings().keys())
+    if unknown:
+        raise BenchError(f"method {method.name}: search names '{unknown[0]}', which is no setting")
+    for name, value in method.settings().items():
+        if _is_overruled(name, cell.setting):
+            continue
+        if name in method.search:
+            found = _stated(f"{method.name}.{name}", method.search[name], value)
+        elif isinstance(value, float) and value > 0:
+            found = Range(rounded(value / UNSTATED), rounded(value * UNSTATED), log=True)
+        else:
+            continue
+        if isinstance(found, Choice):
+            found = Choice(tuple(v for v in found.values if v == value or _fits(cell, name, v)))
+            if len(found.values) < 2:
+                continue
+        space[name] = found
+    return space
+
+
+def own_values(cell: Cell, space: Space) -> Values:
+    """The cell's own value of every parameter: where tuning starts."""
+    optimizer = cell.setting.optimizer
+    setting = {
+        LEARNING_RATE: optimizer.learning_rate,
+        BETA1: optimizer.betas[0],
+        BETA2: optimizer.betas[1],
+    }
+    return {name: {**cell.method.settings, **setting}[name] for name in space}
+
+
+def applied(cell: Cell, values: Values) -> Cell:
+    """The cell with other values of some parameters.
+
+    Raises:
+        BenchError: the method does not accept them, or the budget has no room for them.
+    """
+    optimizer = cell.setting.optimizer
+    beta1, beta2 = optimizer.betas
+    optimizer = replace(
+        optimizer,
+        learning_rate=float(values.get(LEARNING_RATE, optimizer.learning_rate)),
+        betas=(float(values.get(BETA1, beta1)), float(values.get(BETA2, beta2))),
+    )
+    setting = replace(cell.setting, optimizer=optimizer)
+    rest = {k: v for k, v in values.items() if k not in (LEARNING_RATE, BETA1, BETA2)}
+    method = make_method(cell.method.name, cell.method.settings | rest)
+    check_budget(method, setting, cell.updates, cell.dataset.name)
+    component = Component(method.name, method.settings(), label_of(method))
+    return replace(cell, method=component, setting=setting)
+
+
+def rounded(value: float) -> float:
+    """With :data:`DIGITS` significant digits."""
+    return float(f"{value:.{DIGITS}g}")
+
+
+def _with_beta(optimizer: Optimizer, place: int, beta: float) -> Optimizer:
+    betas = list(optimizer.betas)
+    betas[place] = beta
+    return replace(optimizer, betas=(betas[0], betas[1]))
+
+
+def _effect(method: Method, base: Optimizer) -> list[tuple[Any, ...]]:
+    """What both players' optimisers read."""
+    return [
+        (each.kind, each.learning_rate, each.betas if each.kind.endswith("adam") else None)
+        for each in method.optimizers(base)
+    ]
+
+
+def _is_overruled(name: str, setting: Setting) -> bool:
+    """Whether the study gives one value for all methods."""
+    plain = name.rpartition(".")[2]
+    return plain in ("critic_steps", "ema") and getattr(setting, plain) is not None
+
+
+def _fits(cell: Cell, name: str, value: Value) -> bool:
+    try:
+        applied(cell, {name: value})
+    except BenchError:
+        return False
+    return True
+
+
+def _stated(where: str, said: Sequence[Any], own: Value) -> Range | Choice:
+    """A method's statement, widened to hold the value that the study itself runs."""
+    if isinstance(said, list):
+        return Choice(tuple(said) if own in said else (own, *said))
+    match said:
+        case (int() | float() as low, int() | float() as high, *scale) if (
+            low < high and scale in ([], ["log"]) and not isinstance(own, str | bool)
+        ):
+            log = scale == ["log"]
+            if not log or min(low, own) > 0:
+                return Range(min(low, own), max(high, own), log, isinstance(own, int))
+    raise BenchError(
+        f"search of {where} is {said!r}: give choices as [1, 5], or a range as (0.7, 1.0) or "
+        '(0.1, 100, "log"), whose ends are above 0 there'
+    )

@@ -1,0 +1,168 @@
+"""What is searched: of every shipped method, and of what a method may say."""
+
+from dataclasses import dataclass, replace
+
+import pytest
+
+from bench.errors import BenchError
+from bench.method import Method, Optimizer
+from bench.records.cell import Setting
+from bench.registry import find_methods, make_method
+from bench.tuning import space as spaces
+from bench.tuning.database import draw
+from bench.tuning.search import Search, searches_of
+from bench.tuning.space import BETA1, BETA2, LEARNING_RATE, Choice, Range, applied, space_of
+
+METHODS = find_methods().methods
+
+
+def search_of(cell) -> Search:
+    (found,) = searches_of([cell], 1)
+    return found
+
+
+def holds(known: Range | Choice, value) -> bool:
+    if isinstance(known, Choice):
+        return value in known.values
+    return known.low <= value <= known.high and (isinstance(value, int) or not known.whole)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_starts_within_its_space_and_accepts_all_of_it(name, make_cell):
+    cell = make_cell(name)
+    search = search_of(cell)
+    assert applied(cell, search.start).key == cell.key
+    assert next(iter(search.space)) == LEARNING_RATE
+    for number in range(40):
+        values = search.start if number == 0 else draw(search, number)
+        assert values.keys() == search.space.keys()
+        assert all(holds(search.space[n], value) for n, value in values.items())
+        tried = applied(cell, values)
+        assert tried.setting.optimizer.learning_rate == values[LEARNING_RATE]
+        assert {k: v for k, v in tried.method.settings.items() if k in values} == {
+            k: v for k, v in values.items() if k in tried.method.settings
+        }
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_what_a_method_states_holds_its_default_without_being_widened(name, make_cell):
+    method = make_method(name)
+    for setting, said in method.search.items():
+        default = method.settings()[setting]
+        if isinstance(said, list):
+            assert default in said
+            assert len(set(said)) == len(said) > 1
+        else:
+            assert said[0] <= default <= said[1]
+    # a share is none above 1, and a decay none of 1
+    space = space_of(make_cell(name))
+    for name, known in space.items():
+        if name in ("real_target", "fake_target", "cutout", "translation"):
+            assert known.low >= 0
+            assert known.high <= 1
+        if name in ("decay", "ema"):
+            assert all(0 < value < 1 for value in known.values)
+
+
+def test_the_learning_rate_spans_three_decades_around_the_studys_own(make_cell):
+    known = space_of(make_cell())[LEARNING_RATE]
+    assert known.log
+    assert known.high / known.low == pytest.approx(1000, rel=0.01)
+    assert known.low * known.high == pytest.approx(1e-6, rel=0.01)
+
+
+def test_betas_are_searched_where_the_optimisers_read_them(make_cell):
+    def betas(method: str, kind: str = "adam") -> set[str]:
+        cell = make_cell(method)
+        setting = replace(cell.setting, optimizer=Optimizer(kind))
+        return {BETA1, BETA2} & space_of(replace(cell, setting=setting)).keys()
+
+    assert betas("non_saturating") == betas("optimistic_adam") == {BETA1, BETA2}
+    assert betas("non_saturating", "sgd") == betas("non_saturating", "rmsprop") == set()
+    assert betas("r3gan") == {BETA2}  # whose first is 0
+    assert betas("wgan_clip") == set()  # which makes RMSProp of Adam
+
+
+def test_a_studys_own_values_are_always_among_those_searched(make_cell):
+    cell = make_cell("wgan_gp", method_settings={"penalty_weight": 1000, "critic_steps": 2})
+    setting = replace(cell.setting, optimizer=Optimizer(betas=(0.3, 0.99)))
+    space = space_of(replace(cell, setting=setting))
+    assert space["penalty_weight"] == Range(0.1, 1000, log=True)
+    assert space["critic_steps"].values == (2, 1, 5)
+    assert space[BETA1].values == (0.0, 0.3, 0.5, 0.9)
+
+
+def test_what_the_study_gives_for_all_methods_is_not_searched(make_cell):
+    cell = make_cell("wgan_gp")
+    assert "critic_steps" in space_of(cell)
+    setting = Setting(Optimizer(), critic_steps=3)
+    assert "critic_steps" not in space_of(replace(cell, setting=setting))
+    averaged = replace(make_cell("generator_ema"), setting=Setting(Optimizer(), ema=0.9))
+    assert "ema" not in space_of(averaged)
+
+
+def test_choices_that_the_budget_has_no_room_for_are_left_out(make_cell):
+    settings = {"critic_steps": 1}
+    assert space_of(make_cell("wgan_gp", method_settings=settings))["critic_steps"].values == (1, 5)
+    assert "critic_steps" not in space_of(make_cell("wgan_gp", updates=4, method_settings=settings))
+    small = replace(make_cell("pacgan"), setting=Setting(Optimizer(), batch_size=3))
+    assert space_of(small)["packing"].values == (2, 3)
+
+
+@dataclass(frozen=True)
+class Own(Method):
+    """A method with a setting of every kind."""
+
+    name = "own"
+    weight: float = 2.0
+    shift: float = -1.0
+    strict: bool = True
+    times: int = 3
+    kept: float = 5.0
+
+    search = {"kept": [], "times": (1, 8, "log")}  # noqa: RUF012
+
+
+@pytest.fixture
+def stating(monkeypatch, make_cell):
+    """The space of ``Own``, with other statements of what is searched."""
+
+    def space(search=None):
+        kind = Own if search is None else type("Own", (Own,), {"search": search})
+        monkeypatch.setattr(spaces, "make_method", lambda _, settings: kind(**settings))
+        cell = make_cell()
+        return space_of(replace(cell, method=replace(cell.method, settings=Own().settings())))
+
+    return space
+
+
+def test_unstated_settings_are_left_alone_but_for_positive_floats(stating):
+    own = {name: known for name, known in stating().items() if not name.startswith("setting.")}
+    assert own == {"weight": Range(0.2, 20, log=True), "times": Range(1, 8, True, True)}
+
+
+@pytest.mark.parametrize(
+    ("search", "told"),
+    [
+        ({"wieght": [1]}, "search names 'wieght', which is no setting"),
+        ({"weight": (3, 1)}, r"search of own.weight is \(3, 1\): give choices"),
+        ({"weight": (0, 4, "log")}, "above 0"),
+        ({"weight": (1, 4, "ln")}, "give choices"),
+        ({"weight": 3}, "give choices"),
+        ({"strict": (0, 1)}, "give choices"),
+        ({"shift": (1, 2, "log")}, "above 0"),
+    ],
+)
+def test_a_statement_that_cannot_be_understood_is_told(stating, search, told):
+    with pytest.raises(BenchError, match=told):
+        stating(search)
+
+
+def test_trials_of_equal_number_try_equal_learning_rates_whatever_the_method(make_cell):
+    searches = [search_of(make_cell(name)) for name in ("non_saturating", "wgan_gp", "r3gan")]
+    for number in range(1, 20):
+        tried = [draw(search, number) for search in searches]
+        assert len({values[LEARNING_RATE] for values in tried}) == 1
+        assert len({values[BETA2] for values in tried}) == 1
+    rates = {draw(searches[0], number)[LEARNING_RATE] for number in range(1, 20)}
+    assert len(rates) == 19
