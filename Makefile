@@ -17,8 +17,8 @@ STAMP := .venv/.installed
 BENCH := .venv/bin/bench
 PICK  := '$(STUDY)' --results '$(RESULTS)' $(if $(METHODS),--methods '$(METHODS)') \
          $(if $(METHODS_DIR),--methods-dir '$(METHODS_DIR)') \
-         $(if $(DATASETS),--datasets '$(DATASETS)') $(if $(SEEDS),--seeds '$(SEEDS)') \
-         $(if $(SETTINGS),--settings '$(SETTINGS)')
+         $(if $(DATASETS),--datasets '$(DATASETS)') $(if $(SEEDS),--seeds '$(SEEDS)')
+VARY  := $(if $(SETTINGS),--settings '$(SETTINGS)')
 
 help: ## show this list
 	@echo 'make TARGET [STUDY=quick METHODS= METHODS_DIR= DATASETS= SEEDS= SETTINGS= DEVICE=auto JOBS= RESULTS=results TRIALS=20]'
@@ -34,13 +34,13 @@ $(STAMP): pyproject.toml
 	@touch $(STAMP)
 
 bench: $(STAMP) ## train what is missing of a study and write its report
-	@$(BENCH) run $(PICK) --device '$(DEVICE)' $(if $(JOBS),--jobs '$(JOBS)')
+	@$(BENCH) run $(PICK) $(VARY) --device '$(DEVICE)' $(if $(JOBS),--jobs '$(JOBS)')
 
 tune: $(STAMP) ## give every method TRIALS trials, then run the best of each on fresh seeds
 	@$(BENCH) tune $(PICK) --trials '$(TRIALS)' --device '$(DEVICE)' $(if $(JOBS),--jobs '$(JOBS)')
 
 report: $(STAMP) ## write the report of what is stored, without training
-	@$(BENCH) report $(PICK)
+	@$(BENCH) report $(PICK) $(VARY)
 
 test: $(STAMP) ## run the whole test suite
 	.venv/bin/python -m pytest -n auto
