@@ -112,7 +112,7 @@ class Combination(Method):
     def described(self) -> str:
         """What each part brings in, then what the parts say of themselves."""
         brought = "; ".join(f"{part.name}: {_brought(part)}" for part in self.parts)
-        told = [f"{part.name}\n\n{inspect.getdoc(type(part)) or ''}" for part in self.parts]
+        told = [f"{part.name}: {inspect.getdoc(type(part)) or ''}" for part in self.parts]
         return "\n\n".join([f"A combination. {brought}.", *told])
 
     @property

@@ -26,7 +26,7 @@ Methods = Annotated[
     str,
     typer.Option(
         help="Only these, separated by commas; also ones the study does not list. "
-        "+a,b: beside the study's own."
+        "+a,b: beside the study's own. a+b: both as one."
     ),
 ]
 Datasets = Annotated[str, typer.Option(help="Only these, separated by commas.")]

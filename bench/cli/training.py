@@ -57,6 +57,8 @@ def run(
     bench run quick --methods wgan_gp,my_idea --seeds 10
 
     bench run quick --set wgan_gp.penalty_weight=1
+
+    bench run quick --methods spectral_norm+ttur --set ttur.ratio=2
     """
     from bench.execution.coordinator import run as run_study
     from bench.execution.plan import plan as make_plan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bench.combination import SIGN
 from bench.registry import described
 from bench.report.analysis.findings import Findings
 from bench.report.analysis.problems import Problem
@@ -37,7 +38,8 @@ def _method(found: Findings, number: int, label: str) -> Section:
         first, _, rest = text.partition("\n\n")
         blocks.append(Paragraph(" ".join(first.split())))
         if rest.strip():
-            blocks.append(Details("What its file says", [Listing(rest.strip("\n"))]))
+            whose = "What its parts say" if SIGN in method.name else "What its file says"
+            blocks.append(Details(whose, [Listing(rest.strip("\n"))]))
     else:
         blocks.append(Paragraph("Its file is not here, or says nothing of what it is."))
     blocks.append(Items([("Settings", listed(method.settings) or "none")]))
