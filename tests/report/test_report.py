@@ -177,7 +177,7 @@ def test_hostile_names_reasons_and_docstrings_are_only_text(
         for cell in study.cells[:3]
     ]
     docstring = f"A docstring.\n\n```\n</pre>{HOSTILE}"
-    monkeypatch.setattr(methods, "described", lambda name, settings: docstring)
+    monkeypatch.setattr(methods, "described", lambda *_: docstring)
     planned = [
         train(cells[0], modes(1, 2)),
         train(cells[1], status="crashed", reason=HOSTILE, output=f"</pre>{HOSTILE}"),
