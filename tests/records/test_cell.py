@@ -74,6 +74,7 @@ DEPENDENTS = {
     "bench/architectures/mlp.py": EVERY,
     "bench/architectures/layers.py": EVERY,
     "bench/architectures/dcgan.py": [],
+    "bench/combination.py": [],
     "bench/study/expansion.py": [],
     "bench/records/store.py": [],
     "bench/execution/supervisor.py": [],

@@ -176,10 +176,8 @@ def test_hostile_names_reasons_and_docstrings_are_only_text(
         )
         for cell in study.cells[:3]
     ]
-    kind = type("Hostile", (), {"__doc__": f"A docstring.\n\n```\n</pre>{HOSTILE}"})
-    monkeypatch.setattr(
-        methods, "find_methods", lambda: type("Found", (), {"methods": {"hostile": kind}})
-    )
+    docstring = f"A docstring.\n\n```\n</pre>{HOSTILE}"
+    monkeypatch.setattr(methods, "described", lambda *_: docstring)
     planned = [
         train(cells[0], modes(1, 2)),
         train(cells[1], status="crashed", reason=HOSTILE, output=f"</pre>{HOSTILE}"),
