@@ -9,6 +9,7 @@ from bench.datasets.images import ImageDataset
 from bench.registry import DATASETS, find_methods
 from bench.report.analysis.tables import RUN_COLUMNS, SUMMARY_COLUMNS
 from bench.study import studies
+from bench.tuning.writing import COLUMNS as TRIAL_COLUMNS
 
 ROOT = Path(__file__).parent.parent
 METRICS = (ROOT / "docs" / "metrics.md").read_text()
@@ -18,6 +19,12 @@ METRICS = (ROOT / "docs" / "metrics.md").read_text()
 def test_every_column_is_documented(columns):
     for name, meaning in columns.items():
         assert f"| `{name}` | {meaning} |" in METRICS
+
+
+def test_every_column_of_a_tuning_is_documented():
+    told = (ROOT / "docs" / "tuning.md").read_text()
+    for name, meaning in TRIAL_COLUMNS.items():
+        assert f"| `{name}` | {meaning} |" in told
 
 
 def test_every_metric_is_documented():
@@ -55,7 +62,7 @@ def test_architecture_names_every_module():
     told = (ROOT / "docs" / "architecture.md").read_text()
     for folder in (
         "cli", "records", "datasets", "architectures", "training", "metrics", "execution",
-        "report", "report/statistics", "report/analysis",
+        "report", "report/statistics", "report/analysis", "tuning",
     ):  # fmt: skip
         for file in (ROOT / "bench" / folder).glob("[a-z]*.py"):
             assert file.name in told, file

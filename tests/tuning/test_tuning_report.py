@@ -103,7 +103,7 @@ def test_where_every_trial_failed_the_report_says_so(tune, trainer, tmp_path):
     done = tune(2)
     text = write_tuning(done, tmp_path / "results").with_suffix(".md").read_text()
     assert text.count("| every trial failed |") == 2
-    assert "Without a line, as every trial failed: label_smoothing and wgan_gp" in text.replace(
+    assert "Without a line, as every trial failed: wgan_gp and label_smoothing" in text.replace(
         "\\", ""
     )
     trainer.fails = lambda _: "diverged"
