@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup bench tune report test lint ui speed clean
+.PHONY: help setup bench tune report test lint ui speed validation clean
 
 STUDY   ?= quick
 METHODS ?=
@@ -22,7 +22,7 @@ VARY  := $(if $(SETTINGS),--settings '$(SETTINGS)')
 
 help: ## show this list
 	@echo 'make TARGET [STUDY=quick METHODS= METHODS_DIR= DATASETS= SEEDS= SETTINGS= DEVICE=auto JOBS= RESULTS=results TRIALS=20]'
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## make the virtual environment and install everything, once
 
@@ -55,6 +55,11 @@ ui: $(STAMP) ## open MLflow's interface on loopback
 
 speed: $(STAMP) ## measure what docs/performance.md quotes
 	.venv/bin/python -m tests.baselines.speed
+
+validation: $(STAMP) ## known results, reproduced: train, then write docs/validation.md
+	for study in dirac mixtures stacked; do \
+	  $(BENCH) run validation_$$study --results '$(RESULTS)' --device '$(DEVICE)' || exit; done
+	.venv/bin/python -m tests.baselines.validation --results '$(RESULTS)'
 
 clean: ## remove the virtual environment and caches; results stay
 	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -4,21 +4,9 @@ import math
 
 import numpy as np
 import pytest
-import torch
-from on_dirac import H, assert_cycles, eigenvalues, pair, path, radius, velocity
+from on_dirac import EvenNoise, H, assert_cycles, eigenvalues, pair, path, radius, velocity
 
 from bench.registry import make_method
-
-
-class EvenNoise:
-    """Quantiles of a normal distribution, of variance 1 exactly, the same for every draw."""
-
-    def __init__(self, members: int, batch: int):
-        half = torch.distributions.Normal(0.0, 1.0).icdf((torch.arange(batch) + 0.5) / batch)
-        self.values = (half / half.square().mean().sqrt())[None, :, None].repeat(members, 1, 1)
-
-    def normal(self, *shape: int) -> torch.Tensor:
-        return self.values
 
 
 @pytest.mark.parametrize(

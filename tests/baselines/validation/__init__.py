@@ -1,0 +1,1 @@
+"""Known results, reproduced: what docs/validation.md is made by."""
