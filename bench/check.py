@@ -10,6 +10,7 @@ from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -277,15 +278,12 @@ Check = Callable[[Method], None]
 DESCRIPTION: tuple[Check, ...] = (describes_itself, settings_survive_a_study_file)
 STAGES: tuple[tuple[Check, ...], ...] = (
     (losses_have_one_value_per_member,),
-    (
-        losses_are_finite,
-        losses_teach,
-        members_share_nothing,
-        input_keeps_its_shape,
-        optimizers_are_known,
-    ),
+    (losses_are_finite,),
+    (losses_teach, members_share_nothing, input_keeps_its_shape, optimizers_are_known),
     (runs_at_all,),
-    (trains_on_points, trains_on_images, is_deterministic, company_changes_nothing),
+    (trains_on_points, trains_on_images),
+    (is_deterministic,),
+    (company_changes_nothing,),
 )
 """Each rests on those before it."""
 CHECKS: tuple[Check, ...] = (*DESCRIPTION, *chain.from_iterable(STAGES))
@@ -367,6 +365,6 @@ def _sound(outcomes: list[Outcome]) -> None:
 
 def _same(first: Outcome, second: Outcome) -> bool:
     return first.evaluations == second.evaluations and all(
-        torch.equal(torch.from_numpy(values), torch.from_numpy(second.series[name]))
+        np.array_equal(values, second.series[name], equal_nan=True)
         for name, values in first.series.items()
     )

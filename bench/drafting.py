@@ -54,10 +54,7 @@ def draft(name: str, parent: str = "", folder: Path | None = None) -> Draft:
     class_name = "".join(part.capitalize() for part in name.split("_"))
     words = {"name": name, "class_name": class_name, "parent": parent}
     words["title"] = name.replace("_", " ").capitalize()
-    if parent:
-        source = _copy(_source_of(parent), parent, class_name)
-    else:
-        source = _filled("method", words)
+    source = _copy(_source_of(parent), parent, class_name) if parent else _filled("method", words)
     _check_class_name(source, class_name)
     tests = _filled("test_copy" if parent else "test_method", words)
     if folder is not None:
@@ -206,9 +203,9 @@ def _filled(template: str, words: dict[str, str]) -> str:
 
 def _looking_beside(tests: str) -> str:
     head, imports, rest = tests.partition("\nimport ")
-    before, decorator, after = rest.partition("\n\n@pytest")
+    before, names, after = rest.partition("\nNAME = ")
     standard = f"\nimport os\nfrom pathlib import Path\n{imports}"
-    return f"{head}{standard}{before}{FOUND_BESIDE}{decorator}{after}"
+    return f"{head}{standard}{before}{FOUND_BESIDE}{names}{after}"
 
 
 def _shown(file: Path) -> str:

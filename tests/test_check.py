@@ -6,10 +6,19 @@ import pytest
 import torch
 
 from bench.architectures.mlp import MLP
-from bench.check import check_method, pair_fits, preflight
+from bench.check import (
+    CHECKS,
+    Cause,
+    Verdict,
+    causes,
+    check_method,
+    is_deterministic,
+    pair_fits,
+    preflight,
+)
 from bench.datasets.mixtures import Ring8
 from bench.errors import BenchError
-from bench.method import Method
+from bench.method import Method, Optimizer
 
 
 def problems(method: Method) -> str:
@@ -71,6 +80,14 @@ class OwnRandomness(Method):
         return samples + 0.1 * torch.randn_like(samples)
 
 
+@dataclass(frozen=True)
+class Exploding(Method):
+    """Diverges on points and on images alike."""
+
+    def optimizers(self, base):
+        return (Optimizer("sgd", 1e30),) * 2
+
+
 @pytest.mark.parametrize(
     ("method", "told"),
     [
@@ -96,6 +113,50 @@ def test_preflight_refuses_in_one_line(method, told):
 )
 def test_the_suite_names_the_problem(method, told):
     assert told in problems(method)
+
+
+@dataclass(frozen=True)
+class NotDescribed(Method):
+    def penalty(self, discriminator, real, fake, noise):
+        raise ZeroDivisionError("no penalty today")
+
+
+def wrong(verdicts: list[Verdict]) -> list[Cause]:
+    """But for the settings: these classes stand in no file that could be asked for them."""
+    return causes([verdict for verdict in verdicts if "settings" not in verdict.check])
+
+
+@pytest.mark.parametrize(
+    "method",
+    [Deaf(), Mixing(), NotFinite(), OneLossForAll(), Raising(), OwnRandomness(), Exploding()],
+    ids=lambda method: type(method).__name__,
+)
+def test_one_cause_is_told_once_and_what_rests_on_it_is_not_tried(method):
+    verdicts = check_method(method)
+    (cause,) = wrong(verdicts)
+    assert len(verdicts) == len(CHECKS)
+    assert [v.check for v in verdicts if v.problem == cause.problem] == cause.checks
+    tried = [verdict.tried for verdict in verdicts]
+    assert tried == sorted(tried, reverse=True)
+    assert not tried[-1]
+
+
+def test_two_causes_are_both_told():
+    told = [cause.problem for cause in wrong(check_method(NotDescribed()))]
+    assert told == [
+        "the class has no docstring: give paper, objective and what it changes",
+        "it raises ZeroDivisionError: no penalty today",
+    ]
+
+
+def test_checks_that_fail_by_the_same_cause_share_a_row():
+    (cause,) = wrong(check_method(Exploding()))
+    assert "training diverged" in cause.problem
+    assert len(cause.checks) == 2
+
+
+def test_numbers_that_are_not_finite_twice_are_the_same_twice():
+    is_deterministic(Exploding())
 
 
 class OneColumn(MLP):

@@ -49,6 +49,7 @@ def bce(logits: torch.Tensor, target: float) -> torch.Tensor:
     return cross_entropy(logits, torch.full_like(logits, target), reduction="none").mean(1)
 
 
+@pytest.mark.truth
 @pytest.mark.parametrize(
     ("name", "discriminator", "generator"),
     [
@@ -85,6 +86,7 @@ def test_losses_stay_finite_at_extreme_logits(method):
         assert gradient.isfinite().all()
 
 
+@pytest.mark.truth("label_smoothing")
 def test_label_smoothing_with_a_target_of_one_is_the_base(logits):
     smoothed, base = make_method("label_smoothing", {"real_target": 1.0}), Method()
     torch.testing.assert_close(
@@ -92,6 +94,7 @@ def test_label_smoothing_with_a_target_of_one_is_the_base(logits):
     )
 
 
+@pytest.mark.truth("vanilla")
 def test_the_saturating_generator_maximises_the_fake_part_of_the_discriminators_loss(logits):
     method, (_, fake) = make_method("vanilla"), logits
     sure_of_real = torch.full_like(fake, 1e4)
@@ -100,6 +103,7 @@ def test_the_saturating_generator_maximises_the_fake_part_of_the_discriminators_
     )
 
 
+@pytest.mark.truth("ttur")
 def test_ttur_changes_the_discriminators_rate_alone():
     base = Optimizer("adam", 1e-4, (0.3, 0.7))
     generator, discriminator = make_method("ttur").optimizers(base)
@@ -119,6 +123,7 @@ def test_critic_steps():
     assert set(steps.values()) == {1}
 
 
+@pytest.mark.truth("wgan_gp")
 @pytest.mark.parametrize("shape", [(2,), (1, 4, 4)])
 def test_the_gradient_penalty_of_a_linear_discriminator(shape, noise):
     weight = randn(P, 1, math.prod(shape), seed=3)
@@ -128,6 +133,7 @@ def test_the_gradient_penalty_of_a_linear_discriminator(shape, noise):
     torch.testing.assert_close(penalty, 7 * (weight.flatten(1).norm(dim=1) - 1) ** 2)
 
 
+@pytest.mark.truth("wgan_gp")
 def test_the_gradient_penalty_takes_the_norm_of_every_sample_by_itself(noise):
     # D(x) = ‖x‖²/2 has slope ‖x‖ at x; with real = fake every point between is x itself
     quadratic = Formula(lambda x: x.square().sum(2) / 2)
@@ -138,6 +144,7 @@ def test_the_gradient_penalty_takes_the_norm_of_every_sample_by_itself(noise):
     assert (penalty / whole_batch - 1).abs().min() > 0.1
 
 
+@pytest.mark.truth("wgan_gp")
 def test_the_gradient_penalty_looks_between_real_and_fake_samples(noise):
     seen = []
     linear = Formula(lambda x: x.sum(2))
@@ -160,6 +167,7 @@ def test_the_gradient_penalty_looks_between_real_and_fake_samples(noise):
     assert not torch.equal(share[0], share[1])
 
 
+@pytest.mark.truth("wgan_gp")
 def test_the_gradient_of_the_penalty_is_that_of_finite_differences():
     samples, other = randn(P, B, 2, seed=7), randn(P, B, 2, seed=8)
     weights = randn(P, 2, 5, seed=9)
@@ -172,6 +180,7 @@ def test_the_gradient_of_the_penalty_is_that_of_finite_differences():
     assert torch.autograd.gradcheck(penalty, weights.requires_grad_(), atol=1e-6)
 
 
+@pytest.mark.truth("spectral_norm")
 def test_spectral_norm_in_the_limit_divides_by_the_largest_singular_value(noise):
     method = make_method("spectral_norm")
     weights = {
@@ -193,6 +202,7 @@ def test_spectral_norm_in_the_limit_divides_by_the_largest_singular_value(noise)
         torch.testing.assert_close(norms, torch.ones_like(norms))
 
 
+@pytest.mark.truth("spectral_norm")
 def test_spectral_norm_climbs_one_iteration_per_discriminator_update(noise):
     method = make_method("spectral_norm")
     weights = {"w": randn(P, 20, 30, seed=13)}
@@ -218,6 +228,7 @@ def test_spectral_norm_starts_from_unit_vectors_of_each_members_own(noise):
     assert not torch.equal(state[0], state[1])
 
 
+@pytest.mark.truth("spectral_norm")
 @pytest.mark.parametrize("shape", [(P, 3, 4), (P, 2, 1, 2, 2)])
 def test_the_gradient_through_spectral_norm_is_that_of_finite_differences(shape, noise):
     method = make_method("spectral_norm")

@@ -1,33 +1,81 @@
-"""The page docs/methods.md, from the methods' own files.
+"""The page docs/methods.md: from the methods' own files, the tests that state their mathematics,
+and the costs that were measured last.
 
 Usage: python -m tests.baselines.methods > docs/methods.md
+       python -m tests.baselines.methods --measure    measures the costs anew, in minutes
 """
 
 from __future__ import annotations
 
 import inspect
 import re
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 
-import methods
+import pytest
+
 from bench.method import Method
 from bench.registry import find_methods
+from tests.baselines import costs
 
+ROOT = Path(__file__).parents[2]
+TESTS = ("tests/methods", "tests/test_methods.py", "tests/training/test_dirac.py")
 PARTS = ("Paper", "Objective", "Changes")
+KINDS = {
+    "Losses": (*("non_saturating", "vanilla", "lsgan", "hinge", "wgan_clip", "relativistic"),),
+    "Penalties": (
+        *("wgan_gp", "wgan_lp", "dragan", "r1", "r2", "r3gan", "zero_centered_gp", "lecam"),
+    ),
+    "Normalisation and constraint": (
+        *("spectral_norm", "orthogonal_regularization", "gradient_clipping"),
+    ),
+    "Noise and data": ("instance_noise", "diffaugment", "pacgan"),
+    "Targets": ("label_smoothing", "two_sided_label_smoothing"),
+    "Dynamics": (
+        *("ttur", "consensus_optimization", "optimistic_adam", "extragradient", "unrolled"),
+    ),
+    "Averaging": ("generator_ema",),
+}
 HEAD = """\
 # Methods
 
-Every method of `methods/`: where it comes from, its objective, and what it changes of the plain
-non-saturating GAN. Learning rate, betas and batch size are the setting's unless a method says
-otherwise. Where a study says `methods: all`, it means the six in bold and every file of your own;
-the others run where they are named, as with `make bench METHODS=+hinge,r1`. `bench check NAME` puts
-one through the suite; [adding-a-method.md](adding-a-method.md) has the hooks.
+The methods that come with the benchmark, by what they change first of the plain non-saturating GAN.
+Learning rate, betas and batch size are the setting's unless a method says otherwise. Where a study
+says `methods: all`, it means the six in bold and every file of your own; the others run where they
+are named, as with `make bench METHODS=+hinge,r1`. [adding-a-method.md](adding-a-method.md) has the
+hooks.
 
-This page is what `python -m tests.baselines.methods` prints.
+- **time**: what one discriminator update of the budget costs, the generator's share of it included,
+  relative to `non_saturating`, side by side in one process with one thread: the median of
+  {repetitions} ratios, with their quartiles. Measured on {machine}, with the
+  quick study's mlp at batch 64 and a population of 5; with * its DCGAN at batch 32, one seed. On
+  large networks and GPUs the ratios go towards those of the next column.
+- **gradients**: gradient evaluations (backward passes through the losses) for one discriminator
+  update of the budget, relative to `non_saturating`, whose two are 1. A count, the same on every
+  machine. A penalty's second derivative is part of one evaluation, so that its price is in the time
+  alone.
+- **checked**: what the tests state of this method beyond the suite of `bench check`, which every
+  method passes; `python -m pytest -m truth` runs them all.
 
-| method | what it is | paper | objective | changes | settings |
-|---|---|---|---|---|---|
+`python -m tests.baselines.methods` prints this page from the methods' files, their tests and
+[method-costs.csv](../results/reference/method-costs.csv), which `--measure` writes.
 """
+
+
+@dataclass(frozen=True)
+class Truth:
+    """A test that states what a method's mathematics says."""
+
+    file: str
+    function: str
+
+    @property
+    def link(self) -> str:
+        words = self.function.removeprefix("test_").replace("_", " ")
+        for name in sorted(find_methods().methods, key=len, reverse=True):
+            words = re.sub(rf"\b{name.replace('_', ' ')}\b", name, words) if "_" in name else words
+        return f"[{words}](../{self.file})"
 
 
 def told(kind: type[Method]) -> dict[str, str]:
@@ -38,26 +86,82 @@ def told(kind: type[Method]) -> dict[str, str]:
     return {name: " ".join(part.split()) for name, part in found.items()}
 
 
-def shipped() -> dict[str, type[Method]]:
-    """The methods of the repository, without a user's own folder."""
-    home = Path(next(iter(methods.__path__)))
-    found = find_methods().methods
-    return {
-        name: kind for name, kind in found.items() if Path(inspect.getfile(kind)).parent == home
-    }
+def truths() -> dict[str, list[Truth]]:
+    """The tests marked ``truth`` by the methods they are about, as pytest collects them."""
+    seen = _Collected()
+    where = [str(ROOT / test) for test in TESTS]
+    quiet = ("--collect-only", "-q", "-p", "no:terminal", "-p", "no:cacheprovider", "-m", "truth")
+    code = pytest.main([*quiet, *where], plugins=[seen])
+    if code:
+        raise SystemExit(f"the tests could not be collected: {code!r}")
+    found: dict[str, list[Truth]] = {}
+    for item in seen.items:
+        truth = Truth(item.path.relative_to(ROOT).as_posix(), item.originalname)
+        for name in _about(item):
+            if truth not in found.setdefault(name, []):
+                found[name].append(truth)
+    return found
+
+
+class _Collected:
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self.items = session.items
+
+
+def _about(item: pytest.Item) -> set[str]:
+    named = item.get_closest_marker("truth").args
+    if named:
+        return set(named)
+    values = item.callspec.params.values()
+    names = {value.name for value in values if isinstance(value, Method)}
+    names |= {value for value in values if isinstance(value, str)}
+    return names & set(find_methods().methods)
 
 
 def page() -> str:
-    rows = []
-    for name, kind in shipped().items():
-        settings = ", ".join(f"`{k}={v}`" for k, v in kind().settings().items())
-        title = (kind.__doc__ or "").strip().partition("\n")[0]
-        shown = f"`{name}`" if vars(kind).get("on_request") else f"**`{name}`**"
-        rows.append([shown, title, *(told(kind)[part] for part in PARTS), settings])
-    return HEAD + "".join(
-        "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |\n" for row in rows
+    found, checked, cost = find_methods().methods, truths(), costs.stored()
+    measured = next(iter(cost.values()))
+    parts = [HEAD.format(**measured)]
+    for title, names in KINDS.items():
+        first, second = [], []
+        for name in names:
+            kind = found[name]
+            shown = f"`{name}`" if vars(kind).get("on_request") else f"**`{name}`**"
+            words = told(kind)
+            settings = ", ".join(f"`{k}={v}`" for k, v in kind().settings().items())
+            title_line = (kind.__doc__ or "").strip().partition("\n")[0]
+            first.append([shown, title_line, words["Changes"], settings, *_cost(cost[name])])
+            checks = "; ".join(truth.link for truth in checked[name])
+            second.append([shown, words["Paper"], words["Objective"], checks])
+        parts.append(f"\n## {title}\n\n")
+        parts.append(
+            _table(["method", "what it is", "changes", "settings", "time", "gradients"], first)
+        )
+        parts.append("\n" + _table(["method", "paper", "objective", "checked"], second))
+    return "".join(parts)
+
+
+def _cost(row: dict[str, str]) -> tuple[str, str]:
+    time, low, high = (f"{float(row[part]):.2f}" for part in ("time", "low", "high"))
+    star = "" if row["on"].startswith("ring8") else " *"
+    return f"{time}{star} ({low}–{high})", f"{float(row['gradients']):.3g}"
+
+
+def _table(heads: list[str], rows: list[list[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "".join(
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines
     )
 
 
+def main() -> None:
+    if sys.argv[1:] == ["--measure"]:
+        kinds = find_methods().methods
+        costs.write(costs.measure(kinds[name]() for names in KINDS.values() for name in names))
+        print(f"written to {costs.FILE.relative_to(ROOT)}")
+    else:
+        print(page(), end="")
+
+
 if __name__ == "__main__":
-    print(page(), end="")
+    main()

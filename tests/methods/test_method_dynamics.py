@@ -9,6 +9,7 @@ from on_dirac import EvenNoise, H, assert_cycles, eigenvalues, pair, path, radiu
 from bench.registry import make_method
 
 
+@pytest.mark.truth
 @pytest.mark.parametrize(
     ("name", "settings", "expected"),
     [
@@ -41,6 +42,7 @@ def test_eigenvalues_at_the_equilibrium(name, settings, expected):
     assert eigenvalues(make_method(name, settings)) == pytest.approx(expected, abs=0.02)
 
 
+@pytest.mark.truth("instance_noise")
 @pytest.mark.parametrize("strength", [0.5, 1.5])
 def test_instance_noise_moves_the_eigenvalues_to_the_left(strength):
     method = make_method("instance_noise", {"strength": strength})
@@ -49,6 +51,7 @@ def test_instance_noise_moves_the_eigenvalues_to_the_left(strength):
     assert found == pytest.approx(expected, abs=0.005)
 
 
+@pytest.mark.truth
 @pytest.mark.parametrize(
     ("name", "settings"),
     [
@@ -61,11 +64,12 @@ def test_instance_noise_moves_the_eigenvalues_to_the_left(strength):
         ("unrolled", {}),
     ],
 )
-def test_these_converge(name, settings):
+def test_penalties_and_steps_ahead_converge(name, settings):
     points = path(make_method(name, settings), simultaneous=False, updates=200, every=50)
     assert radius(points)[-1] < 1e-3
 
 
+@pytest.mark.truth
 @pytest.mark.parametrize(
     ("name", "updates_a_round", "rate"),
     [
@@ -81,12 +85,14 @@ def test_looking_ahead_converges_at_the_rate_of_its_eigenvalues(name, updates_a_
     assert slope == pytest.approx(math.log(rate(0.5j)), rel=0.08)
 
 
+@pytest.mark.truth("instance_noise")
 def test_constant_instance_noise_converges_to_a_neighbourhood():
     method = make_method("instance_noise", {"strength": 1.0, "annealed": False})
     late = radius(path(method, updates=500, every=10, batch=512))[25:]
     assert late.max() < 0.2 < math.sqrt(2 * H)  # where the plain game cycles
 
 
+@pytest.mark.truth
 @pytest.mark.parametrize(("critic_steps", "simultaneous"), [(1, True), (1, False), (5, False)])
 @pytest.mark.parametrize(
     ("name", "settings"), [("wgan_clip", {"clip": 1.0}), ("wgan_lp", {"penalty_weight": 0.25})]
@@ -99,6 +105,7 @@ def test_wasserstein_games_keep_cycling(name, settings, critic_steps, simultaneo
         assert np.abs(points[:, 1]).max() <= 1.0
 
 
+@pytest.mark.truth("hinge")
 def test_hinge_simultaneous_steps_grow_by_a_fixed_factor_within_the_margin():
     distance = radius(path(make_method("hinge"), updates=20)[:8])
     assert distance[1:] / distance[:-1] == pytest.approx(math.sqrt(1 + H**2), rel=1e-5)
@@ -108,6 +115,7 @@ def sigmoid(x: float) -> float:
     return 1 / (1 + math.exp(-x))
 
 
+@pytest.mark.truth("lsgan", "dragan", "lecam", "gradient_clipping")
 @pytest.mark.parametrize("theta", [0.6, -0.4])
 @pytest.mark.parametrize("psi", [0.7, 1.8])
 def test_velocities_are_the_formulas(theta, psi):

@@ -25,6 +25,7 @@ def shown(name: str, samples: torch.Tensor, progress: Progress = START, **settin
     return method.discriminator_input(samples, progress, fresh_noise(len(samples)))
 
 
+@pytest.mark.truth("instance_noise")
 def test_instance_noise_falls_evenly_to_nothing():
     nothing = torch.zeros(3, 4000, 2)
     for update, left in ((0, 1.0), (5, 0.5), (9, 0.1)):
@@ -37,6 +38,7 @@ def test_instance_noise_falls_evenly_to_nothing():
     assert float(constant.std()) == pytest.approx(0.3, rel=0.05)
 
 
+@pytest.mark.truth
 @pytest.mark.parametrize("name", ["instance_noise", "diffaugment"])
 def test_real_and_fake_samples_are_treated_alike_and_each_on_its_own(name):
     images = randn(2, 6, 3, 8, 8, seed=1).float()
@@ -58,6 +60,7 @@ def test_the_generator_learns_through_them(name):
                                     atol=1e-2)  # fmt: skip
 
 
+@pytest.mark.truth("diffaugment")
 def test_color_changes_brightness_saturation_and_contrast_within_their_bounds():
     images = randn(1, 300, 3, 4, 4, seed=3).float()
     changed = shown("diffaugment", images, translation=0.0, cutout=0.0)
@@ -78,6 +81,7 @@ def test_color_changes_brightness_saturation_and_contrast_within_their_bounds():
     assert saturation.std() > 0.4
 
 
+@pytest.mark.truth("diffaugment")
 def test_images_are_moved_by_whole_pixels_and_zeros_come_in():
     images = 1 + randn(1, 200, 2, 8, 8, seed=4).abs().float()
     moved = shown("diffaugment", images, color=False, cutout=0.0)
@@ -95,6 +99,7 @@ def test_images_are_moved_by_whole_pixels_and_zeros_come_in():
     assert len(seen) == 9
 
 
+@pytest.mark.truth("diffaugment")
 @pytest.mark.parametrize("size", [8, 7])
 def test_a_square_is_cut_out_wherever_its_middle_falls(size):
     images = torch.ones(1, 400, 1, size, size)
@@ -116,6 +121,7 @@ def test_augmentations_can_be_left_out():
     assert torch.equal(shown("diffaugment", images[..., 0, 0]), images[..., 0, 0])
 
 
+@pytest.mark.truth("pacgan")
 def test_packs_are_neighbours_of_the_batch_with_their_channels_in_a_row():
     samples = torch.arange(2 * 7 * 3 * 2 * 2).view(2, 7, 3, 2, 2)
     packs = packed(samples, 2)
@@ -141,6 +147,7 @@ def training(name: str, **settings) -> Training:
     )
 
 
+@pytest.mark.truth
 @pytest.mark.parametrize(
     ("name", "settings"),
     [
@@ -160,6 +167,7 @@ def test_without_its_idea_a_method_is_the_plain_gan_bit_for_bit(name, settings):
             np.testing.assert_array_equal(values, second.series[series])
 
 
+@pytest.mark.truth("pacgan")
 @pytest.mark.parametrize("packing", [2, 3])
 def test_packs_are_what_the_discriminator_judges(packing):
     settings = {"packing": packing, "whole_batches": False}

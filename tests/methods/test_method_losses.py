@@ -26,6 +26,7 @@ def margin(logits: torch.Tensor) -> torch.Tensor:
     return torch.where(logits < 1, 1 - logits, torch.zeros_like(logits)).mean(1)
 
 
+@pytest.mark.truth
 @pytest.mark.parametrize(
     ("name", "discriminator", "generator"),
     [
@@ -69,6 +70,7 @@ def test_losses_are_the_papers_and_their_gradients_those_of_finite_differences(
     assert torch.autograd.gradcheck(lambda f: method.generator_loss(f, seen), fake)
 
 
+@pytest.mark.truth("relativistic")
 def test_relativistic_losses_compare_each_real_sample_with_one_fake_sample(logits):
     real, fake = logits
     method = make_method("relativistic")
@@ -80,6 +82,7 @@ def test_relativistic_losses_compare_each_real_sample_with_one_fake_sample(logit
         method.generator_loss(fake, None)
 
 
+@pytest.mark.truth("two_sided_label_smoothing")
 def test_smoothing_without_a_fake_target_is_one_sided(logits):
     two_sided = make_method("two_sided_label_smoothing", {"fake_target": 0.0})
     torch.testing.assert_close(
@@ -88,6 +91,7 @@ def test_smoothing_without_a_fake_target_is_one_sided(logits):
     )
 
 
+@pytest.mark.truth("lecam")
 @pytest.mark.parametrize("one_sided", [True, False])
 def test_lecam_holds_logits_near_their_moving_averages(one_sided):
     method = make_method("lecam", {"one_sided": one_sided})
@@ -114,6 +118,7 @@ def test_lecam_holds_logits_near_their_moving_averages(one_sided):
     assert state["fake"].tolist() == pytest.approx(ends[1], rel=1e-5)
 
 
+@pytest.mark.truth("lecam")
 def test_the_averages_of_lecam_are_constants_to_the_gradient():
     method = make_method("lecam", {"one_sided": False})
     real, fake = randn(P, B, seed=1), randn(P, B, seed=2).requires_grad_()
@@ -148,6 +153,7 @@ class _Counted:
         return getattr(self._network, name)
 
 
+@pytest.mark.truth("orthogonal_regularization")
 def test_orthogonal_regularisation_counts_the_angles_of_rows_alone():
     method = make_method("orthogonal_regularization", {"penalty_weight": 2})
     rotation = torch.linalg.qr(randn(P, 6, 6, seed=1)).Q
@@ -175,6 +181,7 @@ def test_orthogonal_regularisation_reaches_the_discriminators_gradient():
     assert torch.equal(plain[1], weighted[1])
 
 
+@pytest.mark.truth("wgan_clip")
 @pytest.mark.parametrize("kind", ["adam", "sgd"])
 def test_clipped_weights_stay_within_their_bounds_after_every_step(kind):
     game = small_game(make_method("wgan_clip", {"clip": 0.05}), Optimizer(kind, 0.01))
@@ -205,6 +212,7 @@ def test_wgan_clip_replaces_adam_alone_and_keeps_the_rate():
     assert {each.kind for each in kept.optimizers(Optimizer("adam"))} == {"adam"}
 
 
+@pytest.mark.truth("gradient_clipping")
 def test_gradients_are_clipped_by_the_norm_of_all_of_a_members_weights():
     method = make_method("gradient_clipping", {"max_norm": 2.0})
     gradients = [randn(P, 3, 4, seed=1), randn(P, 5, seed=2)]
@@ -217,6 +225,7 @@ def test_gradients_are_clipped_by_the_norm_of_all_of_a_members_weights():
         assert torch.equal(after[1:], before[1:])
 
 
+@pytest.mark.truth("gradient_clipping")
 def test_clipping_bounds_the_step_and_leaves_the_recorded_norm():
     bounds = {}
     for max_norm in (1e-3, 1e9):

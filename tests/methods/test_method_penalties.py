@@ -24,9 +24,10 @@ LINEAR = {
 """The penalty where the slope is s everywhere, at the default settings."""
 
 
+@pytest.mark.truth
 @pytest.mark.parametrize("shape", [(2,), (1, 4, 4)])
 @pytest.mark.parametrize("name", NAMES)
-def test_of_a_linear_discriminator(name, shape):
+def test_the_penalty_of_a_linear_discriminator(name, shape):
     weight = randn(P, 1, math.prod(shape), seed=3) * torch.tensor([0.1, 1.0, 3.0]).view(P, 1, 1)
     linear = Formula(lambda x: (x.flatten(2) * weight).sum(2))
     real, fake = randn(P, B, *shape, seed=4), randn(P, B, *shape, seed=5)
@@ -34,6 +35,7 @@ def test_of_a_linear_discriminator(name, shape):
     torch.testing.assert_close(penalty, LINEAR[name](weight.flatten(1).norm(dim=1)))
 
 
+@pytest.mark.truth
 @pytest.mark.parametrize("name", NAMES)
 def test_the_norm_is_taken_of_every_sample_by_itself(name):
     # D(x) = ‖x‖²/2 has slope ‖x‖ at x; with real = fake every point between is x itself
@@ -44,6 +46,7 @@ def test_the_norm_is_taken_of_every_sample_by_itself(name):
     torch.testing.assert_close(penalty, LINEAR[name](samples.norm(dim=2)).mean(1))
 
 
+@pytest.mark.truth("r1", "r2", "r3gan")
 def test_each_looks_at_its_own_samples():
     quadratic = Formula(lambda x: x.square().sum(2) / 2)
     real, fake = randn(P, B, 2, seed=7), 3 * randn(P, B, 2, seed=8) + 1
@@ -57,6 +60,7 @@ def test_each_looks_at_its_own_samples():
         torch.testing.assert_close(penalty, expected)
 
 
+@pytest.mark.truth
 @pytest.mark.parametrize("name", ["wgan_lp", "zero_centered_gp"])
 def test_points_between_are_uniform_on_the_segment(name):
     between = _looked_at(name, torch.zeros(P, 500, 2), torch.ones(P, 500, 2))
@@ -69,6 +73,7 @@ def test_points_between_are_uniform_on_the_segment(name):
     assert not torch.equal(share[0], share[1])
 
 
+@pytest.mark.truth("dragan")
 def test_dragan_looks_around_the_data_as_the_authors_code_does():
     scale = torch.tensor([1.0, 10.0, 0.0]).view(P, 1, 1)
     real = randn(P, 2000, 2, seed=9) * scale
@@ -101,8 +106,9 @@ def _looked_at(name: str, real: torch.Tensor, fake: torch.Tensor | None) -> torc
     return points
 
 
+@pytest.mark.truth
 @pytest.mark.parametrize("name", NAMES)
-def test_gradients_are_those_of_finite_differences(name):
+def test_the_penaltys_gradient_is_that_of_finite_differences(name):
     samples, other = randn(P, B, 2, seed=7), randn(P, B, 2, seed=8)
     weights = randn(P, 2, 5, seed=9)
 

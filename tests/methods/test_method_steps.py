@@ -58,6 +58,7 @@ def joined(gradients: list[torch.Tensor]) -> torch.Tensor:
     return torch.cat([g.flatten() for g in gradients])
 
 
+@pytest.mark.truth("unrolled")
 @pytest.mark.usefixtures("double")
 @pytest.mark.parametrize(
     ("base", "steps"),
@@ -110,6 +111,7 @@ def test_an_entry_without_a_gradient_does_not_spoil_the_steps_ahead():
     assert slope.isfinite().all()
 
 
+@pytest.mark.truth("consensus_optimization")
 @pytest.mark.usefixtures("double")
 @pytest.mark.parametrize("gamma", [0.0, 0.7])
 def test_consensus_adds_the_gradient_of_half_the_squared_norm_of_both_gradients(gamma):
@@ -155,6 +157,7 @@ def game_after(method: Method, base: Optimizer, rounds: int, **options):
     return game
 
 
+@pytest.mark.truth("consensus_optimization")
 def test_consensus_without_weight_is_simultaneous_training():
     base = Optimizer("adam", 0.01)
     plain = game_after(Method(), base, 5, simultaneous=True)
@@ -167,6 +170,7 @@ def test_consensus_without_weight_is_simultaneous_training():
             )
 
 
+@pytest.mark.truth("optimistic_adam")
 @pytest.mark.usefixtures("double")
 @pytest.mark.parametrize("base", KINDS, ids=lambda base: base.kind)
 def test_optimistic_steps_are_algorithm_1(base):
@@ -202,6 +206,7 @@ def test_optimistic_rates_fall_with_the_setting():
         assert optimizer.param_groups[0]["lr"] == pytest.approx(2e-5)
 
 
+@pytest.mark.truth("extragradient")
 @pytest.mark.usefixtures("double")
 @pytest.mark.parametrize("simultaneous", [True, False])
 def test_extragradient_steps_with_the_gradients_of_the_point_ahead(simultaneous):
@@ -271,6 +276,7 @@ def test_what_is_rehearsed_or_differentiated_again_is_counted(name, evaluations)
     }
 
 
+@pytest.mark.truth("generator_ema")
 def test_the_averaged_generator_is_what_is_measured():
     plain, averaged, setting = (
         run("non_saturating", 40)[0],
@@ -288,6 +294,7 @@ def test_a_settings_average_takes_the_place_of_the_methods():
     assert with_both.evaluations == run("non_saturating", 40, ema=0.5)[0].evaluations
 
 
+@pytest.mark.truth("generator_ema")
 def test_the_average_is_the_hand_rolled_one():
     method = make_method("generator_ema", {"ema": 0.4})
     game = small_game(method, Optimizer("sgd", 0.5))

@@ -105,6 +105,7 @@ def assert_cycles(points: np.ndarray, smallest: float, largest: float) -> None:
         assert (np.diff(np.sign(coordinate)) != 0).sum() >= 2
 
 
+@pytest.mark.truth
 @pytest.mark.parametrize(
     ("method", "expected"),
     [
@@ -129,16 +130,19 @@ def test_r1_moves_the_eigenvalues_to_the_left(gamma):
     assert eigenvalues(R1(gamma)) == pytest.approx(expected, abs=2e-3 if gamma == 1 else 1e-5)
 
 
+@pytest.mark.truth("vanilla")
 def test_minimax_simultaneous_steps_grow_at_every_step():
     distance = radius(path(make_method("vanilla"), simultaneous=True))
     assert (np.diff(distance) > 0).all()
     assert distance[-1] > 2 * distance[0]
 
 
+@pytest.mark.truth("vanilla")
 def test_minimax_alternating_steps_cycle():
     assert_cycles(path(make_method("vanilla"), simultaneous=False, every=5), 0.7, 3)
 
 
+@pytest.mark.truth("non_saturating")
 def test_non_saturating_simultaneous_steps_settle_on_a_cycle():
     # a step adds (h/2)² r² to r² and, over a turn, takes away h r⁴/8: even at r² = 2h
     points = path(make_method("non_saturating"), simultaneous=True, updates=600, every=5)
@@ -146,6 +150,7 @@ def test_non_saturating_simultaneous_steps_settle_on_a_cycle():
     assert radius(points)[-40:].mean() == pytest.approx(math.sqrt(2 * H), rel=0.1)
 
 
+@pytest.mark.truth
 @pytest.mark.parametrize(("method", "ratio"), [("non_saturating", 1), ("ttur", 4)])
 def test_non_saturating_alternating_steps_converge_no_faster_than_a_root(method, ratio):
     # with s² = θ² + ψ²/ratio, a turn takes ratio · s⁴/8 from s² per unit of time
@@ -157,6 +162,7 @@ def test_non_saturating_alternating_steps_converge_no_faster_than_a_root(method,
         assert size[late].mean() == pytest.approx(expected, rel=0.1)
 
 
+@pytest.mark.truth("label_smoothing")
 @pytest.mark.parametrize("simultaneous", [True, False])
 def test_label_smoothing_changes_nothing_where_real_samples_have_no_gradient(simultaneous):
     smoothed, plain = (
@@ -183,6 +189,7 @@ def test_wasserstein_alternating_steps_stay_on_an_ellipse():
     assert theta**2 + psi**2 - H * theta * psi == pytest.approx(2 - H, rel=1e-4)
 
 
+@pytest.mark.truth("wgan_gp")
 @pytest.mark.parametrize("critic_steps", [1, 5])
 @pytest.mark.parametrize("simultaneous", [True, False])
 def test_wgan_gp_with_a_weak_penalty_keeps_cycling(critic_steps, simultaneous):
@@ -192,6 +199,7 @@ def test_wgan_gp_with_a_weak_penalty_keeps_cycling(critic_steps, simultaneous):
     assert_cycles(points, 0.1, 5)
 
 
+@pytest.mark.truth("wgan_gp")
 def test_wgan_gp_with_a_strong_penalty_stops_at_a_wrong_point():
     # for ψ > 0 the flow is θ' = ψ, ψ' = 2λ(1 − ψ) − θ: from λ = 1 on (2λ, 0) is a stable node
     points = path(make_method("wgan_gp", {"penalty_weight": 1, "critic_steps": 1}), False, every=50)

@@ -65,7 +65,7 @@ class Found:
     """Adjusted for all claims judged together."""
     seeds: int
     needed: int | None
-    """Seeds that would tell them apart if what was seen were true; None where that is no question."""
+    """Seeds that would tell them apart if what was seen were true; None where not asked."""
 
 
 def judge(claims: list[Claim], scores: Mapping[tuple[str, str, str], Scores]) -> list[Found]:

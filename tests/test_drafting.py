@@ -1,0 +1,201 @@
+"""`bench new` writes methods that run at once, and overwrites nothing."""
+
+import ast
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import bench
+from bench.check import preflight
+from bench.drafting import draft
+from bench.errors import BenchError
+from bench.registry import find_methods, make_method
+
+ROOT = Path(bench.__file__).parent.parent
+SHIPPED = sorted(find_methods().methods)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A methods folder of the user's own, searched beside the shipped one."""
+    monkeypatch.setenv("BENCH_METHODS_DIR", str(tmp_path))
+    before = set(sys.modules)
+    find_methods.cache_clear()
+    yield tmp_path
+    find_methods.cache_clear()
+    for name in set(sys.modules) - before:
+        if name.startswith("methods."):
+            del sys.modules[name]
+
+
+def ruff(folder: Path) -> None:
+    for command in (["check"], ["format", "--check"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "ruff", *command, "--config", ROOT / "pyproject.toml", folder],
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_draft_is_found_beside_its_test_and_fit_to_run(folder):
+    made = draft("my_idea", folder=folder)
+    assert (made.method, made.test) == (folder / "my_idea.py", folder / "test_my_idea.py")
+    find_methods.cache_clear()
+    found = find_methods()
+    assert found.broken == {}
+    assert "my_idea" in found.unasked
+    assert found.methods["my_idea"].__name__ == "MyIdea"
+    preflight(make_method("my_idea", {"strength": 0.5}))
+    ruff(folder)
+
+
+def test_every_method_can_be_begun_from(folder):
+    for name in SHIPPED:
+        draft(f"my_{name}", name, folder)
+    ruff(folder)
+    find_methods.cache_clear()
+    found = find_methods()
+    assert found.broken == {}
+    assert {f"my_{name}" for name in SHIPPED} <= set(found.unasked)
+    for name in SHIPPED:
+        own, parent = make_method(f"my_{name}"), make_method(name)
+        assert own.settings() == parent.settings()
+        assert type(own).__mro__[1:] == type(parent).__mro__[1:]
+        assert type(own).__doc__.startswith(f"Derived from {name}: ")
+        assert type(parent).__doc__.partition("\n")[0] in type(own).__doc__
+        preflight(own)
+
+
+def test_a_copy_is_its_parent_but_for_name_and_docstrings(folder):
+    made = draft("my_r2", "r2", folder)
+    parent = ast.parse((ROOT / "methods" / "r2.py").read_text())
+    own = ast.parse(made.method.read_text())
+    for tree in (parent, own):
+        (kind,) = (node for node in tree.body if isinstance(node, ast.ClassDef))
+        kind.name = ""
+        kind.body = [n for n in kind.body[1:] if not isinstance(n, ast.Assign)]
+    assert list(map(ast.dump, own.body[1:])) == list(map(ast.dump, parent.body[1:]))
+
+
+ODD = '''"""An odd one,
+told in two lines."""
+
+from dataclasses import dataclass
+from bench.method import Method
+from methods.r1 import R1, squared_slope
+
+
+@dataclass(frozen=True)
+class Odd(Method):
+    "Odd, with Odd in its docstring."
+
+    name = "odd"
+    on_request = True
+    rate: float = 1.0
+
+    def penalty(self, discriminator, real, fake, noise):
+        assert isinstance(self, Odd)
+        return squared_slope(discriminator, real)
+'''
+
+
+def test_a_users_own_method_can_be_begun_from(folder):
+    (folder / "odd.py").write_text(ODD)
+    find_methods.cache_clear()
+    made = draft("even", "odd", folder)
+    find_methods.cache_clear()
+    assert find_methods().broken == {}
+    preflight(make_method("even"))
+    text = made.method.read_text()
+    assert "isinstance(self, Even)" in text
+    assert "on_request" not in text
+    assert "Odd, with Odd in its docstring." in text
+
+
+@pytest.mark.parametrize(
+    ("name", "parent", "told"),
+    [
+        ("My-Idea", "", r"'My-Idea' cannot name a method: .+; as 'my_idea'"),
+        ("MyIdea", "", r"; as 'my_idea'"),
+        ("2fast", "", r"; as 'fast'"),
+        ("_hidden", "", r"; as 'hidden'"),
+        ("test_it", "", r"not to begin with test_; as 'it'"),
+        ("π", "", r"cannot name a method"),
+        ("a+b", "", r"; as 'a_b'"),
+        ("lambda", "", r"'lambda' is a word of Python's own"),
+        ("match", "", r"'match' is a word of Python's own"),
+        ("wgan_gp", "", r"taken by the method in '.+wgan_gp\.py'; .+: bench new my_wgan_gp --from"),
+        ("mlp", "", r"taken by architecture 'mlp'"),
+        ("ring8", "", r"taken by dataset 'ring8'"),
+        ("tensor", "", r"would be called Tensor, as something else in its file"),
+        ("fine", "wgan_gpp", r"--from wgan_gpp: unknown method; did you mean 'wgan_gp'"),
+        ("fine", "broken", r"--from broken: it cannot be used: SyntaxError"),
+        ("broken", "", r"taken by broken\.py, which cannot be used: SyntaxError"),
+        ("there", "", r"there\.py' is there already; nothing was written"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line_and_writes_nothing(folder, name, parent, told):
+    (folder / "broken.py").write_text("def f(:\n")
+    (folder / "test_there.py").write_text("# mine\n")
+    find_methods.cache_clear()
+    with pytest.raises(BenchError, match=told) as refused:
+        draft(name, parent, folder)
+    assert "\n" not in str(refused.value)
+    assert {file.name for file in folder.glob("*.py")} == {"broken.py", "test_there.py"}
+    assert (folder / "test_there.py").read_text() == "# mine\n"
+
+
+def test_a_name_that_a_test_of_the_checkout_has_is_refused():
+    with pytest.raises(BenchError, match=r"'drafting' is taken by the test '.*test_drafting\.py'"):
+        draft("drafting")
+
+
+@pytest.mark.slow
+def test_a_newcomers_first_minutes(tmp_path):
+    """In a checkout: new, its tests, check; the same with a folder of one's own."""
+    for part in ("bench", "methods"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / part, tmp_path / part, ignore=ignored)
+    (tmp_path / "tests" / "methods").mkdir(parents=True)
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    environment.pop("BENCH_METHODS_DIR", None)
+
+    def python(*arguments: str, code: int = 0) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", *arguments],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=400,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    told = python("bench", "new", "my_idea")
+    assert "bench check my_idea" in told
+    assert "-m pytest tests/methods/test_my_idea.py" in told
+    assert "make bench" in told
+    file = tmp_path / "methods" / "my_idea.py"
+    text = file.read_text()
+    assert "taken by the method in 'methods/my_idea.py'" in python(
+        "bench", "new", "my_idea", code=2
+    )
+    assert file.read_text() == text
+    told = python("bench", "new", "my_gp", "--from", "wgan_gp", "--folder", "own ideas")
+    assert "bench check my_gp --methods-dir 'own ideas'" in told
+    # make quotes its variables itself
+    assert "make bench 'METHODS_DIR=own ideas'" in told
+    python("pytest", "-q", "-p", "no:cacheprovider", "tests/methods/test_my_idea.py")
+    python("pytest", "-q", "-p", "no:cacheprovider", "own ideas/test_my_gp.py")
+    assert "It passes." in python("bench", "check", "my_gp", "--methods-dir", "own ideas")
+    planned = python("bench", "plan", "smoke", "--methods-dir", "own ideas", "--methods", "my_gp")
+    assert "my_gp on ring8" in planned
+    refused = python("bench", "plan", "smoke", "--methods-dir", "no", code=2)
+    assert refused.splitlines()[-1] == "bench: --methods-dir: 'no' is no folder"
