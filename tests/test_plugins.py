@@ -30,7 +30,7 @@ OTHER = "\n@dataclass(frozen=True)\nclass {0}(Method):\n    '''{0}.'''\n"
 FILES = {
     "__init__": "LIMIT = 1.0\n",
     "gentle": HEAD + GENTLE,
-    "_scale": "from ._factor import FACTOR\n\ndef scaled(x, share):\n    return FACTOR * share * x\n",
+    "_scale": "from ._factor import FACTOR\n\ndef scaled(x, share):\n  return FACTOR * share * x\n",
     "_factor": "FACTOR = 1.0\n",
     "plain": HEAD + OTHER.format("Plain"),
     "pair": HEAD + OTHER.format("First") + OTHER.format("Second"),

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import csv
 import statistics
-import tempfile
 import time
 from collections.abc import Iterable
 from dataclasses import replace
@@ -22,7 +21,7 @@ import torch
 
 from bench.architectures.dcgan import DCGAN
 from bench.architectures.mlp import MLP
-from bench.datasets.digits import MNIST5k
+from bench.check import _Digits
 from bench.datasets.mixtures import Ring8
 from bench.method import Method, Optimizer
 from bench.training import loop
@@ -31,58 +30,48 @@ from tests.baselines.speed import CPU, machine
 
 FILE = Path(__file__).parents[2] / "results" / "reference" / "method-costs.csv"
 COLUMNS = ("method", "on", "time", "low", "high", "gradients", "repetitions", "machine")
-REPETITIONS = 9
-
-
-class _Digits(MNIST5k):
-    """Training alone is timed; nothing is measured."""
-
-    def evaluate(self, snapshot):
-        return {"mean": float(snapshot.samples.mean())}
+REPETITIONS = 7
 
 
 def points() -> tuple[Training, list[int]]:
     """The mlp of the quick study at batch 64, a population of 5."""
     pair = MLP(latent=2, generator_widths=(64,) * 3, discriminator_widths=(64,) * 3)
     base = Optimizer(learning_rate=1e-3, betas=(0.0, 0.99))
-    return Training(Method(), Ring8(evaluation_samples=2), pair, base, 64, 60, 1), [*range(5)]
+    return Training(Method(), Ring8(evaluation_samples=2), pair, base, 64, 30, 1), [*range(5)]
 
 
-def images(cache: Path) -> tuple[Training, list[int]]:
+def images() -> tuple[Training, list[int]]:
     """The DCGAN of the quick study at batch 32, one seed: for methods without meaning on points."""
-    digits = _Digits(evaluation_samples=2)
-    digits.prepare(cache, CPU)
     pair = DCGAN(16, (64, 32, 16), (16, 32, 64), discriminator_batch_norm=False, init="torch")
     base = Optimizer(learning_rate=1e-3, betas=(0.5, 0.9))
-    return Training(Method(), digits, pair, base, 32, 10, 1), [0]
+    return Training(Method(), _Digits(evaluation_samples=2), pair, base, 32, 10, 1), [0]
 
 
 def measure(methods: Iterable[Method], repetitions: int = REPETITIONS) -> list[dict[str, object]]:
     """One row a method, as :data:`COLUMNS` names it."""
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
-    with tempfile.TemporaryDirectory() as cache:
-        on_points, on_images = points(), images(Path(cache))
-        sides: dict[str, tuple[Training, list[int], list[Method]]] = {}
-        for method in methods:
-            training, seeds = on_points
-            if method.not_applicable(training.dataset, training.architecture) is not None:
-                training, seeds = on_images
-            sides.setdefault(training.dataset.name, (training, seeds, []))[2].append(method)
-        ratios: dict[Method, list[float]] = {}
-        gradients: dict[Method, float] = {}
-        # the first repetition warms up
-        for repetition in range(repetitions + 1):
-            for plain, seeds, own in sides.values():
-                before, usual = cost(plain, seeds)
-                for method in own:
-                    here, spent = cost(replace(plain, method=method), seeds)
-                    after, _ = cost(plain, seeds)
-                    gradients[method] = spent / usual
-                    if repetition:
-                        ratios.setdefault(method, []).append(2 * here / (before + after))
-                    before = after
-            print(f"repetition {repetition} of {repetitions}", flush=True)
+    on_points, on_images = points(), images()
+    sides: dict[str, tuple[Training, list[int], list[Method]]] = {}
+    for method in methods:
+        training, seeds = on_points
+        if method.not_applicable(training.dataset, training.architecture) is not None:
+            training, seeds = on_images
+        sides.setdefault(training.dataset.name, (training, seeds, []))[2].append(method)
+    ratios: dict[Method, list[float]] = {}
+    gradients: dict[Method, float] = {}
+    # the first repetition warms up
+    for repetition in range(repetitions + 1):
+        for plain, seeds, own in sides.values():
+            before, usual = cost(plain, seeds)
+            for method in own:
+                here, spent = cost(replace(plain, method=method), seeds)
+                after, _ = cost(plain, seeds)
+                gradients[method] = spent / usual
+                if repetition:
+                    ratios.setdefault(method, []).append(2 * here / (before + after))
+                before = after
+        print(f"repetition {repetition} of {repetitions}", flush=True)
     rows = []
     for plain, seeds, own in sides.values():
         on = f"{plain.dataset.name}, {plain.architecture.name}, batch {plain.batch_size}, "
