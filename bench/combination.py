@@ -101,6 +101,12 @@ class Combination(Method):
     def name(self) -> str:  # type: ignore[override]
         return SIGN.join(part.name for part in self.parts)
 
+    @property
+    def search(self) -> dict[str, Any]:  # type: ignore[override]
+        return {
+            f"{part.name}.{key}": value for part in self.parts for key, value in part.search.items()
+        }
+
     def settings(self) -> dict[str, Any]:
         """Every part's, as ``part.setting``."""
         return {

@@ -106,7 +106,7 @@ def searches_of(cells: list[Cell], seeds: int) -> list[Search]:
         )
     groups: dict[str, list[Cell]] = defaultdict(list)
     for cell in cells:
-        if getattr(cell, "variation", None) is not None:
+        if cell.variation is not None:
             raise BenchError(
                 "the study varies its settings itself, and tuning would vary the same: give "
                 "`bench tune` a study whose experiments have one setting each"

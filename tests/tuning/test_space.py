@@ -27,7 +27,7 @@ def holds(known: Range | Choice, value) -> bool:
     return known.low <= value <= known.high and (isinstance(value, int) or not known.whole)
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", [*METHODS, "label_smoothing+r1+ttur"])
 def test_every_method_starts_within_its_space_and_accepts_all_of_it(name, make_cell):
     cell = make_cell(name)
     search = search_of(cell)
