@@ -84,6 +84,11 @@ def test_the_two_sided_penalty_cycles_below_one_and_rests_off_the_data_above(wei
         assert points[-1] == pytest.approx([2 * weight, 0], abs=1e-3)
 
 
+def test_the_usual_penalty_weight_diverges_at_this_step():
+    row = dirac.Row("", "", dirac.gradient_penalty(10.0, one_sided=False), {}, "")
+    assert dirac.radius(dirac.recursion(row, SIMULTANEOUS, 60))[-1] > 1e6
+
+
 ANGLE = 0.2 * np.arange(501)
 
 
@@ -184,8 +189,24 @@ def test_verdicts_are_corrected_for_the_number_of_claims():
     assert judge([claim, other, other, other], scores)[0].verdict == "cannot be told"
 
 
+def test_scattered_points_are_no_order():
+    even = [math.pi * 0.15**2 * 25 / 8.3**2] * 5
+    assert runs.chance("grid25") == pytest.approx(even[0])
+    rows = [
+        {"problem": "grid25, some", "method": method, "seed": str(seed), "status": "ok",
+         "high_quality": str(share)}
+        for method, shares in (("a", np.multiply(even, 9)), ("b", np.multiply(even, 11)))
+        for seed, share in enumerate(shares)
+    ]  # fmt: skip
+    assert runs.untrained(rows) == {("grid25, some", "a")}
+    scores = {("grid25", "m", "a"): by_seed(HIGH), ("grid25", "m", "b"): by_seed(LOW)}
+    claim = Claim("grid25", "m", "a", "b", True)
+    assert judge([claim], scores)[0].verdict == "same order"
+    assert judge([claim], scores, {("grid25", "b")})[0].verdict == "not trained far enough"
+
+
 def test_scores_of_failed_runs_are_infinitely_bad():
-    row = {"dataset": "d", "method": "a", "seed": "3", "status": "diverged", "modes_1": "7"}
+    row = {"problem": "d", "method": "a", "seed": "3", "status": "diverged", "modes_1": "7"}
     assert runs.scores([row], "modes_1", True) == {("d", "modes_1", "a"): {3: -math.inf}}
     assert runs.scores([row], "modes_1", False) == {("d", "modes_1", "a"): {3: math.inf}}
 
@@ -201,8 +222,8 @@ def test_the_page_is_what_the_command_writes():
     ("study", "table"), [("validation_mixtures", MIXTURES), ("validation_stacked", STACKED)]
 )
 def test_the_tables_hold_every_run(study, table):
-    told = {(r["dataset"], r["method"], int(r["seed"])) for r in runs.read(TABLES / table)}
-    assert told == {(c.dataset.name, c.method.label, c.seed) for c in load_study(study).cells}
+    told = {(r["problem"], r["method"], int(r["seed"])) for r in runs.read(TABLES / table)}
+    assert told == {(runs.problem(c), c.method.label, c.seed) for c in load_study(study).cells}
 
 
 def test_every_path_does_what_its_closed_form_does():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,8 +12,14 @@ from bench.report.statistics.significance import comparison_p, holm, seeds_to_se
 
 ALPHA = 0.05
 
-Verdict = Literal["same order", "opposite order", "cannot be told", "not apart there, apart here",
-                  "apart in neither"]  # fmt: skip
+Verdict = Literal[
+    "same order",
+    "opposite order",
+    "cannot be told",
+    "not apart there, apart here",
+    "apart in neither",
+    "not trained far enough",
+]
 Scores = Mapping[int, float]
 """Score by seed; a failed seed is infinitely bad."""
 
@@ -30,7 +36,7 @@ class Published:
 class Claim:
     """That one method scores better than another."""
 
-    dataset: str
+    problem: str
     metric: str
     better: str
     worse: str
@@ -65,42 +71,55 @@ class Found:
     """Adjusted for all claims judged together."""
     seeds: int
     needed: int | None
-    """Seeds that would tell them apart if what was seen were true; None where not asked."""
+    """Seeds that would tell them apart if what was seen were true; None where none is asked."""
 
 
-def judge(claims: list[Claim], scores: Mapping[tuple[str, str, str], Scores]) -> list[Found]:
-    """Each claim, from scores by dataset, metric, method; p values adjusted (Holm).
+def judge(
+    claims: list[Claim],
+    scores: Mapping[tuple[str, str, str], Scores],
+    untrained: Container[tuple[str, str]] = frozenset(),
+) -> list[Found]:
+    """Each claim, from scores by problem, metric, method; p values adjusted (Holm).
 
     ``same order``: apart in the published direction with adjusted p < 0.05. ``opposite order``:
     apart in the other one. ``cannot be told``: published as apart, and ours are not. Where the
     published values are not apart themselves there is no order to reproduce: ``apart in
-    neither``, or ``not apart there, apart here``.
+    neither``, or ``not apart there, apart here``. ``not trained far enough``: one of the two is
+    among the ``untrained``, by problem and method, whose scores say nothing yet.
     """
     pairs = [
-        (scores[c.dataset, c.metric, c.better], scores[c.dataset, c.metric, c.worse])
+        (scores[c.problem, c.metric, c.better], scores[c.problem, c.metric, c.worse])
         for c in claims
     ]
     ps = holm([comparison_p(better, worse)[0] for better, worse in pairs])
     return [
-        _found(claim, better, worse, p)
+        _found(claim, better, worse, p, untrained)
         for claim, (better, worse), p in zip(claims, pairs, ps, strict=True)
     ]
 
 
-def _found(claim: Claim, better: Scores, worse: Scores, p: float | None) -> Found:
+def _found(
+    claim: Claim,
+    better: Scores,
+    worse: Scores,
+    p: float | None,
+    untrained: Container[tuple[str, str]],
+) -> Found:
     sign = 1 if claim.higher else -1
     gains = [sign * value for value in differences(better, worse)]
     finite = all(map(math.isfinite, (*better.values(), *worse.values())))
     ahead = math.fsum(gains) if finite else _wins(sign, better, worse)
     told = p is not None and p < ALPHA and ahead != 0
+    needed = seeds_to_settle(gains, ALPHA) if finite and not told else None
     verdict: Verdict
-    if not claim.apart:
+    if any((claim.problem, method) in untrained for method in (claim.better, claim.worse)):
+        verdict, needed = "not trained far enough", None
+    elif not claim.apart:
         verdict = "not apart there, apart here" if told else "apart in neither"
     elif told:
         verdict = "same order" if ahead > 0 else "opposite order"
     else:
         verdict = "cannot be told"
-    needed = seeds_to_settle(gains, ALPHA) if finite and not told else None
     return Found(claim, verdict, mean_interval(gains), p, len(gains), needed)
 
 

@@ -43,10 +43,10 @@ STACKED = {
 ORDERS = ((PAC2, PLAIN), (PAC3, PLAIN), (PAC3, PAC2))
 
 
-def mixture_claims(dataset: str) -> list[Claim]:
-    values = MIXTURES[dataset]
+def mixture_claims(problem: str) -> list[Claim]:
+    values = MIXTURES[problem.partition(",")[0]]
     return [
-        Claim(dataset, metric, better, worse, HIGHER[metric],
+        Claim(problem, metric, better, worse, HIGHER[metric],
               (values[better][metric], values[worse][metric]))
         for metric, (better, worse) in product(("modes_1", "reverse_kl"), ORDERS)
     ]  # fmt: skip

@@ -10,17 +10,23 @@ from typing import Any
 
 import numpy as np
 
+from bench.datasets.mixtures import Mixture
 from bench.errors import BenchError
 from bench.execution.plan import plan
+from bench.records.cell import Cell
 from bench.records.store import Record, Store
+from bench.registry import make_dataset
 from bench.study import load_study
 from tests.baselines.validation import dirac
 
 METRICS = ("modes_1", "modes_20", "high_quality", "reverse_kl", "lenet_fd")
-RUN_COLUMNS = ("dataset", "method", "seed", "status", "updates", *METRICS,
+RUN_COLUMNS = ("problem", "dataset", "method", "seed", "status", "updates", *METRICS,
                "training_seconds", "device", "commit", "date")  # fmt: skip
 PATH_COLUMNS = ("method", "mode", "behaviour", "theta", "psi", "late_least", "late_mean",
                 "late_most", "factor", "off_closed_form", "parts_at", "commit", "date")  # fmt: skip
+
+LEARNT = 10
+"""Times chance, from which a share of high quality shows that modes are being learnt."""
 
 Table = list[dict[str, str]]
 Paths = dict[tuple[str, str], dirac.Floats]
@@ -43,6 +49,16 @@ def records(study: str, results: Path) -> list[Record]:
     return [each.record for each in planned if each.record is not None]
 
 
+def problem(cell: Cell) -> str:
+    """What methods are compared on: the dataset and, of a mixture, the setting that varies."""
+    name = cell.dataset.name
+    if cell.architecture.name != "mlp":
+        return name
+    rate = "constant" if cell.setting.decay == "none" else "falling"
+    plain = "" if cell.architecture.settings["generator_batch_norm"] else ", no batch normalisation"
+    return f"{name}, {rate} rate{plain}"
+
+
 def run_rows(found: list[Record]) -> Table:
     """A row a run: its scores at the last evaluation, and where and when it was trained."""
     rows = []
@@ -50,7 +66,8 @@ def run_rows(found: list[Record]) -> Table:
         last, run = record.evaluations[-1], record.data["run"]
         scores = {name: _told(last.get(name)) for name in METRICS}
         rows.append({
-            "dataset": record.cell.dataset.name, "method": record.cell.method.label,
+            "problem": problem(record.cell), "dataset": record.cell.dataset.name,
+            "method": record.cell.method.label,
             "seed": str(record.cell.seed), "status": record.status,
             "updates": str(record.cell.updates), **scores,
             "training_seconds": _told(run.get("training_seconds"), 3),
@@ -102,13 +119,36 @@ def read(file: Path) -> Table:
 
 
 def scores(rows: Table, metric: str, higher: bool) -> dict[tuple[str, str, str], dict[int, float]]:
-    """By dataset, metric and method the score of every seed; a failed one is infinitely bad."""
+    """By problem, metric and method the score of every seed; a failed one is infinitely bad."""
     found: dict[tuple[str, str, str], dict[int, float]] = defaultdict(dict)
     for row in rows:
         failed = row["status"] != "ok" or not row[metric]
         value = (-math.inf if higher else math.inf) if failed else float(row[metric])
-        found[row["dataset"], metric, row["method"]][int(row["seed"])] = value
+        found[row["problem"], metric, row["method"]][int(row["seed"])] = value
     return dict(found)
+
+
+def chance(problem: str) -> float:
+    """Share of points within 3σ of a centre, were they even over the square of the modes."""
+    mixture = make_dataset(problem.partition(",")[0])
+    assert isinstance(mixture, Mixture)
+    centres, reach = mixture.centres(), 3 * mixture.sigma
+    side = float(centres.max() - centres.min()) + 2 * reach
+    return len(centres) * math.pi * reach**2 / side**2
+
+
+def untrained(rows: Table) -> set[tuple[str, str]]:
+    """Problems and methods whose mean share of high quality is below ten times chance.
+
+    So few points near a mode count modes that nothing has been learnt of: the more scattered they
+    are, the more.
+    """
+    found = set()
+    for (problem, _, method), by_seed in scores(rows, "high_quality", True).items():
+        reached = [max(value, 0.0) for value in by_seed.values()]
+        if math.fsum(reached) / len(reached) < LEARNT * chance(problem):
+            found.add((problem, method))
+    return found
 
 
 def _origin(run: dict[str, Any]) -> dict[str, str]:
