@@ -11,6 +11,7 @@ import inspect
 import re
 import sys
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -55,8 +56,8 @@ are named, as with `make bench METHODS=+hinge,r1`. [adding-a-method.md](adding-a
 hooks.
 
 - **time**: what one discriminator update of the budget costs, the generator's share of it included,
-  relative to `non_saturating`, side by side in one thread: the median of {repetitions} ratios of its
-  own seconds, with their quartiles. The row of `non_saturating` against itself shows the noise.
+  relative to `non_saturating`, side by side in one thread: the median of {repetitions} ratios of
+  its own seconds, with their quartiles. The row of `non_saturating` against itself shows the noise.
   Measured with the quick study's mlp at batch 64 and a population of 5, with * its DCGAN at batch
   32 and one seed, on {machine}. Other machines and networks
   give other ratios.
@@ -81,7 +82,7 @@ class Truth:
     @property
     def link(self) -> str:
         words = self.function.removeprefix("test_").replace("_", " ")
-        for name in sorted(find_methods().methods, key=len, reverse=True):
+        for name in sorted(chain.from_iterable(KINDS.values()), key=len, reverse=True):
             words = re.sub(rf"\b{name.replace('_', ' ')}\b", name, words) if "_" in name else words
         for word, possessive in POSSESSIVES.items():
             words = re.sub(rf"\b{word}\b", possessive, words)
