@@ -11,6 +11,7 @@ import inspect
 import re
 import sys
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,14 @@ KINDS = {
     ),
     "Averaging": ("generator_ema",),
 }
+POSSESSIVES = {
+    "papers": "paper's",
+    "penaltys": "penalty's",
+    "discriminators": "discriminator's",
+    "authors": "authors'",
+    "members": "member's",
+}
+"""What a function's name cannot say."""
 HEAD = """\
 # Methods
 
@@ -47,14 +56,14 @@ are named, as with `make bench METHODS=+hinge,r1`. [adding-a-method.md](adding-a
 hooks.
 
 - **time**: what one discriminator update of the budget costs, the generator's share of it included,
-  relative to `non_saturating`, side by side in one process with one thread: the median of
-  {repetitions} ratios, with their quartiles. Measured on {machine}, with the
-  quick study's mlp at batch 64 and a population of 5; with * its DCGAN at batch 32, one seed. On
-  large networks and GPUs the ratios go towards those of the next column.
-- **gradients**: gradient evaluations (backward passes through the losses) for one discriminator
-  update of the budget, relative to `non_saturating`, whose two are 1. A count, the same on every
-  machine. A penalty's second derivative is part of one evaluation, so that its price is in the time
-  alone.
+  relative to `non_saturating`, side by side in one thread: the median of {repetitions} ratios of
+  its own seconds, with their quartiles. The row of `non_saturating` against itself shows the noise.
+  Measured with the quick study's mlp at batch 64 and a population of 5, with * its DCGAN at batch
+  32 and one seed, on {machine}. Other machines and networks
+  give other ratios.
+- **gradients**: gradients taken for one discriminator update of the budget, relative to
+  `non_saturating`, which takes two: one of each player. The slope that a penalty looks at is one
+  more. A count, the same on every machine.
 - **checked**: what the tests state of this method beyond the suite of `bench check`, which every
   method passes; `python -m pytest -m truth` runs them all.
 
@@ -73,8 +82,10 @@ class Truth:
     @property
     def link(self) -> str:
         words = self.function.removeprefix("test_").replace("_", " ")
-        for name in sorted(find_methods().methods, key=len, reverse=True):
+        for name in sorted(chain.from_iterable(KINDS.values()), key=len, reverse=True):
             words = re.sub(rf"\b{name.replace('_', ' ')}\b", name, words) if "_" in name else words
+        for word, possessive in POSSESSIVES.items():
+            words = re.sub(rf"\b{word}\b", possessive, words)
         return f"[{words}](../{self.file})"
 
 
@@ -90,7 +101,7 @@ def truths() -> dict[str, list[Truth]]:
     """The tests marked ``truth`` by the methods they are about, as pytest collects them."""
     seen = _Collected()
     where = [str(ROOT / test) for test in TESTS]
-    quiet = ("--collect-only", "-q", "-p", "no:terminal", "-p", "no:cacheprovider", "-m", "truth")
+    quiet = ("--collect-only", "-p", "no:terminal", "-p", "no:cacheprovider", "-m", "truth")
     code = pytest.main([*quiet, *where], plugins=[seen])
     if code:
         raise SystemExit(f"the tests could not be collected: {code!r}")
