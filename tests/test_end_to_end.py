@@ -188,7 +188,7 @@ def test_a_broken_file_is_named_and_stops_nobody(journey, tmp_path):
     ("arguments", "told"),
     [
         (("run", "quik"), "did you mean 'quick'"),
-        (("run", "smoke", "--methods", "wgan_pg"), "did you mean 'wgan_gp'"),
+        (("run", "smoke", "--methods", "wgan_gpp"), "did you mean 'wgan_gp'"),
         (("run", "smoke", "--datasets", "ring9"), "did you mean 'ring8'"),
         (("run", "smoke", "--set", "wgan_gp.penalty=1"), "did you mean 'penalty_weight'"),
         (("run", "smoke", "--set", "wgan_gp.penalty_weight=much"), "wgan_gp.penalty_weight"),
