@@ -28,16 +28,8 @@ def source(name: str = "Mine", body: str = "rate: float = 1.0", base: str = "Met
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """A methods folder of the user's own, searched beside the shipped one."""
-    monkeypatch.setenv("BENCH_METHODS_DIR", str(tmp_path))
-    before = set(sys.modules)
-    find_methods.cache_clear()
-    yield tmp_path
-    find_methods.cache_clear()
-    for name in set(sys.modules) - before:
-        if name.startswith("methods."):
-            del sys.modules[name]
+def folder(methods_folder):
+    return methods_folder
 
 
 BROKEN = {

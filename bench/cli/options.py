@@ -149,6 +149,12 @@ def say_notes(store: Any) -> None:
         out.print(note, style="yellow", markup=False)
 
 
+def say_problems(tracker: Any) -> None:
+    """What MLflow did not take."""
+    for problem in tracker.problems:
+        out.print(problem, style="yellow", markup=False)
+
+
 def make_table(*headings: str) -> Table:
     made = Table(box=None, header_style="bold", pad_edge=False)
     for heading in headings:

@@ -25,6 +25,7 @@ from bench.cli.options import (
     notes,
     out,
     say_notes,
+    say_problems,
     with_the_rest,
 )
 from bench.errors import BenchError
@@ -78,8 +79,7 @@ def run(
         shown = with_the_rest(study, chosen, store)
         page = write_report(shown, make_plan(shown.cells, store), results, notes(store))
     say_notes(store)
-    for problem in tracker.problems:
-        out.print(problem, style="yellow", markup=False)
+    say_problems(tracker)
     trained = f"{finished.trained} cells trained" if finished.trained else "nothing to train"
     out.print(f"{trained}, {time.monotonic() - begun:.0f} s. Report: {page}", markup=False)
     if finished.failed:
@@ -210,6 +210,5 @@ def sync(
             sent = tracker.send(records)
     if sent.missing:
         raise BenchError(tracker.problems[0])
-    for problem in tracker.problems:
-        out.print(problem, style="yellow", markup=False)
+    say_problems(tracker)
     out.print(f"{sent.sent} cells sent, {len(records) - sent.sent} were there already.")

@@ -19,6 +19,7 @@ from bench.cli.options import (
     notes,
     out,
     say_notes,
+    say_problems,
 )
 
 
@@ -63,8 +64,7 @@ def tune(
             )  # fmt: skip
         page = write_tuning(done, results, notes(store))
     say_notes(store)
-    for problem in tracker.problems:
-        out.print(problem, style="yellow", markup=False)
+    say_problems(tracker)
     out.print(f"{time.monotonic() - begun:.0f} s. Report: {page}", markup=False)
     if done.unfinished:
         out.print(

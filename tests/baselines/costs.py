@@ -17,11 +17,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import patch
 
-import torch
-
 from bench.architectures.dcgan import DCGAN
 from bench.architectures.mlp import MLP
-from bench.check import _Digits
+from bench.check.trial import FewDigits
 from bench.datasets.mixtures import Ring8
 from bench.method import Method, Optimizer
 from bench.training import loop
@@ -44,13 +42,11 @@ def images() -> tuple[Training, list[int]]:
     """The DCGAN of the quick study at batch 32, one seed: for methods without meaning on points."""
     pair = DCGAN(16, (64, 32, 16), (16, 32, 64), discriminator_batch_norm=False, init="torch")
     base = Optimizer(learning_rate=1e-3, betas=(0.5, 0.9))
-    return Training(Method(), _Digits(evaluation_samples=2), pair, base, 32, 10, 1), [0]
+    return Training(Method(), FewDigits(evaluation_samples=2), pair, base, 32, 10, 1), [0]
 
 
 def measure(methods: Iterable[Method], repetitions: int = REPETITIONS) -> list[dict[str, object]]:
     """One row a method, as :data:`COLUMNS` names it."""
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
     on_points, on_images = points(), images()
     sides: dict[str, tuple[Training, list[int], list[Method]]] = {}
     for method in methods:

@@ -15,6 +15,7 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
+import torch
 
 from bench.method import Method
 from bench.registry import find_methods
@@ -167,6 +168,9 @@ def _table(heads: list[str], rows: list[list[str]]) -> str:
 
 def main() -> None:
     if sys.argv[1:] == ["--measure"]:
+        # as a worker trains; set here, for the whole process keeps it
+        torch.set_num_threads(1)
+        torch.set_flush_denormal(True)
         kinds = find_methods().methods
         costs.write(costs.measure(kinds[name]() for names in KINDS.values() for name in names))
         print(f"written to {costs.FILE.relative_to(ROOT)}")

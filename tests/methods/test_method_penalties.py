@@ -61,7 +61,7 @@ def test_each_looks_at_its_own_samples():
 
 
 @pytest.mark.truth
-@pytest.mark.parametrize("name", ["wgan_lp", "zero_centered_gp"])
+@pytest.mark.parametrize("name", ["wgan_gp", "wgan_lp", "zero_centered_gp"])
 def test_points_between_are_uniform_on_the_segment(name):
     between = _looked_at(name, torch.zeros(P, 500, 2), torch.ones(P, 500, 2))
     assert torch.equal(between[..., 0], between[..., 1])

@@ -11,10 +11,8 @@ from bench.architectures.dirac import DiracPair
 from bench.datasets.dirac import Dirac
 from bench.method import Method, Optimizer
 from bench.registry import make_method
-from bench.training.game import Game
 from bench.training.loop import Outcome, Training, train
-from bench.training.population import Network
-from bench.training.streams import Blocks, MemberNoise, Stream
+from tests.methods.on_dirac import path, radius, velocity
 
 H, STEPS, BATCH = 0.2, 500, 2
 
@@ -43,49 +41,6 @@ def outcome(method: Method, simultaneous: bool, updates: int, evaluations: int) 
         method, Dirac(), DiracPair(), Optimizer("sgd", H), BATCH, updates, evaluations, simultaneous
     )
     return train(training, [0], torch.device("cpu"))[0]
-
-
-def path(method: Method, simultaneous: bool, updates: int = STEPS, every: int = 1) -> np.ndarray:
-    """(θ, ψ) at the start and after ``every`` discriminator updates: (T + 1, 2)."""
-    trained = outcome(method, simultaneous, updates, updates // every)
-    assert trained.status == "ok", trained.reason
-    return np.array([(e["theta"], e["psi"]) for e in trained.evaluations])
-
-
-def radius(points: np.ndarray) -> np.ndarray:
-    return np.linalg.norm(points, axis=1)
-
-
-def velocity(method: Method, points: list[tuple[float, float]]) -> np.ndarray:
-    """How far one simultaneous step of rate 1 moves each (θ, ψ), through the engine: (N, 2)."""
-    seeds, device, pair = list(range(len(points))), torch.device("cpu"), DiracPair()
-    generator = Network(lambda: pair.generator((1,)), seeds, Stream.GENERATOR_WEIGHTS, device)
-    discriminator = Network(
-        lambda: pair.discriminator((1,)), seeds, Stream.DISCRIMINATOR_WEIGHTS, device
-    )
-    start = torch.tensor(points)
-    with torch.no_grad():
-        generator.weights["theta"].copy_(start[:, :1])
-        discriminator.weights["psi.weight"].copy_(start[:, 1:, None])
-
-    def zeros() -> Blocks:
-        return Blocks(lambda _, steps: torch.zeros(steps, BATCH, 1), len(seeds), 1)
-
-    game = Game(
-        method,
-        generator,
-        discriminator,
-        Optimizer("sgd", 1.0),
-        real=zeros(),
-        discriminator_latents=zeros(),
-        generator_latents=zeros(),
-        noise=MemberNoise(seeds, device),
-        updates=1,
-        simultaneous=True,
-    )
-    method.update(game)
-    moved = [generator.weights["theta"][:, 0], discriminator.weights["psi.weight"][:, 0, 0]]
-    return (torch.stack(moved, 1) - start).detach().double().numpy()
 
 
 def eigenvalues(method: Method) -> np.ndarray:

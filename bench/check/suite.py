@@ -1,0 +1,197 @@
+"""What is asked of every method, check by check."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from itertools import chain
+
+import torch
+from torch import Tensor
+
+from bench.check.trial import (
+    BATCH,
+    CPU,
+    SMALL_DCGAN,
+    SMALL_MLP,
+    same,
+    small_training,
+    sound,
+)
+from bench.combination import parts_of
+from bench.datasets.digits import MNIST5k
+from bench.datasets.mixtures import Ring8
+from bench.errors import BenchError
+from bench.method import Method, Optimizer, Progress
+from bench.registry import make_method
+from bench.training.optimizers import KINDS
+from bench.training.streams import MemberNoise
+
+MEMBERS = 3
+
+
+def describes_itself(method: Method) -> None:
+    """It has a docstring of its own."""
+    for part in parts_of(method):
+        text = (vars(type(part)).get("__doc__") or "").strip()
+        if not text or text.startswith(f"{type(part).__name__}("):
+            whose = "the class" if part is method else f"the class of {part.name}"
+            raise BenchError(f"{whose} has no docstring: give paper, objective and what it changes")
+
+
+def settings_survive_a_study_file(method: Method) -> None:
+    """Its settings can be written down and read back."""
+    try:
+        text = json.dumps(method.settings())
+    except TypeError as error:
+        raise BenchError(
+            f"a setting is neither number, text, list nor true/false: {error}"
+        ) from error
+    if make_method(method.name, json.loads(text)) != method:
+        raise BenchError("its settings change when written to a study file and read back")
+
+
+def losses_have_one_value_per_member(method: Method) -> None:
+    """Losses are averaged over the batch axis and give one value per member: (P, B) → (P,)."""
+    for hook, loss in _losses(method, _logits(0), _logits(1)).items():
+        if not isinstance(loss, Tensor) or loss.shape != (MEMBERS,):
+            got = f"shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else type(loss).__name__
+            raise BenchError(
+                f"{hook} returns {got} for logits of shape ({MEMBERS}, {BATCH}), but one loss per "
+                f"member, shape ({MEMBERS},), is expected: average with .mean(1)"
+            )
+
+
+def losses_are_finite(method: Method) -> None:
+    """Losses and their gradients are finite, for sure (±50) and unsure discriminators."""
+    for scale in (1.0, 50.0):
+        real, fake = _logits(0) * scale, _logits(1) * scale
+        for hook, loss in _losses(method, real.requires_grad_(), fake.requires_grad_()).items():
+            if not bool(loss.isfinite().all()):
+                raise BenchError(f"{hook} is not finite for logits of about ±{scale:g}")
+            if loss.requires_grad:
+                found = torch.autograd.grad(loss.sum(), [real, fake], allow_unused=True)
+                if any(g is not None and not bool(g.isfinite().all()) for g in found):
+                    raise BenchError(f"{hook}'s gradient is not finite at logits ±{scale:g}")
+
+
+def losses_teach(method: Method) -> None:
+    """Each player's loss depends on the logits it can move."""
+    real, fake = _logits(0).requires_grad_(), _logits(1).requires_grad_()
+    losses = _losses(method, real, fake)
+    for hook, moved in (("discriminator_loss", [real, fake]), ("generator_loss", [fake])):
+        found: tuple[Tensor | None, ...] = (None,)
+        if losses[hook].requires_grad:
+            found = torch.autograd.grad(losses[hook].sum(), moved, allow_unused=True)
+        if any(g is None or not bool(g.any()) for g in found):
+            raise BenchError(f"{hook} does not depend on its logits: that player cannot learn")
+
+
+def members_share_nothing(method: Method) -> None:
+    """A member's loss does not depend on the other members."""
+    real, fake = _logits(0), _logits(1)
+    before = _losses(method, real, fake)
+    after = _losses(method, _others_changed(real), _others_changed(fake))
+    for hook, loss in before.items():
+        if not torch.equal(loss[0], after[hook][0]):
+            raise BenchError(
+                f"{hook} mixes members: seed 0's loss changed with the logits of the other seeds; "
+                "reduce over the batch axis only, .mean(1)"
+            )
+
+
+def input_keeps_its_shape(method: Method) -> None:
+    """What the discriminator is shown has the samples' shape."""
+    samples = torch.zeros(MEMBERS, BATCH, 2)
+    noise = MemberNoise(list(range(MEMBERS)), CPU)
+    shown = method.discriminator_input(samples, Progress(1, 10), noise)
+    if shown.shape != samples.shape:
+        raise BenchError(
+            f"discriminator_input turns {tuple(samples.shape)} into {tuple(shown.shape)}"
+        )
+
+
+def optimizers_are_known(method: Method) -> None:
+    """It names an optimiser for each player."""
+    chosen = method.optimizers(Optimizer())
+    if len(chosen) != 2 or not all(isinstance(each, Optimizer) for each in chosen):
+        raise BenchError(
+            "optimizers must return two Optimizer values: generator's, discriminator's"
+        )
+    if any(each.kind not in KINDS for each in chosen):
+        raise BenchError(f"an optimiser's kind must be one of: {', '.join(KINDS)}")
+
+
+def runs_at_all(method: Method) -> None:
+    """Every hook works together with the engine."""
+    if method.not_applicable(Ring8(), SMALL_MLP) is None:
+        small_training(
+            method, images=False, seeds=[0, 1], updates=2 * method.round_length(method.critic_steps)
+        )
+
+
+def trains_on_points(method: Method) -> None:
+    """Both players move and stay finite over 40 updates on ring8."""
+    outcomes = small_training(method, images=False, seeds=[0, 1])
+    sound(outcomes)
+
+
+def trains_on_images(method: Method) -> None:
+    """The same over 10 updates on digits with a small DCGAN, if it applies there."""
+    if method.not_applicable(MNIST5k(), SMALL_DCGAN) is None:
+        sound(small_training(method, images=True, seeds=[0]))
+
+
+def is_deterministic(method: Method) -> None:
+    """Trained twice, it gives the same numbers bit for bit."""
+    first, second = (small_training(method, images=False, seeds=[0, 1]) for _ in range(2))
+    if not all(same(a, b) for a, b in zip(first, second, strict=True)):
+        raise BenchError(
+            "two trainings of the same seed differ: draw random numbers from the `noise` "
+            "argument only"
+        )
+
+
+def company_changes_nothing(method: Method) -> None:
+    """A seed gives the same numbers alone as in a population."""
+    together = small_training(method, images=False, seeds=[0, 1, 2])
+    (alone,) = small_training(method, images=False, seeds=[1])
+    if not same(together[1], alone):
+        raise BenchError(
+            "a seed trained in a population differs from the same seed trained alone: some "
+            "operation mixes members (the leading axis)"
+        )
+
+
+Check = Callable[[Method], None]
+
+DESCRIPTION: tuple[Check, ...] = (describes_itself, settings_survive_a_study_file)
+STAGES: tuple[tuple[Check, ...], ...] = (
+    (losses_have_one_value_per_member,),
+    (losses_are_finite,),
+    (losses_teach, members_share_nothing, input_keeps_its_shape, optimizers_are_known),
+    (runs_at_all,),
+    (trains_on_points, trains_on_images),
+    (is_deterministic,),
+    (company_changes_nothing,),
+)
+"""Each rests on those before it."""
+CHECKS: tuple[Check, ...] = (*DESCRIPTION, *chain.from_iterable(STAGES))
+
+
+def _logits(seed: int) -> Tensor:
+    return torch.randn(MEMBERS, BATCH, generator=torch.Generator().manual_seed(seed))
+
+
+def _losses(method: Method, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+    seen = real if method.generator_sees_real else None
+    return {
+        "discriminator_loss": method.discriminator_loss(real, fake),
+        "generator_loss": method.generator_loss(fake, seen),
+    }
+
+
+def _others_changed(logits: Tensor) -> Tensor:
+    changed = logits.clone()
+    changed[1:] = -3 * changed[1:] + 1
+    return changed

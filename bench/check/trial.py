@@ -1,0 +1,78 @@
+"""The short trainings that checks look at."""
+
+from __future__ import annotations
+
+import tempfile
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from bench.architectures.dcgan import DCGAN
+from bench.architectures.mlp import MLP
+from bench.datasets.base import Draw, Snapshot, Values
+from bench.datasets.digits import MNIST5k
+from bench.datasets.images import Parts
+from bench.datasets.mixtures import Ring8
+from bench.errors import BenchError
+from bench.method import Method, Optimizer
+from bench.training.loop import Outcome, Training, train
+
+BATCH = 32
+CPU = torch.device("cpu")
+SMALL_MLP = MLP(latent=4, generator_widths=(16,), discriminator_widths=(16,))
+SMALL_DCGAN = DCGAN(
+    latent=8,
+    generator_widths=(4, 4, 4),
+    discriminator_widths=(4, 4, 4),
+    discriminator_batch_norm=False,
+)
+
+
+def small_training(
+    method: Method, images: bool, seeds: list[int], updates: int | None = None
+) -> list[Outcome]:
+    training = Training(
+        method=method,
+        dataset=FewDigits() if images else Ring8(evaluation_samples=64),
+        architecture=SMALL_DCGAN if images else SMALL_MLP,
+        optimizer=Optimizer(learning_rate=1e-3, betas=(0.5, 0.9)),
+        batch_size=BATCH,
+        updates=updates or (10 if images else 40),
+        evaluations=1,
+    )
+    return train(training, seeds, CPU)
+
+
+@lru_cache(maxsize=1)
+def _parts() -> Parts:
+    with tempfile.TemporaryDirectory() as cache:
+        return MNIST5k().parts(Path(cache))
+
+
+class FewDigits(MNIST5k):
+    """mnist5k without its LeNet, which a check of ten updates has no use for."""
+
+    def source(self, generator: torch.Generator, device: torch.device) -> Draw:
+        self.hold(_parts(), Path())
+        return super().source(generator, device)
+
+    def evaluate(self, snapshot: Snapshot) -> Values:
+        return {"mean": float(snapshot.samples.mean())}
+
+
+def sound(outcomes: list[Outcome]) -> None:
+    for outcome in outcomes:
+        if outcome.status != "ok":
+            raise BenchError(f"training {outcome.status}: {outcome.reason}")
+        for player in ("discriminator", "generator"):
+            if not outcome.series[f"{player}_norm"].any():
+                raise BenchError(f"the {player}'s gradient is zero at every update")
+
+
+def same(first: Outcome, second: Outcome) -> bool:
+    return first.evaluations == second.evaluations and all(
+        np.array_equal(values, second.series[name], equal_nan=True)
+        for name, values in first.series.items()
+    )
