@@ -30,8 +30,6 @@ class DiffAugment(Method):
     search = {"color": [True, False], "translation": (0.0, 0.25), "cutout": (0.0, 0.75)}
 
     def discriminator_input(self, samples: Tensor, progress: Progress, noise: Noise) -> Tensor:
-        if samples.ndim != 5:
-            return samples  # points in the plane: not applicable, but nothing breaks
         if self.color:
             samples = _colored(samples, noise)
         if self.translation:

@@ -15,6 +15,7 @@ class InstanceNoise(Method):
     Arjovsky & Bottou, ICLR 2017, section 3.
     Objective: the non-saturating GAN's between data and samples that are both blurred by N(0, σ²),
     σ falling evenly from ``strength`` to 0 over the training if ``annealed``.
+    The paper gives no strength for data like these; 0.1, of data that lie in [−1, 1], is ours.
     Changes: the discriminator's input, real and fake, in both players' updates.
     """
 

@@ -23,8 +23,8 @@ class ZeroCenteredGP(Method):
     Networks", ICLR 2019.
     Objective: the non-saturating GAN's, plus λ E[‖∇D(x̂)‖²], x̂ uniform on the segment between a
     real and a fake sample.
-    Changes: the penalty alone. λ is that of the other penalties; the authors' code takes the
-    slope of a probability, where the one of a logit is meant here, and so other weights.
+    Changes: the penalty alone. λ = 10 is ours, as of the other penalties: the authors' code takes
+    the slope of a probability, where that of a logit is meant here, and so other weights.
     """
 
     on_request = True

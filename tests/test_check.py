@@ -81,6 +81,45 @@ class OwnRandomness(Method):
 
 
 @dataclass(frozen=True)
+class RandomPenalty(Method):
+    """Draws from torch's global stream while it trains."""
+
+    def penalty(self, discriminator, real, fake, noise):
+        return torch.rand(len(real))
+
+
+@dataclass(frozen=True)
+class OnImages(Method):
+    """Flips images, and knows nothing of points."""
+
+    def discriminator_input(self, samples, progress, noise):
+        flipped = noise.uniform(samples.shape[1], 1, 1, 1) < 0.5
+        return torch.where(flipped, samples.flip(4), samples)
+
+    def not_applicable(self, dataset, architecture):
+        return None if len(dataset.sample_shape) == 3 else "images only"
+
+
+class MixedImages(OnImages):
+    """Shows images less the mean of all members' images."""
+
+    def discriminator_input(self, samples, progress, noise):
+        return samples - samples.mean()
+
+
+class RandomOnImages(OnImages):
+    """Draws from torch's global stream, for images alone."""
+
+    def penalty(self, discriminator, real, fake, noise):
+        return torch.rand(len(real))
+
+
+def test_a_method_for_images_alone_is_tried_on_images_alone():
+    preflight(OnImages())
+    assert not wrong(check_method(OnImages()))
+
+
+@dataclass(frozen=True)
 class Exploding(Method):
     """Diverges on points and on images alike."""
 
@@ -108,7 +147,10 @@ def test_preflight_refuses_in_one_line(method, told):
         (Deaf(), "generator_loss does not depend on its logits"),
         (Raising(), "it raises ZeroDivisionError: no penalty today"),
         (Unsettled(), "a setting is neither number"),
-        (OwnRandomness(), "two trainings of the same seed differ"),
+        (OwnRandomness(), "draws random numbers that are not from the `noise` argument"),
+        (RandomPenalty(), "two trainings of the same seed differ"),
+        (MixedImages(), "discriminator_input mixes members"),
+        (RandomOnImages(), "two trainings of the same seed differ"),
     ],
 )
 def test_the_suite_names_the_problem(method, told):

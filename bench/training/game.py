@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -185,7 +186,7 @@ class Game:
 
     def _step(self, optimizer: Any, network: Network, gradients: Gradients) -> None:
         gradients = self.method.applied_gradients(gradients)
-        network.flat.grad = torch.cat([gradient.flatten() for gradient in gradients])
+        network.flat.grad = _flat(gradients)
         if self._decay:
             # the generator's last update comes after the whole budget
             left = max(1 - self.progress.fraction, 1 / self._updates)
@@ -214,8 +215,14 @@ class Game:
             view = self._discriminator(False, self.discriminator.shaped(flat), state)
             loss = self._discriminator_loss(view, real, fake)
             (gradient,) = self._differentiated(loss, [flat], create_graph=True)
-            flat = made.step(flat, gradient)
+            flat = made.step(flat, self._applied(gradient))
+            flat = _flat(self.method.kept_weights(self.discriminator.shaped(flat)).values())
         return self._discriminator(False, self.discriminator.shaped(flat), state)
+
+    def _applied(self, gradient: Tensor) -> Tensor:
+        """What the method makes of a flat gradient of the discriminator before its step."""
+        parts = self.discriminator.shaped(gradient).values()
+        return _flat(self.method.applied_gradients(list(parts)))
 
     def _latest_real(self) -> Tensor:
         return self._last_real if self._last_real is not None else self._real.next()
@@ -279,6 +286,10 @@ class Game:
                 "everything"
             )
         return loss
+
+
+def _flat(parts: Iterable[Tensor]) -> Tensor:
+    return torch.cat([part.flatten() for part in parts])
 
 
 def global_norms(gradients: Gradients) -> Tensor:

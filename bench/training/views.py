@@ -36,7 +36,10 @@ class View:
 
     def input_gradient(self, samples: Tensor) -> Tensor:
         self._count()
-        samples = samples.detach().requires_grad_()
+        # those of a differentiable generator stay part of its graph; a clone, so that nothing
+        # else that was made of them is differentiated
+        kept = samples.requires_grad
+        samples = samples.clone() if kept else samples.detach().requires_grad_()
         (gradient,) = torch.autograd.grad(self(samples).sum(), samples, create_graph=True)
         return gradient
 

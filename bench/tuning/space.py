@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from bench.errors import BenchError
 from bench.method import Method, Optimizer
 from bench.records.cell import Cell, Component, Setting
-from bench.registry import label_of, make_method
+from bench.registry import label_of, make_architecture, make_dataset, make_method
 from bench.study.expansion import check_budget
 
 Value = float | int | str | bool
@@ -157,10 +158,14 @@ def _is_overruled(name: str, setting: Setting) -> bool:
 
 def _fits(cell: Cell, name: str, value: Value) -> bool:
     try:
-        applied(cell, {name: value})
+        tried = applied(cell, {name: value}).method
     except BenchError:
         return False
-    return True
+    data, pair = cell.dataset, cell.architecture
+    unfit = make_method(tried.name, tried.settings).not_applicable(
+        make_dataset(data.name, data.settings), make_architecture(pair.name, pair.settings)
+    )
+    return unfit is None
 
 
 def _stated(where: str, said: Sequence[Any], own: Value) -> Range | Choice:
@@ -171,9 +176,11 @@ def _stated(where: str, said: Sequence[Any], own: Value) -> Range | Choice:
         case (int() | float() as low, int() | float() as high, *scale) if (
             low < high and scale in ([], ["log"]) and not isinstance(own, str | bool)
         ):
-            log = scale == ["log"]
+            log, whole = scale == ["log"], isinstance(own, int)
+            if whole:
+                low, high = math.ceil(low), math.floor(high)
             if not log or min(low, own) > 0:
-                return Range(min(low, own), max(high, own), log, isinstance(own, int))
+                return Range(min(low, own), max(high, own), log, whole)
     raise BenchError(
         f"search of {where} is {said!r}: give choices as [1, 5], or a range as (0.7, 1.0) or "
         '(0.1, 100, "log"), whose ends are above 0 there'

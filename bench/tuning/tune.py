@@ -130,12 +130,16 @@ def _run_trials(
     train: Callable[[Iterable[Cell]], dict[str, Planned]],
 ) -> None:
     """All that are open in one run, so that no worker waits for a round to end."""
-    waiting = [
-        (search, trial, search.trial_cells(trial.values))
-        for search in searches
-        for trial in database.trials(search, trials)
-        if trial.state == "open"
-    ]
+    waiting = []
+    for search in searches:
+        for trial in database.trials(search, trials):
+            if trial.state != "open":
+                continue
+            try:
+                waiting.append((search, trial, search.trial_cells(trial.values)))
+            except BenchError as error:
+                # a drawn value that the method refuses: state its range as `search`
+                database.tell(search, replace(trial, state="failed", reason=str(error)))
     if not waiting:
         return
     ended = train(cell for *_, cells in waiting for cell in cells)

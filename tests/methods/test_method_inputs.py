@@ -118,7 +118,6 @@ def test_augmentations_can_be_left_out():
     images = randn(1, 4, 3, 6, 6).float()
     nothing = shown("diffaugment", images, color=False, translation=0.0, cutout=0.0)
     assert torch.equal(nothing, images)
-    assert torch.equal(shown("diffaugment", images[..., 0, 0]), images[..., 0, 0])
 
 
 @pytest.mark.truth("pacgan")
@@ -155,7 +154,7 @@ def training(name: str, **settings) -> Training:
         ("unrolled", {"steps": 0}),
         ("instance_noise", {"strength": 0.0}),
         ("gradient_clipping", {"max_norm": 1e9}),
-        ("diffaugment", {}),
+        ("diffaugment", {"color": False, "translation": 0.0, "cutout": 0.0}),
     ],
 )
 def test_without_its_idea_a_method_is_the_plain_gan_bit_for_bit(name, settings):

@@ -6,7 +6,7 @@ import pytest
 
 from bench.errors import BenchError
 from bench.method import Method, Optimizer
-from bench.records.cell import Setting
+from bench.records.cell import Component, Setting
 from bench.registry import find_methods, make_method
 from bench.tuning import space as spaces
 from bench.tuning.database import draw
@@ -166,3 +166,16 @@ def test_trials_of_equal_number_try_equal_learning_rates_whatever_the_method(mak
         assert len({values[BETA2] for values in tried}) == 1
     rates = {draw(searches[0], number)[LEARNING_RATE] for number in range(1, 20)}
     assert len(rates) == 19
+
+
+def test_a_value_at_which_the_method_no_longer_applies_is_not_offered(make_cell):
+    dirac = Component("dirac", {}, "dirac")
+    pair = Component("dirac", {}, "dirac")
+    cell = replace(make_cell("pacgan", method_settings={"packing": 1}), dataset=dirac)
+    cell = replace(cell, architecture=pair)
+    (search,) = searches_of([cell, replace(cell, seed=1)], 1)
+    assert "packing" not in search.space
+
+
+def test_ends_of_a_range_of_whole_numbers_are_whole(make_cell):
+    assert spaces._stated("a.times", (0.5, 8.5, "log"), 2) == Range(1, 8, True, True)

@@ -21,7 +21,7 @@ python -m tests.baselines.validation       # writes this page from the tables ke
 The studies are `validation_dirac`, `validation_mixtures` and `validation_stacked`; the tables,
 one row a run, are in [results/reference/validation](../results/reference/validation). The mixtures and the
 stacked digits are reduced for two CPU cores, as no GPU was at hand. At full size, for a GPU, the mixtures are
-`bench run pacgan --methods non_saturating,pacgan`, and again with `--set pacgan.packing=3`.
+`bench run pacgan`.
 """
 
 DIRAC = """
