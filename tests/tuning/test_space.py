@@ -177,5 +177,5 @@ def test_a_value_at_which_the_method_no_longer_applies_is_not_offered(make_cell)
     assert "packing" not in search.space
 
 
-def test_ends_of_a_range_of_whole_numbers_are_whole(make_cell):
+def test_ends_of_a_range_of_whole_numbers_are_whole():
     assert spaces._stated("a.times", (0.5, 8.5, "log"), 2) == Range(1, 8, True, True)
