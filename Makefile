@@ -56,7 +56,7 @@ ui: $(STAMP) ## open MLflow's interface on loopback
 speed: $(STAMP) ## measure what docs/performance.md quotes
 	.venv/bin/python -m tests.baselines.speed
 
-validation: $(STAMP) ## known results, reproduced: train, then write docs/validation.md
+validation: $(STAMP) ## known results, run again: train, then write docs/validation.md
 	for study in dirac mixtures stacked; do \
 	  $(BENCH) run validation_$$study --results '$(RESULTS)' --device '$(DEVICE)' || exit; done
 	.venv/bin/python -m tests.baselines.validation --results '$(RESULTS)'

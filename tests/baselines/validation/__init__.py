@@ -1,1 +1,1 @@
-"""Known results, reproduced: what docs/validation.md is made by."""
+"""Known results, run again: what docs/validation.md is made by."""
