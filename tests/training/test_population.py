@@ -20,7 +20,7 @@ from bench.training.views import packed_shape
 
 CPU = torch.device("cpu")
 METHODS = list(find_methods().methods)
-ON_POINTS = [n for n in METHODS if make_method(n).not_applicable(Ring8(), MLP()) is None]
+ON_POINTS = [n for n in METHODS if make_method(n).not_applicable(Grid25(), MLP()) is None]
 
 
 def training(method: Method, updates: int = 30, evaluations: int = 2) -> Training:
