@@ -40,14 +40,18 @@ class Optimizer:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where training stands: ``update`` of ``total`` discriminator updates are done."""
+    """Where training stands: ``update`` of ``total`` discriminator updates are done.
 
-    update: int
-    total: int
+    In a training these are tensors of no dimensions, so that a round which is compiled once holds
+    for every update: calculate with them, but do not branch on them.
+    """
+
+    update: Any
+    total: Any
 
     @property
-    def fraction(self) -> float:
-        return self.update / max(self.total, 1)
+    def fraction(self) -> Any:
+        return self.update / self.total
 
 
 class Discriminator(Protocol):
@@ -80,7 +84,7 @@ Gradients = list[Tensor]
 Regulariser = Callable[[Gradients, Gradients], Tensor]
 """The discriminator's and the generator's gradients → (P,)."""
 
-Point = list[Tensor]
+Point = list[Weights]
 """Where both players stand; made and read by the game only."""
 
 

@@ -34,8 +34,12 @@ class Architecture(ABC):
         """Why these samples cannot be made by this architecture, or None."""
 
     @property
-    def stacks_on_cpu(self) -> bool:
-        """Whether a CPU trains members as one stack: faster, and the same bits as in turn."""
+    def stacks(self) -> bool:
+        """Whether members train as one stack, which pays where layers are fully connected.
+
+        Convolutions train member by member: a stack of them is a grouped convolution, slower on a
+        CPU, and differentiated group by group where a penalty asks for it.
+        """
         return False
 
     @property

@@ -56,10 +56,8 @@ class MLP(Architecture):
         return "its pair of numbers has the architecture dirac" if dataset == "dirac" else None
 
     @property
-    def stacks_on_cpu(self) -> bool:
-        # with other widths a member's last entries are rounded by its place in the stack
-        widths = (*self.generator_widths, *self.discriminator_widths)
-        return all(width % 16 == 0 for width in widths)
+    def stacks(self) -> bool:
+        return True
 
     @property
     def batch_norm_in_discriminator(self) -> bool:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from itertools import chain
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -24,6 +25,7 @@ from bench.datasets.mixtures import Ring8
 from bench.errors import BenchError
 from bench.method import Method, Optimizer, Progress
 from bench.registry import make_method
+from bench.training.engines import Traced
 from bench.training.optimizers import KINDS
 from bench.training.streams import MemberNoise
 
@@ -178,6 +180,27 @@ def company_changes_nothing(method: Method) -> None:
         )
 
 
+def can_be_compiled(method: Method) -> None:
+    """A round of it can be compiled, and then gives the same numbers to rounding.
+
+    One that cannot trains all the same, several times as slowly.
+    """
+    for images in _applies(method)[:1]:
+        seeds, updates = ([0] if images else [0, 1]), 3 * method.round_length(method.critic_steps)
+        plain = small_training(method, images, seeds, updates)
+        traced = small_training(method, images, seeds, updates, Traced())
+        if note := traced[0].engine_note:
+            raise BenchError(
+                f"a round of it cannot be compiled, and trains several times as slowly: {note}"
+            )
+        for name, values in plain[0].series.items():
+            if not np.allclose(values, traced[0].series[name], rtol=1e-3, atol=1e-4):
+                raise BenchError(
+                    "compiled, it gives other numbers: its hooks must depend on their arguments "
+                    "and its settings only, and not on what happened in earlier calls"
+                )
+
+
 Check = Callable[[Method], None]
 
 DESCRIPTION: tuple[Check, ...] = (describes_itself, settings_survive_a_study_file)
@@ -189,6 +212,7 @@ STAGES: tuple[tuple[Check, ...], ...] = (
     (trains_on_points, trains_on_images),
     (is_deterministic,),
     (company_changes_nothing,),
+    (can_be_compiled,),
 )
 """Each rests on those before it."""
 CHECKS: tuple[Check, ...] = (*DESCRIPTION, *chain.from_iterable(STAGES))

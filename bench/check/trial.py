@@ -17,7 +17,9 @@ from bench.datasets.images import Parts
 from bench.datasets.mixtures import Ring8
 from bench.errors import BenchError
 from bench.method import Method, Optimizer
-from bench.training.loop import Outcome, Training, train
+from bench.training.engines import Engine
+from bench.training.examiner import Outcome
+from bench.training.loop import Training, train
 
 BATCH = 32
 CPU = torch.device("cpu")
@@ -31,7 +33,11 @@ SMALL_DCGAN = DCGAN(
 
 
 def small_training(
-    method: Method, images: bool, seeds: list[int], updates: int | None = None
+    method: Method,
+    images: bool,
+    seeds: list[int],
+    updates: int | None = None,
+    engine: Engine | None = None,
 ) -> list[Outcome]:
     training = Training(
         method=method,
@@ -42,7 +48,7 @@ def small_training(
         updates=updates or (10 if images else 40),
         evaluations=1,
     )
-    return train(training, seeds, CPU)
+    return train(training, seeds, CPU, engine=engine)
 
 
 @lru_cache(maxsize=1)

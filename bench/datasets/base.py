@@ -111,7 +111,11 @@ class Dataset(ABC):
 
     @abstractmethod
     def source(self, generator: torch.Generator, device: torch.device) -> Draw:
-        """One member's real data: a function (steps, batch) → (steps, batch, …)."""
+        """One member's real data: a function (steps, batch) → (steps, batch, …).
+
+        Random numbers come from ``generator``, which is the CPU's, so that every device sees the
+        same data; what is drawn may lie on the CPU or on ``device``.
+        """
 
     @abstractmethod
     def evaluate(self, snapshot: Snapshot) -> Values:
@@ -168,17 +172,17 @@ def to_numpy(samples: Tensor) -> np.ndarray[Any, np.dtype[np.float64]]:
     return samples.detach().cpu().double().numpy()
 
 
-def epochs(generator: torch.Generator, size: int, device: torch.device) -> Callable[[int], Tensor]:
+def epochs(generator: torch.Generator, size: int) -> Callable[[int], Tensor]:
     """Indices 0 … size − 1 in random order, epoch after epoch: count → (count,).
 
     Every epoch is without replacement; a batch may straddle two of them.
     """
-    left = torch.empty(0, dtype=torch.long, device=device)
+    left = torch.empty(0, dtype=torch.long)
 
     def take(count: int) -> Tensor:
         nonlocal left
         while len(left) < count:
-            left = torch.cat([left, torch.randperm(size, generator=generator, device=device)])
+            left = torch.cat([left, torch.randperm(size, generator=generator)])
         taken, left = left[:count], left[count:]
         return taken
 

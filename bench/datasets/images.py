@@ -155,7 +155,7 @@ class ImageDataset(Dataset):
 
     def source(self, generator: torch.Generator, device: torch.device) -> Draw:
         images = self._resident(device)
-        order = epochs(generator, len(images), device)
+        order = epochs(generator, len(images))
 
         def draw(steps: int, batch: int) -> Tensor:
             chosen = order(steps * batch)

@@ -77,21 +77,21 @@ class Mixture(Dataset):
         """(K, 2) mode centres."""
 
     def source(self, generator: torch.Generator, device: torch.device) -> Draw:
-        centres = self.centres().to(device)
+        centres = self.centres()
 
         def draw(steps: int, batch: int) -> torch.Tensor:
-            modes = torch.randint(len(centres), (steps, batch), generator=generator, device=device)
-            around = torch.randn((steps, batch, 2), generator=generator, device=device)
-            points = centres[modes] + self.sigma * around
+            modes = torch.randint(len(centres), (steps, batch), generator=generator)
+            points = centres[modes] + self.sigma * torch.randn(
+                (steps, batch, 2), generator=generator
+            )
             if self.noise:
-                shape = (steps, batch, 2)
-                points += self.noise * torch.randn(shape, generator=generator, device=device)
+                points += self.noise * torch.randn((steps, batch, 2), generator=generator)
             return points
 
         if self.training_points is None:
             return draw
         points = draw(1, self.training_points)[0]
-        order = epochs(generator, len(points), device)
+        order = epochs(generator, len(points))
         return lambda steps, batch: points[order(steps * batch)].view(steps, batch, 2)
 
     def evaluate(self, snapshot: Snapshot) -> Values:

@@ -11,6 +11,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Generator
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 from joblib import Parallel, delayed
@@ -19,27 +20,39 @@ from bench.execution.devices import Slot
 from bench.execution.progress import Progress
 from bench.execution.supervisor import Job, Row, Workers, supervise
 from bench.records.cell import Cell
+from bench.registry import make_architecture
+from bench.training.loop import blocks_of, width_of
 
 
 def make_jobs(cells: list[Cell], cache: Path, time_limit: float, workers: int) -> list[Job]:
     """Group cells that differ by their seed alone, the largest jobs first.
 
-    Where that makes fewer jobs than there are workers, jobs are halved: results do not depend
-    on who is trained with whom.
+    Where that makes fewer jobs than there are workers, jobs are halved, between blocks of seeds
+    that train together.
     """
     groups: dict[str, list[Cell]] = defaultdict(list)
     for cell in cells:
         groups[cell.group].append(cell)
     jobs = [Job(group, cache, time_limit) for group in groups.values()]
-    while len(jobs) < workers and any(len(job.cells) > 1 for job in jobs):
-        jobs.sort(key=lambda job: len(job.cells))
+    while len(jobs) < workers and any(len(_blocks(job)) > 1 for job in jobs):
+        jobs.sort(key=lambda job: len(_blocks(job)))
         largest = jobs.pop()
-        half = len(largest.cells) // 2
+        blocks = _blocks(largest)
+        half = len(blocks) // 2
         jobs += [
-            replace(largest, cells=largest.cells[:half]),
-            replace(largest, cells=largest.cells[half:]),
+            replace(largest, cells=list(chain.from_iterable(part)))
+            for part in (blocks[:half], blocks[half:])
         ]
     return sorted(jobs, key=_size, reverse=True)
+
+
+def _blocks(job: Job) -> list[list[Cell]]:
+    """Return a job's cells by the blocks of seeds that train together."""
+    first = job.cells[0]
+    architecture = make_architecture(first.architecture.name, first.architecture.settings)
+    by_seed = {cell.seed: cell for cell in job.cells}
+    blocks = blocks_of(list(by_seed), width_of(architecture, first.setting.precision))
+    return [[by_seed[seed] for seed in block] for block in blocks]
 
 
 def _size(job: Job) -> float:

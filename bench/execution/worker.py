@@ -28,8 +28,10 @@ from bench.errors import BenchError
 from bench.records.cell import SCHEMA, Cell, sources_of
 from bench.records.store import pack, with_files
 from bench.registry import make_architecture, make_dataset, make_method
+from bench.training.engines import Compiled, Engine
+from bench.training.examiner import Outcome
 from bench.training.gradients import summary
-from bench.training.loop import Outcome, Training, train
+from bench.training.loop import Training, blocks_of, train
 
 HEARTBEAT_SECONDS = 1.0
 
@@ -88,19 +90,29 @@ def _train_all(cells: list[Cell], device: torch.device, cache: Path, folder: Pat
         first.setting.precision,
     )
     shared = _Shared(dataset, dataset.pack(dataset.real(dataset.kept_samples)), dataset.floor())
-    together = len(cells) if training.stacks(device) else 1
-    beat = _Heartbeat(folder, total=first.updates * len(cells))
-    for start in range(0, len(cells), together):
-        part = cells[start : start + together]
-        finished = start * first.updates
+    by_seed = {cell.seed: cell for cell in cells}
+    blocks = blocks_of(list(by_seed), training.width)
+    engine = _engine(first, training, device, cache)
+    beat = _Heartbeat(folder, total=first.updates * len(blocks))
+    for number, seeds in enumerate(blocks):
+        finished = number * first.updates
         outcomes = train(
             training,
-            [cell.seed for cell in part],
+            seeds,
             device,
-            lambda done: beat(finished + done * len(part)),  # noqa: B023 - called within the turn
+            lambda done: beat(finished + done),  # noqa: B023 - called within the turn
+            engine,
         )
-        for cell, outcome in zip(part, outcomes, strict=True):
-            _write(folder, cell, outcome, shared, device)
+        for outcome in outcomes:
+            _write(folder, by_seed[outcome.seed], outcome, shared, device)
+
+
+def _engine(cell: Cell, training: Training, device: torch.device, cache: Path) -> Engine:
+    """Return what plays the rounds of a cell: it follows from the cell and the device alone."""
+    if not training.is_long:
+        return Engine()
+    where = surroundings(device)["device_name"], torch.backends.cpu.get_cpu_capability()
+    return Compiled(cache / "rounds", f"{cell.round} on {where}")
 
 
 @dataclass(frozen=True)
@@ -143,7 +155,13 @@ def _write(
             "protocol": _plain(shared.dataset.protocol()),
             "not_computed": shared.dataset.not_computed(),
         },
-        "run": {**outcome.timing, "peak_memory_mb": _peak_memory(device), **surroundings(device)},
+        "run": {
+            **outcome.timing,
+            "engine": outcome.engine,
+            "engine_note": outcome.engine_note,
+            "peak_memory_mb": _peak_memory(device),
+            **surroundings(device),
+        },
     }
     scratch = folder / f".{cell.key}"
     scratch.mkdir()

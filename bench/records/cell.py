@@ -27,6 +27,14 @@ SHARED_SOURCES = (
     "execution/worker.py",
 )
 
+_NOT_OF_A_ROUND = (
+    *("dataset", "seed", "budget", "evaluations"),
+    *(f"source bench/{part}" for part in ("datasets", "metrics", "execution")),
+    "source the data",
+)
+"""How the names of ingredients begin that a compiled round does not depend on: it is given data,
+and the shape of a sample is known by the data."""
+
 
 @dataclass(frozen=True)
 class Component:
@@ -117,6 +125,12 @@ class Cell:
     def group(self) -> str:
         """Equal for cells that differ by their seed alone: they train as one population."""
         rest = {k: v for k, v in self.ingredients().items() if k != "seed"}
+        return digest(rest)
+
+    @property
+    def round(self) -> str:
+        """Equal for cells whose rounds of training are the same function of tensors."""
+        rest = {k: v for k, v in self.ingredients().items() if not k.startswith(_NOT_OF_A_ROUND)}
         return digest(rest)
 
     def coordinates(self) -> tuple[str, str, str, int]:

@@ -13,10 +13,11 @@ from torch import Tensor
 
 from bench.datasets.base import Dataset, Snapshot, Values
 from bench.method import Weights
-from bench.training.game import Game
+from bench.training.population import Network, member
+from bench.training.state import State
 
 POINTS_AT_ONCE, IMAGES_AT_ONCE = 2500, 500
-"""Samples of a member that are generated at once; on a GPU, images of all members together."""
+"""Samples of a member that are generated at once."""
 PATHS, PATH_STEPS = 8, 10
 """Latent interpolations: how many, and of how many images each."""
 
@@ -38,6 +39,10 @@ class Outcome:
     """``discriminator_loss``, ``discriminator_norm``, and the same for the generator: (T,)."""
     cost: dict[str, float] = field(default_factory=dict)
     timing: dict[str, float] = field(default_factory=dict)
+    engine: str = ""
+    """How rounds were played: ``compiled`` or ``eager``."""
+    engine_note: str = ""
+    """Why they were not compiled although they should have been."""
 
 
 class Examiner:
@@ -45,63 +50,56 @@ class Examiner:
 
     Args:
         dataset: what measures them.
-        game: the players and, where weights are averaged, the average that is measured instead.
+        generator: the network whose weights a state holds.
         latents: (P, N, Z), every member's own.
-        measured: how many of the members, counted from the first, are to be measured.
+        results: outcomes of the members that are measured, by their place in the population.
     """
 
-    def __init__(self, dataset: Dataset, game: Game, latents: Tensor, measured: int):
-        self.dataset, self.game, self.latents = dataset, game, latents
-        self.measured = measured
+    def __init__(
+        self, dataset: Dataset, generator: Network, latents: Tensor, results: dict[int, Outcome]
+    ):
+        self.dataset, self.generator, self.latents = dataset, generator, latents
+        self.results = results
         self.best: dict[int, tuple[float, int, Snapshot]] = {}
         self.last: dict[int, tuple[int, Snapshot]] = {}
 
-    def examine(self, results: list[Outcome], diverged: Callable[[int, str], None]) -> None:
-        """Measure every member that is well; one whose samples are not finite is told."""
-        dataset, counts = self.dataset, self.game.counts
-        samples, weights = self._generate(self.latents), self._weights()
-        for member, result in enumerate(results[: self.measured]):
-            if result.status == "ok" and not bool(samples[member].isfinite().all()):
-                diverged(member, "a generated sample is not finite")
-            already = result.evaluations and (
-                result.evaluations[-1]["update"] == counts.discriminator_updates
-            )
+    def examine(
+        self,
+        state: State,
+        update: int,
+        generator_update: int,
+        diverged: Callable[[int, str], None],
+    ) -> None:
+        """Measure every member that is well; one whose samples are not finite is reported."""
+        dataset, samples = self.dataset, self._generate(self.latents, state)
+        for place, result in self.results.items():
+            if result.status == "ok" and not bool(samples[place].isfinite().all()):
+                diverged(place, "a generated sample is not finite")
+            already = result.evaluations and result.evaluations[-1]["update"] == update
             if result.status != "ok" or already:
                 continue
             snapshot = Snapshot(
-                samples[member],
-                self.game.generator.member(member, weights),
-                self.game.discriminator.member(member),
+                samples[place],
+                member(_measured(state), place),
+                member(state.discriminator, place),
             )
             values: Values = dataset.evaluate(snapshot)
             if dataset.looks_closer:
-                self._remember(member, len(result.evaluations), values, snapshot)
+                self._remember(place, len(result.evaluations), values, snapshot)
             result.evaluations.append(
-                {
-                    "update": counts.discriminator_updates,
-                    "generator_update": counts.generator_updates,
-                    **values,
-                }
+                {"update": update, "generator_update": generator_update, **values}
             )
-            result.samples.append(dataset.pack(samples[member, : dataset.kept_samples]))
+            result.samples.append(dataset.pack(samples[place, : dataset.kept_samples]))
 
-    def _generate(self, latents: Tensor) -> Tensor:
+    def _generate(self, latents: Tensor, state: State) -> Tensor:
         batch = IMAGES_AT_ONCE if self._shows_images else POINTS_AT_ONCE
-        if self._shows_images and latents.is_cuda:
-            # not on a CPU, where the bits of a sample would depend on the company
-            batch = max(1, batch // len(latents))
-        return self.game.generator.evaluate(latents, batch, self._weights())
-
-    def _weights(self) -> Weights:
-        """The averaged generators', where weights are averaged, or the generators' own."""
-        generator, average = self.game.generator, self.game.average
-        return generator.weights if average is None else generator.shaped(average.flat)
+        return self.generator.evaluate(latents, _measured(state), state.generator_buffers, batch)
 
     @property
     def _shows_images(self) -> bool:
         return len(self.dataset.sample_shape) == 3
 
-    def _remember(self, member: int, place: int, values: Values, snapshot: Snapshot) -> None:
+    def _remember(self, place: int, evaluation: int, values: Values, snapshot: Snapshot) -> None:
         """Keep a member's best snapshot by the first metric that every evaluation measures.
 
         The start is none: an untrained generator may happen to sit on a mode.
@@ -111,26 +109,26 @@ class Examiner:
         score = -np.inf if value is None else value if metric.higher_is_better else -value
         # a view would keep the samples of all members
         kept = replace(snapshot, samples=self.dataset.condensed(snapshot.samples).clone())
-        if place > 0 and (member not in self.best or score > self.best[member][0]):
-            self.best[member] = (score, place, kept)
-        self.last[member] = (place, kept)
+        if evaluation > 0 and (place not in self.best or score > self.best[place][0]):
+            self.best[place] = (score, evaluation, kept)
+        self.last[place] = (evaluation, kept)
 
-    def conclude(self, results: list[Outcome]) -> None:
-        """What is measured and shown once, at the end."""
-        self._look_closer(results)
-        self._interpolate(results)
+    def conclude(self, state: State) -> None:
+        """Add what is measured and shown once, at the end."""
+        self._look_closer()
+        self._interpolate(state)
 
-    def _look_closer(self, results: list[Outcome]) -> None:
+    def _look_closer(self) -> None:
         """Add the slow metrics to the best and to the last evaluation of every member."""
-        for member, (place, snapshot) in self.last.items():
-            seen_at = {place: snapshot}
-            if member in self.best:
-                seen_at[self.best[member][1]] = self.best[member][2]
-            evaluations = results[member].evaluations
+        for place, (at_last, snapshot) in self.last.items():
+            seen_at = {at_last: snapshot}
+            if place in self.best:
+                seen_at[self.best[place][1]] = self.best[place][2]
+            evaluations = self.results[place].evaluations
             for at, seen in seen_at.items():
                 evaluations[at] |= self.dataset.look_closer(seen)
 
-    def _interpolate(self, results: list[Outcome]) -> None:
+    def _interpolate(self, state: State) -> None:
         """Images along the way between two latents: do neighbours look alike, are all the same?"""
         if not self._shows_images:
             return
@@ -138,11 +136,16 @@ class Examiner:
         if latents.shape[1] < 2 * PATHS:
             return
         paths = slerp(latents[:, :PATHS], latents[:, PATHS:], PATH_STEPS)
-        images = self._generate(paths.flatten(1, 2))
-        for result, own in zip(results, images, strict=True):
+        images = self._generate(paths.flatten(1, 2), state)
+        for place, result in self.results.items():
             if result.status == "ok":
-                packed = self.dataset.pack(own)
+                packed = self.dataset.pack(images[place])
                 result.interpolations = packed.reshape(PATHS, PATH_STEPS, *packed.shape[1:])
+
+
+def _measured(state: State) -> Weights:
+    """Return the averaged generators, where weights are averaged, or the generators themselves."""
+    return state.average or state.generator
 
 
 def slerp(start: Tensor, end: Tensor, steps: int) -> Tensor:

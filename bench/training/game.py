@@ -1,285 +1,419 @@
-"""The two players of a population, as a method's ``update`` drives them."""
+"""One round of the game between two players, as a pure function of tensors.
+
+A method's ``update`` drives a :class:`Game` that begins at a state and ends at the next one.
+Nothing outlives the round: it changes entries of its own dictionaries, never the tensors it was
+given. The same code is called plainly, or traced once and compiled (``engines.py``).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from bench.errors import BenchError
-from bench.method import Gradients, Method, Noise, Optimizer, Point, Progress, Regulariser, Weights
-from bench.training.optimizers import make_optimizer, rehearsal
+from bench.method import (
+    Gradients,
+    Method,
+    Optimizer,
+    Point,
+    Progress,
+    Regulariser,
+    Weights,
+)
+from bench.training.feed import Feed, Needs, Recorder
+from bench.training.optimizers import step
 from bench.training.population import Network
-from bench.training.streams import Blocks
-from bench.training.views import Average, View, packed
+from bench.training.state import Inputs, State
+from bench.training.views import View, packed
+
+Player = Literal["discriminator", "generator"]
 
 
-@dataclass
-class Counts:
-    """What training has cost so far, per member."""
-
-    discriminator_updates: int = 0
-    generator_updates: int = 0
-    gradient_evaluations: int = 0
-    """Calls of the automatic differentiation: one per player's gradient, one per input gradient,
-    one per step that is only looked ahead to, one per gradient of both gradients."""
-
-    def count_gradient(self) -> None:
-        self.gradient_evaluations += 1
-
-
-@dataclass
-class PlayerSeries:
-    """Loss and gradient norm of one player, a (P,) tensor for every update."""
-
-    losses: list[Tensor] = field(default_factory=list)
-    norms: list[Tensor] = field(default_factory=list)
-
-
-class Game:
-    """Generator and discriminator of P members, their batches, optimisers and series.
+@dataclass(frozen=True)
+class Rules:
+    """What stays the same in every round.
 
     Args:
         method: the hooks.
         generator, discriminator: the networks.
         base: the setting's optimiser, from which the method derives both players'.
-        real: real batches (P, B, …), one per discriminator update.
-        discriminator_latents, generator_latents: latents (P, B, Z) for each player's updates.
-        noise: the method's private randomness.
-        updates: discriminator updates in the whole training, for annealed methods.
         simultaneous: whether both players move from the same point.
         critic_steps: discriminator updates for one of the generator; the method's if not given.
         decay: whether both learning rates fall evenly to 0 over the training.
         ema: decay of the average of the generator's weights; the method's if not given.
     """
 
-    def __init__(
-        self,
-        method: Method,
-        generator: Network,
-        discriminator: Network,
-        base: Optimizer,
-        *,
-        real: Blocks,
-        discriminator_latents: Blocks,
-        generator_latents: Blocks,
-        noise: Noise,
-        updates: int,
-        simultaneous: bool = False,
-        critic_steps: int | None = None,
-        decay: bool = False,
-        ema: float | None = None,
-    ):
-        self.method, self.generator, self.discriminator = method, generator, discriminator
-        self.simultaneous = simultaneous
-        self.critic_steps = critic_steps or method.critic_steps
-        self.round_length = method.round_length(self.critic_steps)
-        self.counts = Counts()
-        self.discriminator_series, self.generator_series = PlayerSeries(), PlayerSeries()
-        self._real, self._noise, self._updates = real, noise, updates
-        self._discriminator_latents = discriminator_latents
-        self._generator_latents = generator_latents
-        self._last_real: Tensor | None = None
-        self._extrapolating = False
-        self._state = method.initial_state(discriminator.weights, noise)
-        for_generator, for_discriminator = method.optimizers(base)
-        self._generator_optimizer = make_optimizer(for_generator, generator.flat)
-        self._discriminator_optimizer = make_optimizer(for_discriminator, discriminator.flat)
-        self._decay = decay
-        averaged = ema is not None or method.ema > 0
-        self.average = (
-            Average(generator.flat, method.ema if ema is None else ema) if averaged else None
+    method: Method
+    generator: Network
+    discriminator: Network
+    base: Optimizer
+    simultaneous: bool = False
+    critic_steps: int | None = None
+    decay: bool = False
+    ema: float | None = None
+
+    @cached_property
+    def optimizers(self) -> dict[Player, Optimizer]:
+        for_generator, for_discriminator = self.method.optimizers(self.base)
+        return {"discriminator": for_discriminator, "generator": for_generator}
+
+    @property
+    def average_decay(self) -> float | None:
+        """Decay of the generator's average, or None where none is kept."""
+        if self.ema is not None:
+            return self.ema
+        return self.method.ema if self.method.ema > 0 else None
+
+    @property
+    def round_length(self) -> int:
+        return self.method.round_length(self.critic_steps or self.method.critic_steps)
+
+
+Observed = dict[str, Tensor]
+"""A round's series by name, (updates of that player in the round, P) each."""
+
+Round = Callable[[State, Inputs], tuple[State, Observed]]
+
+
+def round_of(rules: Rules, needs: Needs) -> Round:
+    """Return the pure function that plays one round: state, inputs → state, observed."""
+
+    def play(state: State, inputs: Inputs) -> tuple[State, Observed]:
+        game = Game(rules, state, Feed(inputs, needs, rules.method.name))
+        rules.method.update(game)
+        return game.state(), game.observed()
+
+    return play
+
+
+@dataclass
+class Survey:
+    """What a round asks for and what it costs, found by playing one."""
+
+    needs: Needs
+    discriminator_updates: int
+    generator_updates: int
+    gradient_evaluations: int
+    """Calls of the automatic differentiation: one per player's gradient, one per input gradient,
+    one per step that is only looked ahead to, one per gradient of both gradients."""
+
+
+def survey(
+    rules: Rules, state: State, real: tuple[int, ...], latents: tuple[int, ...], total: Tensor
+) -> Survey:
+    """Play a round that is thrown away, and return what it asked for.
+
+    Args:
+        real, latents: shapes of one batch, (P, B, …) and (P, B, Z).
+
+    Raises:
+        BenchError: the method's ``update`` makes no discriminator update, or none of its generator.
+    """
+    recorder = Recorder(real, latents, total)
+    game = Game(rules, state, recorder)
+    rules.method.update(game)
+    if not game.made["discriminator"]:
+        raise BenchError(
+            f"method {rules.method.name}: update() made no discriminator update, so the budget "
+            "would never be spent; call game.step_discriminator"
         )
+    return Survey(
+        recorder.needs, game.made["discriminator"], game.made["generator"], game.gradients
+    )
+
+
+@dataclass
+class _Series:
+    losses: list[Tensor] = field(default_factory=list)
+    norms: list[Tensor] = field(default_factory=list)
+
+
+class Game:
+    """Both players of P members during one round: the contract's ``Game``.
+
+    Args:
+        rules: method, networks, optimisers.
+        state: where the round begins.
+        feed: its batches and random numbers.
+    """
+
+    def __init__(self, rules: Rules, state: State, feed: Feed | Recorder):
+        self._rules, self._method, self._feed = rules, rules.method, feed
+        self.simultaneous = rules.simultaneous
+        self.critic_steps = rules.critic_steps or rules.method.critic_steps
+        self.made: dict[Player, int] = {"discriminator": 0, "generator": 0}
+        self.gradients = 0
+        self._weights: dict[Player, Weights] = {
+            "discriminator": state.discriminator,
+            "generator": state.generator,
+        }
+        self._moments = {
+            "discriminator": state.discriminator_moments,
+            "generator": state.generator_moments,
+        }
+        self._updates = {
+            "discriminator": state.discriminator_updates,
+            "generator": state.generator_updates,
+        }
+        # changed in place by batch normalisation, and perhaps by a method
+        self._buffers = {
+            "discriminator": _copied(state.discriminator_buffers),
+            "generator": _copied(state.generator_buffers),
+        }
+        self._state = _copied(state.method)
+        self._average, self._averaged = state.average, state.averaged
+        self._series: dict[Player, _Series] = {"discriminator": _Series(), "generator": _Series()}
+        self._latest: Tensor | None = None
+        self._extrapolating = False
+
+    def state(self) -> State:
+        """Return where the game stands."""
+        return State(
+            generator=self._weights["generator"],
+            discriminator=self._weights["discriminator"],
+            generator_buffers=self._buffers["generator"],
+            discriminator_buffers=self._buffers["discriminator"],
+            generator_moments=self._moments["generator"],
+            discriminator_moments=self._moments["discriminator"],
+            method=_detached(self._state),
+            average=self._average,
+            discriminator_updates=self._updates["discriminator"],
+            generator_updates=self._updates["generator"],
+            averaged=self._averaged,
+        )
+
+    def observed(self) -> Observed:
+        """Return losses and gradient norms of the round's updates."""
+        return {
+            f"{player}_{quantity}": torch.stack(values)
+            for player, series in self._series.items()
+            for quantity, values in (("loss", series.losses), ("norm", series.norms))
+            if values
+        }
 
     @property
     def progress(self) -> Progress:
-        return Progress(self.counts.discriminator_updates, self._updates)
+        return Progress(self._updates["discriminator"], self._feed.total)
+
+    # one player's gradient, from the batch to the loss
 
     def discriminator_gradients(self) -> Gradients:
-        """Gradients of the discriminator's whole loss, penalty included, on a fresh batch."""
-        self._last_real = self._real.next()
+        """Return gradients of the discriminator's whole loss, penalty included, on a new batch."""
+        real = self._latest = self._feed.next("real")
         with torch.no_grad():
-            fake = self.generator(self._discriminator_latents.next())
-        loss = self._discriminator_loss(
-            self._discriminator(advance=True), self._shown(self._last_real), self._shown(fake)
-        )
-        return self._gradients(loss, self.discriminator, self.discriminator_series)
+            fake = self._generated("discriminator_latents", self._weights["generator"])
+        weights = _leaves(self._weights["discriminator"])
+        discriminator = self._discriminator(weights, self._state, advance=True)
+        loss = self._discriminator_loss(discriminator, self._shown(real), self._shown(fake))
+        return self._recorded("discriminator", loss, self._differentiated(loss, weights))
 
     def generator_gradients(self, ahead: int = 0) -> Gradients:
-        """Gradients of the generator's loss on a fresh batch of latents.
+        """Return gradients of the generator's loss on a new batch of latents.
 
         With ``ahead``, against the discriminator as it would be after so many more steps of its
         optimiser on this batch and the latest real one, and through these steps.
         """
-        fake = self._shown(self.generator(self._generator_latents.next()))
-        discriminator = self._discriminator(advance=False)
+        weights = _leaves(self._weights["generator"])
+        fake = self._shown(self._generated("generator_latents", weights))
+        discriminator = self._discriminator(self._weights["discriminator"], self._state)
         if ahead:
-            discriminator = self._ahead(discriminator, fake, ahead)
+            discriminator = self._ahead(fake, ahead)
         loss = self._generator_loss(discriminator, fake)
-        return self._gradients(loss, self.generator, self.generator_series)
+        return self._recorded("generator", loss, self._differentiated(loss, weights))
 
     def joint_gradients(self, regulariser: Regulariser) -> tuple[Gradients, Gradients]:
-        """The discriminator's and the generator's gradients from one point, regularised.
+        """Return the discriminator's and the generator's gradients at one point, regularised.
 
         ``regulariser`` maps both lists of gradients to (P,); its own gradient is added to them.
         """
-        self._last_real = self._real.next()
-        fake = self.generator(self._discriminator_latents.next())
+        real = self._latest = self._feed.next("real")
+        own = {player: _leaves(self._weights[player]) for player in self._weights}
+        fake = self._generated("discriminator_latents", own["generator"])
         losses = (
             self._discriminator_loss(
-                self._discriminator(advance=True), self._shown(self._last_real), self._shown(fake)
+                self._discriminator(own["discriminator"], self._state, advance=True),
+                self._shown(real),
+                self._shown(fake),
             ),
             self._generator_loss(
-                self._discriminator(advance=False),
-                self._shown(self.generator(self._generator_latents.next())),
+                self._discriminator(own["discriminator"], self._state),
+                self._shown(self._generated("generator_latents", own["generator"])),
             ),
         )
-        networks = (self.discriminator, self.generator)
+        players: tuple[Player, Player] = ("discriminator", "generator")
         plain = [
-            self._differentiated(loss, network.parameters, create_graph=True)
-            for loss, network in zip(losses, networks, strict=True)
+            self._differentiated(loss, own[player], create_graph=True)
+            for loss, player in zip(losses, players, strict=True)
         ]
         energy = self._checked(regulariser(*plain), "the regulariser of joint_gradients")
-        weights = [weight for network in networks for weight in network.parameters]
         # of a linear loss, no gradient depends on the last bias
-        pulls = iter(self._differentiated(energy, weights, materialize_grads=True))
-        whole = [[(own + next(pulls)).detach() for own in gradients] for gradients in plain]
-        self._record(losses[0], whole[0], self.discriminator_series)
-        self._record(losses[1], whole[1], self.generator_series)
+        pulls = iter(
+            self._differentiated(
+                energy, own["discriminator"], own["generator"], materialize_grads=True
+            )
+        )
+        whole = [[(one + next(pulls)).detach() for one in gradients] for gradients in plain]
+        for player, loss, gradients in zip(players, losses, whole, strict=True):
+            self._recorded(player, loss, gradients)
         return whole[0], whole[1]
 
+    # steps
+
     def step_discriminator(self, gradients: Gradients) -> None:
-        self._step(self._discriminator_optimizer, self.discriminator, gradients)
-        kept = self.method.kept_weights(self.discriminator.weights)
-        if kept is not self.discriminator.weights:
-            with torch.no_grad():
-                for name, weight in self.discriminator.weights.items():
-                    weight.copy_(kept[name])
-        self.counts.discriminator_updates += 1
+        self._step("discriminator", gradients)
+        self._weights["discriminator"] = _detached(
+            self._method.kept_weights(self._weights["discriminator"])
+        )
 
     def step_generator(self, gradients: Gradients) -> None:
-        self._step(self._generator_optimizer, self.generator, gradients)
-        self.counts.generator_updates += 1
-        if self.average is not None and not self._extrapolating:
-            self.average.take(self.generator.flat)
+        self._step("generator", gradients)
+        decay = self._rules.average_decay
+        if decay is None or self._extrapolating:
+            return
+        # grows up to its value, so that the initial weights are soon forgotten
+        self._averaged = self._averaged + 1
+        now = ((1 + self._averaged) / (10 + self._averaged)).clamp(max=decay)
+        self._average = {
+            name: self._average[name] * now + weight * (1 - now)
+            for name, weight in self._weights["generator"].items()
+        }
 
     def extrapolate(self, discriminator: Gradients, generator: Gradients) -> Point:
         """Step with both players for a look ahead, and return where they came from.
 
         It costs what an update costs and counts as one; averages of weights leave it out.
         """
-        start = [self.discriminator.flat.clone(), self.generator.flat.clone()]
+        start = list(self._weights.values())
         self._extrapolating = True
         self.step_discriminator(discriminator)
         self.step_generator(generator)
         self._extrapolating = False
         return start
 
-    @torch.no_grad()
     def return_to(self, point: Point) -> None:
         """Put both players back to where :meth:`extrapolate` took them from."""
-        for network, flat in zip((self.discriminator, self.generator), point, strict=True):
-            network.flat.copy_(flat)
+        self._weights = dict(zip(self._weights, point, strict=True))
 
-    def _step(self, optimizer: Any, network: Network, gradients: Gradients) -> None:
-        gradients = self.method.applied_gradients(gradients)
-        network.flat.grad = _flat(gradients)
-        if self._decay:
-            # the generator's last update comes after the whole budget
-            left = max(1 - self.progress.fraction, 1 / self._updates)
-            for group in optimizer.param_groups:
-                group["lr"] = group.setdefault("initial_lr", group["lr"]) * left
-        optimizer.step()
+    @torch.no_grad()
+    def _step(self, player: Player, gradients: Gradients) -> None:
+        self._weights[player], self._moments[player] = step(
+            self._rules.optimizers[player],
+            self._weights[player],
+            self._method.applied_gradients(gradients),
+            self._moments[player],
+            self._updates[player] + 1,
+            self._factor(),
+        )
+        self._updates[player] = self._updates[player] + 1
+        self.made[player] += 1
 
-    def _discriminator(
-        self, advance: bool, weights: Weights | None = None, state: Weights | None = None
-    ) -> View:
-        own = self.discriminator.weights if weights is None else weights
-        state = self._state if state is None else state
-        transformed = self.method.discriminator_weights(own, state, advance)
-        return View(self.discriminator, transformed, state, self.counts.count_gradient)
+    def _factor(self) -> Tensor | float:
+        """Return what the learning rates are multiplied by."""
+        if not self._rules.decay:
+            return 1.0
+        # the generator's last update comes after the whole budget
+        return torch.maximum(1 - self.progress.fraction, 1 / self._feed.total)
 
-    def _ahead(self, discriminator: View, fake: Tensor, steps: int) -> View:
-        """The discriminator after more steps on ``fake``, which it depends on differentiably."""
-        real = self._shown(self._latest_real())
-        own = self.discriminator.flat
-        done = self.counts.discriminator_updates
-        made = rehearsal(self._discriminator_optimizer, own, done)
-        flat = own.detach().clone().requires_grad_()
-        # what a penalty carries on from steps that are never made is forgotten with them
-        state = dict(self._state)
-        for _ in range(steps):
-            view = self._discriminator(False, self.discriminator.shaped(flat), state)
-            loss = self._discriminator_loss(view, real, fake)
-            (gradient,) = self._differentiated(loss, [flat], create_graph=True)
-            flat = made.step(flat, self._applied(gradient))
-            flat = _flat(self.method.kept_weights(self.discriminator.shaped(flat)).values())
-        return self._discriminator(False, self.discriminator.shaped(flat), state)
-
-    def _applied(self, gradient: Tensor) -> Tensor:
-        """What the method makes of a flat gradient of the discriminator before its step."""
-        parts = self.discriminator.shaped(gradient).values()
-        return _flat(self.method.applied_gradients(list(parts)))
-
-    def _latest_real(self) -> Tensor:
-        return self._last_real if self._last_real is not None else self._real.next()
-
-    def _shown(self, samples: Tensor) -> Tensor:
-        shown = self.method.discriminator_input(samples, self.progress, self._noise)
-        return packed(shown, self.method.packing)
+    # losses
 
     def _discriminator_loss(self, discriminator: View, real: Tensor, fake: Tensor) -> Tensor:
-        """The whole loss, penalty included, of samples as they are shown."""
+        """Return the whole loss, penalty included, of samples as they are shown."""
         real_logits, fake_logits = self._two_batches(discriminator, real, fake)
         loss = self._checked(
-            self.method.discriminator_loss(real_logits, fake_logits), "discriminator_loss"
+            self._method.discriminator_loss(real_logits, fake_logits), "discriminator_loss"
         )
         discriminator.remember(real, real_logits)
         discriminator.remember(fake, fake_logits)
-        penalty = self.method.penalty(discriminator, real, fake, self._noise)
+        penalty = self._method.penalty(discriminator, real, fake, self._feed)
         return loss if penalty is None else loss + self._checked(penalty, "penalty")
 
     def _generator_loss(self, discriminator: View, fake: Tensor) -> Tensor:
         real_logits = None
-        if self.method.generator_sees_real:
+        if self._method.generator_sees_real:
             real = self._shown(self._latest_real())
             real_logits, fake_logits = self._two_batches(discriminator, real, fake)
         else:
             fake_logits = discriminator(fake)
-        return self._checked(self.method.generator_loss(fake_logits, real_logits), "generator_loss")
+        return self._checked(
+            self._method.generator_loss(fake_logits, real_logits), "generator_loss"
+        )
 
     def _two_batches(
         self, discriminator: View, real: Tensor, fake: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Logits of both batches: in one call, unless batch statistics keep them apart."""
-        if self.discriminator.has_batch_norm:
+        """Return logits of both: in one call, unless batch statistics keep them apart."""
+        if self._rules.discriminator.has_batch_norm:
             return discriminator(real), discriminator(fake)
         real_logits, fake_logits = discriminator(torch.cat([real, fake], 1)).split(
             [real.shape[1], fake.shape[1]], dim=1
         )
         return real_logits, fake_logits
 
-    def _gradients(self, loss: Tensor, network: Network, series: PlayerSeries) -> Gradients:
-        gradients = self._differentiated(loss, network.parameters)
-        self._record(loss, gradients, series)
+    def _ahead(self, fake: Tensor, steps: int) -> View:
+        """Return the discriminator after more steps on ``fake``, differentiable in it."""
+        real = self._shown(self._latest_real())
+        weights = _leaves(self._weights["discriminator"])
+        moments, count = self._moments["discriminator"], self._updates["discriminator"]
+        # what a penalty carries on from steps that are never made is forgotten with them
+        state = dict(self._state)
+        for made in range(1, steps + 1):
+            discriminator = self._discriminator(weights, state)
+            loss = self._discriminator_loss(discriminator, real, fake)
+            gradients = self._differentiated(loss, weights, create_graph=True)
+            weights, moments = step(
+                self._rules.optimizers["discriminator"],
+                weights,
+                self._method.applied_gradients(gradients),
+                moments,
+                count + made,
+                self._factor(),
+            )
+            weights = self._method.kept_weights(weights)
+        return self._discriminator(weights, state)
+
+    def _discriminator(self, weights: Weights, state: Weights, advance: bool = False) -> View:
+        transformed = self._method.discriminator_weights(weights, state, advance)
+        return View(self._logits, transformed, state, self._count_gradient)
+
+    def _logits(self, samples: Tensor, weights: Weights) -> Tensor:
+        return self._rules.discriminator(samples, weights, self._buffers["discriminator"])
+
+    def _generated(self, latents: str, weights: Weights) -> Tensor:
+        return self._rules.generator(self._feed.next(latents), weights, self._buffers["generator"])
+
+    def _latest_real(self) -> Tensor:
+        return self._latest if self._latest is not None else self._feed.next("real")
+
+    def _shown(self, samples: Tensor) -> Tensor:
+        shown = self._method.discriminator_input(samples, self.progress, self._feed)
+        return packed(shown, self._method.packing)
+
+    # differentiation
+
+    def _differentiated(self, loss: Tensor, *weights: Weights, **options: Any) -> Gradients:
+        """Return gradients of (P,) by all the weights; members share nothing, so a sum will do."""
+        self._count_gradient()
+        leaves = [weight for each in weights for weight in each.values()]
+        return list(torch.autograd.grad(loss.sum(), leaves, **options))
+
+    def _count_gradient(self) -> None:
+        self.gradients += 1
+
+    def _recorded(self, player: Player, loss: Tensor, gradients: Gradients) -> Gradients:
+        self._series[player].losses.append(loss.detach())
+        self._series[player].norms.append(global_norms(gradients))
         return gradients
 
-    def _differentiated(self, loss: Tensor, weights: list[Tensor], **options: Any) -> Gradients:
-        self.counts.count_gradient()
-        return list(torch.autograd.grad(loss.sum(), weights, **options))
-
-    def _record(self, loss: Tensor, gradients: Gradients, series: PlayerSeries) -> None:
-        series.losses.append(loss.detach())
-        series.norms.append(global_norms(gradients))
-
     def _checked(self, loss: Tensor, hook: str) -> Tensor:
-        members = len(self.discriminator.parameters[0])
+        members = len(next(iter(self._weights["discriminator"].values())))
         if not isinstance(loss, Tensor) or loss.shape != (members,):
             got = tuple(loss.shape) if isinstance(loss, Tensor) else type(loss).__name__
-            name = self.method.name or type(self.method).__name__
+            name = self._method.name or type(self._method).__name__
             raise BenchError(
                 f"method {name}: {hook} returned {got} where one loss per member, shape "
                 f"({members},), is expected; average over the batch axis with .mean(1), not over "
@@ -288,11 +422,19 @@ class Game:
         return loss
 
 
-def _flat(parts: Iterable[Tensor]) -> Tensor:
-    return torch.cat([part.flatten() for part in parts])
-
-
 def global_norms(gradients: Gradients) -> Tensor:
-    """L2 norm over all of a member's gradients: list of (P, …) → (P,)."""
-    parts = [torch.linalg.vector_norm(g, dim=tuple(range(1, g.ndim))) for g in gradients]
+    """Return the L2 norm over all of a member's gradients: list of (P, …) → (P,)."""
+    parts = [torch.linalg.vector_norm(g.reshape(len(g), -1), dim=1) for g in gradients]
     return torch.linalg.vector_norm(torch.stack(parts), dim=0)
+
+
+def _leaves(weights: Weights) -> Weights:
+    return {name: weight.detach().requires_grad_() for name, weight in weights.items()}
+
+
+def _detached(weights: Weights) -> Weights:
+    return {name: weight.detach() for name, weight in weights.items()}
+
+
+def _copied(tensors: Weights) -> Weights:
+    return {name: tensor.clone() for name, tensor in tensors.items()}

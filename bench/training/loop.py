@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,18 +14,24 @@ from torch import Tensor
 
 from bench.architectures.base import Architecture
 from bench.datasets.base import Dataset, Draw
-from bench.errors import BenchError
 from bench.method import Method, Optimizer
+from bench.training.engines import Engine
 from bench.training.examiner import Examiner, Outcome
-from bench.training.game import Game, PlayerSeries
-from bench.training.population import Network
+from bench.training.feed import NoiseAhead
+from bench.training.game import Rules, round_of, survey
+from bench.training.population import Network, finite
+from bench.training.state import Inputs, State, initial_state
 from bench.training.streams import Blocks, MemberNoise, Stream, generator
 from bench.training.views import packed_shape
 
 LATENT_BLOCK = 64
-CPU_LANES = 32
+STACKED = 5
+"""Members of a stack: seeds 0 to 4, 5 to 9 and so on train together."""
 FLUSH_EVERY = 64
 """Updates between two looks at the device: the only host–device synchronisation there is."""
+COMPILED_FROM = {True: 1500, False: 300}
+"""Budgets from which rounds are compiled, by whether members are stacked: below, compiling takes
+longer than it saves (`make speed`)."""
 
 
 @dataclass(frozen=True)
@@ -51,21 +56,19 @@ class Training:
         """Samples, or latents, in one batch of the method."""
         return self.batch_size * self.method.batches
 
-    def stacks(self, device: torch.device) -> bool:
-        """Whether members train as one stack on this device, or one after another.
+    @property
+    def width(self) -> int:
+        """How many members train together, always: a part of what a result is.
 
-        On a CPU the last entries of an array whose length is no multiple of the vector width
-        are rounded differently, so that with other batch sizes or layer widths a member's
-        numbers would depend on its place in the stack. In bfloat16 they always would.
+        Kernels round a member's numbers by the width of the stack and by its place there. With
+        one width, and a seed's place given by its number, they do not depend on the company.
         """
-        if device.type != "cpu":
-            return True
-        if self.precision == "bfloat16":
-            return False
-        judged = self.samples // self.method.packing
-        return self.architecture.stacks_on_cpu and not (
-            self.samples % CPU_LANES or judged % CPU_LANES
-        )
+        return width_of(self.architecture, self.precision)
+
+    @property
+    def is_long(self) -> bool:
+        """Whether its rounds are worth compiling."""
+        return self.updates >= COMPILED_FROM[self.width > 1]
 
     def evaluation_points(self) -> list[int]:
         """Discriminator updates after which samples are measured: 0, then evenly to the end."""
@@ -73,30 +76,36 @@ class Training:
         return sorted({int(point) for point in rounds})
 
 
+def width_of(architecture: Architecture, precision: str) -> int:
+    """Return how many members of such a training are always trained together."""
+    return STACKED if architecture.stacks and precision != "bfloat16" else 1
+
+
+def blocks_of(seeds: list[int], width: int) -> list[list[int]]:
+    """Return the seeds by the block that each belongs to, in the order of their first seeds."""
+    blocks: dict[int, list[int]] = {}
+    for seed in seeds:
+        blocks.setdefault(seed // width, []).append(seed)
+    return list(blocks.values())
+
+
 def train(
     training: Training,
     seeds: list[int],
     device: torch.device,
     heartbeat: Callable[[int], None] | None = None,
+    engine: Engine | None = None,
 ) -> list[Outcome]:
-    """Train all seeds together and return one outcome per seed, in their order.
+    """Train seeds, block by block, and return one outcome per seed, in their order.
 
-    Where members are stacked, a lone seed trains beside a twin of itself, so that a cell's
-    numbers are the same bit for bit whatever company it had. Others train one after another.
+    A block is always whole: seeds of it that were not asked for train along and are not measured,
+    so that a cell's numbers are the same bit for bit whatever company it had.
     """
-    if len(seeds) > 1 and not training.stacks(device):
-        return [o for seed in seeds for o in train(training, [seed], device, heartbeat)]
-    twin = training.stacks(device) and len(seeds) == 1
-    members = seeds * 2 if twin else seeds
-    run = _Run(training, members, device, heartbeat or (lambda _: None), len(seeds))
-    outcomes = run.outcomes()[: len(seeds)]
-    for outcome in outcomes:
-        outcome.timing = {
-            "training_seconds": run.training_seconds / len(seeds),
-            "evaluation_seconds": run.evaluation_seconds / len(seeds),
-            "population": len(seeds),
-        }
-    return outcomes
+    outcomes: dict[int, Outcome] = {}
+    for wanted in blocks_of(seeds, training.width):
+        run = _Run(training, wanted, device, heartbeat or (lambda _: None), engine or Engine())
+        outcomes |= {outcome.seed: outcome for outcome in run.outcomes()}
+    return [outcomes[seed] for seed in seeds]
 
 
 @contextmanager
@@ -112,68 +121,98 @@ def tf32(wanted: bool) -> Iterator[None]:
 
 
 class _Run:
+    """The training of one block."""
+
     def __init__(
         self,
         training: Training,
-        seeds: list[int],
+        wanted: list[int],
         device: torch.device,
         heartbeat: Callable[[int], None],
-        measured: int | None = None,
+        engine: Engine,
     ):
-        self.training, self.seeds, self.device = training, seeds, device
-        self.heartbeat = heartbeat
-        self.training_seconds = self.evaluation_seconds = 0.0
-        self.results = [Outcome(seed) for seed in seeds]
-        self.recorded: dict[str, list[NDArray[np.float32]]] = {}
-        dataset, architecture = training.dataset, training.architecture
-        shape, bfloat16 = dataset.sample_shape, training.precision == "bfloat16"
-        self.generator = Network(
-            lambda: architecture.generator(shape),
-            seeds,
-            Stream.GENERATOR_WEIGHTS,
-            device,
-            bfloat16,
+        self.training, self.device, self.heartbeat = training, device, heartbeat
+        first = wanted[0] // training.width * training.width
+        self.seeds = list(range(first, first + training.width))
+        self.results = {seed - first: Outcome(seed) for seed in wanted}
+        self.recorded: dict[str, list[Tensor]] = {}
+        self.series: dict[str, list[NDArray[np.float32]]] = {}
+        self.rules = self._rules()
+        noise = MemberNoise(self.seeds, device)
+        self.state = self._initial_state(noise)
+        self.total = torch.tensor(float(max(training.updates, 1)), dtype=torch.float64).to(device)
+        batch = (training.width, training.samples)
+        self.cost = survey(
+            self.rules,
+            self.state,
+            (*batch, *training.dataset.sample_shape),
+            (*batch, training.architecture.latent),
+            self.total,
         )
-        discriminator = Network(
-            lambda: architecture.discriminator(packed_shape(shape, training.method.packing)),
-            seeds,
-            Stream.DISCRIMINATOR_WEIGHTS,
-            device,
-            bfloat16,
+        self.feed = (
+            self._real(),
+            self._latents(Stream.DISCRIMINATOR_LATENTS),
+            self._latents(Stream.GENERATOR_LATENTS),
+            NoiseAhead(noise, self.cost.needs.noise, device),
         )
-        self.game = Game(
-            training.method,
-            self.generator,
-            discriminator,
-            training.optimizer,
-            real=self._real(),
-            discriminator_latents=self._latents(Stream.DISCRIMINATOR_LATENTS),
-            generator_latents=self._latents(Stream.GENERATOR_LATENTS),
-            noise=MemberNoise(seeds, device),
-            updates=training.updates,
-            simultaneous=training.simultaneous,
-            critic_steps=training.critic_steps,
-            decay=training.decay == "linear",
-            ema=training.ema,
-        )
-        self.fixed_latents = torch.stack(
-            [
-                self._normal(seed, Stream.EVALUATION)(1, dataset.evaluation_samples)[0]
-                for seed in seeds
-            ]
-        )
+        self.engine, self.rounds = engine, 0
+        evaluated = training.dataset.evaluation_samples
+        latents = [self._normal(seed, Stream.EVALUATION)(1, evaluated)[0] for seed in self.seeds]
+        self.fixed_latents = torch.stack(latents).to(device)
         self.examiner = Examiner(
-            dataset, self.game, self.fixed_latents, len(seeds) if measured is None else measured
+            training.dataset, self.rules.generator, self.fixed_latents, self.results
+        )
+
+    def _rules(self) -> Rules:
+        training = self.training
+        shape, bfloat16 = training.dataset.sample_shape, training.precision == "bfloat16"
+        shown = packed_shape(shape, training.method.packing)
+        pair = training.architecture
+        return Rules(
+            training.method,
+            Network(
+                lambda: pair.generator(shape),
+                self.seeds,
+                Stream.GENERATOR_WEIGHTS,
+                self.device,
+                bfloat16,
+            ),
+            Network(
+                lambda: pair.discriminator(shown),
+                self.seeds,
+                Stream.DISCRIMINATOR_WEIGHTS,
+                self.device,
+                bfloat16,
+            ),
+            training.optimizer,
+            training.simultaneous,
+            training.critic_steps,
+            training.decay == "linear",
+            training.ema,
+        )
+
+    def _initial_state(self, noise: MemberNoise) -> State:
+        rules = self.rules
+        return initial_state(
+            rules.generator,
+            rules.discriminator,
+            (rules.optimizers["generator"], rules.optimizers["discriminator"]),
+            rules.method.initial_state(rules.discriminator.weights, noise),
+            averages=rules.average_decay is not None,
         )
 
     def outcomes(self) -> list[Outcome]:
-        training, counts = self.training, self.game.counts
+        """Train to the end of the budget, or until no wanted member is left."""
+        training = self.training
+        begun, evaluating, flushed = time.perf_counter(), 0.0, 0
         points = training.evaluation_points()
-        begun, flushed = time.perf_counter(), 0
+        inputs = self._inputs()
+        with tf32(training.precision == "tf32"):
+            ready = self.engine.prepare(round_of(self.rules, self.cost.needs), self.state, inputs)
         while True:
-            done = counts.discriminator_updates
+            done = self.rounds * self.cost.discriminator_updates
             left = training.updates - done
-            finished = left < self.game.round_length or not self._alive()
+            finished = left < self.rules.round_length or not self._alive()
             if finished or done >= points[0] or done - flushed >= FLUSH_EVERY:
                 self._flush()
                 flushed = done
@@ -181,32 +220,49 @@ class _Run:
             if finished or done >= points[0]:
                 paused = time.perf_counter()
                 points = [point for point in points if point > done] or [training.updates]
-                self.examiner.examine(self.results, self._diverged)
-                self.evaluation_seconds += time.perf_counter() - paused
+                self.examiner.examine(self.state, *self._updates(), self._diverged)
+                if finished:
+                    self.examiner.conclude(self.state)
+                evaluating += time.perf_counter() - paused
             if finished:
-                paused = time.perf_counter()
-                self.examiner.conclude(self.results)
-                self.evaluation_seconds += time.perf_counter() - paused
                 break
             with tf32(training.precision == "tf32"):
-                training.method.update(self.game)
-            if counts.discriminator_updates == done:
-                raise BenchError(
-                    f"method {training.method.name}: update() made no discriminator update, so "
-                    "the budget would never be spent; call game.step_discriminator"
-                )
-        self.training_seconds = time.perf_counter() - begun - self.evaluation_seconds
+                self.state, observed = ready.play(self.state, inputs)
+            self.rounds += 1
+            for name, values in observed.items():
+                self.recorded.setdefault(name, []).append(values)
+            inputs = self._inputs()
         self._close()
-        return self.results
+        spent = time.perf_counter() - begun - evaluating - ready.seconds
+        for result in self.results.values():
+            result.engine, result.engine_note = ready.engine, ready.note
+            result.timing = {
+                "training_seconds": spent / len(self.seeds),
+                "evaluation_seconds": evaluating / len(self.results),
+                "compile_seconds": ready.seconds,
+                "population": len(self.seeds),
+            }
+        return list(self.results.values())
+
+    def _inputs(self) -> Inputs:
+        """Draw what the next round uses up."""
+        needs, (real, critic, generated, noise) = self.cost.needs, self.feed
+        return Inputs(
+            real.take(needs.real),
+            critic.take(needs.discriminator_latents),
+            generated.take(needs.generator_latents),
+            noise.next(),
+            self.total,
+        )
 
     def _real(self) -> Blocks:
         dataset, batch = self.training.dataset, self.training.samples
-        sources = [
-            dataset.source(generator(seed, Stream.DATA, self.device), self.device)
-            for seed in self.seeds
-        ]
+        sources = [dataset.source(generator(seed, Stream.DATA), self.device) for seed in self.seeds]
         return Blocks(
-            lambda member, steps: sources[member](steps, batch), len(sources), dataset.block
+            lambda member, steps: sources[member](steps, batch),
+            len(sources),
+            dataset.block,
+            self.device,
         )
 
     def _latents(self, stream: Stream) -> Blocks:
@@ -215,76 +271,72 @@ class _Run:
             lambda member, steps: draws[member](steps, self.training.samples),
             len(draws),
             LATENT_BLOCK,
+            self.device,
         )
 
     def _normal(self, seed: int, stream: Stream) -> Draw:
-        own, size = generator(seed, stream, self.device), self.training.architecture.latent
+        own, size = generator(seed, stream), self.training.architecture.latent
+        return lambda steps, batch: torch.randn((steps, batch, size), generator=own)
 
-        def draw(steps: int, batch: int) -> Tensor:
-            return torch.randn((steps, batch, size), generator=own, device=self.device)
-
-        return draw
+    def _updates(self) -> tuple[int, int]:
+        """Return the discriminator's and the generator's updates so far."""
+        each = self.cost.discriminator_updates, self.cost.generator_updates
+        return self.rounds * each[0], self.rounds * each[1]
 
     def _alive(self) -> bool:
-        return any(result.status == "ok" for result in self.results)
+        return any(result.status == "ok" for result in self.results.values())
 
     def _flush(self) -> None:
         """Fetch the block of losses and norms, and freeze the members that are not finite."""
-        for player, series in (
-            ("discriminator", self.game.discriminator_series),
-            ("generator", self.game.generator_series),
-        ):
-            if series.losses:
-                self._fetch(player, series)
-        finite = self.game.discriminator.finite() & self.generator.finite()
-        for member, fine in enumerate(finite.tolist()):
+        for name, values in self.recorded.items():
+            block = torch.cat(values).float().cpu().numpy()
+            self.series.setdefault(name, []).append(block)
+            player, _, quantity = name.partition("_")
+            what = "loss" if quantity == "loss" else "gradient norm"
+            for member, fine in enumerate(np.isfinite(block).all(0).tolist()):
+                if not fine:
+                    self._diverged(member, f"the {player}'s {what} is not finite")
+        self.recorded = {}
+        sound = finite(self.state.discriminator, self.state.generator)
+        for member, fine in enumerate(sound.tolist()):
             if not fine:
                 self._diverged(member, "a weight is not finite")
 
-    def _fetch(self, player: str, series: PlayerSeries) -> None:
-        for quantity, values in (("loss", series.losses), ("norm", series.norms)):
-            block = torch.stack(values).float().cpu().numpy()
-            values.clear()
-            self.recorded.setdefault(f"{player}_{quantity}", []).append(block)
-            for member in np.flatnonzero(~np.isfinite(block).all(0)):
-                what = "loss" if quantity == "loss" else "gradient norm"
-                self._diverged(int(member), f"the {player}'s {what} is not finite")
-
     def _diverged(self, member: int, reason: str) -> None:
-        result = self.results[member]
-        if result.status == "ok":
-            counts = self.game.counts
+        result = self.results.get(member)
+        if result is not None and result.status == "ok":
             result.status, result.reason = "diverged", reason
-            result.cost = _cost(counts)
+            result.cost = self._cost()
 
     def _close(self) -> None:
-        whole = {name: np.concatenate(blocks) for name, blocks in self.recorded.items()}
-        for member, result in enumerate(self.results):
+        whole = {name: np.concatenate(blocks) for name, blocks in self.series.items()}
+        for member, result in self.results.items():
             result.series = {name: block[:, member] for name, block in whole.items()}
             if result.status == "diverged":
-                self._cut(result)
+                _cut(result)
             else:
-                result.cost = _cost(self.game.counts)
+                result.cost = self._cost()
 
-    def _cut(self, result: Outcome) -> None:
-        """End a diverged member's series with the first update that was not finite."""
-        for player in ("discriminator", "generator"):
-            names = (f"{player}_loss", f"{player}_norm")
-            if names[0] not in result.series:
-                continue
-            bad = ~np.isfinite(result.series[names[0]]) | ~np.isfinite(result.series[names[1]])
-            first = int(bad.argmax()) if bad.any() else len(bad)
-            for name in names:
-                result.series[name] = result.series[name][: first + 1]
-            result.cost[f"{player}_updates"] = len(result.series[names[0]])
-        # gradients are counted for the whole population, and not known for a part of a block
-        result.cost.pop("gradient_evaluations", None)
-        result.reason += f" after {int(result.cost['discriminator_updates'])} discriminator updates"
+    def _cost(self) -> dict[str, float]:
+        discriminator, generator = self._updates()
+        return {
+            "discriminator_updates": discriminator,
+            "generator_updates": generator,
+            "gradient_evaluations": self.rounds * self.cost.gradient_evaluations,
+        }
 
 
-def _cost(counts: Any) -> dict[str, float]:
-    return {
-        "discriminator_updates": counts.discriminator_updates,
-        "generator_updates": counts.generator_updates,
-        "gradient_evaluations": counts.gradient_evaluations,
-    }
+def _cut(result: Outcome) -> None:
+    """End a diverged member's series with the first update that was not finite."""
+    for player in ("discriminator", "generator"):
+        names = (f"{player}_loss", f"{player}_norm")
+        if names[0] not in result.series:
+            continue
+        bad = ~np.isfinite(result.series[names[0]]) | ~np.isfinite(result.series[names[1]])
+        first = int(bad.argmax()) if bad.any() else len(bad)
+        for name in names:
+            result.series[name] = result.series[name][: first + 1]
+        result.cost[f"{player}_updates"] = len(result.series[names[0]])
+    # gradients are counted for the whole population, and not known for a part of a block
+    result.cost.pop("gradient_evaluations", None)
+    result.reason += f" after {int(result.cost['discriminator_updates'])} discriminator updates"

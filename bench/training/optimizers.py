@@ -1,4 +1,8 @@
-"""Optimisers over the flat weights of a population; all of them act on each entry by itself."""
+"""Optimisers as formulas: weights, gradients and moments → weights and moments, differentiable.
+
+All of them act on each entry by itself. The moments are trees of tensors, so that they are part of
+the state that a round maps to the next.
+"""
 
 from __future__ import annotations
 
@@ -8,130 +12,91 @@ import torch
 from torch import Tensor
 
 from bench.errors import BenchError
-from bench.method import Optimizer
+from bench.method import Gradients, Optimizer, Weights
 
 PLAIN = ("adam", "rmsprop", "sgd")
 OPTIMISTIC = "optimistic_"
 KINDS = (*PLAIN, *(OPTIMISTIC + kind for kind in PLAIN))
 
+Moments = dict[str, list[Tensor]]
+"""An optimiser's memory by its name, one tensor a weight."""
 
-class Optimistic:
-    """Steps of any optimiser, each made twice and the one before it taken back.
+EPSILON = 1e-8
+RMSPROP_DECAY = 0.99
+SMALLEST = 1e-30
+"""Below it a squared gradient counts as this, since a root has no slope at 0."""
 
-    With u_t for the step the optimiser would make, w ← w + 2 u_t − u_{t−1} (Daskalakis et al.
-    2018, algorithm 1 for Adam). The optimiser works on a tensor of its own, which holds u_t.
+_MEMORY = {"adam": ("mean", "square"), "rmsprop": ("square",), "sgd": ()}
+
+
+def initial_moments(settings: Optimizer, weights: Weights) -> Moments:
+    """Return the memory before the first step.
+
+    Raises:
+        BenchError: the kind of optimiser is unknown.
     """
-
-    def __init__(self, settings: Optimizer, weights: Tensor):
-        self._weights = weights
-        self._step = torch.zeros_like(weights)
-        self._before = torch.zeros_like(weights)
-        self._optimizer = make_optimizer(settings, self._step)
-
-    def rehearsal(self, steps: int) -> OptimisticRehearsal:
-        """The next steps as formulas; ``steps`` are made already."""
-        return OptimisticRehearsal(Rehearsal(self._optimizer, self._step, steps), self._before)
-
-    @property
-    def param_groups(self) -> list[dict[str, Any]]:
-        return self._optimizer.param_groups
-
-    @torch.no_grad()
-    def step(self) -> None:
-        self._step.zero_()
-        self._step.grad = self._weights.grad
-        self._optimizer.step()
-        self._weights.add_(2 * self._step - self._before)
-        self._before.copy_(self._step)
+    if settings.kind not in KINDS:
+        raise BenchError(f"unknown optimiser '{settings.kind}'; there are: {', '.join(KINDS)}")
+    names = list(_MEMORY[settings.kind.removeprefix(OPTIMISTIC)])
+    if settings.kind.startswith(OPTIMISTIC):
+        names.append("before")
+    return {name: [torch.zeros_like(weight) for weight in weights.values()] for name in names}
 
 
-def make_optimizer(settings: Optimizer, weights: Tensor) -> Any:
-    """An optimiser by its kind, over flat weights whose ``grad`` is set before every step."""
-    rate = settings.learning_rate
-    if settings.kind == "adam":
-        # fused on a CPU, an entry is rounded by where it lies in the stack of members
-        fused = weights.is_cuda
-        return torch.optim.Adam([weights], rate, settings.betas, fused=fused)
-    if settings.kind == "rmsprop":
-        return torch.optim.RMSprop([weights], rate)
-    if settings.kind == "sgd":
-        return torch.optim.SGD([weights], rate)
-    if settings.kind in KINDS:
-        plain = Optimizer(settings.kind.removeprefix(OPTIMISTIC), rate, settings.betas)
-        return Optimistic(plain, weights)
-    raise BenchError(f"unknown optimiser '{settings.kind}'; there are: {', '.join(KINDS)}")
+def step(
+    settings: Optimizer,
+    weights: Weights,
+    gradients: Gradients,
+    moments: Moments,
+    count: Any,
+    factor: Any = 1.0,
+) -> tuple[Weights, Moments]:
+    """Return weights and moments after one step.
 
-
-def rehearsal(optimizer: Any, weights: Tensor, steps: int) -> Rehearsal | OptimisticRehearsal:
-    """The next steps of an optimiser as formulas, differentiable; the optimiser stays as it is.
+    Adam as in Kingma & Ba 2015, algorithm 1; RMSProp with decay 0.99; an optimistic kind makes
+    each step u_t twice and takes the one before it back, w ← w − 2 u_t + u_{t−1} (Daskalakis et al.
+    2018, algorithm 1 for Adam).
 
     Args:
-        optimizer: whose state the steps go on from.
-        weights: the flat weights it was made for.
-        steps: how many it has made.
+        settings: kind, learning rate, betas.
+        count: the step's number, from 1, a number or a double of no dimensions.
+        factor: multiplies the learning rate, likewise.
     """
-    if isinstance(optimizer, Optimistic):
-        return optimizer.rehearsal(steps)
-    return Rehearsal(optimizer, weights, steps)
+    direction = _direction(settings, gradients, moments, count)
+    kept = dict(direction[1])
+    rate = settings.learning_rate * factor
+    moves = [rate * part for part in direction[0]]
+    if "before" in moments:
+        kept["before"] = moves
+        moves = [2 * u - b for u, b in zip(moves, moments["before"], strict=True)]
+    moved = zip(weights.items(), moves, strict=True)
+    return {name: weight - move for (name, weight), move in moved}, kept
 
 
-class Rehearsal:
-    """Steps of a plain optimiser as formulas.
-
-    Args:
-        optimizer: whose state the steps go on from.
-        weights: the flat weights it was made for.
-        steps: how many it has made.
-    """
-
-    SMALLEST = 1e-30
-    """Below it a squared gradient counts as this, since a root has no slope at 0."""
-
-    def __init__(self, optimizer: Any, weights: Tensor, steps: int):
-        self._optimizer, self._group = optimizer, optimizer.param_groups[0]
-        state = optimizer.state.get(weights, {})
-        none = torch.zeros_like(weights)
-        self._steps = steps
-        self._mean = state.get("exp_avg", none)
-        self._square = state.get("exp_avg_sq", state.get("square_avg", none))
-
-    def step(self, weights: Tensor, gradient: Tensor) -> Tensor:
-        """The weights after one more step with this gradient."""
-        rate, self._steps = self._group["lr"], self._steps + 1
-        if isinstance(self._optimizer, torch.optim.SGD):
-            return weights - rate * gradient
-        if isinstance(self._optimizer, torch.optim.RMSprop):
-            self._square = _mixed(self._square, gradient * gradient, self._group["alpha"])
-            return weights - rate * gradient / (self._root(self._square) + self._group["eps"])
-        first, second = self._group["betas"]
-        self._mean = _mixed(self._mean, gradient, first)
-        self._square = _mixed(self._square, gradient * gradient, second)
-        mean = self._mean / (1 - first**self._steps)
-        root = self._root(self._square / (1 - second**self._steps))
-        return weights - rate * mean / (root + self._group["eps"])
-
-    def _root(self, square: Tensor) -> Tensor:
-        return square.clamp(min=self.SMALLEST).sqrt()
+def _direction(
+    settings: Optimizer, gradients: Gradients, moments: Moments, count: Any
+) -> tuple[list[Tensor], Moments]:
+    kind = settings.kind.removeprefix(OPTIMISTIC)
+    if kind == "sgd":
+        return gradients, {}
+    first, second = settings.betas if kind == "adam" else (0.0, RMSPROP_DECAY)
+    squares = _mixed(moments["square"], [g * g for g in gradients], second)
+    if kind == "rmsprop":
+        directions = [g / (_root(s) + EPSILON) for g, s in zip(gradients, squares, strict=True)]
+        return directions, {"square": squares}
+    means = _mixed(moments["mean"], gradients, first)
+    # in double precision: 1 − β^t of the first steps is a small difference of near numbers
+    for_mean, for_square = 1 - first**count, 1 - second**count
+    directions = [
+        (m / for_mean) / (_root(s / for_square) + EPSILON)
+        for m, s in zip(means, squares, strict=True)
+    ]
+    return directions, {"mean": means, "square": squares}
 
 
-class OptimisticRehearsal:
-    """Steps of an optimistic optimiser as formulas.
-
-    Args:
-        plain: the steps that it makes twice.
-        before: the last of them.
-    """
-
-    def __init__(self, plain: Rehearsal, before: Tensor):
-        self._plain, self._before = plain, before
-
-    def step(self, weights: Tensor, gradient: Tensor) -> Tensor:
-        """The weights after one more step with this gradient."""
-        step = self._plain.step(torch.zeros_like(weights), gradient)
-        ahead = weights + 2 * step - self._before
-        self._before = step
-        return ahead
+def _root(square: Tensor) -> Tensor:
+    return square.clamp(min=SMALLEST).sqrt()
 
 
-def _mixed(old: Tensor, new: Tensor, decay: float) -> Tensor:
-    return old * decay + new * (1 - decay)
+def _mixed(old: list[Tensor], new: list[Tensor], decay: float) -> list[Tensor]:
+    return [o * decay + n * (1 - decay) for o, n in zip(old, new, strict=True)]

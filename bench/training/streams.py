@@ -1,12 +1,14 @@
 """Private randomness for every member, equal for all methods (common random numbers).
 
-A stream is a ``torch.Generator`` seeded from ``SeedSequence([seed, stream])`` and from nothing
-else: at equal seed all methods start from the same weights and see the same data and latents,
-so that differences between methods are paired.
+A stream is a ``torch.Generator`` on the CPU, seeded from ``SeedSequence([seed, stream])`` and from
+nothing else: at equal seed all methods start from the same weights and see the same data and
+latents, so that differences between methods are paired. A GPU gets the CPU's numbers, since
+its own generators draw other ones on every model.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import IntEnum
 
 import numpy as np
@@ -15,7 +17,7 @@ from torch import Tensor
 
 
 class Stream(IntEnum):
-    """What a stream is for. The numbers are part of every result: never renumber."""
+    """The purpose of a stream. The numbers are part of every result: never renumber."""
 
     GENERATOR_WEIGHTS = 0
     DISCRIMINATOR_WEIGHTS = 1
@@ -27,49 +29,71 @@ class Stream(IntEnum):
 
 
 def seed_of(seed: int, stream: Stream) -> int:
-    """A 63-bit seed for one stream of one member."""
+    """Return a 63-bit seed for one stream of one member."""
     state = np.random.SeedSequence([seed, int(stream)]).generate_state(1, np.uint64)
     return int(state[0] >> np.uint64(1))
 
 
-def generator(seed: int, stream: Stream, device: torch.device) -> torch.Generator:
-    """The random generator of one stream of one member."""
-    return torch.Generator(device).manual_seed(seed_of(seed, stream))
+def generator(seed: int, stream: Stream) -> torch.Generator:
+    """Return the random generator of one stream of one member."""
+    return torch.Generator().manual_seed(seed_of(seed, stream))
 
 
 class MemberNoise:
     """A method's own randomness: every draw is made member by member, shape → (P, *shape)."""
 
-    def __init__(self, seeds: list[int], device: torch.device):
-        self._generators = [generator(seed, Stream.METHOD_NOISE, device) for seed in seeds]
+    def __init__(self, seeds: list[int], device: torch.device | None = None):
+        self.generators = [generator(seed, Stream.METHOD_NOISE) for seed in seeds]
         self._device = device
 
     def uniform(self, *shape: int) -> Tensor:
-        return torch.stack(
-            [torch.rand(shape, generator=g, device=self._device) for g in self._generators]
-        )
+        return self._stacked(torch.rand, shape)
 
     def normal(self, *shape: int) -> Tensor:
-        return torch.stack(
-            [torch.randn(shape, generator=g, device=self._device) for g in self._generators]
-        )
+        return self._stacked(torch.randn, shape)
+
+    def _stacked(self, draw: Callable[..., Tensor], shape: tuple[int, ...]) -> Tensor:
+        drawn = [draw(shape, generator=own) for own in self.generators]
+        return torch.stack(drawn).to(self._device)
 
 
 class Blocks:
-    """Draws for many updates at once, handed out one update at a time.
+    """Draws for many updates at once, handed out update by update.
 
-    ``draw(member, steps)`` returns (steps, …) for one member; ``next`` returns (P, …).
+    Args:
+        draw: ``(member, steps) → (steps, …)``, on the CPU or on ``device``.
+        members: how many members there are.
+        steps: updates that are drawn at once.
+        device: where the draws are wanted.
     """
 
-    def __init__(self, draw, members: int, steps: int):
-        self._draw, self._members, self._steps = draw, members, steps
+    def __init__(
+        self,
+        draw: Callable[[int, int], Tensor],
+        members: int,
+        steps: int,
+        device: torch.device | None = None,
+    ):
+        self._draw, self._members, self._steps, self._device = draw, members, steps, device
         self._block: Tensor | None = None
         self._used = steps
 
     def next(self) -> Tensor:
+        """Return the next update's: (P, …)."""
         if self._used == self._steps or self._block is None:
             drawn = [self._draw(member, self._steps) for member in range(self._members)]
-            self._block = torch.stack(drawn, dim=1)
+            self._block = on_device(torch.stack(drawn, dim=1), self._device)
             self._used = 0
         self._used += 1
         return self._block[self._used - 1]
+
+    def take(self, updates: int) -> Tensor:
+        """Return those of the next updates: (updates, P, …)."""
+        return torch.stack([self.next() for _ in range(updates)])
+
+
+def on_device(block: Tensor, device: torch.device | None) -> Tensor:
+    """Return the block on a device; towards a GPU the copy runs ahead of what waits for it."""
+    if device is None or device.type != "cuda" or block.is_cuda:
+        return block
+    return block.pin_memory().to(device, non_blocking=True)

@@ -1,4 +1,4 @@
-"""What a method is shown: the discriminator, packs of samples, an average of weights."""
+"""What a method is shown: the discriminator and packs of samples."""
 
 from __future__ import annotations
 
@@ -60,21 +60,3 @@ def packed(samples: Tensor, packing: int) -> Tensor:
     if packs == 0:
         raise BenchError(f"a batch of {samples.shape[1]} holds no pack of {packing} samples")
     return samples[:, : packs * packing].unflatten(1, (packs, packing)).flatten(2, 3)
-
-
-class Average:
-    """Exponential moving average of weights, after every update of them.
-
-    The decay grows with the number of updates t as (1 + t) / (10 + t) up to its value, so that
-    the initial weights are soon forgotten.
-    """
-
-    def __init__(self, weights: Tensor, decay: float):
-        self.flat, self._decay, self._taken = weights.detach().clone(), decay, 0
-
-    @torch.no_grad()
-    def take(self, weights: Tensor) -> None:
-        self._taken += 1
-        decay = min(self._decay, (1 + self._taken) / (10 + self._taken))
-        # two roundings an entry, as lerp's single one depends on the place in the tensor
-        self.flat.mul_(decay).add_(weights * (1 - decay))

@@ -1,0 +1,83 @@
+"""The state of a population at one moment, and a round's inputs: trees of tensors."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from bench.method import Optimizer, Weights
+from bench.training.optimizers import Moments, initial_moments
+from bench.training.population import Network
+
+
+class State(NamedTuple):
+    """All that the next round depends on. Every tensor but the counts has a leading P."""
+
+    generator: Weights
+    discriminator: Weights
+    generator_buffers: Weights
+    """Statistics of batch normalisation; empty where there is none."""
+    discriminator_buffers: Weights
+    generator_moments: Moments
+    discriminator_moments: Moments
+    method: Weights
+    """What the method carries from update to update."""
+    average: Weights
+    """Moving average of the generator's weights; empty where none is kept."""
+    discriminator_updates: Tensor
+    """Updates made, a double of no dimensions, as are the next two: annealing and bias corrections
+    must be tensors, since a number would be fixed when a round is compiled."""
+    generator_updates: Tensor
+    averaged: Tensor
+    """Generator updates that the average has taken in."""
+
+
+class Inputs(NamedTuple):
+    """What one round uses up, drawn outside of it."""
+
+    real: Tensor
+    """(n, P, B, …), one batch per gradient of the discriminator."""
+    discriminator_latents: Tensor
+    """(n, P, B, Z)."""
+    generator_latents: Tensor
+    """(m, P, B, Z)."""
+    noise: tuple[Tensor, ...]
+    """The method's random numbers, each (P, …), in the order in which it asks for them."""
+    total: Tensor
+    """Discriminator updates of the whole training, a double of no dimensions."""
+
+
+def initial_state(
+    generator: Network,
+    discriminator: Network,
+    optimizers: tuple[Optimizer, Optimizer],
+    carried: Weights,
+    averages: bool,
+) -> State:
+    """Return the state before the first update.
+
+    Args:
+        optimizers: the generator's and the discriminator's.
+        carried: the method's own state.
+        averages: whether the generator's weights are averaged.
+    """
+    weight = next(iter(generator.weights.values()))
+
+    def none_yet() -> Tensor:
+        return torch.zeros((), dtype=torch.float64, device=weight.device)
+
+    return State(
+        generator.weights,
+        discriminator.weights,
+        generator.buffers,
+        discriminator.buffers,
+        initial_moments(optimizers[0], generator.weights),
+        initial_moments(optimizers[1], discriminator.weights),
+        carried,
+        {name: value.clone() for name, value in generator.weights.items()} if averages else {},
+        none_yet(),
+        none_yet(),
+        none_yet(),
+    )
