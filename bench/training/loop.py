@@ -142,13 +142,14 @@ class _Run:
         self.state = self._initial_state(noise)
         self.total = torch.tensor(float(max(training.updates, 1)), dtype=torch.float64).to(device)
         batch = (training.width, training.samples)
-        self.cost = survey(
-            self.rules,
-            self.state,
-            (*batch, *training.dataset.sample_shape),
-            (*batch, training.architecture.latent),
-            self.total,
-        )
+        with tf32(training.precision == "tf32"):
+            self.cost = survey(
+                self.rules,
+                self.state,
+                (*batch, *training.dataset.sample_shape),
+                (*batch, training.architecture.latent),
+                self.total,
+            )
         self.feed = (
             self._real(),
             self._latents(Stream.DISCRIMINATOR_LATENTS),

@@ -15,7 +15,7 @@ from bench.method import Optimizer
 from bench.records.cell import sources_of
 from bench.records.store import Store
 from bench.registry import find_architectures, make_architecture, make_dataset, make_method
-from bench.training.loop import Training, _Run, train
+from bench.training.loop import Training, train
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "adding-an-architecture.md"
 (EXAMPLE,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
@@ -55,7 +55,7 @@ def test_the_example_makes_and_judges_samples(example, shape):
 
 
 @pytest.mark.parametrize("method", ["non_saturating", "wgan_gp", "spectral_norm"])
-def test_the_example_trains_stacked_and_by_itself(example, method):
+def test_the_example_trains(example, method):
     training = Training(
         make_method(method),
         make_dataset("ring8", {"evaluation_samples": 100}),
@@ -65,12 +65,9 @@ def test_the_example_trains_stacked_and_by_itself(example, method):
         updates=10,
         evaluations=1,
     )
-    cpu = torch.device("cpu")
-    stacked = _Run(training, [0, 1], cpu, lambda _: None).outcomes()
-    for together, alone in zip(stacked, train(training, [0, 1], cpu), strict=True):
-        assert together.status == alone.status == "ok"
-        # samples are kept in half precision
-        np.testing.assert_allclose(together.samples, alone.samples, rtol=2e-3, atol=2e-3)
+    first, second = train(training, [0, 1], torch.device("cpu"))
+    assert first.status == second.status == "ok"
+    assert not np.array_equal(first.samples[-1], second.samples[-1])
 
 
 def test_what_it_imports_from_another_architecture_is_a_source_too(example, tmp_path):

@@ -125,7 +125,7 @@ def test_every_byte_survives_the_way_to_floats_and_back():
 @pytest.mark.parametrize("batch", [1, 7, 64, 2000])
 def test_an_epoch_is_every_index_once_though_batches_straddle_it(batch):
     size, passes = 50, 6
-    take = epochs(torch.Generator().manual_seed(0), size, CPU)
+    take = epochs(torch.Generator().manual_seed(0), size)
     seen = torch.cat([take(batch) for _ in range(-(-size * passes // batch))])
     orders = seen[: size * passes].view(passes, size)
     for order in orders:
@@ -139,7 +139,7 @@ def test_a_member_sees_every_image_once_an_epoch_in_an_order_of_its_own(name, he
     train = as_seen(dataset.parts(dataset._ready.cache).train)
     seen = {}
     for seed in (0, 1):
-        draw = dataset.source(generator(seed, Stream.DATA, CPU), CPU)
+        draw = dataset.source(generator(seed, Stream.DATA), CPU)
         # blocks of 48 straddle the epochs
         drawn = [draw(3, 16).flatten(0, 1) for _ in range(-(-2 * len(train) // 48))]
         every = as_bytes(torch.cat(drawn))[: 2 * len(train)]
@@ -148,7 +148,7 @@ def test_a_member_sees_every_image_once_an_epoch_in_an_order_of_its_own(name, he
         assert not torch.equal(first, second)
         seen[seed] = every
     assert not torch.equal(seen[0], seen[1])
-    again = dataset.source(generator(0, Stream.DATA, CPU), CPU)
+    again = dataset.source(generator(0, Stream.DATA), CPU)
     # the same stream, in blocks of another size
     assert torch.equal(as_bytes(again(50, 7).flatten(0, 1)), seen[0][:350])
 

@@ -15,7 +15,7 @@ CPU = torch.device("cpu")
 
 
 def points(dataset, seed: int, count: int, batch: int = 10) -> torch.Tensor:
-    draw = dataset.source(generator(seed, Stream.DATA, CPU), CPU)
+    draw = dataset.source(generator(seed, Stream.DATA), CPU)
     steps = -(-count // batch)
     blocks = [draw(7, batch).flatten(0, 1) for _ in range(-(-steps // 7))]
     return torch.cat(blocks)[:count]
@@ -82,11 +82,11 @@ def test_noise_widens_the_training_points_and_nothing_else():
 
 def test_without_noise_points_are_those_drawn_before_there_was_any():
     # drawn as PacGAN's definition says: a mode, and σ times a normal pair around it
-    own = generator(0, Stream.DATA, CPU)
+    own = generator(0, Stream.DATA)
     modes = torch.randint(8, (7, 10), generator=own)
     around = torch.randn((7, 10, 2), generator=own)
     expected = Ring8().centres()[modes] + 0.01 * around
-    drawn = Ring8(noise=0.0).source(generator(0, Stream.DATA, CPU), CPU)(7, 10)
+    drawn = Ring8(noise=0.0).source(generator(0, Stream.DATA), CPU)(7, 10)
     assert torch.equal(drawn, expected)
 
 

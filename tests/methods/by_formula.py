@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 import torch
 
 from bench.architectures.mlp import MLP
-from bench.method import Method, Optimizer
-from bench.training.game import Game
+from bench.method import Method, Optimizer, Weights
+from bench.training.game import Game, Player, Rules
 from bench.training.population import Network
-from bench.training.streams import Blocks, MemberNoise, Stream
+from bench.training.state import initial_state
+from bench.training.streams import MemberNoise, Stream
 from bench.training.views import packed_shape
 
 P, B = 3, 16
@@ -20,7 +21,7 @@ def randn(*shape: int, seed: int = 0) -> torch.Tensor:
 
 
 def fresh_noise(members: int = P) -> MemberNoise:
-    return MemberNoise(list(range(members)), CPU)
+    return MemberNoise(list(range(members)))
 
 
 @dataclass
@@ -40,20 +41,49 @@ class Formula:
         return gradient
 
 
-def same_batch(*shape: int, seed: int) -> Blocks:
-    """The same batch of both members at every update."""
-    batch = randn(2, *shape, seed=seed).to(torch.get_default_dtype())
-    return Blocks(lambda member, steps: batch[member].expand(steps, *shape), 2, 4)
+class SameBatches:
+    """Feeds a game the same batches at every request."""
+
+    def __init__(self, noise, total: float = 100.0, **batches: torch.Tensor):
+        self.total, self.batches = torch.tensor(total, dtype=torch.float64), batches
+        self.noise = noise
+
+    def next(self, kind: str) -> torch.Tensor:
+        return self.batches[kind]
+
+    def uniform(self, *shape: int) -> torch.Tensor:
+        return self.noise.uniform(*shape)
+
+    def normal(self, *shape: int) -> torch.Tensor:
+        return self.noise.normal(*shape)
 
 
 class Exact(Network):
     """Logits in the precision of the weights, for finite differences."""
 
-    def __call__(self, inputs, weights=None):
-        return self._call(inputs, self.weights if weights is None else weights)
+    def __call__(self, inputs, weights, buffers):
+        return self._call(inputs, weights, buffers)
 
 
-def small_game(method: Method, base: Optimizer, batch: int = 8, **options) -> Game:
+def begin(rules: Rules, feed: SameBatches, seeds: list[int]) -> Game:
+    """The game before the first update."""
+    optimizers = rules.optimizers
+    return Game(
+        rules,
+        initial_state(
+            rules.generator,
+            rules.discriminator,
+            (optimizers["generator"], optimizers["discriminator"]),
+            rules.method.initial_state(rules.discriminator.weights, MemberNoise(seeds)),
+            averages=rules.average_decay is not None,
+        ),
+        feed,
+    )
+
+
+def small_game(
+    method: Method, base: Optimizer, batch: int = 8, updates: int = 100, **options
+) -> Game:
     """Two members with smooth networks on one batch, in torch's default precision."""
     pair = MLP(
         latent=3,
@@ -63,14 +93,55 @@ def small_game(method: Method, base: Optimizer, batch: int = 8, **options) -> Ga
         discriminator_activation="tanh",
     )
     seeds, packs = [0, 1], packed_shape((2,), method.packing)
-    return Game(
+    rules = Rules(
         method,
         Exact(lambda: pair.generator((2,)), seeds, Stream.GENERATOR_WEIGHTS, CPU),
         Exact(lambda: pair.discriminator(packs), seeds, Stream.DISCRIMINATOR_WEIGHTS, CPU),
         base,
-        real=same_batch(batch, 2, seed=1),
-        discriminator_latents=same_batch(batch, 3, seed=2),
-        generator_latents=same_batch(batch, 3, seed=3),
-        noise=MemberNoise(seeds, CPU),
-        **{"updates": 100, **options},
+        **options,
     )
+    dtype = torch.get_default_dtype()
+    feed = SameBatches(
+        MemberNoise(seeds),
+        updates,
+        real=randn(2, batch, 2, seed=1).to(dtype),
+        discriminator_latents=randn(2, batch, 3, seed=2).to(dtype),
+        generator_latents=randn(2, batch, 3, seed=3).to(dtype),
+    )
+    return begin(rules, feed, seeds)
+
+
+def joined(tensors) -> torch.Tensor:
+    """Gradients, or weights by name, one after another."""
+    parts = tensors.values() if isinstance(tensors, dict) else tensors
+    return torch.cat([part.flatten() for part in parts])
+
+
+def split(flat: torch.Tensor, like: Weights) -> Weights:
+    """Weights by name out of what :func:`joined` made of such ones."""
+    parts = flat.split([weight.numel() for weight in like.values()])
+    return {n: p.view(w.shape) for (n, w), p in zip(like.items(), parts, strict=True)}
+
+
+def weights(game: Game, player: Player) -> torch.Tensor:
+    return joined(game._weights[player]).detach().clone()
+
+
+def place(game: Game, player: Player, flat: torch.Tensor) -> None:
+    game._weights[player] = split(flat.detach(), game._weights[player])
+
+
+def call(game: Game, player: Player, flat: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
+    """A player under flat weights."""
+    network = getattr(game._rules, player)
+    return network(inputs, split(flat, game._weights[player]), game._buffers[player])
+
+
+def differences(function, flat: torch.Tensor, step: float = 1e-5) -> torch.Tensor:
+    """The gradient of a scalar function by central differences."""
+    gradient = torch.zeros_like(flat)
+    for place in range(len(flat)):
+        nudge = torch.zeros_like(flat)
+        nudge[place] = step
+        gradient[place] = (function(flat + nudge) - function(flat - nudge)) / (2 * step)
+    return gradient

@@ -2,14 +2,15 @@
 
 import numpy as np
 import torch
+from by_formula import SameBatches, begin
 
 from bench.architectures.dirac import DiracPair
 from bench.datasets.dirac import Dirac
 from bench.method import Method, Optimizer
-from bench.training.game import Game
+from bench.training.game import Rules
 from bench.training.loop import Training, train
 from bench.training.population import Network
-from bench.training.streams import Blocks, MemberNoise, Stream
+from bench.training.streams import MemberNoise, Stream
 
 H = 0.2
 
@@ -56,28 +57,22 @@ def velocity(method: Method, points: list, noise=None, batch: int = 2) -> np.nda
         lambda: pair.discriminator((1,)), seeds, Stream.DISCRIMINATOR_WEIGHTS, device
     )
     start = torch.tensor(points)
-    with torch.no_grad():
-        generator.weights["theta"].copy_(start[:, :1])
-        discriminator.weights["psi.weight"].copy_(start[:, 1:, None])
-
-    def zeros() -> Blocks:
-        return Blocks(lambda _, steps: torch.zeros(steps, batch, 1), len(seeds), 1)
-
-    game = Game(
-        method,
-        generator,
-        discriminator,
-        Optimizer("sgd", 1.0),
-        real=zeros(),
-        discriminator_latents=zeros(),
-        generator_latents=zeros(),
-        noise=noise or MemberNoise(seeds, device),
-        updates=1,
-        simultaneous=True,
+    generator.weights["theta"] = start[:, :1]
+    discriminator.weights["psi.weight"] = start[:, 1:, None]
+    rules = Rules(method, generator, discriminator, Optimizer("sgd", 1.0), simultaneous=True)
+    zeros = torch.zeros(len(seeds), batch, 1)
+    feed = SameBatches(
+        noise or MemberNoise(seeds),
+        1.0,
+        real=zeros,
+        discriminator_latents=zeros,
+        generator_latents=zeros,
     )
+    game = begin(rules, feed, seeds)
     method.update(game)
-    moved = [generator.weights["theta"][:, 0], discriminator.weights["psi.weight"][:, 0, 0]]
-    return (torch.stack(moved, 1) - start).detach().double().numpy()
+    after = game.state()
+    moved = [after.generator["theta"][:, 0], after.discriminator["psi.weight"][:, 0, 0]]
+    return (torch.stack(moved, 1) - start).double().numpy()
 
 
 def eigenvalues(method: Method, noise=None, batch: int = 2) -> np.ndarray:

@@ -1,14 +1,13 @@
 """Gradients through penalties, clipped steps and clipped weights, against finite differences."""
 
-import copy
-
 import pytest
 import torch
-from by_formula import small_game
+from by_formula import call, differences, joined, place, small_game, weights
 
 from bench.combination import parts_of
 from bench.method import Optimizer
 from bench.registry import make_method
+from bench.training.game import Game, _leaves
 
 
 @pytest.fixture(autouse=True)
@@ -17,20 +16,6 @@ def double():
     torch.set_default_dtype(torch.float64)
     yield
     torch.set_default_dtype(before)
-
-
-def differences(function, flat: torch.Tensor, step: float = 1e-5) -> torch.Tensor:
-    """The gradient of a scalar function by central differences."""
-    gradient = torch.zeros_like(flat)
-    for place in range(len(flat)):
-        nudge = torch.zeros_like(flat)
-        nudge[place] = step
-        gradient[place] = (function(flat + nudge) - function(flat - nudge)) / (2 * step)
-    return gradient
-
-
-def joined(gradients) -> torch.Tensor:
-    return torch.cat([g.flatten() for g in gradients])
 
 
 @pytest.mark.parametrize(
@@ -46,26 +31,26 @@ def joined(gradients) -> torch.Tensor:
 def test_steps_ahead_are_the_steps_that_would_be_made(name, settings):
     game = small_game(make_method(name, settings), Optimizer("sgd", 0.3))
     game.step_discriminator(game.discriminator_gradients())
-    latents, real = game._generator_latents.next(), game._last_real
-    start = game.discriminator.flat.clone()
+    latents, real = game._feed.next("generator_latents"), game._latest
+    start, state = weights(game, "discriminator"), game.state()
 
     def loss_of(generator: torch.Tensor) -> float:
-        """By real steps of the discriminator, which are taken back."""
+        """By real steps of the discriminator, from where the game stands."""
         with torch.no_grad():
-            fake = game.generator(latents, game.generator.shaped(generator))
+            fake = call(game, "generator", generator, latents)
+        moving = Game(game._rules, state, game._feed)
         for _ in range(3):
-            loss = game._discriminator_loss(game._discriminator(False), real, fake)
-            game.step_discriminator(
-                list(torch.autograd.grad(loss.sum(), game.discriminator.parameters))
-            )
+            own = _leaves(moving._weights["discriminator"])
+            loss = moving._discriminator_loss(moving._discriminator(own, moving._state), real, fake)
+            moving.step_discriminator(moving._differentiated(loss, own))
         with torch.no_grad():
-            found = float(game._generator_loss(game._discriminator(False), fake).sum())
-            game.discriminator.flat.copy_(start)
-        return found
+            discriminator = moving._discriminator(moving._weights["discriminator"], moving._state)
+            return float(moving._generator_loss(discriminator, fake).sum())
 
-    expected = differences(loss_of, game.generator.flat.detach().clone())
+    expected = differences(loss_of, weights(game, "generator"))
     found = joined(game.generator_gradients(3))
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-7)
+    assert torch.equal(weights(game, "discriminator"), start)
 
 
 class SameNoise:
@@ -83,35 +68,36 @@ def test_consensus_sees_how_a_penalty_depends_on_both_players(penalty):
     method = make_method(f"consensus_optimization+{penalty}")
     (consensus,) = [p for p in parts_of(method) if p.name == "consensus_optimization"]
     game = small_game(method, Optimizer("sgd", 0.1))
-    game._noise = SameNoise()
-    real = game._real.next()
-    latents = game._discriminator_latents.next()
-    players = (game.discriminator, game.generator)
-    start = [player.flat.clone() for player in players]
+    game._feed.noise = SameNoise()
+    game._feed.batches["generator_latents"] = latents = game._feed.next("discriminator_latents")
+    real = game._feed.next("real")
+    players = ("discriminator", "generator")
+    start = [weights(game, player) for player in players]
 
     def energy(flat: torch.Tensor) -> float:
+        for player, part in zip(players, flat.split([len(s) for s in start]), strict=True):
+            place(game, player, part)
+        own = {player: _leaves(game._weights[player]) for player in players}
+        discriminator = game._discriminator(own["discriminator"], game._state)
         with torch.no_grad():
-            for player, part in zip(players, flat.split([len(s) for s in start]), strict=True):
-                player.flat.copy_(part)
-            fake = game.generator(latents)
+            fake = call(game, "generator", weights(game, "generator"), latents)
+        generated = game._generated("discriminator_latents", own["generator"])
         losses = (
-            game._discriminator_loss(game._discriminator(False), real, fake),
-            game._generator_loss(game._discriminator(False), game.generator(latents)),
+            game._discriminator_loss(discriminator, real, fake),
+            game._generator_loss(discriminator, generated),
         )
         squares = [
-            joined(torch.autograd.grad(loss.sum(), player.parameters)).square().sum()
+            joined(game._differentiated(loss, own[player])).square().sum()
             for loss, player in zip(losses, players, strict=True)
         ]
         return 0.5 * float(sum(squares))
 
     expected = differences(energy, torch.cat(start))
-    with torch.no_grad():
-        for player, part in zip(players, start, strict=True):
-            player.flat.copy_(part)
-    game._generator_latents = game._discriminator_latents
+    for player, part in zip(players, start, strict=True):
+        place(game, player, part)
     with_it, without = (
-        joined(joined(g) for g in copy.deepcopy(game).joint_gradients(regulariser))
-        for regulariser in (consensus._energy, lambda a, b: 0 * consensus._energy(a, b))
+        joined(joined(g) for g in Game(game._rules, game.state(), game._feed).joint_gradients(r))
+        for r in (consensus._energy, lambda a, b: 0 * consensus._energy(a, b))
     )
     pull = (with_it - without) / consensus.gamma
     torch.testing.assert_close(pull, expected, rtol=1e-5, atol=1e-6)

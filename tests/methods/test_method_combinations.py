@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 import torch
-from by_formula import CPU, B, Formula, P, fresh_noise, randn, small_game
+from by_formula import CPU, B, Formula, P, fresh_noise, randn, small_game, weights
 
 from bench.architectures.mlp import MLP
 from bench.datasets.mixtures import Grid25, Ring8
@@ -100,10 +100,11 @@ def test_every_pair_is_refused_with_both_names_or_trains():
         if method.not_applicable(Ring8(), MLP()):
             continue
         game = small_game(method, base)
-        before = [network.flat.clone() for network in (game.generator, game.discriminator)]
+        players = ("generator", "discriminator")
+        before = [weights(game, player) for player in players]
         method.update(game)
-        for network, flat in zip((game.generator, game.discriminator), before, strict=True):
-            assert network.flat.isfinite().all(), method.name
-            assert not torch.equal(network.flat, flat), method.name
+        for player, flat in zip(players, before, strict=True):
+            assert weights(game, player).isfinite().all(), method.name
+            assert not torch.equal(weights(game, player), flat), method.name
     assert 0 < len(refused) < len(pairs) / 2
     assert [told for told, begins in refused if not told.startswith(begins)] == []

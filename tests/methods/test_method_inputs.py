@@ -1,5 +1,7 @@
 """What the discriminator is shown: noise, augmentations, packs."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -171,26 +173,21 @@ def test_without_its_idea_a_method_is_the_plain_gan_bit_for_bit(name, settings):
 def test_packs_are_what_the_discriminator_judges(packing):
     settings = {"packing": packing, "whole_batches": False}
     game = small_game(make_method("pacgan", settings), Optimizer())
-    judged, network = [], game.discriminator
+    judged, network = [], game._rules.discriminator
     assert network.weights["1.weight"].shape[2] == 2 * packing
-    call = Network._call
-    logits = call(network, torch.zeros(2, 5, 2 * packing), network.weights)
-    assert logits.shape == (2, 5)
 
     class Spy:
-        def __call__(self, inputs, weights):
+        has_batch_norm = False
+
+        def __call__(self, inputs, *state):
             judged.append(inputs)
-            return network(inputs, weights)
+            return network(inputs, *state)
 
-        def __getattr__(self, name):
-            return getattr(network, name)
-
-    game.discriminator = Spy()
+    game._rules = replace(game._rules, discriminator=Spy())
     game.discriminator_gradients()
     (both,) = judged
-    real = game._last_real
     assert both.shape == (2, 2 * (8 // packing), 2 * packing)
-    assert torch.equal(both[:, 0], real[:, :packing].flatten(1))
+    assert torch.equal(both[:, 0], game._latest[:, :packing].flatten(1))
 
 
 def test_packed_images_reach_a_convolution():
@@ -198,7 +195,8 @@ def test_packed_images_reach_a_convolution():
     assert shape == (4, 28, 28)
     pair = DCGAN(8, (4, 4, 4), (4, 4, 4))
     network = Network(lambda: pair.discriminator(shape), [0], Stream.DISCRIMINATOR_WEIGHTS, CPU)
-    assert network(packed(torch.zeros(1, 8, 1, 28, 28), 4)).shape == (1, 2)
+    packs = packed(torch.zeros(1, 8, 1, 28, 28), 4)
+    assert network(packs, network.weights, network.buffers).shape == (1, 2)
 
 
 def test_other_packs_pass_the_suite():

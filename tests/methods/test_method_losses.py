@@ -1,10 +1,11 @@
 """Losses, targets, penalties on logits and on weights, clipping: against closed forms."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
-from by_formula import B, Formula, P, fresh_noise, randn, small_game
+from by_formula import B, Formula, P, fresh_noise, randn, small_game, weights
 from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
 
 from bench.architectures.dirac import DiracPair
@@ -134,8 +135,9 @@ def test_logits_the_penalty_asks_for_again_cost_nothing():
     spent = {}
     for name in ("hinge", "lecam"):
         game = small_game(make_method(name), Optimizer())
-        network, calls = game.discriminator, []
-        game.discriminator = _Counted(network, calls)
+        calls = []
+        counted = _Counted(game._rules.discriminator, calls)
+        game._rules = replace(game._rules, discriminator=counted)
         game.discriminator_gradients()
         spent[name] = len(calls)
     assert spent == {"hinge": 1, "lecam": 1}
@@ -185,22 +187,19 @@ def test_orthogonal_regularisation_reaches_the_discriminators_gradient():
 @pytest.mark.parametrize("kind", ["adam", "sgd"])
 def test_clipped_weights_stay_within_their_bounds_after_every_step(kind):
     game = small_game(make_method("wgan_clip", {"clip": 0.05}), Optimizer(kind, 0.01))
-    assert game.discriminator.flat.abs().max() > 0.05
+    assert weights(game, "discriminator").abs().max() > 0.05
     step, reached = game.step_discriminator, []
 
     def step_and_look(gradients):
         step(gradients)
-        reached.append(float(game.discriminator.flat.abs().max()))
+        reached.append(float(weights(game, "discriminator").abs().max()))
 
     game.step_discriminator = step_and_look
     for _ in range(6):
-        game.method.update(game)
+        game._method.update(game)
     assert len(reached) == 30
     assert max(reached) == pytest.approx(0.05)
-    assert game.generator.flat.abs().max() > 0.05
-    assert game.discriminator.weights["1.weight"].untyped_storage().data_ptr() == (
-        game.discriminator.flat.untyped_storage().data_ptr()
-    )
+    assert weights(game, "generator").abs().max() > 0.05
 
 
 def test_wgan_clip_replaces_adam_alone_and_keeps_the_rate():
@@ -231,13 +230,12 @@ def test_clipping_bounds_the_step_and_leaves_the_recorded_norm():
     for max_norm in (1e-3, 1e9):
         method = make_method("gradient_clipping", {"max_norm": max_norm})
         game = small_game(method, Optimizer("sgd", 1.0))
-        start = game.discriminator.shaped(game.discriminator.flat.clone())
+        start = game.state().discriminator
         game.step_discriminator(game.discriminator_gradients())
-        moved = [
-            (game.discriminator.weights[name].detach() - weight).flatten(1)
-            for name, weight in start.items()
-        ]
-        bounds[max_norm] = torch.cat(moved, 1).norm(dim=1), game.discriminator_series.norms[0]
+        after = game.state().discriminator
+        moved = [(after[name] - weight).flatten(1) for name, weight in start.items()]
+        norms = game.observed()["discriminator_norm"][0]
+        bounds[max_norm] = torch.cat(moved, 1).norm(dim=1), norms
     torch.testing.assert_close(bounds[1e-3][0], torch.full((2,), 1e-3), rtol=1e-3, atol=0)
     torch.testing.assert_close(bounds[1e9][0], bounds[1e9][1], rtol=1e-3, atol=0)
     assert torch.equal(bounds[1e-3][1], bounds[1e9][1])

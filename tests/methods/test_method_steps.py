@@ -6,15 +6,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from by_formula import small_game
+from by_formula import call, differences, joined, place, small_game, split, weights
 from torch.func import functional_call
+from torch.utils._pytree import tree_leaves
 
 from bench.architectures.mlp import MLP
 from bench.datasets.mixtures import Ring8
 from bench.method import Method, Optimizer
 from bench.registry import make_method
 from bench.training.loop import Training, train
-from bench.training.optimizers import make_optimizer, rehearsal
+from bench.training.optimizers import initial_moments, step
+from bench.training.population import member
 
 KINDS = [
     Optimizer("sgd", 0.3),
@@ -32,32 +34,6 @@ def double():
     torch.set_default_dtype(before)
 
 
-def call(network, flat: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
-    return network(inputs, network.shaped(flat))
-
-
-def differences(function, flat: torch.Tensor, step: float = 1e-5) -> torch.Tensor:
-    """The gradient of a scalar function by central differences."""
-    gradient = torch.zeros_like(flat)
-    for place in range(len(flat)):
-        nudge = torch.zeros_like(flat)
-        nudge[place] = step
-        gradient[place] = (function(flat + nudge) - function(flat - nudge)) / (2 * step)
-    return gradient
-
-
-def memory(game) -> list:
-    """What the discriminator's optimiser carries from step to step."""
-    optimizer = game._discriminator_optimizer
-    plain = getattr(optimizer, "_optimizer", optimizer)
-    kept = [value for state in plain.state.values() for value in state.values()]
-    return [*kept, getattr(optimizer, "_before", 0)]
-
-
-def joined(gradients: list[torch.Tensor]) -> torch.Tensor:
-    return torch.cat([g.flatten() for g in gradients])
-
-
 @pytest.mark.truth("unrolled")
 @pytest.mark.usefixtures("double")
 @pytest.mark.parametrize(
@@ -72,42 +48,67 @@ def test_unrolled_gradients_are_those_through_real_steps_of_the_optimiser(base, 
     for _ in range(begun):
         method.update(game)
     game.step_discriminator(game.discriminator_gradients())
-    real = game._last_real
-    latents = game._generator_latents.next()
+    real, latents = game._latest, game._feed.next("generator_latents")
+    optimizer = method.optimizers(base)[1]
 
-    def loss_of(generator_flat: torch.Tensor) -> float:
-        """By real steps of a copy of the discriminator's optimiser."""
+    def loss_of(generator: torch.Tensor) -> float:
+        """By real steps of the discriminator's optimiser, from where the game stands."""
         with torch.no_grad():
-            fake = call(game.generator, generator_flat, latents)
-        # together, so that the copied optimiser moves the copied weights
-        optimizer, flat = copy.deepcopy((game._discriminator_optimizer, game.discriminator.flat))
-        for _ in range(steps):
-            moving = flat.clone().requires_grad_()
-            logits = [call(game.discriminator, moving, part) for part in (real, fake)]
-            loss = method.discriminator_loss(*logits).sum()
-            (flat.grad,) = torch.autograd.grad(loss, moving)
-            optimizer.step()
+            fake = call(game, "generator", generator, latents)
+        moments, flat = game._moments["discriminator"], weights(game, "discriminator")
+        for made in range(steps):
+            flat.requires_grad_()
+            logits = [call(game, "discriminator", flat, part) for part in (real, fake)]
+            (whole,) = torch.autograd.grad(method.discriminator_loss(*logits).sum(), flat)
+            gradients = list(split(whole, game._weights["discriminator"]).values())
+            moved, moments = step(
+                optimizer,
+                split(flat.detach(), game._weights["discriminator"]),
+                gradients,
+                moments,
+                begun + 2 + made,
+            )
+            flat = joined(moved)
         with torch.no_grad():
-            logits = call(game.discriminator, flat, fake)
+            logits = call(game, "discriminator", flat, fake)
             return float(method.generator_loss(logits, None).sum())
 
-    before = game.discriminator.flat.clone(), copy.deepcopy(memory(game))
+    before = game.state()
     gradients = joined(game.generator_gradients(steps))
-    expected = differences(loss_of, game.generator.flat.detach().clone())
+    expected = differences(loss_of, weights(game, "generator"))
     torch.testing.assert_close(gradients, expected, rtol=1e-4, atol=1e-7)
-    # the steps were only rehearsed
-    assert torch.equal(game.discriminator.flat, before[0])
-    assert len(before[1]) == len(memory(game))
-    for kept, now in zip(before[1], memory(game), strict=True):
-        assert torch.equal(torch.as_tensor(kept), torch.as_tensor(now))
+    # the steps were only looked ahead to
+    after = game.state()
+    for one, other in zip(tree_leaves(before), tree_leaves(after), strict=True):
+        assert torch.equal(one, other)
+
+
+@pytest.mark.usefixtures("double")
+@pytest.mark.parametrize("base", KINDS, ids=lambda base: base.kind)
+def test_steps_are_those_of_torchs_optimisers(base):
+    torch.manual_seed(0)
+    start, gradients = torch.randn(3, 7), torch.randn(6, 3, 7)
+    theirs = start.clone().requires_grad_()
+    made = {
+        "adam": lambda: torch.optim.Adam([theirs], base.learning_rate, base.betas),
+        "rmsprop": lambda: torch.optim.RMSprop([theirs], base.learning_rate),
+        "sgd": lambda: torch.optim.SGD([theirs], base.learning_rate),
+    }[base.kind]()
+    ours = {"w": start}
+    moments = initial_moments(base, ours)
+    for count, gradient in enumerate(gradients, 1):
+        theirs.grad = gradient.clone()
+        made.step()
+        number = torch.tensor(float(count), dtype=torch.float64)
+        ours, moments = step(base, ours, [gradient], moments, number)
+    torch.testing.assert_close(ours["w"], theirs.detach())
 
 
 def test_an_entry_without_a_gradient_does_not_spoil_the_steps_ahead():
-    weights = torch.zeros(2)
-    optimizer = make_optimizer(Optimizer("adam", 0.1), weights)
+    weights, base = {"w": torch.zeros(2)}, Optimizer("adam", 0.1)
     scale = torch.tensor([1.0, 0.0], requires_grad=True)
-    moved = rehearsal(optimizer, weights, 0).step(weights, scale * scale)
-    (slope,) = torch.autograd.grad(moved.sum(), scale)
+    moved, _ = step(base, weights, [scale * scale], initial_moments(base, weights), 1)
+    (slope,) = torch.autograd.grad(moved["w"].sum(), scale)
     assert slope.isfinite().all()
 
 
@@ -117,17 +118,16 @@ def test_an_entry_without_a_gradient_does_not_spoil_the_steps_ahead():
 def test_consensus_adds_the_gradient_of_half_the_squared_norm_of_both_gradients(gamma):
     method = make_method("consensus_optimization", {"gamma": gamma})
     game = small_game(method, Optimizer("sgd", 0.1))
-    real, for_discriminator, for_generator = (
-        blocks.next()
-        for blocks in (game._real, game._discriminator_latents, game._generator_latents)
-    )
+    batches = game._feed.batches
+    for_each = [batches["discriminator_latents"], batches["generator_latents"]]
+    start = [weights(game, player) for player in ("discriminator", "generator")]
 
     def gradients_at(flat: torch.Tensor) -> list[torch.Tensor]:
         """Of the discriminator and of the generator, one after another."""
-        flats = flat.split([game.discriminator.flat.numel(), game.generator.flat.numel()])
+        flats = flat.split([len(part) for part in start])
         d, g = (part.clone().requires_grad_() for part in flats)
-        fakes = [call(game.generator, g, part) for part in (for_discriminator, for_generator)]
-        logits = [call(game.discriminator, d, part) for part in (real, *fakes)]
+        fakes = [call(game, "generator", g, part) for part in for_each]
+        logits = [call(game, "discriminator", d, part) for part in (batches["real"], *fakes)]
         d_loss = method.discriminator_loss(logits[0], logits[1]).sum()
         g_loss = method.generator_loss(logits[2], None).sum()
         return [
@@ -135,7 +135,7 @@ def test_consensus_adds_the_gradient_of_half_the_squared_norm_of_both_gradients(
             torch.autograd.grad(g_loss, g)[0],
         ]
 
-    point = torch.cat([game.discriminator.flat, game.generator.flat]).detach().clone()
+    point = torch.cat(start)
 
     def energy(flat):
         return 0.5 * torch.cat(gradients_at(flat)).square().sum()
@@ -145,7 +145,8 @@ def test_consensus_adds_the_gradient_of_half_the_squared_norm_of_both_gradients(
     torch.testing.assert_close(
         torch.cat([joined(g) for g in found]), expected, rtol=1e-5, atol=1e-8
     )
-    recorded = torch.stack([game.discriminator_series.norms[0], game.generator_series.norms[0]])
+    seen = game.observed()
+    recorded = torch.cat([seen["discriminator_norm"], seen["generator_norm"]])
     whole = [torch.cat([g[0].flatten() for g in gradients]).norm() for gradients in found]
     torch.testing.assert_close(recorded[:, 0], torch.stack(whole))
 
@@ -164,9 +165,9 @@ def test_consensus_without_weight_is_simultaneous_training():
     for simultaneous in (True, False):
         method = make_method("consensus_optimization", {"gamma": 0.0})
         game = game_after(method, base, 5, simultaneous=simultaneous)
-        for network in ("generator", "discriminator"):
+        for player in ("generator", "discriminator"):
             torch.testing.assert_close(
-                getattr(game, network).flat, getattr(plain, network).flat, rtol=1e-4, atol=1e-6
+                weights(game, player), weights(plain, player), rtol=1e-4, atol=1e-6
             )
 
 
@@ -175,16 +176,15 @@ def test_consensus_without_weight_is_simultaneous_training():
 @pytest.mark.parametrize("base", KINDS, ids=lambda base: base.kind)
 def test_optimistic_steps_are_algorithm_1(base):
     torch.manual_seed(0)
-    weights, gradients = torch.randn(7), torch.randn(6, 7)
+    start, gradients = torch.randn(7), torch.randn(6, 7)
     (optimistic, _) = make_method("optimistic_adam").optimizers(base)
-    flat = weights.clone()
-    optimizer = make_optimizer(optimistic, flat)
-    expected, before = weights.clone(), torch.zeros(7)
+    moved = {"w": start}
+    moments = initial_moments(optimistic, moved)
+    expected, before = start.clone(), torch.zeros(7)
     first, second = base.betas
     mean = square = torch.zeros(7)
     for t, gradient in enumerate(gradients, 1):
-        flat.grad = gradient
-        optimizer.step()
+        moved, moments = step(optimistic, moved, [gradient], moments, t)
         if base.kind == "adam":
             mean = first * mean + (1 - first) * gradient
             square = second * square + (1 - second) * gradient**2
@@ -197,13 +197,20 @@ def test_optimistic_steps_are_algorithm_1(base):
         rate = base.learning_rate
         expected = expected - 2 * rate * direction + rate * before
         before = direction
-        torch.testing.assert_close(flat, expected)
+        torch.testing.assert_close(moved["w"], expected)
 
 
+@pytest.mark.usefixtures("double")
 def test_optimistic_rates_fall_with_the_setting():
-    game = game_after(make_method("optimistic_adam"), Optimizer(), 10, decay=True, updates=10)
-    for optimizer in (game._discriminator_optimizer, game._generator_optimizer):
-        assert optimizer.param_groups[0]["lr"] == pytest.approx(2e-5)
+    game = game_after(
+        make_method("optimistic_adam"), Optimizer("sgd", 0.1), 9, decay=True, updates=10
+    )
+    gradients = game.discriminator_gradients()
+    before, start = game._moments["discriminator"]["before"], weights(game, "discriminator")
+    game.step_discriminator(gradients)
+    # a tenth of the rate is left for the last of ten updates
+    expected = start - 2 * 0.01 * joined(gradients) + joined(before)
+    torch.testing.assert_close(weights(game, "discriminator"), expected)
 
 
 @pytest.mark.truth("extragradient")
@@ -213,25 +220,24 @@ def test_extragradient_steps_with_the_gradients_of_the_point_ahead(simultaneous)
     method, rate = make_method("extragradient"), 0.3
     game = small_game(method, Optimizer("sgd", rate), simultaneous=simultaneous, ema=0.9)
     twin = small_game(Method(), Optimizer("sgd", rate))
-    start = [twin.discriminator.flat.detach().clone(), twin.generator.flat.detach().clone()]
+    players = ("discriminator", "generator")
+    start = [weights(twin, player) for player in players]
 
     def both() -> list[torch.Tensor]:
         return [joined(twin.discriminator_gradients()), joined(twin.generator_gradients())]
 
-    def place(flats: list[torch.Tensor]) -> None:
-        with torch.no_grad():
-            twin.discriminator.flat.copy_(flats[0])
-            twin.generator.flat.copy_(flats[1])
-
-    place([at - rate * g for at, g in zip(start, both(), strict=True)])
-    expected = [at - rate * g for at, g in zip(start, both(), strict=True)]
+    expected = start
+    for _ in range(2):
+        for player, flat in zip(players, expected, strict=True):
+            place(twin, player, flat)
+        expected = [at - rate * g for at, g in zip(start, both(), strict=True)]
     method.update(game)
-    torch.testing.assert_close(game.discriminator.flat, expected[0])
-    torch.testing.assert_close(game.generator.flat, expected[1])
+    for player, flat in zip(players, expected, strict=True):
+        torch.testing.assert_close(weights(game, player), flat)
     # a look ahead costs an update; the average leaves it out
-    counts = game.counts
-    assert (counts.discriminator_updates, counts.generator_updates) == (2, 2)
-    torch.testing.assert_close(game.average.flat, start[1] * 2 / 11 + expected[1] * 9 / 11)
+    assert game.made == {"discriminator": 2, "generator": 2}
+    average = joined(game.state().average)
+    torch.testing.assert_close(average, start[1] * 2 / 11 + expected[1] * 9 / 11)
 
 
 def training(name: str, updates: int = 20, **options) -> Training:
@@ -298,20 +304,21 @@ def test_a_settings_average_takes_the_place_of_the_methods():
 def test_the_average_is_the_hand_rolled_one():
     method = make_method("generator_ema", {"ema": 0.4})
     game = small_game(method, Optimizer("sgd", 0.5))
-    expected = game.generator.flat.detach().double()
+    expected = weights(game, "generator").double()
     for t in range(1, 15):
         method.update(game)
         decay = min(0.4, (1 + t) / (10 + t))
-        expected = decay * expected + (1 - decay) * game.generator.flat.detach().double()
-    torch.testing.assert_close(game.average.flat.double(), expected, rtol=1e-5, atol=1e-6)
-    assert small_game(Method(), Optimizer()).average is None
+        expected = decay * expected + (1 - decay) * weights(game, "generator").double()
+    average = joined(game.state().average).double()
+    torch.testing.assert_close(average, expected, rtol=1e-5, atol=1e-6)
+    assert not small_game(Method(), Optimizer()).state().average
 
 
 def test_functional_and_stacked_calls_agree():
     # what the checks above rest on: weights laid out flat are the network's own
     game = small_game(Method(), Optimizer())
-    inputs = torch.randn(2, 5, 2)
-    stacked = call(game.discriminator, game.discriminator.flat, inputs)
-    module = copy.deepcopy(game.discriminator._module).to_empty(device="cpu")
-    alone = functional_call(module, game.discriminator.member(1), (inputs[1],))
+    inputs, network = torch.randn(2, 5, 2), game._rules.discriminator
+    stacked = call(game, "discriminator", weights(game, "discriminator"), inputs)
+    module = copy.deepcopy(network._module).to_empty(device="cpu")
+    alone = functional_call(module, member(network.weights, 1), (inputs[1],))
     torch.testing.assert_close(stacked[1], alone)

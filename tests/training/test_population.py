@@ -12,11 +12,15 @@ from bench.datasets.digits import MNIST5k
 from bench.datasets.mixtures import Grid25
 from bench.method import Method, Optimizer
 from bench.registry import find_methods, make_method
-from bench.training.game import Game
-from bench.training.loop import Outcome, Training, _Run, train
+from bench.training.engines import Engine
+from bench.training.examiner import Outcome
+from bench.training.game import Rules
+from bench.training.loop import Training, _Run, blocks_of, train
 from bench.training.population import Network
-from bench.training.streams import Blocks, MemberNoise, Stream, generator
+from bench.training.state import State
+from bench.training.streams import MemberNoise, Stream, generator
 from bench.training.views import packed_shape
+from tests.methods.by_formula import SameBatches, begin
 
 CPU = torch.device("cpu")
 METHODS = list(find_methods().methods)
@@ -46,7 +50,6 @@ def assert_same(first: Outcome, second: Outcome) -> None:
     np.testing.assert_array_equal(first.samples, second.samples)
 
 
-# 32 samples fill whole vector registers: other batch sizes agree to rounding only
 @pytest.mark.parametrize("name", ON_POINTS)
 def test_a_member_is_bit_for_bit_the_same_seed_alone(name):
     recipe = training(make_method(name))
@@ -60,57 +63,60 @@ def test_a_member_is_bit_for_bit_the_same_seed_alone(name):
             assert_same(outcome, alone[outcome.seed])
 
 
-def test_with_an_odd_batch_a_member_agrees_with_the_same_seed_alone_to_rounding():
-    recipe = replace(training(make_method("non_saturating"), 20), batch_size=7)
-    alone = [train(recipe, [seed], CPU)[0] for seed in range(3)]
-    for member, expected in zip(train(recipe, [0, 1, 2], CPU), alone, strict=True):
-        for name, values in member.series.items():
-            np.testing.assert_allclose(values, expected.series[name], rtol=1e-4)
-
-
-def dcgan_game(method: Method, seeds: list[int]) -> Game:
-    pair = DCGAN(8, (8, 4, 4), (4, 4, 8))
-    if method.not_applicable(MNIST5k(), pair):
-        pair = replace(pair, discriminator_batch_norm=False)
-
-    def normal(stream: Stream, *shape: int) -> Blocks:
-        own = [generator(seed, stream, CPU) for seed in seeds]
-        return Blocks(
-            lambda member, steps: torch.randn((steps, *shape), generator=own[member]), len(seeds), 4
-        )
-
-    shape = (1, 28, 28)
-    packs = packed_shape(shape, method.packing)
-    return Game(
-        method,
-        Network(lambda: pair.generator(shape), seeds, Stream.GENERATOR_WEIGHTS, CPU),
-        Network(lambda: pair.discriminator(packs), seeds, Stream.DISCRIMINATOR_WEIGHTS, CPU),
-        Optimizer("sgd", 1e-3),
-        real=normal(Stream.DATA, 6, *shape),
-        discriminator_latents=normal(Stream.DISCRIMINATOR_LATENTS, 6, 8),
-        generator_latents=normal(Stream.GENERATOR_LATENTS, 6, 8),
-        noise=MemberNoise(seeds, CPU),
-        updates=10,
+def test_so_it_is_with_odd_batches_and_widths():
+    recipe = replace(
+        training(make_method("wgan_gp"), 20),
+        batch_size=7,
+        architecture=MLP(latent=3, generator_widths=(9,), discriminator_widths=(11,)),
     )
+    for outcome in train(recipe, [0, 1, 2], CPU):
+        assert_same(outcome, train(recipe, [outcome.seed], CPU)[0])
+
+
+def test_seeds_train_in_blocks_of_five_by_their_numbers():
+    assert blocks_of([7, 0, 4, 12, 5], 5) == [[7, 5], [0, 4], [12]]
+    assert blocks_of([2, 0], 1) == [[2], [0]]
+    (outcome,) = train(training(Method(), 2), [7], CPU)
+    assert outcome.timing["population"] == 5
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_stacked_convolutions_agree_with_a_member_called_by_itself(name):
+def test_a_stack_agrees_with_a_member_called_by_itself(name):
     method = make_method(name)
-    together = dcgan_game(method, [7, 8])
-    alone = [dcgan_game(method, [seed]) for seed in (7, 8)]
-    for game in (together, *alone):
-        while game.counts.discriminator_updates < 10:
+    pair = DCGAN(8, (8, 4, 4), (4, 4, 8))
+    if method.not_applicable(MNIST5k(), pair):
+        pair = replace(pair, discriminator_batch_norm=False)
+    shape, seeds = (1, 28, 28), [7, 8]
+    packs = packed_shape(shape, method.packing)
+    batches = {
+        kind: torch.randn(2, 6, *size, generator=torch.Generator().manual_seed(number))
+        for number, (kind, size) in enumerate(
+            {"real": shape, "discriminator_latents": (8,), "generator_latents": (8,)}.items()
+        )
+    }
+
+    def played(places: slice) -> State:
+        own = seeds[places]
+        rules = Rules(
+            method,
+            Network(lambda: pair.generator(shape), own, Stream.GENERATOR_WEIGHTS, CPU),
+            Network(lambda: pair.discriminator(packs), own, Stream.DISCRIMINATOR_WEIGHTS, CPU),
+            Optimizer("sgd", 1e-3),
+        )
+        feed = SameBatches(
+            MemberNoise(own), 10, **{kind: batch[places] for kind, batch in batches.items()}
+        )
+        game = begin(rules, feed, own)
+        for _ in range(2):
             method.update(game)
-    latents = torch.randn(2, 5, 8, generator=torch.Generator().manual_seed(0))
-    images = together.generator.evaluate(latents)
-    for member, game in enumerate(alone):
-        for networks in ("generator", "discriminator"):
-            own = getattr(game, networks).member(0)
-            for weight, value in getattr(together, networks).member(member).items():
-                torch.testing.assert_close(value, own[weight], rtol=1e-3, atol=1e-5)
-        single = game.generator.evaluate(latents[member : member + 1])[0]
-        torch.testing.assert_close(images[member], single, rtol=1e-3, atol=1e-4)
+        return game.state()
+
+    together, alone = played(slice(0, 2)), [played(slice(0, 1)), played(slice(1, 2))]
+    for place, state in enumerate(alone):
+        for network in ("generator", "discriminator", "generator_buffers"):
+            own = getattr(state, network)
+            for weight, value in getattr(together, network).items():
+                torch.testing.assert_close(value[place], own[weight][0], rtol=1e-3, atol=1e-5)
 
 
 @dataclass(frozen=True)
@@ -159,9 +165,8 @@ def test_a_member_that_turns_non_finite_leaves_the_others_untouched(at):
 
 def test_a_weight_that_turns_infinite_is_noticed_and_stays_with_its_member():
     healthy = train(training(Method(), 20), [0, 1], CPU)
-    run = _Run(training(Method(), 20), [0, 1], CPU, lambda _: None)
-    with torch.no_grad():
-        next(iter(run.generator.weights.values()))[1, 0, 0] = torch.inf
+    run = run_of(training(Method(), 20), [0, 1])
+    next(iter(run.state.generator.values()))[1, 0, 0] = torch.inf
     first, victim = run.outcomes()
     assert_same(first, healthy[0])
     assert victim.status == "diverged"
@@ -182,64 +187,52 @@ def test_the_same_cell_twice_is_the_same_result(name):
         assert_same(first, second)
 
 
-@dataclass(frozen=True)
-class Spy(Method):
-    """Keeps the networks' inputs of every update."""
-
-    critic_steps: int = 1
-
-    def update(self, game):
-        if not vars(game).get("kept"):
-            game.kept = {"real": [], "critic_latents": [], "generator_latents": []}
-            record(game, "_real", "real")
-            record(game, "_discriminator_latents", "critic_latents")
-            record(game, "_generator_latents", "generator_latents")
-        super().update(game)
+def run_of(recipe: Training, seeds: list[int]) -> _Run:
+    return _Run(recipe, seeds, CPU, lambda _: None, Engine())
 
 
-def record(game: Game, source: str, kept: str) -> None:
-    blocks = getattr(game, source)
-    draw = blocks.next
+def fed(recipe: Training, seeds: list[int]) -> dict[str, torch.Tensor]:
+    """The inputs of a whole training: (updates, P, …) each."""
+    run, kept = run_of(recipe, seeds), []
+    draw = run._inputs
 
-    def next_and_keep():
-        batch = draw()
-        game.kept[kept].append(batch.clone())
-        return batch
+    def draw_and_keep():
+        kept.append(draw())
+        return kept[-1]
 
-    blocks.next = next_and_keep
+    run._inputs = draw_and_keep
+    run.outcomes()
+    kept.pop()  # drawn for a round that the budget does not allow
+    names = ("real", "discriminator_latents", "generator_latents")
+    return {name: torch.cat([getattr(each, name) for each in kept]) for name in names}
 
 
 def test_every_method_starts_from_the_same_weights():
     runs = []
     for number, name in enumerate(METHODS):
         torch.manual_seed(number)
-        runs.append(_Run(training(make_method(name)), [0, 1], CPU, print))
-    for weight in runs[0].game.generator.weights.values():
+        runs.append(run_of(training(make_method(name)), [0, 1]))
+    for weight in runs[0].state.generator.values():
         assert not torch.equal(weight[0], weight[1])
     for name, run in zip(METHODS[1:], runs[1:], strict=True):
         # where samples are packed, the discriminator's first layer has other weights
         packs = make_method(name).packing > 1
         for network in ("generator",) if packs else ("generator", "discriminator"):
-            expected = getattr(runs[0].game, network).weights
-            for weight_name, weight in getattr(run.game, network).weights.items():
+            expected = getattr(runs[0].state, network)
+            for weight_name, weight in getattr(run.state, network).items():
                 assert torch.equal(weight, expected[weight_name])
         assert torch.equal(run.fixed_latents, runs[0].fixed_latents)
 
 
 def test_data_and_latents_of_an_update_do_not_depend_on_the_critic_steps():
-    kept = []
-    for critic_steps in (1, 5):
-        run = _Run(training(Spy(critic_steps), 150), [0, 1], CPU, lambda _: None)
-        run.outcomes()
-        kept.append(run.game.kept)
-    every, fifth = kept
-    assert len(every["real"]) == len(fifth["real"]) == 150
-    assert torch.equal(torch.stack(every["real"]), torch.stack(fifth["real"]))
-    assert torch.equal(torch.stack(every["critic_latents"]), torch.stack(fifth["critic_latents"]))
-    assert len(fifth["generator_latents"]) == 30
-    assert torch.equal(
-        torch.stack(every["generator_latents"][:30]), torch.stack(fifth["generator_latents"])
+    every, fifth = (
+        fed(replace(training(Method(), 150), critic_steps=steps), [0, 1]) for steps in (1, 5)
     )
+    assert len(every["real"]) == len(fifth["real"]) == 150
+    for name in ("real", "discriminator_latents"):
+        assert torch.equal(every[name], fifth[name])
+    assert len(fifth["generator_latents"]) == 30
+    assert torch.equal(every["generator_latents"][:30], fifth["generator_latents"])
     for draws in every.values():
         assert not torch.equal(draws[0][0], draws[0][1])
         assert not torch.equal(draws[0], draws[1])
@@ -249,16 +242,16 @@ def test_each_stream_is_a_sequence_of_its_own():
     first = {}
     for seed in (0, 1, 2):
         for stream in Stream:
-            draw = torch.randn(4, generator=generator(seed, stream, CPU))
+            draw = torch.randn(4, generator=generator(seed, stream))
             first[tuple(draw.tolist())] = (seed, stream)
     assert len(first) == 3 * len(Stream)
-    run = _Run(training(Spy(), 1), [0, 1], CPU, lambda _: None)
-    run.outcomes()
-    batch = len(run.game.kept["real"][0][0])
+    recipe = training(Method(), 1)
+    inputs = fed(recipe, [0, 1])
+    batch = inputs["real"].shape[2]
     latents = [
-        run.game.kept["critic_latents"][0],
-        run.game.kept["generator_latents"][0],
-        run.fixed_latents[:, :batch],
+        inputs["discriminator_latents"][0],
+        inputs["generator_latents"][0],
+        run_of(recipe, [0, 1]).fixed_latents[:, :batch],
     ]
     for member in (0, 1):
         seen = {tuple(draws[member].flatten().tolist()) for draws in latents}
@@ -295,7 +288,8 @@ def test_methods_with_the_same_discriminator_loss_begin_with_the_same_number(nam
     ],
 )
 def test_the_budget_counts_discriminator_updates(critic_steps, updates, rounds, measured_at):
-    outcome = train(training(Spy(critic_steps), updates, evaluations=3), [0], CPU)[0]
+    recipe = replace(training(Method(), updates, evaluations=3), critic_steps=critic_steps)
+    outcome = train(recipe, [0], CPU)[0]
     assert outcome.cost == {
         "discriminator_updates": critic_steps * rounds,
         "generator_updates": rounds,
@@ -316,13 +310,19 @@ def test_a_gradient_penalty_costs_one_more_gradient_per_discriminator_update():
 
 
 def test_recorded_norms_are_those_of_the_whole_gradient():
-    run = _Run(training(Method(), 1), [0, 1], CPU, lambda _: None)
     gradients = []
-    step = run.game.step_discriminator
-    run.game.step_discriminator = lambda g: (gradients.extend(x.clone() for x in g), step(g))
-    outcome = run.outcomes()[1]
-    whole = torch.cat([g[1].flatten() for g in gradients])
-    assert outcome.series["discriminator_norm"][0] == pytest.approx(float(whole.norm()), rel=1e-5)
+
+    class Watched(Method):
+        def applied_gradients(self, gradients_of_a_player):
+            gradients.append(torch.cat([g[1].flatten() for g in gradients_of_a_player]))
+            return gradients_of_a_player
+
+    outcome = train(training(Watched(), 1), [0, 1], CPU)[1]
+    # the first round of all is played to find what it asks for
+    discriminator, generator = gradients[2:]
+    for player, whole in (("discriminator", discriminator), ("generator", generator)):
+        recorded = outcome.series[f"{player}_norm"][0]
+        assert recorded == pytest.approx(float(whole.norm()), rel=1e-5)
 
 
 def test_training_learns_something():
