@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import torch
+
 from bench.errors import BenchError
 from bench.execution.devices import cores, visible_gpus
 from bench.metrics.inception import UNAVAILABLE, find_weights, vouched
 from bench.registry import Broken, find_architectures, find_methods
+from bench.training.engines import compiler, unavailable
 
 PACKAGES = (
     "torch",
@@ -47,12 +50,19 @@ def examine(results: Path) -> list[Finding]:
         *map(_package, PACKAGES),
         Finding("CPU cores", str(cores())),
         Finding("GPUs", ", ".join(visible_gpus()) or "none, the CPU is used"),
+        _compiler(),
         _folder(results),
         _inception(),
         Finding("MLflow", os.environ.get("MLFLOW_TRACKING_URI") or f"SQLite below {results}"),
         Finding("methods", ", ".join(found.methods), _told(found.broken)),
         Finding("architectures", ", ".join(pairs.architectures), _told(pairs.broken)),
     ]
+
+
+def _compiler() -> Finding:
+    """The compiler of rounds; without one training runs all the same, several times as slowly."""
+    missing = unavailable(torch.device("cpu"))
+    return Finding("C++ compiler", missing and f"{missing}; rounds are not compiled" or compiler())
 
 
 def _told(broken: dict[str, Broken]) -> str:

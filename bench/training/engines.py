@@ -101,9 +101,14 @@ class Compiled(Traced):
 
 def unavailable(device: torch.device) -> str:
     """Return why nothing can be compiled on this machine for a device, or an empty string."""
-    if device.type == "cpu" and shutil.which(os.environ.get("CXX", "g++")) is None:
+    if device.type == "cpu" and not compiler():
         return "no C++ compiler was found (g++, or the one that CXX names)"
     return ""
+
+
+def compiler() -> str:
+    """Return the path of the C++ compiler, or an empty string."""
+    return shutil.which(os.environ.get("CXX", "g++")) or ""
 
 
 class Structure:

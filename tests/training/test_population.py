@@ -209,12 +209,12 @@ def fed(recipe: Training, seeds: list[int]) -> dict[str, torch.Tensor]:
 
 def test_every_method_starts_from_the_same_weights():
     runs = []
-    for number, name in enumerate(METHODS):
+    for number, name in enumerate(ON_POINTS):
         torch.manual_seed(number)
         runs.append(run_of(training(make_method(name)), [0, 1]))
     for weight in runs[0].state.generator.values():
         assert not torch.equal(weight[0], weight[1])
-    for name, run in zip(METHODS[1:], runs[1:], strict=True):
+    for name, run in zip(ON_POINTS[1:], runs[1:], strict=True):
         # where samples are packed, the discriminator's first layer has other weights
         packs = make_method(name).packing > 1
         for network in ("generator",) if packs else ("generator", "discriminator"):

@@ -70,11 +70,14 @@ COST_COLUMNS = {
     "gradient_evaluations": "gradients computed: one per player's, one per input gradient of a "
     "penalty; empty for a cell that is not ok",
     "training_seconds": "seconds of training: the population's, divided by its members",
-    "evaluation_seconds": "seconds of evaluation: the population's, divided by its members",
+    "evaluation_seconds": "seconds of evaluation: the population's, divided by the members that "
+    "were measured",
+    "compile_seconds": "seconds of tracing, compiling and loading the population's round",
     "population": "members trained together",
     "peak_memory_mb": "peak memory of the worker (of the device on a GPU), in MiB",
     "device": "kind of device",
     "device_name": "name of the device",
+    "engine": "how rounds of training were played: compiled or eager",
     "python": "version of Python",
     "torch": "version of torch",
     "numpy": "version of numpy",

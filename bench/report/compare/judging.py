@@ -123,7 +123,11 @@ def _ratio(
     """B / A of a cost, where it was measured on the same machine and in the same company."""
     if not finished:
         return Ratio(None, "no seed finished on both sides")
-    for what, told in (("device_name", "another device"), ("population", "other populations")):
+    for what, told in (
+        ("device_name", "another device"),
+        ("engine", "another engine"),
+        ("population", "other populations"),
+    ):
         if any(a.data["run"].get(what) != b.data["run"].get(what) for a, b in finished):
             return Ratio(None, told)
     ours, theirs = ([r.data["run"].get(name) for r in side] for side in zip(*finished, strict=True))

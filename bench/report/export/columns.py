@@ -11,6 +11,9 @@ from bench.report.analysis.columns import COST_COLUMNS, RUN_COLUMNS
 TEXT = pa.dictionary(pa.int32(), pa.string())
 """Words that many rows share: pandas reads them as categories."""
 
+ORIGIN = ("device", "device_name", "engine", "python", "torch", "numpy", "commit", "finished_at")
+"""What a record says of where it comes from."""
+
 
 @dataclass(frozen=True)
 class Column:
@@ -60,7 +63,7 @@ CELL_COLUMNS = (
     ),
     *(
         _as_in_runs(name, TEXT)
-        for name in ("device", "device_name", "python", "torch", "numpy", "commit", "finished_at")
+        for name in ORIGIN
     ),
 )
 """What a row says of its cell: the same in all rows of the cell."""
@@ -121,6 +124,7 @@ COSTS = {
     "gradient_evaluations": "gradients",
     "training_seconds": "s",
     "evaluation_seconds": "s",
+    "compile_seconds": "s",
     "population": "members",
     "peak_memory_mb": "MiB",
 }

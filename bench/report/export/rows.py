@@ -16,7 +16,7 @@ from bench.execution.plan import Planned
 from bench.records.store import Arrays, Record
 from bench.registry import make_dataset
 from bench.report.analysis.problems import PLAYERS, problems
-from bench.report.export.columns import COSTS, FLAGS
+from bench.report.export.columns import COSTS, FLAGS, ORIGIN
 from bench.training.gradients import Thresholds, detect
 
 COUNTED = ("explosions", "spike", "drift", "non_finite", "vanishing")
@@ -132,8 +132,7 @@ def facts(cell: Told) -> dict[str, Any]:
     if record is not None:
         run = record.data["run"]
         run = {**run, **(run.get("versions") or {})}
-        names = ("device", "device_name", "python", "torch", "numpy", "commit", "finished_at")
-        found |= {name: run.get(name) for name in names}
+        found |= {name: run.get(name) for name in ORIGIN}
         if protocol := record.data["result"].get("protocol"):
             found["protocol"] = json.dumps(protocol, sort_keys=True, ensure_ascii=False)
     return found

@@ -40,6 +40,7 @@ def provenance(found: Findings) -> Section:
         ("Cells", f"{len(cells)}, with {len(keys)} different keys; {len(records)} have a record"),
         ("Finished", f"between {finished[0]} and {finished[-1]}" if finished else "no cell yet"),
         ("Devices", _counted(_device(record) for record in records)),
+        ("Engines", _counted(record.data["run"].get("engine") or "unknown" for record in records)),
         ("Versions", _counted(_versions(record) for record in records)),
         ("Commits", _counted(_commit(record) for record in records)),
         (
@@ -91,11 +92,12 @@ def _again(found: Findings) -> list[Block]:
 
 
 def mixed(problem: Problem) -> list[str]:
-    """Where cells of one table differ in device, versions or protocol, one line each."""
+    """Where cells of one table differ in device, engine, versions or protocol, one line each."""
     measured = [record for record in problem.records() if record.evaluations]
     protocols = _differing([record.data["result"].get("protocol", {}) for record in measured])
     told = {
         "devices": [_device(record) for record in measured],
+        "engines": [record.data["run"].get("engine") or "unknown" for record in measured],
         "versions": [_versions(record) for record in measured],
         "protocols": [listed(protocol) or "none of these" for protocol in protocols],
     }
