@@ -61,8 +61,9 @@ def examine(results: Path) -> list[Finding]:
 
 def _compiler() -> Finding:
     """The compiler of rounds; without one training runs all the same, several times as slowly."""
-    missing = unavailable(torch.device("cpu"))
-    return Finding("C++ compiler", missing and f"{missing}; rounds are not compiled" or compiler())
+    if missing := unavailable(torch.device("cpu")):
+        return Finding("C++ compiler", f"{missing}; rounds are not compiled")
+    return Finding("C++ compiler", compiler())
 
 
 def _told(broken: dict[str, Broken]) -> str:

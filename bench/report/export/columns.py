@@ -61,10 +61,7 @@ CELL_COLUMNS = (
         "how the cell was measured, as JSON: sample counts, reference, extractor; null where "
         "nothing was",
     ),
-    *(
-        _as_in_runs(name, TEXT)
-        for name in ORIGIN
-    ),
+    *(_as_in_runs(name, TEXT) for name in ORIGIN),
 )
 """What a row says of its cell: the same in all rows of the cell."""
 
