@@ -1,7 +1,7 @@
-"""Trains one job in a process of its own: ``python -m bench.execution.worker JOB_FOLDER``.
+"""Trains one job; ``worker_process.py`` calls it for job after job.
 
-The folder holds ``job.json``; the worker adds ``progress.json`` while it works and one folder per
-finished cell with the files of its record. It imports torch, numpy and what its cells need, and
+The job's folder holds ``job.json``; the worker adds ``progress.json`` while it works and one folder
+per finished cell with the files of its record. It imports torch, numpy and what its cells need, and
 never MLflow, pandas or plotting.
 """
 
@@ -10,10 +10,9 @@ from __future__ import annotations
 import json
 import os
 import platform
-import resource
-import sys
-import threading
+import random
 import time
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,42 +24,102 @@ from numpy.typing import NDArray
 
 from bench.datasets.base import Dataset, Values
 from bench.errors import BenchError
+from bench.execution.memory import begin_peak, peak_memory_mb, ran_out_of_memory
 from bench.records.cell import SCHEMA, Cell, sources_of
+from bench.records.fingerprint import digest
 from bench.records.store import pack, with_files
 from bench.registry import make_architecture, make_dataset, make_method
 from bench.training.gradients import summary
 from bench.training.loop import Outcome, Training, train
 
 HEARTBEAT_SECONDS = 1.0
+KEPT_ON_CPU = 4
+"""Prepared datasets that a worker keeps on a CPU; on a GPU, whose memory they may take, it is 1."""
 
 
-def main(folder: Path) -> None:
-    job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
-    _end_with(job["parent"])
-    device = torch.device(job["device"])
-    if device.type == "cpu":
+def settle(device: torch.device) -> None:
+    """Set all global state that results depend on, whatever an earlier job has changed."""
+    gpu = device.type == "cuda"
+    torch.set_default_dtype(torch.float32)
+    torch.set_default_device(None)
+    torch.set_grad_enabled(True)
+    torch.autograd.set_detect_anomaly(False)
+    for kind in {"cpu", device.type}:
+        torch.set_autocast_enabled(kind, False)
+    if not gpu:
         torch.set_num_threads(1)
-    else:
-        # the same cell on the same GPU is to give the same numbers, in full float32
-        torch.use_deterministic_algorithms(True, warn_only=True)
-        torch.backends.cudnn.benchmark = False
-        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    # the same cell on the same GPU is to give the same numbers, in full float32
+    torch.use_deterministic_algorithms(gpu, warn_only=True)
+    # slow, and of no use to results
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    torch.backends.cudnn.enabled, torch.backends.cudnn.benchmark = True, False
+    torch.backends.cudnn.deterministic = False
+    torch.set_float32_matmul_precision("highest")
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     # subnormal numbers, common in Adam's averages, slow a CPU down by half
     torch.set_flush_denormal(True)
+    # streams have generators of their own; these are for code that asks for none
+    torch.manual_seed(0)
+    np.random.seed(0)
+    random.seed(0)
+    np.seterr(divide="warn", over="warn", under="ignore", invalid="warn")
+
+
+def run_job(folder: Path, device: torch.device) -> bool:
+    """Train the job of a folder; False if it failed, with the reason in the folder."""
+    job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
     cells = [Cell.from_json(cell) for cell in job["cells"]]
+    begin_peak(device)
     try:
         _train_all(cells, device, Path(job["cache"]), folder)
     except BenchError as error:
         (folder / "reason.txt").write_text(str(error), encoding="utf-8")
-        sys.exit(1)
-    except (MemoryError, torch.OutOfMemoryError) as error:
-        (folder / "out_of_memory.txt").write_text(str(error), encoding="utf-8")
-        raise
     except Exception as error:
-        first_line = (str(error).splitlines() or [""])[0]
-        reason = f"{type(error).__name__}: {first_line}"
-        (folder / "reason.txt").write_text(reason, encoding="utf-8")
-        raise
+        traceback.print_exc()
+        if ran_out_of_memory(error):
+            (folder / "out_of_memory.txt").write_text(_first_line(error), encoding="utf-8")
+        else:
+            reason = f"{type(error).__name__}: {_first_line(error)}"
+            (folder / "reason.txt").write_text(reason, encoding="utf-8")
+    else:
+        return True
+    return False
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [""])[0]
+
+
+class PreparedDatasets:
+    """The last prepared datasets, so that the next job on the same data need not prepare them."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, Dataset] = {}
+
+    def prepare(self, dataset: Dataset, cache: Path, device: torch.device) -> Dataset:
+        """Return ``dataset`` prepared, in a copy of its own that a job may change.
+
+        Datasets that lack metrics are prepared each time: what they lack may have come since.
+        """
+        known = [dataset.name, dataset.settings(), dataset.content(), str(cache), str(device)]
+        key = digest(known)
+        kept = self._kept.pop(key, None)
+        if kept is None:
+            while len(self._kept) >= (KEPT_ON_CPU if device.type == "cpu" else 1):
+                # the one that was not asked for for the longest time
+                del self._kept[next(iter(self._kept))]
+            dataset.prepare(cache, device)
+            if dataset.not_computed():
+                return dataset
+            kept = dataset
+        self._kept[key] = kept
+        return kept.as_prepared()
+
+    def clear(self) -> None:
+        self._kept.clear()
+
+
+KEPT = PreparedDatasets()
 
 
 def _train_all(cells: list[Cell], device: torch.device, cache: Path, folder: Path) -> None:
@@ -72,7 +131,7 @@ def _train_all(cells: list[Cell], device: torch.device, cache: Path, folder: Pat
         raise BenchError(
             "the code or the data were changed after this run had been planned; run again"
         )
-    dataset.prepare(cache, device)
+    dataset = KEPT.prepare(dataset, cache, device)
     training = Training(
         method,
         dataset,
@@ -143,7 +202,7 @@ def _write(
             "protocol": _plain(shared.dataset.protocol()),
             "not_computed": shared.dataset.not_computed(),
         },
-        "run": {**outcome.timing, "peak_memory_mb": _peak_memory(device), **surroundings(device)},
+        "run": {**outcome.timing, "peak_memory_mb": peak_memory_mb(device), **surroundings(device)},
     }
     scratch = folder / f".{cell.key}"
     scratch.mkdir()
@@ -164,9 +223,27 @@ def surroundings(device: torch.device) -> dict[str, Any]:
             "python": platform.python_version(),
             "torch": torch.__version__,
             "numpy": np.__version__,
+            **(_gpu_versions() if device.type == "cuda" else {}),
         },
         "finished_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
+
+
+def _gpu_versions() -> dict[str, str]:
+    """Versions of CUDA, cuDNN and the driver, as far as they are known."""
+    versions = {"cuda": torch.version.cuda, "cudnn": torch.backends.cudnn.version()}
+    try:
+        import pynvml
+
+        pynvml.nvmlInit()
+        try:
+            driver = pynvml.nvmlSystemGetDriverVersion()
+        finally:
+            pynvml.nvmlShutdown()
+        versions["driver"] = driver.decode() if isinstance(driver, bytes) else driver
+    except Exception:  # no library or no permission: the version is not known then
+        pass
+    return {name: str(version) for name, version in versions.items() if version is not None}
 
 
 def _processor() -> str:
@@ -176,13 +253,6 @@ def _processor() -> str:
         return platform.processor() or platform.machine()
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.machine()
-
-
-def _peak_memory(device: torch.device) -> float:
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 2**20
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def _watched(series: Mapping[str, NDArray[np.float32]], player: str) -> NDArray[np.float32]:
@@ -216,18 +286,3 @@ class _Heartbeat:
             scratch = self._file.with_suffix(".tmp")
             scratch.write_text(json.dumps({"fraction": done / self._total}), encoding="utf-8")
             os.replace(scratch, self._file)
-
-
-def _end_with(parent: int) -> None:
-    """Leave when the process that started us is gone, however it went."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))
