@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch._dynamo  # the first optimiser step imports it, and it wraps functions of torch
 
 from bench.execution.memory import held_mb
 from bench.registry import find_architectures, find_methods

@@ -49,7 +49,8 @@ def settle(device: torch.device) -> None:
     if not gpu:
         torch.set_num_threads(1)
     # the same cell on the same GPU is to give the same numbers, in full float32
-    torch.use_deterministic_algorithms(gpu, warn_only=True)
+    if gpu or torch.are_deterministic_algorithms_enabled():  # the call imports for over a second
+        torch.use_deterministic_algorithms(gpu, warn_only=True)
     # slow, and of no use to results
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.enabled, torch.backends.cudnn.benchmark = True, False

@@ -12,6 +12,7 @@ command was called is imported in place of another.
 from __future__ import annotations
 
 import ctypes
+import gc
 import json
 import os
 import sys
@@ -46,6 +47,8 @@ def main(device: torch.device, parent: int, answers: int) -> None:
     limit_memory(device)
     settle(device)
     _try_out(device)
+    gc.collect()
+    gc.freeze()  # what is imported stays: collections between jobs need not look at it
     baseline = Baseline(device)
     for line in jobs:
         folder = Path(json.loads(line))
@@ -53,6 +56,7 @@ def main(device: torch.device, parent: int, answers: int) -> None:
         if changed := baseline.changed_files():
             print(f"{changed[0]} was changed since this worker started", file=sys.stderr)
             return
+        _read_nothing()
         baseline.restore()
         settle(device)
         os.write(answers, BEGUN)
@@ -68,10 +72,15 @@ def main(device: torch.device, parent: int, answers: int) -> None:
 def _private_input() -> BinaryIO:
     """Take standard input away from all other code: it would read the next jobs."""
     jobs = open(os.dup(0), "rb", buffering=0)  # noqa: SIM115 - open as long as the process lives
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
+    _read_nothing()
     return jobs
+
+
+def _read_nothing() -> None:
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    if nothing != 0:  # it is if a job has closed its input
+        os.dup2(nothing, 0)
+        os.close(nothing)
 
 
 def _print_to(file: str) -> None:

@@ -72,7 +72,7 @@ COST_COLUMNS = {
     "training_seconds": "seconds of training: the population's, divided by its members",
     "evaluation_seconds": "seconds of evaluation: the population's, divided by its members",
     "population": "members trained together",
-    "peak_memory_mb": "peak memory of the worker (of the device on a GPU), in MiB",
+    "peak_memory_mb": "peak memory of the worker during the job (of the device on a GPU), in MiB",
     "device": "kind of device",
     "device_name": "name of the device",
     "python": "version of Python",
