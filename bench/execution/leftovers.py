@@ -39,7 +39,7 @@ _SHARED_ARCHITECTURES = ("bench.architectures.base", "bench.architectures.layers
 
 
 class Baseline:
-    """The state of a worker process before its first job."""
+    """Records the state of a worker process before its first job, to compare and to restore."""
 
     def __init__(self, device: torch.device):
         self._device = device
@@ -103,14 +103,14 @@ class Baseline:
 
 
 def _holds_parts(module: str) -> bool:
-    """Whether a module belongs to methods or architectures, which keep no state between jobs."""
+    """Tell whether a module holds a method or an architecture: these are imported anew."""
     return module.startswith("methods.") or (
         module.startswith("bench.architectures.") and module not in _SHARED_ARCHITECTURES
     )
 
 
 def _source_files() -> dict[str, tuple[int, int]]:
-    """Time and size of the file of every imported module of ``bench``, but for its methods."""
+    """Return time and size of the file of every imported module of ``bench`` that stays."""
     found: dict[str, tuple[int, int]] = {}
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
@@ -125,7 +125,7 @@ def _source_files() -> dict[str, tuple[int, int]]:
 
 
 def _functions() -> dict[tuple[str, str], Any]:
-    """The functions of the libraries that train, by place: a job may have replaced one."""
+    """Return the functions of the libraries that train, by place: a job may replace one."""
     return {
         (owner.__name__, name): value
         for owner in _WATCHED
@@ -139,7 +139,7 @@ def _handlers() -> dict[int, Any]:
 
 
 def _children() -> list[str]:
-    """Process numbers of the children of this process, where the system names them."""
+    """Return the children of this process by number, where the system names them."""
     found: list[str] = []
     for file in Path("/proc/self/task").glob("*/children"):
         try:

@@ -102,7 +102,7 @@ def held_mb(device: torch.device) -> float:
 
 
 def _status(name: str) -> float | None:
-    """A line of ``/proc/self/status`` in MiB, or None without one."""
+    """Return a line of ``/proc/self/status`` in MiB, or None without one."""
     try:
         lines = Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines()
     except OSError:

@@ -51,7 +51,7 @@ def _size(job: Job) -> float:
 
 
 class _Shared:
-    """The slots that are free, and how many jobs still wait for one."""
+    """Counts the jobs that wait for a slot, and hands out the slots that are free."""
 
     def __init__(self, places: list[Place], jobs: int):
         self._free: queue.Queue[Place | None] = queue.Queue()

@@ -56,11 +56,11 @@ class Row:
 
 
 class SlotFailed(Exception):
-    """The worker processes of a slot end before they take a job; the text names the reason."""
+    """Says that the workers of a slot end before they take a job; the text names the reason."""
 
 
 class Worker:
-    """A worker process, which takes one job after another."""
+    """Starts a worker process, and hands it one job after another."""
 
     def __init__(self, slot: Slot, output: Path):
         answers, theirs = os.pipe()
@@ -125,7 +125,7 @@ def _readable(file: FileIO, seconds: float) -> bool:
 
 
 class Workers:
-    """The live worker processes, so that an interrupted command leaves none behind."""
+    """Keeps the live worker processes, so that an interrupted command leaves none behind."""
 
     def __init__(self) -> None:
         self._live: set[Worker] = set()
@@ -159,7 +159,7 @@ class Workers:
 
 
 class Place:
-    """A slot and the worker that lives on it from job to job."""
+    """Trains jobs on one slot, by a worker process that lives from job to job."""
 
     def __init__(self, slot: Slot, workers: Workers):
         self.slot = slot

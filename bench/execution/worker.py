@@ -14,6 +14,7 @@ import random
 import time
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,9 @@ def settle(device: torch.device) -> None:
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.enabled, torch.backends.cudnn.benchmark = True, False
     torch.backends.cudnn.deterministic = False
+    # settings that contradict each other make PyTorch raise wherever it reads one of them
+    for place in _precisions():
+        place.fp32_precision = "none"
     torch.set_float32_matmul_precision("highest")
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     # subnormal numbers, common in Adam's averages, slow a CPU down by half
@@ -66,6 +70,16 @@ def settle(device: torch.device) -> None:
     np.seterr(divide="warn", over="warn", under="ignore", invalid="warn")
 
 
+def _precisions() -> list[Any]:
+    """The places where PyTorch keeps the precision of products and convolutions in float32."""
+    backends: Any = torch.backends
+    cuda, cudnn, mkldnn = backends.cuda, backends.cudnn, backends.mkldnn
+    places = [backends, cuda.matmul, cudnn, mkldnn]
+    for part in ("matmul", "conv", "rnn"):
+        places += [getattr(library, part, None) for library in (cudnn, mkldnn)]
+    return [place for place in places if hasattr(place, "fp32_precision")]
+
+
 def run_job(folder: Path, device: torch.device) -> bool:
     """Train the job of a folder; False if it failed, with the reason in the folder."""
     job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
@@ -73,15 +87,16 @@ def run_job(folder: Path, device: torch.device) -> bool:
     begin_peak(device)
     try:
         _train_all(cells, device, Path(job["cache"]), folder)
-    except BenchError as error:
-        (folder / "reason.txt").write_text(str(error), encoding="utf-8")
     except Exception as error:
-        traceback.print_exc()
-        if ran_out_of_memory(error):
-            (folder / "out_of_memory.txt").write_text(_first_line(error), encoding="utf-8")
-        else:
-            reason = f"{type(error).__name__}: {_first_line(error)}"
-            (folder / "reason.txt").write_text(reason, encoding="utf-8")
+        file, reason = "reason.txt", f"{type(error).__name__}: {_first_line(error)}"
+        if isinstance(error, BenchError):
+            reason = str(error)
+        elif ran_out_of_memory(error):
+            file, reason = "out_of_memory.txt", _first_line(error)
+        (folder / file).write_text(reason, encoding="utf-8")
+        if not isinstance(error, BenchError):
+            with suppress(OSError, ValueError):  # the job may have closed the stream
+                traceback.print_exc()
     else:
         return True
     return False
@@ -92,7 +107,7 @@ def _first_line(error: Exception) -> str:
 
 
 class PreparedDatasets:
-    """The last prepared datasets, so that the next job on the same data need not prepare them."""
+    """Keeps the last prepared datasets, so that the next job on the same data starts at once."""
 
     def __init__(self) -> None:
         self._kept: dict[str, Dataset] = {}

@@ -41,6 +41,7 @@ BEGUN, DONE, LAST = b"b", b"d", b"l"
 
 
 def main(device: torch.device, parent: int, answers: int) -> None:
+    """Train the jobs that standard input names, until it ends or a job was the last."""
     _end_with(parent)
     os.set_inheritable(answers, False)
     jobs = _private_input()
@@ -102,14 +103,21 @@ def _print_to(file: str) -> None:
 
 
 def _try_out(device: torch.device) -> None:
-    """Compute something, so that a device that cannot be used costs no job."""
+    """Compute something, so that a GPU that cannot be used costs no job.
+
+    It loads cuBLAS and cuDNN, too, whose memory is then not taken for what a job left behind.
+    """
     if device.type != "cpu":
-        square = torch.ones((8, 8), device=device)
-        (square @ square).sum().item()
+        image = torch.ones((1, 1, 8, 8), device=device, requires_grad=True)
+        product = image @ image
+        torch.nn.functional.conv2d(
+            product, torch.ones((1, 1, 3, 3), device=device)
+        ).sum().backward()
+        torch.cuda.synchronize(device)
 
 
 def _of_a_package(folder: Path) -> bool:
-    """Whether the method comes from an installed package, whose modules are not imported anew."""
+    """Tell whether the method is an installed package's, whose modules are not imported anew."""
     cells = json.loads((folder / "job.json").read_text(encoding="utf-8"))["cells"]
     return bool(find_methods().packages.keys() & set(cells[0]["method"]["name"].split(SIGN)))
 

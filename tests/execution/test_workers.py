@@ -38,6 +38,7 @@ BODIES = {
             torch.use_deterministic_algorithms(True)
             torch.set_flush_denormal(False)
             torch.set_float32_matmul_precision("medium")
+            torch.backends.fp32_precision = "tf32"
             np.seterr(all="ignore")
             os.environ["PYTHONHASHSEED"] = "1"
             os.chdir("/")
