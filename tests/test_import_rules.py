@@ -80,7 +80,7 @@ def test_arrows_point_one_way(file):
 
 HEAVY = """
 import sys
-import bench.execution.worker
+import bench.execution.worker_process
 heavy = ("mlflow", "pandas", "matplotlib", "seaborn", "scipy", "jinja2", "typer", "sklearn",
          "optuna")
 print(*[name for name in heavy if name in sys.modules])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -104,6 +105,14 @@ class Dataset(ABC):
 
     def prepare(self, cache: Path, device: torch.device) -> None:  # noqa: B027 - optional
         """Load what sampling and evaluation need; slow things go into ``cache``, once."""
+
+    def as_prepared(self) -> Self:
+        """Return a copy in the state that ``prepare`` left, which shares what does not change.
+
+        It is asked of a dataset that was prepared and not used: a worker keeps that one for the
+        next job, and trains with the copy.
+        """
+        return copy.copy(self)
 
     def training_size(self) -> int | None:
         """Samples in the training part, or None where data are drawn without end."""

@@ -6,10 +6,10 @@ import hashlib
 import json
 from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal, Self, TypeVar
 
 import numpy as np
 import torch
@@ -147,6 +147,12 @@ class ImageDataset(Dataset):
         reference = self.reference_of(ready.parts, cache, extractor, network.features)
         scores = InceptionScores(network, reference, self.fid_infinity)
         (ready.quick if self.inception == "every" else ready.slow).append(scores)
+
+    def as_prepared(self) -> Self:
+        own = super().as_prepared()
+        # reasons are added while samples are measured; all else is only read
+        object.__setattr__(own, "_prepared", replace(self._ready, reasons=self.not_computed()))
+        return own
 
     def hold(self, parts: Parts, cache: Path) -> _Prepared:
         """Take these images for all that follows, without an instrument yet."""

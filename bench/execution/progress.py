@@ -50,6 +50,20 @@ class Progress:
             self._seconds[job] = time.monotonic() - self._start[job]
             self._share.pop(job, None)
 
+    def given_back(self, job: int) -> None:
+        """Count a job as waiting again: its slot could not train it."""
+        with self._lock:
+            self._start.pop(job, None)
+            self._share.pop(job, None)
+
+    def set_aside(self, slot: str, reason: str, left: int) -> None:
+        """Report a slot that is used no more, in one line."""
+        with self._lock:
+            self._slots = max(left, 1)
+        rest = f"{left} left" if left else "none is left, so that the remaining cells crash"
+        text = f"a slot ({slot}) is set aside, its workers end at their start: {reason}; {rest}"
+        self._console.print(Text(text), style="yellow", soft_wrap=True)
+
     def stored(self, name: str, status: str, reason: str) -> None:
         """One cell is in the store."""
         self.done += status in ("ok", "diverged")

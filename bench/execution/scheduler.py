@@ -7,6 +7,7 @@ a thread is all it needs, and a thread cannot be killed away from under the othe
 from __future__ import annotations
 
 import queue
+import threading
 import warnings
 from collections import defaultdict
 from collections.abc import Generator
@@ -18,7 +19,7 @@ from joblib import Parallel, delayed
 
 from bench.execution.devices import Slot
 from bench.execution.progress import Progress
-from bench.execution.supervisor import Job, Row, Workers, supervise
+from bench.execution.supervisor import Job, Place, Row, SlotFailed, Workers, failed_rows
 from bench.records.cell import Cell
 from bench.registry import make_architecture
 from bench.training.loop import blocks_of, width_of
@@ -62,23 +63,70 @@ def _size(job: Job) -> float:
     return weight * cell.updates * cell.setting.batch_size * len(job.cells)
 
 
+class _Shared:
+    """Counts the jobs that wait for a slot, and hands out the slots that are free."""
+
+    def __init__(self, places: list[Place], jobs: int):
+        self._free: queue.Queue[Place | None] = queue.Queue()
+        for place in places:
+            self._free.put(place)
+        self._usable, self._waiting = len(places), jobs
+        self._lock = threading.Lock()
+        self.reason = ""
+
+    def take(self) -> Place | None:
+        """Return a free slot for a waiting job, or None once every slot is set aside."""
+        place = self._free.get()
+        if place is None:
+            self._free.put(None)
+            return None
+        with self._lock:
+            self._waiting -= 1
+        return place
+
+    def give(self, place: Place) -> None:
+        """Return a slot; its worker ends if no job is waiting for one."""
+        with self._lock:
+            idle = self._waiting <= 0
+        if idle:
+            place.release()
+        self._free.put(place)
+
+    def set_aside(self, reason: str) -> int:
+        """Leave out a slot that was taken, and return how many are left."""
+        with self._lock:
+            self._usable, self._waiting, self.reason = self._usable - 1, self._waiting + 1, reason
+            left = self._usable
+        if not left:
+            self._free.put(None)
+        return left
+
+
 def run_jobs(
     jobs: list[Job], slots: list[Slot], progress: Progress
 ) -> Generator[list[Row], None, None]:
     """Rows of each job as it finishes. Closing the iterator stops what still runs."""
-    free: queue.Queue[Slot] = queue.Queue()
-    for slot in slots:
-        free.put(slot)
     workers = Workers()
+    share = _Shared([Place(slot, workers) for slot in slots], len(jobs))
 
     def one(number: int, job: Job) -> list[Row]:
-        slot = free.get()
-        try:
+        while (place := share.take()) is not None:
             progress.started(number)
-            return supervise(job, slot, workers, lambda share: progress.moved(number, share))
-        finally:
-            progress.finished(number)
-            free.put(slot)
+            usable = True
+            try:
+                return place.train(job, lambda part: progress.moved(number, part))
+            except SlotFailed as error:
+                usable = False
+                progress.given_back(number)
+                progress.set_aside(str(place.slot), str(error), share.set_aside(str(error)))
+            finally:
+                if usable:
+                    progress.finished(number)
+                    share.give(place)
+        progress.started(number)
+        progress.finished(number)
+        reason = f"no worker could be started: {share.reason}"
+        return failed_rows(job, slots[0], "crashed", reason)
 
     parallel = Parallel(
         n_jobs=len(slots), backend="threading", return_as="generator_unordered", batch_size=1

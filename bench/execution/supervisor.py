@@ -1,6 +1,7 @@
-"""Runs one job in a subprocess and always returns a row for every cell of it.
+"""Hands jobs to worker processes and always returns a row for every cell of a job.
 
-A worker that crashes, hangs, runs out of memory or is killed costs its own job and nothing else.
+Each slot has one worker, which takes job after job. One that crashes, hangs, runs out of memory or
+is killed costs its own job and nothing else: the next job gets a fresh worker.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import selectors
 import signal
 import subprocess
 import sys
@@ -16,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,14 @@ from bench.execution.devices import Slot
 from bench.records.cell import SCHEMA, Cell
 from bench.records.store import with_files
 
+WORKER = Path(__file__).with_name("worker_process.py")
+BEGUN, DONE, ENDED = b"b", b"d", b""
+"""Answers of a worker, as ``worker_process.py`` gives them; and what its end counts as."""
+
+STARTS = 2
+"""Workers in a row that may end before they take a job, until their slot is set aside."""
+START_SECONDS = 300.0
+"""Time for a worker to start, beside the time limit of its job."""
 POLL_SECONDS = 0.1
 OUTPUT_LINES = 20
 
@@ -44,35 +55,97 @@ class Row:
     files: dict[str, bytes] = field(default_factory=dict)
 
 
+class SlotFailed(Exception):
+    """Says that the workers of a slot end before they take a job; the text names the reason."""
+
+
+class Worker:
+    """Starts a worker process, and hands it one job after another."""
+
+    def __init__(self, slot: Slot, output: Path):
+        answers, theirs = os.pipe()
+        self._answers: FileIO | None = FileIO(answers, "rb")
+        device, parent = slot.device, str(os.getpid())
+        try:
+            with open(output, "ab") as start:
+                self.process = subprocess.Popen(
+                    [sys.executable, str(WORKER), device, parent, str(theirs)],
+                    env={**os.environ, **slot.environment(), "PYTHONSAFEPATH": "1"},
+                    stdin=subprocess.PIPE,
+                    stdout=start,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                    pass_fds=[theirs],
+                    bufsize=0,
+                )
+        except BaseException:
+            self.close()
+            raise
+        finally:
+            os.close(theirs)
+
+    def begin(self, folder: Path) -> bool:
+        """Hand over a job; False if the process ended, or hung, before it took the job."""
+        assert self.process.stdin is not None
+        try:
+            self.process.stdin.write(json.dumps(str(folder)).encode() + b"\n")
+        except BrokenPipeError:
+            return False
+        deadline, answer = time.monotonic() + START_SECONDS, None
+        while answer is None and time.monotonic() < deadline:
+            answer = self.answer()
+        return answer == BEGUN
+
+    def answer(self) -> bytes | None:
+        """Wait a moment for an answer; ``ENDED`` once the process has ended, None without one."""
+        if self._answers is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(POLL_SECONDS)
+            return None if self.process.poll() is None else ENDED
+        ended = self.process.poll() is not None
+        if not _readable(self._answers, 0 if ended else POLL_SECONDS):
+            return ENDED if ended else None
+        answer = self._answers.read(1)
+        if not answer:
+            self.close()  # it ends, or something in it closed all its files
+            return None
+        return answer
+
+    def close(self) -> None:
+        """Give up the pipe of the answers."""
+        if self._answers is not None:
+            self._answers.close()
+            self._answers = None
+
+
+def _readable(file: FileIO, seconds: float) -> bool:
+    with selectors.DefaultSelector() as selector:
+        selector.register(file, selectors.EVENT_READ)
+        return bool(selector.select(seconds))
+
+
 class Workers:
-    """The live worker processes, so that an interrupted command leaves none behind."""
+    """Keeps the live worker processes, so that an interrupted command leaves none behind."""
 
     def __init__(self) -> None:
-        self._live: set[subprocess.Popen[bytes]] = set()
+        self._live: set[Worker] = set()
         self._lock = threading.Lock()
         self._stopped = False
 
-    def start(self, folder: Path, slot: Slot, output: Any) -> subprocess.Popen[bytes] | None:
-        """A new worker, or None where the command is being stopped."""
+    def start(self, slot: Slot, output: Path) -> Worker | None:
+        """Return a new worker, or None if the command is being stopped."""
         with self._lock:
             if self._stopped:
                 return None
-            worker = subprocess.Popen(
-                [sys.executable, "-m", "bench.execution.worker", str(folder)],
-                env={**os.environ, **slot.environment()},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            worker = Worker(slot, output)
             self._live.add(worker)
             return worker
 
-    def end(self, worker: subprocess.Popen[bytes]) -> None:
+    def end(self, worker: Worker) -> None:
         """Kill a worker and whatever it started; nothing happens where all is gone."""
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(worker.pid, signal.SIGKILL)
-        worker.wait()
+            os.killpg(worker.process.pid, signal.SIGKILL)
+        worker.process.wait()
         with self._lock:
             self._live.discard(worker)
 
@@ -85,69 +158,104 @@ class Workers:
             self.end(worker)
 
 
-def supervise(
-    job: Job, slot: Slot, workers: Workers, progress: Callable[[float], None]
-) -> list[Row]:
-    """Train a job on a slot; returns one row per cell, in any case but that of a stop."""
-    begun = time.monotonic()
-    try:
-        return _supervised(job, slot, workers, progress, begun)
-    except OSError as error:  # no room for its folder, or no process to be had
-        reason = f"the worker could not be run ({error.strerror or error})"
-        seconds = (time.monotonic() - begun) / len(job.cells)
-        return [_failed(cell, "crashed", reason, "", slot, seconds) for cell in job.cells]
+class Place:
+    """Trains jobs on one slot, by a worker process that lives from job to job."""
 
+    def __init__(self, slot: Slot, workers: Workers):
+        self.slot = slot
+        self._workers = workers
+        self._worker: Worker | None = None
 
-def _supervised(
-    job: Job, slot: Slot, workers: Workers, progress: Callable[[float], None], begun: float
-) -> list[Row]:
-    with tempfile.TemporaryDirectory(prefix="bench-job-") as name:
-        folder = Path(name)
-        _describe(folder, job, slot)
-        with open(folder / "output.txt", "wb") as output:
-            worker = workers.start(folder, slot, output)
+    def train(self, job: Job, progress: Callable[[float], None]) -> list[Row]:
+        """Train a job; return one row per cell, or none if the command is being stopped.
+
+        Raises:
+            SlotFailed: two workers in a row ended before they took the job; it has cost nothing.
+        """
+        begun = time.monotonic()
+        try:
+            return self._trained(job, progress, begun)
+        except OSError as error:  # no room for its folder, or no process to be had
+            self.release()
+            reason = f"the worker could not be run ({error.strerror or error})"
+            seconds = (time.monotonic() - begun) / len(job.cells)
+            return failed_rows(job, self.slot, "crashed", reason, seconds=seconds)
+
+    def release(self) -> None:
+        """End the worker of this slot, if there is one."""
+        if self._worker is not None:
+            self._workers.end(self._worker)
+            self._worker.close()
+            if self._worker.process.stdin is not None:
+                with contextlib.suppress(OSError):
+                    self._worker.process.stdin.close()
+            self._worker = None
+
+    def _trained(self, job: Job, progress: Callable[[float], None], begun: float) -> list[Row]:
+        jobs = (job.cache / "jobs").absolute()
+        jobs.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(
+            prefix="bench-job-", dir=jobs, ignore_cleanup_errors=True
+        ) as name:
+            folder = Path(name)
+            _describe(folder, job)
+            worker = self._begin(folder)
             if worker is None:
                 return []
-            timed_out = not _wait(worker, folder, begun + job.time_limit, progress)
-            code = worker.returncode
-            workers.end(worker)
-        seconds = time.monotonic() - begun
-        status, reason = ("timed_out", f"stopped after the time limit of {job.time_limit:g} s")
-        if not timed_out:
-            status, reason = _verdict(code, folder)
-        output_lines = _last_lines(folder / "output.txt")
-        return [
-            _finished(folder / cell.key, seconds / len(job.cells))
-            if (folder / cell.key).is_dir()
-            else _failed(cell, status, reason, output_lines, slot, seconds / len(job.cells))
-            for cell in job.cells
-        ]
+            answer = _wait(worker, folder, time.monotonic() + job.time_limit, progress)
+            if answer != DONE:
+                self.release()
+            seconds = (time.monotonic() - begun) / len(job.cells)
+            status, reason = ("timed_out", f"stopped after the time limit of {job.time_limit:g} s")
+            if answer is not None:
+                code = worker.process.returncode if answer == ENDED else None
+                status, reason = _verdict(code, folder)
+            output = _last_lines(folder / "output.txt")
+            return [
+                _finished(folder / cell.key, seconds)
+                if (folder / cell.key).is_dir()
+                else _failed(cell, status, reason, output, self.slot, seconds)
+                for cell in job.cells
+            ]
+
+    def _begin(self, folder: Path) -> Worker | None:
+        """Return a worker that has taken the job: this slot's, or a new one."""
+        output, reason = folder / "output.txt", ""
+        # one that trained before may have ended since, or find that its code was changed
+        for _ in range(STARTS if self._worker is None else STARTS + 1):
+            self._worker = self._worker or self._workers.start(self.slot, output)
+            if self._worker is None:
+                return None
+            if self._worker.begin(folder):
+                return self._worker
+            hung, worker = self._worker.process.poll() is None, self._worker
+            self.release()
+            reason = (
+                f"it did not start within {START_SECONDS:g} s"
+                if hung
+                else _verdict(worker.process.returncode, folder)[1]
+            )
+        raise SlotFailed(reason)
 
 
-def _describe(folder: Path, job: Job, slot: Slot) -> None:
+def _describe(folder: Path, job: Job) -> None:
     description = {
         "cells": [cell.to_json() for cell in job.cells],
         "cache": str(job.cache.absolute()),
-        "device": slot.device,
-        "parent": os.getpid(),
     }
     (folder / "job.json").write_text(json.dumps(description), encoding="utf-8")
 
 
 def _wait(
-    worker: subprocess.Popen[bytes],
-    folder: Path,
-    deadline: float,
-    progress: Callable[[float], None],
-) -> bool:
-    """Until the worker has ended; False if the deadline came first."""
+    worker: Worker, folder: Path, deadline: float, progress: Callable[[float], None]
+) -> bytes | None:
+    """Wait until the job has ended, and return the worker's last word; None at the deadline."""
     while time.monotonic() < deadline:
-        try:
-            worker.wait(POLL_SECONDS)
-            return True
-        except subprocess.TimeoutExpired:
-            progress(_fraction(folder))
-    return False
+        answer = worker.answer()
+        if answer is not None:
+            return answer
+        progress(_fraction(folder))
+    return None
 
 
 def _fraction(folder: Path) -> float:
@@ -157,17 +265,24 @@ def _fraction(folder: Path) -> float:
         return 0.0
 
 
-def _verdict(code: int, folder: Path) -> tuple[str, str]:
+def _verdict(code: int | None, folder: Path) -> tuple[str, str]:
+    """Return the status and reason of the cells without a record."""
     for name, status in (("reason.txt", "crashed"), ("out_of_memory.txt", "out_of_memory")):
         if (folder / name).is_file():
             return status, (folder / name).read_text(encoding="utf-8")
-    if code < 0:
-        killer = signal.Signals(-code).name
+    if code is not None and code < 0:
         status = "killed" if -code in (signal.SIGKILL, signal.SIGTERM) else "crashed"
         hint = "; the system may have run out of memory" if -code == signal.SIGKILL else ""
-        return status, f"the worker was ended by {killer}{hint}"
+        return status, f"the worker was ended by {_signal_name(-code)}{hint}"
     last = [line for line in _last_lines(folder / "output.txt").splitlines() if line.strip()]
     return "crashed", last[-1].strip() if last else f"the worker ended with exit code {code}"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal: only the first and the last of them have names
+        return f"signal {number}"
 
 
 def _last_lines(file: Path) -> str:
@@ -182,6 +297,11 @@ def _finished(folder: Path, seconds: float) -> Row:
     data = json.loads(files.pop("record.json"))
     data["run"]["job_seconds"] = seconds
     return Row(data, files)
+
+
+def failed_rows(job: Job, slot: Slot, status: str, reason: str, seconds: float = 0.0) -> list[Row]:
+    """Return a row for every cell of a job that was not trained."""
+    return [_failed(cell, status, reason, "", slot, seconds) for cell in job.cells]
 
 
 def _failed(cell: Cell, status: str, reason: str, output: str, slot: Slot, seconds: float) -> Row:

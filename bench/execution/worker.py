@@ -1,7 +1,7 @@
-"""Trains one job in a process of its own: ``python -m bench.execution.worker JOB_FOLDER``.
+"""Trains one job; ``worker_process.py`` calls it for job after job.
 
-The folder holds ``job.json``; the worker adds ``progress.json`` while it works and one folder per
-finished cell with the files of its record. It imports torch, numpy and what its cells need, and
+The job's folder holds ``job.json``; the worker adds ``progress.json`` while it works and one folder
+per finished cell with the files of its record. It imports torch, numpy and what its cells need, and
 never MLflow, pandas or plotting.
 """
 
@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 import os
 import platform
-import resource
-import sys
-import threading
+import random
 import time
+import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,10 @@ from numpy.typing import NDArray
 
 from bench.datasets.base import Dataset, Values
 from bench.errors import BenchError
+from bench.execution.memory import begin_peak, peak_memory_mb, ran_out_of_memory
+from bench.execution.nondeterminism import collected
 from bench.records.cell import SCHEMA, Cell, sources_of
+from bench.records.fingerprint import digest
 from bench.records.store import pack, with_files
 from bench.registry import make_architecture, make_dataset, make_method
 from bench.training.engines import Compiled, Engine
@@ -34,35 +37,108 @@ from bench.training.gradients import summary
 from bench.training.loop import Training, blocks_of, train
 
 HEARTBEAT_SECONDS = 1.0
+KEPT_ON_CPU = 4
+"""Prepared datasets that a worker keeps on a CPU; on a GPU, whose memory they may take, it is 1."""
 
 
-def main(folder: Path) -> None:
-    job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
-    _end_with(job["parent"])
-    device = torch.device(job["device"])
-    if device.type == "cpu":
+def settle(device: torch.device) -> None:
+    """Set all global state that results depend on, whatever an earlier job has changed."""
+    gpu = device.type == "cuda"
+    torch.set_default_dtype(torch.float32)
+    torch.set_default_device(None)
+    torch.set_grad_enabled(True)
+    torch.autograd.set_detect_anomaly(False)
+    for kind in {"cpu", device.type}:
+        torch.set_autocast_enabled(kind, False)
+    if not gpu:
         torch.set_num_threads(1)
-    else:
-        # the same cell on the same GPU is to give the same numbers, in full float32
-        torch.use_deterministic_algorithms(True, warn_only=True)
-        torch.backends.cudnn.benchmark = False
-        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    # the same cell on the same GPU is to give the same numbers, in full float32
+    if gpu or torch.are_deterministic_algorithms_enabled():  # the call imports for over a second
+        torch.use_deterministic_algorithms(gpu, warn_only=True)
+    # slow, and of no use to results
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    torch.backends.cudnn.enabled, torch.backends.cudnn.benchmark = True, False
+    torch.backends.cudnn.deterministic = False
+    # settings that contradict each other make PyTorch raise wherever it reads one of them
+    for place in _precisions():
+        place.fp32_precision = "none"
+    torch.set_float32_matmul_precision("highest")
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     # subnormal numbers, common in Adam's averages, slow a CPU down by half
     torch.set_flush_denormal(True)
+    # streams have generators of their own; these are for code that asks for none
+    torch.manual_seed(0)
+    np.random.seed(0)
+    random.seed(0)
+    np.seterr(divide="warn", over="warn", under="ignore", invalid="warn")
+
+
+def _precisions() -> list[Any]:
+    """The places where PyTorch keeps the precision of products and convolutions in float32."""
+    backends: Any = torch.backends
+    cuda, cudnn, mkldnn = backends.cuda, backends.cudnn, backends.mkldnn
+    places = [backends, cuda.matmul, cudnn, mkldnn]
+    for part in ("matmul", "conv", "rnn"):
+        places += [getattr(library, part, None) for library in (cudnn, mkldnn)]
+    return [place for place in places if hasattr(place, "fp32_precision")]
+
+
+def run_job(folder: Path, device: torch.device) -> bool:
+    """Train the job of a folder; False if it failed, with the reason in the folder."""
+    job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
     cells = [Cell.from_json(cell) for cell in job["cells"]]
+    begin_peak(device)
     try:
         _train_all(cells, device, Path(job["cache"]), folder)
-    except BenchError as error:
-        (folder / "reason.txt").write_text(str(error), encoding="utf-8")
-        sys.exit(1)
-    except (MemoryError, torch.OutOfMemoryError) as error:
-        (folder / "out_of_memory.txt").write_text(str(error), encoding="utf-8")
-        raise
     except Exception as error:
-        first_line = (str(error).splitlines() or [""])[0]
-        reason = f"{type(error).__name__}: {first_line}"
-        (folder / "reason.txt").write_text(reason, encoding="utf-8")
-        raise
+        file, reason = "reason.txt", f"{type(error).__name__}: {_first_line(error)}"
+        if isinstance(error, BenchError):
+            reason = str(error)
+        elif ran_out_of_memory(error):
+            file, reason = "out_of_memory.txt", _first_line(error)
+        (folder / file).write_text(reason, encoding="utf-8")
+        if not isinstance(error, BenchError):
+            with suppress(OSError, ValueError):  # the job may have closed the stream
+                traceback.print_exc()
+    else:
+        return True
+    return False
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [""])[0]
+
+
+class PreparedDatasets:
+    """Keeps the last prepared datasets, so that the next job on the same data starts at once."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, Dataset] = {}
+
+    def prepare(self, dataset: Dataset, cache: Path, device: torch.device) -> Dataset:
+        """Return ``dataset`` prepared, in a copy of its own that a job may change.
+
+        Datasets that lack metrics are prepared each time: what they lack may have come since.
+        """
+        known = [dataset.name, dataset.settings(), dataset.content(), str(cache), str(device)]
+        key = digest(known)
+        kept = self._kept.pop(key, None)
+        if kept is None:
+            while len(self._kept) >= (KEPT_ON_CPU if device.type == "cpu" else 1):
+                # the one that was not asked for for the longest time
+                del self._kept[next(iter(self._kept))]
+            dataset.prepare(cache, device)
+            if dataset.not_computed():
+                return dataset
+            kept = dataset
+        self._kept[key] = kept
+        return kept.as_prepared()
+
+    def clear(self) -> None:
+        self._kept.clear()
+
+
+KEPT = PreparedDatasets()
 
 
 def _train_all(cells: list[Cell], device: torch.device, cache: Path, folder: Path) -> None:
@@ -74,7 +150,7 @@ def _train_all(cells: list[Cell], device: torch.device, cache: Path, folder: Pat
         raise BenchError(
             "the code or the data were changed after this run had been planned; run again"
         )
-    dataset.prepare(cache, device)
+    dataset = KEPT.prepare(dataset, cache, device)
     training = Training(
         method,
         dataset,
@@ -96,15 +172,16 @@ def _train_all(cells: list[Cell], device: torch.device, cache: Path, folder: Pat
     beat = _Heartbeat(folder, total=first.updates * len(blocks))
     for number, seeds in enumerate(blocks):
         finished = number * first.updates
-        outcomes = train(
-            training,
-            seeds,
-            device,
-            lambda done: beat(finished + done),  # noqa: B023 - called within the turn
-            engine,
-        )
+        with collected() as operations:
+            outcomes = train(
+                training,
+                seeds,
+                device,
+                lambda done: beat(finished + done),  # noqa: B023 - called within the turn
+                engine,
+            )
         for outcome in outcomes:
-            _write(folder, by_seed[outcome.seed], outcome, shared, device)
+            _write(folder, by_seed[outcome.seed], outcome, shared, device, operations)
 
 
 def _engine(cell: Cell, training: Training, device: torch.device, cache: Path) -> Engine:
@@ -125,7 +202,12 @@ class _Shared:
 
 
 def _write(
-    folder: Path, cell: Cell, outcome: Outcome, shared: _Shared, device: torch.device
+    folder: Path,
+    cell: Cell,
+    outcome: Outcome,
+    shared: _Shared,
+    device: torch.device,
+    operations: list[str],
 ) -> None:
     samples = {
         "samples": np.stack(outcome.samples) if outcome.samples else np.empty(0),
@@ -159,7 +241,8 @@ def _write(
             **outcome.timing,
             "engine": outcome.engine,
             "engine_note": outcome.engine_note,
-            "peak_memory_mb": _peak_memory(device),
+            "nondeterministic": operations,
+            "peak_memory_mb": peak_memory_mb(device),
             **surroundings(device),
         },
     }
@@ -182,9 +265,27 @@ def surroundings(device: torch.device) -> dict[str, Any]:
             "python": platform.python_version(),
             "torch": torch.__version__,
             "numpy": np.__version__,
+            **(_gpu_versions() if device.type == "cuda" else {}),
         },
         "finished_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
+
+
+def _gpu_versions() -> dict[str, str]:
+    """Versions of CUDA, cuDNN and the driver, as far as they are known."""
+    versions = {"cuda": torch.version.cuda, "cudnn": torch.backends.cudnn.version()}
+    try:
+        import pynvml
+
+        pynvml.nvmlInit()
+        try:
+            driver = pynvml.nvmlSystemGetDriverVersion()
+        finally:
+            pynvml.nvmlShutdown()
+        versions["driver"] = driver.decode() if isinstance(driver, bytes) else driver
+    except Exception:  # no library or no permission: the version is not known then
+        pass
+    return {name: str(version) for name, version in versions.items() if version is not None}
 
 
 def _processor() -> str:
@@ -194,13 +295,6 @@ def _processor() -> str:
         return platform.processor() or platform.machine()
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.machine()
-
-
-def _peak_memory(device: torch.device) -> float:
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 2**20
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def _watched(series: Mapping[str, NDArray[np.float32]], player: str) -> NDArray[np.float32]:
@@ -234,18 +328,3 @@ class _Heartbeat:
             scratch = self._file.with_suffix(".tmp")
             scratch.write_text(json.dumps({"fraction": done / self._total}), encoding="utf-8")
             os.replace(scratch, self._file)
-
-
-def _end_with(parent: int) -> None:
-    """Leave when the process that started us is gone, however it went."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))

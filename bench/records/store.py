@@ -224,5 +224,7 @@ class Store:
         self.set_aside.append(f"record {folder.name} is damaged ({error}); {where}")
 
     def _clear_unfinished(self) -> None:
-        for scratch in self.cells.glob(".*-*"):
+        """Remove what runs that were killed have left: half-written records and jobs' folders."""
+        jobs = self.results / "cache" / "jobs"
+        for scratch in (*self.cells.glob(".*-*"), *jobs.glob("bench-job-*")):
             shutil.rmtree(scratch, ignore_errors=True)

@@ -18,7 +18,7 @@ from rich.console import Console
 from bench.execution.devices import Slot
 from bench.execution.progress import Progress
 from bench.execution.scheduler import make_jobs, run_jobs
-from bench.execution.supervisor import Job, Workers, supervise
+from bench.execution.supervisor import Job, Place, Workers
 from bench.records.store import Store
 from bench.registry import find_methods, make_architecture, make_dataset, make_method
 from bench.training.loop import Training, train
@@ -30,6 +30,8 @@ BODIES = {
     "raises": "raise ValueError('the idea\\nis wrong')",
     "leaves": "import os; os._exit(3)",
     "is_killed": "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
+    "by_signal_40": "import os; os.kill(os.getpid(), 40)",
+    "reads_input": "input()",
     "hangs": "import time; time.sleep(1000)",
     "no_memory": "raise MemoryError('64 GiB wanted')",
     "wrong_shape": "return real_logits.mean() + fake_logits.mean()",
@@ -40,6 +42,8 @@ FAILURES = {
     "raises": ("crashed", "ValueError: the idea"),
     "leaves": ("crashed", "the worker ended with exit code 3"),
     "is_killed": ("killed", "ended by SIGKILL; the system may have run out of memory"),
+    "by_signal_40": ("crashed", "the worker was ended by signal 40"),
+    "reads_input": ("crashed", "EOFError"),
     "hangs": ("timed_out", "stopped after the time limit of 12 s"),
     "no_memory": ("out_of_memory", "64 GiB wanted"),
     "wrong_shape": ("crashed", "discriminator_loss returned () where one loss per member"),
@@ -149,7 +153,7 @@ def test_stopping_kills_what_runs_and_lets_nothing_start(cells, tmp_path):
     workers, back = Workers(), []
     job = Job(cells["hangs"], tmp_path, 600)
     thread = threading.Thread(
-        target=lambda: back.append(supervise(job, Slot("cpu"), workers, lambda _: None))
+        target=lambda: back.append(Place(Slot("cpu"), workers).train(job, lambda _: None))
     )
     thread.start()
     deadline = time.monotonic() + 20
@@ -159,8 +163,8 @@ def test_stopping_kills_what_runs_and_lets_nothing_start(cells, tmp_path):
     workers.stop()
     thread.join(10)
     assert not thread.is_alive()
-    assert worker.returncode is not None
-    assert supervise(job, Slot("cpu"), workers, lambda _: None) == []
+    assert worker.process.returncode is not None
+    assert Place(Slot("cpu"), workers).train(job, lambda _: None) == []
 
 
 ORPHAN = """
@@ -172,9 +176,10 @@ from bench.records.cell import Cell
 
 folder = Path(sys.argv[1])
 cell = Cell.from_json(json.loads(sys.argv[2]))
-_describe(folder, Job([cell], folder, 600), Slot("cpu"))
-worker = Workers().start(folder, Slot("cpu"), open(folder / "output.txt", "wb"))
-print(worker.pid, flush=True)
+_describe(folder, Job([cell], folder, 600))
+worker = Workers().start(Slot("cpu"), folder / "output.txt")
+assert worker.begin(folder)
+print(worker.process.pid, flush=True)
 os._exit(1)
 """
 

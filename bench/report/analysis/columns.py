@@ -74,7 +74,7 @@ COST_COLUMNS = {
     "were measured",
     "compile_seconds": "seconds of tracing, compiling and loading the population's round",
     "population": "members trained together",
-    "peak_memory_mb": "peak memory of the worker (of the device on a GPU), in MiB",
+    "peak_memory_mb": "peak memory of the worker during the job (of the device on a GPU), in MiB",
     "device": "kind of device",
     "device_name": "name of the device",
     "engine": "how rounds of training were played: compiled or eager",

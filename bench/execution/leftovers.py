@@ -1,0 +1,149 @@
+"""Restores what a job changed in its worker process, and finds what cannot be restored.
+
+A worker trains job after job. What a job may leave behind falls into three parts: numeric settings
+and seeds, which :func:`bench.execution.worker.settle` sets before every job; the environment, paths
+and imported methods, which :meth:`Baseline.restore` puts back; and all that :meth:`Baseline.left`
+names, after which the process has to be replaced.
+"""
+
+from __future__ import annotations
+
+import builtins
+import math
+import os
+import random
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+import torch._dynamo  # the first optimiser step imports it, and it wraps functions of torch
+
+from bench.execution.memory import held_mb
+from bench.registry import find_architectures, find_methods
+
+KEPT_MEMORY_MB = 512.0
+"""How much more memory than at its start a worker may keep after a job; see ``held_mb``."""
+
+_WATCHED: tuple[Any, ...] = (
+    torch, torch.Tensor, torch.nn.Module, torch.nn.functional, torch.autograd, torch.func,
+    torch.linalg, torch.optim, torch.random, np, np.random, np.linalg, builtins, math, random, time,
+)  # fmt: skip
+_SHARED_ARCHITECTURES = ("bench.architectures.base", "bench.architectures.layers")
+
+
+class Baseline:
+    """Records the state of a worker process before its first job, to compare and to restore."""
+
+    def __init__(self, device: torch.device):
+        self._device = device
+        self._environment = dict(os.environ)
+        self._folder = os.getcwd()
+        self._path = list(sys.path)
+        self._threads = set(threading.enumerate())
+        self._handlers = _handlers()
+        self._functions = _functions()
+        self._files = _source_files()
+        self._memory = held_mb(device)
+
+    def restore(self) -> None:
+        """Put back the environment, folder and import path, and import all methods anew.
+
+        What a method's or an architecture's module keeps in its variables is gone by that.
+        """
+        if dict(os.environ) != self._environment:
+            os.environ.clear()
+            os.environ.update(self._environment)
+        os.chdir(self._folder)
+        sys.path[:] = self._path
+        for name in [name for name in sys.modules if _holds_parts(name)]:
+            del sys.modules[name]
+            package, _, own = name.rpartition(".")
+            if package in sys.modules:
+                vars(sys.modules[package]).pop(own, None)  # `from methods import …` looks there
+        self._files = {**_source_files(), **self._files}
+        find_methods.cache_clear()
+        find_architectures.cache_clear()
+
+    def changed_files(self) -> list[str]:
+        """Name the source files of this package that were changed since they were imported."""
+        now = _source_files()
+        return [file for file, known in self._files.items() if now.get(file, known) != known]
+
+    def left(self, free: Callable[[], None]) -> str:
+        """Name what the last job left behind that cannot be restored; empty if nothing.
+
+        Args:
+            free: drops what the worker keeps on purpose; called if the memory seems too large.
+        """
+        if self._threads != set(threading.enumerate()):
+            return "a thread"
+        if _children():
+            return "a child process"
+        if _handlers() != self._handlers:
+            return "a signal handler"
+        functions = _functions()
+        for place, known in self._functions.items():
+            if functions.get(place) is not known:
+                return f"another {place[0]}.{place[1]}"
+        if self._grown() > KEPT_MEMORY_MB:
+            free()
+            if (grown := self._grown()) > KEPT_MEMORY_MB:
+                return f"{grown:.0f} MiB of memory"
+        return ""
+
+    def _grown(self) -> float:
+        return held_mb(self._device) - self._memory
+
+
+def _holds_parts(module: str) -> bool:
+    """Tell whether a module holds a method or an architecture: these are imported anew."""
+    return module.startswith("methods.") or (
+        module.startswith("bench.architectures.") and module not in _SHARED_ARCHITECTURES
+    )
+
+
+def _source_files() -> dict[str, tuple[int, int]]:
+    """Return time and size of the file of every imported module of ``bench`` that stays."""
+    found: dict[str, tuple[int, int]] = {}
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if file and name.startswith("bench.") and not _holds_parts(name):
+            try:
+                known = os.stat(file)
+            except OSError:
+                found[file] = (-1, -1)
+                continue
+            found[file] = (known.st_mtime_ns, known.st_size)
+    return found
+
+
+def _functions() -> dict[tuple[str, str], Any]:
+    """Return the functions of the libraries that train, by place: a job may replace one."""
+    return {
+        (owner.__name__, name): value
+        for owner in _WATCHED
+        for name, value in list(vars(owner).items())
+        if callable(value) and not isinstance(value, ModuleType)
+    }
+
+
+def _handlers() -> dict[int, Any]:
+    return {number: signal.getsignal(number) for number in signal.valid_signals()}
+
+
+def _children() -> list[str]:
+    """Return the children of this process by number, where the system names them."""
+    found: list[str] = []
+    for file in Path("/proc/self/task").glob("*/children"):
+        try:
+            found += file.read_text(encoding="ascii").split()
+        except OSError:  # the thread has ended
+            continue
+    return found
