@@ -105,6 +105,55 @@ def test_only_what_is_missing_trains(journey):
     assert trained(third.stdout) == 8
 
 
+RERUN = """
+import sys
+from collections import Counter
+from bench.records.store import Store
+from bench.study import expansion
+
+counts = Counter()
+
+def counted(name, function):
+    def wrapped(*arguments):
+        counts[name] += 1
+        return function(*arguments)
+    return wrapped
+
+Store.all = counted("readings", Store.all)
+expansion.sources_of = counted("expanded", expansion.sources_of)
+from bench.cli import main
+sys.argv = ["bench", *sys.argv[1:]]
+try:
+    main()
+except SystemExit as left:
+    assert not left.code
+heavy = ("mlflow", "pandas", "matplotlib", "seaborn", "scipy", "jinja2", "sklearn", "optuna",
+         "joblib")
+print("loaded:", *[name for name in heavy if name in sys.modules])
+print("readings:", counts["readings"])
+print("expanded:", counts["expanded"])
+"""
+
+
+@pytest.mark.parametrize("narrowed", [(), ("--methods", "+ttur+r1"), ("--datasets", "dirac")])
+def test_a_run_with_nothing_to_do_reads_once_and_loads_little(journey, narrowed):
+    folder, *_ = journey
+    study, results = str(folder / "tiny.yaml"), str(folder / "results")
+    # the journey's report is of all that is stored, and is brought to this selection first
+    bench("run", study, "--results", results, *narrowed, methods=folder / "methods")
+    done = subprocess.run(
+        [sys.executable, "-c", RERUN, "run", study, "--results", results, *narrowed],
+        capture_output=True, text=True, env=_environment(folder / "methods"), timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    said = done.stdout.splitlines()
+    assert "nothing to train" in done.stdout
+    assert said[-3:-1] == ["loaded:", "readings: 1"]
+    # methods of the folder and the study, and the combination where it is asked for, × 2 datasets
+    combined = "+ttur+r1" in narrowed
+    assert int(said[-1].removeprefix("expanded: ")) == (7 + combined) * 2
+
+
 def test_the_new_method_is_in_every_table_and_the_report(journey):
     folder, *_ = journey
     report = folder / "results" / "tiny"

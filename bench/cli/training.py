@@ -76,7 +76,7 @@ def run(
     with store.writing():
         with Tracker(results, chosen.name) as tracker:
             finished = run_study(chosen, store, tracker, out, device=device, jobs=jobs, retry=retry)
-        shown = with_the_rest(study, chosen, store)
+        shown = with_the_rest(chosen, store)
         page = write_report(shown, make_plan(shown.cells, store), results, notes(store))
     say_notes(store)
     say_problems(tracker)
@@ -202,8 +202,8 @@ def sync(
 
     store = Store(results)
     narrowed = chosen_study(study, methods, datasets, seeds, overrides, settings=settings)
-    chosen = with_the_rest(study, narrowed, store)
     with store.writing():
+        chosen = with_the_rest(narrowed, store)
         planned = make_plan(chosen.cells, store)
         records = [each.record for each in planned if each.record is not None]
         with Tracker(results, chosen.name) as tracker:
