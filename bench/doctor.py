@@ -46,13 +46,20 @@ def examine(results: Path) -> list[Finding]:
         Finding("Python", platform.python_version()),
         *map(_package, PACKAGES),
         Finding("CPU cores", str(cores())),
-        Finding("GPUs", ", ".join(visible_gpus()) or "none, the CPU is used"),
+        _gpus(),
         _folder(results),
         _inception(),
         Finding("MLflow", os.environ.get("MLFLOW_TRACKING_URI") or f"SQLite below {results}"),
         Finding("methods", ", ".join(found.methods), _told(found.broken)),
         Finding("architectures", ", ".join(pairs.architectures), _told(pairs.broken)),
     ]
+
+
+def _gpus() -> Finding:
+    try:
+        return Finding("GPUs", ", ".join(visible_gpus()) or "none, the CPU is used")
+    except BenchError as error:
+        return Finding("GPUs", "", str(error))
 
 
 def _told(broken: dict[str, Broken]) -> str:

@@ -47,6 +47,15 @@ Retry = Annotated[
         help="Train diverged cells again, and those that lack FID though weights are here.",
     ),
 ]
+Device = Annotated[
+    str, typer.Option(help="auto, cpu, cuda or cuda:1,0, counted among the visible GPUs.")
+]
+Jobs = Annotated[
+    int | None, typer.Option(help="Workers; default: one a core, or all slots of the GPUs.")
+]
+SlotsPerDevice = Annotated[
+    int, typer.Option(help="Workers that share a GPU, each with its part of the memory.")
+]
 MethodsDir = Annotated[
     str,
     typer.Option(help="Folder of methods of your own, found beside the others."),

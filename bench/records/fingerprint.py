@@ -111,7 +111,7 @@ def _write(value: Any, text: list[str]) -> None:
     """
     if isinstance(value, ast.AST):
         text.append(type(value).__name__ + "(")
-        for name in _fields(type(value)):
+        for name in _fields(value._fields):
             field = getattr(value, name, None)
             if field is not None and field != []:
                 text.append(name + "=")
@@ -127,6 +127,6 @@ def _write(value: Any, text: list[str]) -> None:
 
 
 @lru_cache(maxsize=256)
-def _fields(kind: Any) -> list[str]:
-    """Return the names of a node's fields that say what the code does."""
-    return sorted(set(kind._fields) - {"kind", "type_comment", "ctx"})
+def _fields(names: tuple[str, ...]) -> list[str]:
+    """Return those of a node's fields that say what the code does."""
+    return sorted(set(names) - {"kind", "type_comment", "ctx"})

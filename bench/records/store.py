@@ -7,14 +7,11 @@ the size and hash of the files beside it, so that a damaged one is noticed.
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import hashlib
 import io
 import json
 import os
 import shutil
-import socket
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import BenchError
+from bench.locks import hold
 from bench.records.cell import SCHEMA, Cell
 
 Arrays = dict[str, NDArray[Any]]
@@ -142,18 +140,11 @@ class Store:
                 "name another with --results (make: RESULTS=…)"
             ) from error
         with lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                lock.seek(0)
-                holder = lock.read().strip() or "another process"
+            if holder := hold(lock):
                 raise BenchError(
                     f"the results folder '{self.results}' is in use by {holder}; wait for it, "
                     "or name another with --results (make: RESULTS=…)"
-                ) from error
-            with contextlib.suppress(OSError):  # a full disk has no room even for the holder's name
-                os.truncate(lock.fileno(), 0)
-                os.write(lock.fileno(), f"process {os.getpid()} on {socket.gethostname()}".encode())
+                )
             self._clear_unfinished()
             # another run may have written between an earlier reading and the lock
             self._records = None

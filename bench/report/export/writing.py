@@ -67,8 +67,8 @@ def of_study(study: Study, results: Path) -> tuple[list[Planned], list[str]]:
     if not any(each.record for each in planned):
         raise BenchError(
             f"none of the {len(store.records)} records in '{results}' is of the study "
-            f"'{study.name}' as the code is now; train it with `bench run {study.name}`, or export all records with "
-            "`bench export all`"
+            f"'{study.name}' as the code is now; train it with `bench run {study.name}`, or export "
+            "all records with `bench export all`"
         )
     return planned, store.set_aside
 
