@@ -69,7 +69,9 @@ def bench(*arguments: str, methods: Path, check: int | None = 0) -> subprocess.C
 
 def _environment(methods: Path) -> dict[str, str]:
     rest = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
-    return rest | {"BENCH_METHODS_DIR": str(methods), "COLUMNS": "200"}
+    # on the CPU, also where there is a GPU
+    own = {"BENCH_METHODS_DIR": str(methods), "COLUMNS": "200", "CUDA_VISIBLE_DEVICES": ""}
+    return rest | own
 
 
 def trained(text: str) -> int:
@@ -254,6 +256,7 @@ def test_a_broken_file_is_named_and_stops_nobody(journey, tmp_path):
         (("run", "smoke", "--device", "cuda"), "no GPU can be seen"),
         (("run", "smoke", "--device", "tpu"), "unknown device 'tpu'"),
         (("run", "smoke", "--jobs", "0"), "at least one worker"),
+        (("run", "smoke", "--slots-per-device", "0"), "--slots-per-device is 0"),
         (("run", "smoke", "--results", "/proc/results"), "cannot write to the results folder"),
         (("show", "nothing"), "no cells"),
     ],
@@ -261,6 +264,7 @@ def test_a_broken_file_is_named_and_stops_nobody(journey, tmp_path):
 def test_bad_input_is_one_line_and_exit_code_2(arguments, told, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     monkeypatch.setattr(sys, "argv", ["bench", *arguments])
     with pytest.raises(SystemExit) as left:
         main()
