@@ -9,6 +9,7 @@ SEEDS   ?=
 SETTINGS ?=
 DEVICE  ?= auto
 JOBS    ?=
+SLOTS   ?= 1
 RESULTS ?= results
 TRIALS  ?= 20
 PYTHON  ?= python3
@@ -18,10 +19,11 @@ BENCH := .venv/bin/bench
 PICK  := '$(STUDY)' --results '$(RESULTS)' $(if $(METHODS),--methods '$(METHODS)') \
          $(if $(METHODS_DIR),--methods-dir '$(METHODS_DIR)') \
          $(if $(DATASETS),--datasets '$(DATASETS)') $(if $(SEEDS),--seeds '$(SEEDS)')
+PLACE := --device '$(DEVICE)' --slots-per-device '$(SLOTS)' $(if $(JOBS),--jobs '$(JOBS)')
 VARY  := $(if $(SETTINGS),--settings '$(SETTINGS)')
 
 help: ## show this list
-	@echo 'make TARGET [STUDY=quick METHODS= METHODS_DIR= DATASETS= SEEDS= SETTINGS= DEVICE=auto JOBS= RESULTS=results TRIALS=20]'
+	@echo 'make TARGET [STUDY=quick METHODS= METHODS_DIR= DATASETS= SEEDS= SETTINGS= DEVICE=auto JOBS= SLOTS=1 RESULTS=results TRIALS=20]'
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## make the virtual environment and install everything, once
@@ -34,10 +36,10 @@ $(STAMP): pyproject.toml
 	@touch $(STAMP)
 
 bench: $(STAMP) ## train what is missing of a study and write its report
-	@$(BENCH) run $(PICK) $(VARY) --device '$(DEVICE)' $(if $(JOBS),--jobs '$(JOBS)')
+	@$(BENCH) run $(PICK) $(VARY) $(PLACE)
 
 tune: $(STAMP) ## give every method TRIALS trials, then run the best of each on fresh seeds
-	@$(BENCH) tune $(PICK) --trials '$(TRIALS)' --device '$(DEVICE)' $(if $(JOBS),--jobs '$(JOBS)')
+	@$(BENCH) tune $(PICK) --trials '$(TRIALS)' $(PLACE)
 
 report: $(STAMP) ## write the report of what is stored, without training
 	@$(BENCH) report $(PICK) $(VARY)

@@ -49,7 +49,7 @@ def examine(results: Path) -> list[Finding]:
         Finding("Python", platform.python_version()),
         *map(_package, PACKAGES),
         Finding("CPU cores", str(cores())),
-        Finding("GPUs", ", ".join(visible_gpus()) or "none, the CPU is used"),
+        _gpus(),
         _compiler(),
         _folder(results),
         _inception(),
@@ -64,6 +64,13 @@ def _compiler() -> Finding:
     if missing := unavailable(torch.device("cpu")):
         return Finding("C++ compiler", f"{missing}; rounds are not compiled")
     return Finding("C++ compiler", compiler())
+
+
+def _gpus() -> Finding:
+    try:
+        return Finding("GPUs", ", ".join(visible_gpus()) or "none, the CPU is used")
+    except BenchError as error:
+        return Finding("GPUs", "", str(error))
 
 
 def _told(broken: dict[str, Broken]) -> str:

@@ -69,7 +69,9 @@ def bench(*arguments: str, methods: Path, check: int | None = 0) -> subprocess.C
 
 def _environment(methods: Path) -> dict[str, str]:
     rest = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
-    return rest | {"BENCH_METHODS_DIR": str(methods), "COLUMNS": "200"}
+    # on the CPU, also where there is a GPU
+    own = {"BENCH_METHODS_DIR": str(methods), "COLUMNS": "200", "CUDA_VISIBLE_DEVICES": ""}
+    return rest | own
 
 
 def trained(text: str) -> int:
@@ -103,6 +105,56 @@ def test_only_what_is_missing_trains(journey):
     # the new method and the combination
     assert "8 of 32 cells would train" in planned.stdout
     assert trained(third.stdout) == 8
+
+
+RERUN = """
+import sys
+from collections import Counter
+from bench.records.store import Store
+from bench.study import expansion
+
+counts = Counter()
+
+def counted(name, function):
+    def wrapped(*arguments):
+        counts[name] += 1
+        return function(*arguments)
+    return wrapped
+
+Store.all = counted("readings", Store.all)
+expansion.sources_of = counted("expanded", expansion.sources_of)
+from bench.cli import main
+sys.argv = ["bench", *sys.argv[1:]]
+try:
+    main()
+except SystemExit as left:
+    assert not left.code
+heavy = ("mlflow", "pandas", "matplotlib", "seaborn", "scipy", "jinja2", "sklearn", "optuna",
+         "joblib")
+print("loaded:", *[name for name in heavy if name in sys.modules])
+print("readings:", counts["readings"])
+print("expanded:", counts["expanded"])
+"""
+
+
+@pytest.mark.parametrize("narrowed", [(), ("--methods", "+ttur+r1")])
+def test_a_run_with_nothing_to_do_reads_once_and_loads_little(journey, narrowed, tmp_path):
+    folder, *_ = journey
+    study, results = str(folder / "tiny.yaml"), str(tmp_path / "results")
+    shutil.copytree(folder / "results", results)
+    # the copy has another path, and so a report and an MLflow of its own
+    bench("run", study, "--results", results, *narrowed, methods=folder / "methods")
+    done = subprocess.run(
+        [sys.executable, "-c", RERUN, "run", study, "--results", results, *narrowed],
+        capture_output=True, text=True, env=_environment(folder / "methods"), timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    said = done.stdout.splitlines()
+    assert "nothing to train" in done.stdout
+    assert said[-3:-1] == ["loaded:", "readings: 1"]
+    # methods of the folder and the study, and the combination where it is asked for, × 2 datasets
+    combined = "+ttur+r1" in narrowed
+    assert int(said[-1].removeprefix("expanded: ")) == (7 + combined) * 2
 
 
 def test_the_new_method_is_in_every_table_and_the_report(journey):
@@ -205,6 +257,7 @@ def test_a_broken_file_is_named_and_stops_nobody(journey, tmp_path):
         (("run", "smoke", "--device", "cuda"), "no GPU can be seen"),
         (("run", "smoke", "--device", "tpu"), "unknown device 'tpu'"),
         (("run", "smoke", "--jobs", "0"), "at least one worker"),
+        (("run", "smoke", "--slots-per-device", "0"), "--slots-per-device is 0"),
         (("run", "smoke", "--results", "/proc/results"), "cannot write to the results folder"),
         (("show", "nothing"), "no cells"),
     ],
@@ -212,6 +265,7 @@ def test_a_broken_file_is_named_and_stops_nobody(journey, tmp_path):
 def test_bad_input_is_one_line_and_exit_code_2(arguments, told, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     monkeypatch.setattr(sys, "argv", ["bench", *arguments])
     with pytest.raises(SystemExit) as left:
         main()

@@ -43,6 +43,8 @@ def bench(folder: Path, *arguments: str, code: int = 0, **environment: str) -> s
             "TORCH_HOME": str(folder / "torch"),
             "https_proxy": closed,
             "http_proxy": closed,
+            # on the CPU, also where there is a GPU
+            "CUDA_VISIBLE_DEVICES": "",
             **environment,
         },
         capture_output=True,

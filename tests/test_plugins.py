@@ -176,7 +176,9 @@ def test_they_are_listed_and_train_in_workers(tmp_path):
     assert "named, from toy-gan 1.2" in listed
     assert "cannot be used: ModuleNotFoundError: No module named 'no_such' (line 1)" in listed
     results = str(tmp_path / "results")
-    ran = bench("run", str(tmp_path / "toy.yaml"), "--results", results, "--jobs", "1")
+    ran = bench(
+        "run", str(tmp_path / "toy.yaml"), "--results", results, "--jobs", "1", "--device", "cpu"
+    )
     assert "2 cells trained" in ran
     factor = tmp_path / "site" / "toy_gan" / "_factor.py"
     factor.write_text("FACTOR = 2.0\n")

@@ -47,6 +47,15 @@ Retry = Annotated[
         help="Train diverged cells again, and those that lack FID though weights are here.",
     ),
 ]
+Device = Annotated[
+    str, typer.Option(help="auto, cpu, cuda or cuda:1,0, counted among the visible GPUs.")
+]
+Jobs = Annotated[
+    int | None, typer.Option(help="Workers; default: one a core, or all slots of the GPUs.")
+]
+SlotsPerDevice = Annotated[
+    int, typer.Option(help="Workers that share a GPU, each with its part of the memory.")
+]
 MethodsDir = Annotated[
     str,
     typer.Option(help="Folder of methods of your own, found beside the others."),
@@ -108,21 +117,13 @@ def chosen_study(
     return replace(study, cells=found)
 
 
-def with_the_rest(name: str, chosen: Any, store: Any) -> Any:
+def with_the_rest(chosen: Any, store: Any) -> Any:
     """The chosen cells and what is stored of the whole study: a narrowed run loses no row."""
     from dataclasses import replace
 
-    from bench.study import load_study
-
     here = {cell.key for cell in chosen.cells}
-    try:
-        whole = load_study(name).cells
-    except (
-        BenchError
-    ):  # another method of the study is broken; the chosen ones stand for themselves
-        return chosen
-    others = [cell for cell in whole if cell.key not in here]
-    stored = {cell.key for cell in others if store.get(cell.key) is not None}
+    others = [cell for cell in chosen.whole if cell.key not in here]
+    stored = {cell.key for cell in others} & store.records.keys()
     # what does not apply has no record; it is shown wherever its dataset is
     shown = {cell.dataset.label for cell in [*chosen.cells, *others] if cell.key in here | stored}
     rest = [

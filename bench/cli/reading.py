@@ -57,7 +57,7 @@ def report(
             "--results, or train with `bench run`"
         )
     chosen = chosen_study(study, methods, datasets, seeds, overrides, settings=settings)
-    shown = with_the_rest(study, chosen, store)
+    shown = with_the_rest(chosen, store)
     page = write_report(shown, make_plan(shown.cells, store), results, notes(store), baseline)
     say_notes(store)
     out.print(f"Report: {page}", markup=False)
@@ -91,7 +91,7 @@ def figure(
     from bench.report.paper import names, write_figure
 
     store = Store(results)
-    shown = with_the_rest(study, chosen_study(study, "", "", "", None), store)
+    shown = with_the_rest(chosen_study(study, "", "", "", None), store)
     planned = make_plan(shown.cells, store)
     if not name:
         out.print("\n".join(names(shown, planned)), markup=False)
@@ -115,7 +115,7 @@ def show(
     from bench.records.store import Store
 
     store = Store(results)
-    found = [record for record in store.all() if record.key.startswith(cell)]
+    found = [record for record in store.records.values() if record.key.startswith(cell)]
     if len(found) != 1:
         raise BenchError(
             f"{len(found) or 'no'} cells in '{results}' have a key that begins with '{cell}'; "
@@ -146,7 +146,7 @@ def status(results: Results = Path("results")) -> None:
     store = Store(results)
     counts = Counter(
         (record.cell.dataset.label, record.cell.method.label, record.status)
-        for record in store.all()
+        for record in store.records.values()
     )
     table = make_table("dataset", "method", "status", "cells")
     for (dataset, method, state), count in sorted(counts.items()):

@@ -12,6 +12,8 @@ from rich.markup import escape
 
 from bench.cli.options import (
     Datasets,
+    Device,
+    Jobs,
     Methods,
     OneCell,
     Overrides,
@@ -19,6 +21,7 @@ from bench.cli.options import (
     Retry,
     Seeds,
     Settings,
+    SlotsPerDevice,
     StudyName,
     chosen_study,
     make_table,
@@ -37,8 +40,9 @@ def run(
     datasets: Datasets = "",
     seeds: Seeds = "",
     settings: Settings = "",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:0,2.")] = "auto",
-    jobs: Annotated[int | None, typer.Option(help="Workers; default: one a core or GPU.")] = None,
+    device: Device = "auto",
+    jobs: Jobs = None,
+    slots_per_device: SlotsPerDevice = 1,
     results: Results = Path("results"),
     overrides: Overrides = None,
     retry: Retry = False,
@@ -75,8 +79,11 @@ def run(
     store = Store(results)
     with store.writing():
         with Tracker(results, chosen.name) as tracker:
-            finished = run_study(chosen, store, tracker, out, device=device, jobs=jobs, retry=retry)
-        shown = with_the_rest(study, chosen, store)
+            finished = run_study(
+                chosen, store, tracker, out, device=device, jobs=jobs,
+                slots_per_device=slots_per_device, retry=retry,
+            )  # fmt: skip
+        shown = with_the_rest(chosen, store)
         page = write_report(shown, make_plan(shown.cells, store), results, notes(store))
     say_notes(store)
     say_problems(tracker)
@@ -202,8 +209,8 @@ def sync(
 
     store = Store(results)
     narrowed = chosen_study(study, methods, datasets, seeds, overrides, settings=settings)
-    chosen = with_the_rest(study, narrowed, store)
     with store.writing():
+        chosen = with_the_rest(narrowed, store)
         planned = make_plan(chosen.cells, store)
         records = [each.record for each in planned if each.record is not None]
         with Tracker(results, chosen.name) as tracker:

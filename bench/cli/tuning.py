@@ -10,10 +10,13 @@ import typer
 
 from bench.cli.options import (
     Datasets,
+    Device,
+    Jobs,
     Methods,
     Overrides,
     Results,
     Seeds,
+    SlotsPerDevice,
     StudyName,
     chosen_study,
     notes,
@@ -32,8 +35,9 @@ def tune(
     methods: Methods = "",
     datasets: Datasets = "",
     seeds: Seeds = "",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:0,2.")] = "auto",
-    jobs: Annotated[int | None, typer.Option(help="Workers; default: one a core or GPU.")] = None,
+    device: Device = "auto",
+    jobs: Jobs = None,
+    slots_per_device: SlotsPerDevice = 1,
     results: Results = Path("results"),
     overrides: Overrides = None,
 ) -> None:
@@ -60,7 +64,7 @@ def tune(
         with Tracker(results, f"{chosen.name} tuning") as tracker:
             done = tune_study(
                 chosen, store, tracker, out, trials=trials, seeds=tuning_seeds, device=device,
-                jobs=jobs,
+                jobs=jobs, slots_per_device=slots_per_device,
             )  # fmt: skip
         page = write_tuning(done, results, notes(store))
     say_notes(store)

@@ -10,12 +10,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench.check import pair_fits, preflight
 from bench.errors import BenchError
-from bench.execution.devices import slots
+from bench.execution.devices import Devices, find_devices
 from bench.execution.plan import Planned, plan
-from bench.execution.progress import Progress
-from bench.execution.scheduler import make_jobs, run_jobs
 from bench.records.cell import Cell, Component
 from bench.records.fingerprint import digest
 from bench.records.store import Store
@@ -44,33 +41,53 @@ def run(
     *,
     device: str = "auto",
     jobs: int | None = None,
+    slots_per_device: int = 1,
     retry: bool = False,
 ) -> Finished:
     """Train what the store lacks. The caller holds the store's lock."""
-    available = slots(device, jobs)
+    devices = find_devices(device, jobs, slots_per_device)
     to_train = [each for each in plan(study.cells, store, retry, study.require) if each.to_train]
-    cells = [each.cell for each in to_train]
+    if to_train:
+        _train(study, [each.cell for each in to_train], store, tracker, console, devices)
+    planned = plan(study.cells, store)
+    tracker.send([each.record for each in planned if each.record is not None])
+    return Finished(len(to_train), planned)
+
+
+def _train(
+    study: Study,
+    cells: list[Cell],
+    store: Store,
+    tracker: Tracker,
+    console: Console,
+    devices: Devices,
+) -> None:
+    """Check the methods and data of some cells, train the cells and store each."""
+    # a run that has nothing to train starts sooner without these
+    from bench.check import pair_fits, preflight
+    from bench.execution.progress import Progress
+    from bench.execution.scheduler import make_jobs, run_jobs
+
     for method in {cell.method.label: cell.method for cell in cells}.values():
         preflight(make_method(method.name, method.settings))
     for pair, data in _once((c.architecture, c.dataset) for c in cells):
         pair_fits(
             make_architecture(pair.name, pair.settings), make_dataset(data.name, data.settings)
         )
-    if cells:
-        _provide(study, cells, store.results / "cache", console)
-        work = make_jobs(cells, store.results / "cache", study.time_limit, len(available))
-        progress = Progress(work, len(available), console)
-        commit = commit_of(Path(__file__).parent)
-        with progress.shown(), closing(run_jobs(work, available, progress)) as finished:
+    _provide(study, cells, store.results / "cache", console)
+    commit = commit_of(Path(__file__).parent)
+    with devices.leased() as (slots, held):
+        for line in held:
+            console.print(line, style="yellow", markup=False)
+        work = make_jobs(cells, store.results / "cache", study.time_limit, len(slots))
+        progress = Progress(work, len(slots), console)
+        with progress.shown(), closing(run_jobs(work, slots, progress)) as finished:
             for rows in finished:
                 for row in rows:
                     row.data["run"]["commit"] = commit
                     record = store.put(row.data, row.files)
                     progress.stored(str(record.cell), record.status, record.reason)
                     tracker.send([record])
-    planned = plan(study.cells, store)
-    tracker.send([each.record for each in planned if each.record is not None])
-    return Finished(len(cells), planned)
 
 
 def _provide(study: Study, cells: list[Cell], cache: Path, console: Console) -> None:

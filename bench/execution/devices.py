@@ -1,76 +1,110 @@
-"""The devices of this machine, counted without touching CUDA, and how they are shared out."""
+"""The devices of this machine, found without touching CUDA, and how runs and workers share them."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
 
 from bench.errors import BenchError
+from bench.locks import hold, release
+
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+MOST = 64
+"""Workers on one GPU beyond which a number is a slip."""
 
 
 @dataclass(frozen=True)
 class Slot:
-    """Room for one worker: a CPU core, or a whole GPU made the only one it sees."""
+    """Room for one worker: a CPU core, or a GPU made the only one it sees."""
 
     device: str
     visible: str | None = None
+    """UUID of the GPU or MIG device."""
+    share: int = 1
+    """Number of workers that the GPU's memory is divided among."""
 
     def environment(self) -> dict[str, str]:
-        """Variables for the worker: one thread, and no GPU but its own."""
+        """Return variables for the worker: one thread, no GPU but its own, its share of memory."""
         threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-        return threads | {
+        memory = {} if self.visible is None else {"BENCH_MEMORY_FRACTION": repr(1 / self.share)}
+        return threads | memory | {
             "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
             "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # without it cuBLAS is not deterministic
-            "CUDA_VISIBLE_DEVICES": "" if self.visible is None else self.visible,
-        }
+            VISIBLE: "" if self.visible is None else self.visible,
+        }  # fmt: skip
 
     def __str__(self) -> str:
         return self.device if self.visible is None else f"{self.device}:{self.visible}"
 
 
-def cores() -> int:
-    """Processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+@dataclass(frozen=True)
+class Devices:
+    """Devices that a run may use, and how many workers it may start on them."""
+
+    gpus: tuple[str, ...]
+    """UUIDs in the order of their use; none: the CPU."""
+    jobs: int | None = None
+    per_gpu: int = 1
+
+    def slots(self) -> list[Slot]:
+        """Return room for workers, one on every GPU before a second one on any."""
+        if not self.gpus:
+            return [Slot("cpu")] * (self.jobs or cores())
+        return [Slot("cuda", gpu, self.per_gpu) for gpu in self.gpus * self.per_gpu][: self.jobs]
+
+    @contextmanager
+    def leased(self) -> Iterator[tuple[list[Slot], list[str]]]:
+        """Keep other runs of this user off the GPUs while this one trains.
+
+        Yields the slots on GPUs that no other run holds, and a line for each GPU passed over.
+
+        Raises:
+            BenchError: other runs hold all of them.
+        """
+        with ExitStack() as locks:
+            gpus: list[str] = []
+            held: list[str] = []
+            for gpu in self.gpus:
+                if len(gpus) == self.jobs:
+                    break
+                lock = _lock_of(gpu)
+                if holder := hold(lock):
+                    lock.close()
+                    held.append(f"GPU {gpu} is in use by {holder}")
+                else:
+                    locks.callback(release, lock)
+                    gpus.append(gpu)
+            if held and not gpus:
+                raise BenchError(
+                    f"{'; '.join(held)}; wait for it, or name another with --device (make: "
+                    "DEVICE=…)"
+                )
+            yield Devices(tuple(gpus), self.jobs, self.per_gpu).slots(), held
 
 
-def visible_gpus() -> list[str]:
-    """GPUs by index or UUID, through NVML; those ``CUDA_VISIBLE_DEVICES`` names where it is set."""
-    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
-    count = _nvml_count()
-    if not count or (chosen is not None and chosen.strip() in ("", "-1")):
-        return []
-    if chosen is None:
-        return [str(index) for index in range(count)]
-    return [name.strip() for name in chosen.split(",") if name.strip()]
-
-
-def _nvml_count() -> int:
-    try:
-        import pynvml
-
-        pynvml.nvmlInit()
-        try:
-            return int(pynvml.nvmlDeviceGetCount())
-        finally:
-            pynvml.nvmlShutdown()
-    except Exception:  # no driver, no library, no permission: for us all the same, no GPU
-        return 0
-
-
-def slots(device: str, jobs: int | None) -> list[Slot]:
-    """Where workers may run: ``auto``, ``cpu``, ``cuda`` or ``cuda:0,2``.
+def find_devices(device: str, jobs: int | None = None, per_gpu: int = 1) -> Devices:
+    """Read ``auto``, ``cpu``, ``cuda`` or ``cuda:1,0``, whose numbers count the visible GPUs.
 
     ``auto`` takes the GPUs if there are any. ``jobs`` bounds the number of workers.
+
+    Raises:
+        BenchError: it cannot be read, or such devices are not here.
     """
     if jobs is not None and jobs < 1:
         raise BenchError(f"--jobs is {jobs}; at least one worker is needed")
+    if not 1 <= per_gpu <= MOST:
+        raise BenchError(f"--slots-per-device is {per_gpu}; give a number from 1 to {MOST}")
     kind, _, wanted = device.partition(":")
     if kind not in ("auto", "cpu", "cuda") or (wanted and kind != "cuda"):
         raise BenchError(f"unknown device '{device}'; there are: auto, cpu, cuda, cuda:0,2")
     gpus = visible_gpus() if kind != "cpu" else []
-    if kind == "cpu" or (kind == "auto" and not gpus):
-        return [Slot("cpu")] * (jobs or cores())
-    if not gpus:
+    if kind == "cuda" and not gpus:
         raise BenchError("no GPU can be seen here; use --device cpu (make: DEVICE=cpu)")
     if wanted:
         absent = [index for index in wanted.split(",") if not _below(index, len(gpus))]
@@ -81,8 +115,154 @@ def slots(device: str, jobs: int | None) -> list[Slot]:
         gpus = [gpus[int(index)] for index in wanted.split(",")]
         if len(set(gpus)) < len(gpus):
             raise BenchError(f"device '{device}' names a GPU twice")
-    return [Slot("cuda", gpu) for gpu in gpus][:jobs]
+    return Devices(tuple(gpus), jobs, per_gpu)
 
 
 def _below(index: str, count: int) -> bool:
     return index.isdecimal() and int(index) < count
+
+
+def cores() -> int:
+    """Count the processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """A GPU as NVML names it."""
+
+    uuid: str
+    """Empty where it does not answer."""
+    divided: bool = False
+    """Whether MIG divides it: then its parts are used in its place."""
+    parts: dict[str, str] = field(default_factory=dict)
+    """UUIDs of its MIG devices, by each name that CUDA takes for one."""
+
+    @property
+    def usable(self) -> list[str]:
+        """UUIDs to run on."""
+        if self.divided:
+            return list(dict.fromkeys(self.parts.values()))
+        return [self.uuid] if self.uuid else []
+
+
+def visible_gpus() -> list[str]:
+    """Return UUIDs of the GPUs and MIG devices that ``CUDA_VISIBLE_DEVICES`` leaves, in its order.
+
+    It is read as CUDA reads it: numbers or beginnings of UUIDs; the list ends at the first entry
+    that names nothing, as -1. Numbers count GPUs in the order of their buses, as nvidia-smi does.
+    A GPU that MIG divides stands for all its MIG devices.
+
+    Raises:
+        BenchError: it is set, and names nothing or one GPU twice; CUDA would show none.
+    """
+    machine = _machine()
+    chosen = os.environ.get(VISIBLE)
+    if chosen is None or not machine:
+        return [uuid for gpu in machine for uuid in gpu.usable]
+    entries = [entry.strip() for entry in chosen.split(",")]
+    if entries[0] in ("", "NoDevFiles") or re.match(r"-\d", entries[0]):
+        return []  # NoDevFiles is Slurm's word for none
+    # CUDA takes numbers or UUIDs, as the first entry is
+    numbers = not entries[0].startswith(("GPU-", "MIG-"))
+    found: list[str] = []
+    for entry in entries:
+        named = _numbered(entry, machine) if numbers else _named(entry, machine)
+        if not named and not found:
+            raise BenchError(
+                f"{VISIBLE} is '{chosen}', but '{entry}' is none of this machine's {len(machine)} "
+                "GPUs; correct it, unset it, or use --device cpu (make: DEVICE=cpu)"
+            )
+        if not named:
+            break
+        if set(named) & set(found):
+            raise BenchError(f"{VISIBLE} is '{chosen}', which names a GPU twice: CUDA shows none")
+        found += named
+    return found
+
+
+def _numbered(entry: str, machine: list[Gpu]) -> list[str]:
+    # CUDA reads the digits an entry begins with
+    digits = re.match(r"\+?(\d+)", entry)
+    return machine[int(digits[1])].usable if digits and int(digits[1]) < len(machine) else []
+
+
+def _named(entry: str, machine: list[Gpu]) -> list[str]:
+    """Return what the only GPU or MIG device of this beginning stands for."""
+    names: dict[str, list[str]] = {gpu.uuid: gpu.usable for gpu in machine if gpu.uuid}
+    names |= {name: [uuid] for gpu in machine for name, uuid in gpu.parts.items()}
+    if entry in names:
+        return names[entry]
+    alike = [usable for name, usable in names.items() if name.startswith(entry)]
+    told = len(entry) > len("GPU-") and alike and all(usable == alike[0] for usable in alike)
+    return alike[0] if told else []
+
+
+def _machine() -> list[Gpu]:
+    """Every GPU of this machine by its number; none where NVML cannot be used."""
+    try:
+        import pynvml
+
+        pynvml.nvmlInit()
+        try:
+            return [_gpu(pynvml, index) for index in range(pynvml.nvmlDeviceGetCount())]
+        finally:
+            pynvml.nvmlShutdown()
+    except Exception:  # no driver, no library, no permission: for us all the same, no GPU
+        return []
+
+
+def _gpu(nvml: Any, index: int) -> Gpu:
+    try:
+        handle = nvml.nvmlDeviceGetHandleByIndex(index)
+        uuid = _text(nvml.nvmlDeviceGetUUID(handle))
+    except nvml.NVMLError:  # it has fallen off the bus, say; the others keep their numbers
+        return Gpu("")
+    try:
+        divided = nvml.nvmlDeviceGetMigMode(handle)[0] == 1
+    except nvml.NVMLError:  # a GPU that knows no MIG
+        divided = False
+    parts: dict[str, str] = {}
+    for number in range(nvml.nvmlDeviceGetMaxMigDeviceCount(handle)) if divided else ():
+        try:
+            part = nvml.nvmlDeviceGetMigDeviceHandleByIndex(handle, number)
+            own = _text(nvml.nvmlDeviceGetUUID(part))
+            place = nvml.nvmlDeviceGetGpuInstanceId(part), nvml.nvmlDeviceGetComputeInstanceId(part)
+        except nvml.NVMLError:  # nothing has this number
+            continue
+        parts |= {own: own, "MIG-{}/{}/{}".format(uuid, *place): own}
+    return Gpu(uuid, divided, parts)
+
+
+def driver_version() -> str | None:
+    """Return the version of NVIDIA's driver, such as 570.124.06; None where there is none."""
+    try:
+        import pynvml
+
+        pynvml.nvmlInit()
+        try:
+            return _text(pynvml.nvmlSystemGetDriverVersion())
+        finally:
+            pynvml.nvmlShutdown()
+    except Exception:  # as in _machine
+        return None
+
+
+def _text(value: str | bytes) -> str:
+    # older versions of the library give bytes
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def _lock_of(gpu: str) -> IO[str]:
+    """Open the file whose lock leases a GPU, in a folder that all runs of this user share."""
+    folder = Path(tempfile.gettempdir()) / f"gan-stability-bench-{os.getuid()}"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+            raise BenchError(f"'{folder}' is not yours; set TMPDIR to a folder of your own")
+        return open(folder / f"{gpu.replace('/', '_')}.lock", "a+")
+    except OSError as error:
+        raise BenchError(
+            f"cannot keep other runs off the GPUs: '{folder}' cannot be written to "
+            f"({error.strerror}); set TMPDIR to another folder"
+        ) from error

@@ -39,7 +39,7 @@ def plan(
     again, too, and those that lack FID for want of weights that have been found since. Cells that
     lack a metric of ``require`` are to be trained in any case.
     """
-    by_key = {record.key: record for record in store.all()}
+    by_key = store.records
     by_place: dict[tuple[str, str, str, int], list[Record]] = defaultdict(list)
     current = {cell.key for cell in cells}
     for record in by_key.values():

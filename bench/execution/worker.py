@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from bench.datasets.base import Dataset, Values
 from bench.errors import BenchError
+from bench.execution.devices import driver_version
 from bench.execution.memory import begin_peak, peak_memory_mb, ran_out_of_memory
 from bench.execution.nondeterminism import collected
 from bench.records.cell import SCHEMA, Cell, sources_of
@@ -273,18 +274,11 @@ def surroundings(device: torch.device) -> dict[str, Any]:
 
 def _gpu_versions() -> dict[str, str]:
     """Versions of CUDA, cuDNN and the driver, as far as they are known."""
-    versions = {"cuda": torch.version.cuda, "cudnn": torch.backends.cudnn.version()}
-    try:
-        import pynvml
-
-        pynvml.nvmlInit()
-        try:
-            driver = pynvml.nvmlSystemGetDriverVersion()
-        finally:
-            pynvml.nvmlShutdown()
-        versions["driver"] = driver.decode() if isinstance(driver, bytes) else driver
-    except Exception:  # no library or no permission: the version is not known then
-        pass
+    versions = {
+        "cuda": torch.version.cuda,
+        "cudnn": torch.backends.cudnn.version(),
+        "driver": driver_version(),
+    }
     return {name: str(version) for name, version in versions.items() if version is not None}
 
 

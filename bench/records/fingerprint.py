@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
-from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -29,23 +29,38 @@ def source_hash(file: Path) -> str:
     """
     if file.suffix != ".py":
         return hashlib.sha256(file.read_bytes()).hexdigest()[:LENGTH]
-    return _of_bytes(file.read_bytes())
-
-
-@lru_cache(maxsize=1024)
-def _of_bytes(source: bytes) -> str:
-    return text_hash(source.decode())
+    return text_hash(file.read_bytes().decode())
 
 
 def text_hash(source: str) -> str:
     """:func:`source_hash` of source text."""
+    return _parsed(source).hash
+
+
+@dataclass(frozen=True)
+class _Parsed:
+    """What is asked of source text, from one pass over its syntax tree."""
+
+    hash: str
+    imports: tuple[ast.Import | ast.ImportFrom, ...]
+
+
+@lru_cache(maxsize=1024)
+def _parsed(source: str) -> _Parsed:
+    # the result depends on the text only: a file that has changed is another entry
     tree = ast.parse(source)
+    imports = []
     for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            imports.append(node)
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             node.body = [part for part in node.body if not _is_text(part)]
         if isinstance(node, ast.ClassDef):
             node.body = [part for part in node.body if not _is_search(part)]
-    return hashlib.sha256("".join(_canonical(tree)).encode()).hexdigest()[:LENGTH]
+    text: list[str] = []
+    _write(tree, text)
+    shortened = hashlib.sha256("".join(text).encode()).hexdigest()[:LENGTH]
+    return _Parsed(shortened, tuple(imports))
 
 
 def imported_modules(source: str, package: str, within: str = "") -> list[str]:
@@ -54,10 +69,10 @@ def imported_modules(source: str, package: str, within: str = "") -> list[str]:
     ``within`` is the package the text belongs to, which relative imports start from.
     """
     names: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
+    for node in _parsed(source).imports:
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
+        else:
             base = import_base(node, within)
             names |= {f"{base}.{alias.name}" for alias in node.names}
             names |= {base} - {package}
@@ -89,20 +104,29 @@ def _is_search(statement: ast.stmt) -> bool:
     return False
 
 
-def _canonical(value: Any) -> Iterator[str]:
-    """Unlike ``ast.dump``, leaves out empty fields, which differ between Python versions."""
+def _write(value: Any, text: list[str]) -> None:
+    """Append a tree as text.
+
+    Unlike ``ast.dump``, this leaves out empty fields, which differ between Python versions.
+    """
     if isinstance(value, ast.AST):
-        yield type(value).__name__ + "("
-        for name in sorted(value._fields):
+        text.append(type(value).__name__ + "(")
+        for name in _fields(value._fields):
             field = getattr(value, name, None)
-            if field is not None and field != [] and name not in ("kind", "type_comment", "ctx"):
-                yield name + "="
-                yield from _canonical(field)
-        yield ")"
+            if field is not None and field != []:
+                text.append(name + "=")
+                _write(field, text)
+        text.append(")")
     elif isinstance(value, list):
-        yield "["
+        text.append("[")
         for item in value:
-            yield from _canonical(item)
-        yield "]"
+            _write(item, text)
+        text.append("]")
     else:
-        yield repr(value) + ","
+        text.append(repr(value) + ",")
+
+
+@lru_cache(maxsize=256)
+def _fields(names: tuple[str, ...]) -> list[str]:
+    """Return those of a node's fields that say what the code does."""
+    return sorted(set(names) - {"kind", "type_comment", "ctx"})

@@ -7,14 +7,11 @@ the size and hash of the files beside it, so that a damaged one is noticed.
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import hashlib
 import io
 import json
 import os
 import shutil
-import socket
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import BenchError
+from bench.locks import hold
 from bench.records.cell import SCHEMA, Cell
 
 Arrays = dict[str, NDArray[Any]]
@@ -118,6 +116,17 @@ class Store:
         self.cells = results / "cells"
         self.set_aside: list[str] = []
         """What was found damaged and moved away, one line each."""
+        self._records: dict[str, Record] | None = None
+
+    @property
+    def records(self) -> dict[str, Record]:
+        """Sound records by key: read from the folder once, then updated by every `put`.
+
+        A command makes one store and passes it on, so that it reads the folder once.
+        """
+        if self._records is None:
+            self._records = {record.key: record for record in self.all()}
+        return self._records
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -131,19 +140,14 @@ class Store:
                 "name another with --results (make: RESULTS=…)"
             ) from error
         with lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                lock.seek(0)
-                holder = lock.read().strip() or "another process"
+            if holder := hold(lock):
                 raise BenchError(
                     f"the results folder '{self.results}' is in use by {holder}; wait for it, "
                     "or name another with --results (make: RESULTS=…)"
-                ) from error
-            with contextlib.suppress(OSError):  # a full disk has no room even for the holder's name
-                os.truncate(lock.fileno(), 0)
-                os.write(lock.fileno(), f"process {os.getpid()} on {socket.gethostname()}".encode())
+                )
             self._clear_unfinished()
+            # another run may have written between an earlier reading and the lock
+            self._records = None
             yield
             lock.truncate(0)
 
@@ -178,10 +182,8 @@ class Store:
         """Write one record; it is there whole or not at all, also after a power cut."""
         key = data["key"]
         scratch = self.cells / f".{key}-{uuid.uuid4().hex[:8]}"
-        content = {
-            **files,
-            "record.json": json.dumps(data, indent=1, allow_nan=False).encode(),
-        }
+        text = json.dumps(data, indent=1, allow_nan=False)
+        content = {**files, "record.json": text.encode()}
         try:
             scratch.mkdir()
             for name, part in content.items():
@@ -199,7 +201,11 @@ class Store:
                 f"cannot store a finished cell in '{self.cells}' ({error.strerror}); what was "
                 "stored before is safe: make room and run again"
             ) from error
-        return Record(data, final)
+        # as it would be read: JSON knows no tuples
+        record = Record(json.loads(text), final)
+        if self._records is not None:
+            self._records[key] = record
+        return record
 
     def _check(self, folder: Path, key: str, data: dict[str, Any]) -> None:
         if data["key"] != key:

@@ -6,14 +6,16 @@ import dataclasses
 import hashlib
 import json
 import os
+import platform
 import shutil
 import uuid
 from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import BenchError
-from bench.records.fingerprint import digest, source_hash
+from bench.records.fingerprint import digest
 from bench.registry import described
 
 if TYPE_CHECKING:
@@ -22,8 +24,12 @@ if TYPE_CHECKING:
 
 __all__ = ["write_report"]
 
-HERE = Path(__file__).parent
+BENCH = Path(__file__).parent.parent
 DIGEST = ".digest"
+PACKAGES = (
+    "jinja2", "matplotlib", "numpy", "pandas", "pillow", "scikit-posthocs", "scipy", "seaborn"
+)  # fmt: skip
+"""Packages that a report's numbers, drawings and pages are made with."""
 
 
 def write_report(
@@ -35,8 +41,9 @@ def write_report(
 ) -> Path:
     """Write the report into ``results``/``study.name`` and return the path of report.html.
 
-    Nothing is written where the last report was made from the same records by the same code.
-    The files are made beside the old ones and then take their place.
+    Nothing is written if the last report was made from the same records and options by the same
+    code and packages, and all its files are still as they were written. Otherwise the files are
+    made beside the old ones and then take their place.
     """
     labels = sorted({each.cell.method.label for each in planned})
     if baseline and baseline not in labels:
@@ -69,25 +76,39 @@ def write_report(
 def _content(
     study: Study, planned: list[Planned], notes: Sequence[str], baseline: str, results: Path
 ) -> str:
-    """A digest of all that the report says, and of the code that says it."""
+    """Return a digest of all that a report depends on: records, options, code and packages."""
     methods = {each.cell.method.label: each.cell.method for each in planned}
     told: dict[str, Any] = {
         "study": [study.name, study.description, study.source, baseline, str(results)],
+        # the commands that reproduce a cell depend on which cells the study's file names
+        "whole": sorted(cell.key for cell in study.whole),
         "cells": [
             [p.cell.key, p.cell.method.label, _varied(p), p.state, p.why, *_version(p)]
             for p in planned
         ],
         "methods": {label: described(m.name, m.settings) for label, m in methods.items()},
         "notes": list(notes),
+        # by their bytes, as parsing them takes longer than everything else here
         "sources": {
-            str(file.relative_to(HERE)): source_hash(file)
-            if file.suffix == ".py"
-            else hashlib.sha256(file.read_bytes()).hexdigest()
-            for file in sorted(HERE.rglob("*.*"))
+            str(file.relative_to(BENCH)): _sha256(file)
+            for file in sorted(BENCH.rglob("*.*"))
             if file.suffix in (".py", ".html", ".css", ".js")
         },
+        "python": platform.python_version(),
+        "packages": {name: _installed(name) for name in PACKAGES},
     }
     return digest(told)
+
+
+def _sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def _installed(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
 
 
 def _varied(planned: Planned) -> list[Any]:
@@ -97,25 +118,39 @@ def _varied(planned: Planned) -> list[Any]:
 
 
 def _version(planned: Planned) -> list[Any]:
-    """What tells a record from another one of the same key."""
+    """Return what tells a record from another one of the same key, and its files as they lie."""
     record = planned.record
     if record is None:
         return []
-    files = sorted(described["sha256"] for described in record.data["files"].values())
-    return [record.status, record.reason, record.data["run"].get("finished_at"), *files]
+    lying: list[Any] = []
+    for name in sorted(record.data["files"]) if record.folder is not None else ():
+        try:
+            stat = (record.folder / name).stat()
+            lying.append([name, stat.st_size, stat.st_mtime_ns])
+        except OSError:  # the report says that it is missing
+            lying.append([name])
+    return [digest(record.data), lying]
 
 
 def _written(folder: Path) -> dict[str, Any]:
     try:
         told = json.loads((folder / DIGEST).read_text(encoding="utf-8"))
-        return {"content": str(told["content"]), "files": [str(f) for f in told["files"]]}
+        files = told["files"]
+        # before there were hashes it was a list of names, which says nothing of their content
+        hashes = files if isinstance(files, dict) else dict.fromkeys(map(str, files), "")
+        return {"content": str(told["content"]), "files": hashes}
     except (OSError, ValueError, KeyError, TypeError):
-        return {"content": "", "files": []}
+        return {"content": "", "files": {}}
 
 
 def _is_written(folder: Path, content: str) -> bool:
     written = _written(folder)
-    return written["content"] == content and all((folder / f).is_file() for f in written["files"])
+    if written["content"] != content or not written["files"]:
+        return False
+    try:
+        return all(_sha256(folder / name) == sha256 for name, sha256 in written["files"].items())
+    except OSError:  # one is missing or cannot be read
+        return False
 
 
 def _replace(scratch: Path, folder: Path, content: str) -> None:
@@ -132,5 +167,6 @@ def _replace(scratch: Path, folder: Path, content: str) -> None:
         file = Path(name)
         if name not in files and file.parts[:-1] in (("figures",), ("tables",)):
             (folder / file).unlink(missing_ok=True)
-    told = json.dumps({"content": content, "files": files}, indent=1)
+    hashes = {name: _sha256(folder / name) for name in files}
+    told = json.dumps({"content": content, "files": hashes}, indent=1)
     (folder / DIGEST).write_text(told + "\n", encoding="utf-8")

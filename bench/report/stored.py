@@ -24,6 +24,16 @@ def open_results(results: Path) -> tuple[list[Record], list[str]]:
     """Every record that can be read below a results folder, by key, and what cannot, a line each.
 
     Raises:
+        BenchError: as :func:`opened`.
+    """
+    store = opened(results)
+    return list(store.records.values()), store.set_aside
+
+
+def opened(results: Path) -> Untouched:
+    """Read a results folder that holds at least one sound record.
+
+    Raises:
         BenchError: there is no such folder, it holds no record, or one of a newer benchmark.
     """
     if not results.is_dir():
@@ -33,13 +43,13 @@ def open_results(results: Path) -> tuple[list[Record], list[str]]:
         )
     store = Untouched(results)
     try:
-        records = store.all()
+        records = store.records
     except OSError as error:
         raise BenchError(
             f"the results folder '{results}' cannot be read ({error.strerror})"
         ) from error
     if records:
-        return records, store.set_aside
+        return store
     if store.set_aside:
         raise BenchError(
             f"none of the {len(store.set_aside)} records in '{results}' can be read; "

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.errors import BenchError, nearest
 from bench.records.cell import Cell
-from bench.study.expansion import cells_of, check_required
+from bench.study.expansion import Expansion, check_required
 from bench.study.file import read
 from bench.study.selection import Selection
 
@@ -31,6 +31,22 @@ class Study:
     """Metrics without which the study is not to be run."""
     source: str = ""
     """What a user types to name it: a shipped study's name, or the file's path."""
+    expansion: Expansion | None = field(default=None, repr=False, compare=False)
+    """What `cells` were narrowed from; None for a study that no file describes."""
+
+    @property
+    def whole(self) -> list[Cell]:
+        """The cells of the study before it was narrowed.
+
+        They are `cells` themselves where no file describes the study, and where it cannot be
+        expanded whole, as when a method that was left out is broken.
+        """
+        if self.expansion is None:
+            return self.cells
+        try:
+            return self.expansion.whole
+        except BenchError:
+            return self.cells
 
 
 def studies() -> dict[str, Path]:
@@ -51,8 +67,9 @@ def load_study(name: str, selection: Selection = WHOLE) -> Study:
             "under that name; rename the file"
         )
     described = read(file)
-    cells = cells_of(described, selection)
-    check_required(described, selection)
+    expansion = Expansion(described)
+    cells = expansion.cells(selection)
+    check_required(expansion, selection)
     return Study(
         file.stem,
         described.description,
@@ -60,4 +77,5 @@ def load_study(name: str, selection: Selection = WHOLE) -> Study:
         cells,
         tuple(described.require),
         name,
+        expansion,
     )

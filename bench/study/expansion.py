@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from functools import cached_property
 
+from bench.architectures.base import Architecture
 from bench.combination import SIGN, parts_of
 from bench.datasets.base import Dataset
 from bench.datasets.instruments import INCEPTION_NAMES
 from bench.errors import BenchError, nearest
 from bench.method import Method, Optimizer
 from bench.records.cell import Cell, Component, Setting, Variation, sources_of
+from bench.records.fingerprint import digest
 from bench.registry import (
     find_methods,
     label_of,
@@ -32,7 +35,46 @@ from bench.study.selection import Selection
 from bench.study.variation import variation, varied
 
 
-def cells_of(study: StudyFile, selection: Selection) -> list[Cell]:
+class Expansion:
+    """Expands one study file: whole, and narrowed by a selection.
+
+    Datasets and hashes of sources that both need are computed once.
+    """
+
+    def __init__(self, study: StudyFile):
+        self.study = study
+        self._datasets: dict[str, Dataset] = {}
+        self._sources: dict[str, dict[str, str]] = {}
+
+    @cached_property
+    def whole(self) -> list[Cell]:
+        """The cells that the file names."""
+        return cells_of(self, Selection())
+
+    def cells(self, selection: Selection) -> list[Cell]:
+        """The cells that a selection leaves of the file, or adds to it."""
+        return self.whole if selection == Selection() else cells_of(self, selection)
+
+    def dataset(self, name: str, settings: Settings) -> Dataset:
+        """A dataset, made once for all experiments and selections that name it alike."""
+        # a folder of images is looked through when it is made
+        named = repr((name, sorted(settings.items())))
+        if named not in self._datasets:
+            self._datasets[named] = make_dataset(name, settings)
+        return self._datasets[named]
+
+    def sources(
+        self, method: Method, dataset: Dataset, architecture: Architecture
+    ) -> dict[str, str]:
+        """Hashes of the sources of three parts, computed once for each three."""
+        named = digest([[part.name, part.settings()] for part in (method, dataset, architecture)])
+        if named not in self._sources:
+            self._sources[named] = sources_of(method, dataset, architecture)
+        return self._sources[named]
+
+
+def cells_of(expansion: Expansion, selection: Selection) -> list[Cell]:
+    study = expansion.study
     chosen = _methods(study, selection)
     experiments = _experiments(study, selection)
     if selection.seeds:
@@ -44,14 +86,13 @@ def cells_of(study: StudyFile, selection: Selection) -> list[Cell]:
     cells: list[Cell] = []
     settings: set[tuple[str, str]] = set()
     for experiment in experiments:
-        # once, as a folder of images is looked through
-        base = _make_dataset(experiment, selection)
+        base = _dataset(expansion, experiment, selection)
         for name, laid in varied(experiment).items():
             if selection.settings and name not in selection.settings:
                 continue
             own, dataset = laid.experiment, base
             if own.dataset != experiment.dataset:
-                dataset = _make_dataset(own, selection)
+                dataset = _dataset(expansion, own, selection)
             told = _variation(name, laid.changes, experiment, base, selection) if name else None
             if told is not None and (told.group, told.name) in settings:
                 raise BenchError(f"two settings are called '{name}'; give one another name")
@@ -62,7 +103,7 @@ def cells_of(study: StudyFile, selection: Selection) -> list[Cell]:
             for method in chosen:
                 cells += [
                     dataclasses.replace(cell, variation=told)
-                    for cell in _expand(study, own, dataset, method, selection)
+                    for cell in _expand(expansion, own, dataset, method, selection)
                 ]
     _check_distinct(cells)
     return cells
@@ -156,9 +197,9 @@ def _with_settings(experiments: list[Experiment], wanted: tuple[str, ...]) -> li
     return [e for e, own in zip(experiments, names, strict=True) if own & set(wanted)]
 
 
-def _make_dataset(experiment: Experiment, selection: Selection) -> Dataset:
+def _dataset(expansion: Expansion, experiment: Experiment, selection: Selection) -> Dataset:
     name, settings = dataset_part(experiment.dataset)
-    return make_dataset(name, settings | _overrides(selection, name))
+    return expansion.dataset(name, settings | _overrides(selection, name))
 
 
 def _overrides(selection: Selection, name: str) -> Settings:
@@ -185,11 +226,12 @@ def _check_overrides(selection: Selection, methods: list[Method], experiments: l
             )
 
 
-def check_required(study: StudyFile, selection: Selection) -> None:
+def check_required(expansion: Expansion, selection: Selection) -> None:
     """Whether any dataset of the study, selected or not, measures what it requires."""
+    study = expansion.study
     if not study.require:
         return
-    datasets = [_make_dataset(experiment, selection) for experiment in study.experiments]
+    datasets = [_dataset(expansion, experiment, selection) for experiment in study.experiments]
     known = {metric.name for dataset in datasets for metric in dataset.metrics}
     for name in study.require:
         if name not in known:
@@ -200,7 +242,7 @@ def check_required(study: StudyFile, selection: Selection) -> None:
 
 
 def _expand(
-    study: StudyFile,
+    expansion: Expansion,
     experiment: Experiment,
     dataset: Dataset,
     method: Method,
@@ -224,7 +266,7 @@ def _expand(
         s.ema,
         s.precision,
     )
-    seeds = selection.seeds or experiment.seeds or study.seeds
+    seeds = selection.seeds or experiment.seeds or expansion.study.seeds
     assert not isinstance(seeds, int)
     updates = _updates(experiment, dataset.training_size())
     check_budget(method, setting, updates, dataset.name)
@@ -235,8 +277,8 @@ def _expand(
         setting=setting,
         seed=0,
         updates=updates,
-        evaluations=min(experiment.evaluations or study.evaluations, updates),
-        sources=sources_of(method, dataset, architecture),
+        evaluations=min(experiment.evaluations or expansion.study.evaluations, updates),
+        sources=expansion.sources(method, dataset, architecture),
         not_applicable=method.not_applicable(dataset, architecture),
     )
     return [dataclasses.replace(shared, seed=seed) for seed in seeds]

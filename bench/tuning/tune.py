@@ -75,6 +75,7 @@ def tune(
     seeds: int,
     device: str = "auto",
     jobs: int | None = None,
+    slots_per_device: int = 1,
 ) -> Tuning:
     """Run what is missing of ``trials`` trials of every method on every dataset of the study.
 
@@ -96,7 +97,10 @@ def tune(
     def train(cells: Iterable[Cell]) -> dict[str, Planned]:
         wanted = {cell.key: cell for cell in cells}
         part = replace(study, cells=list(wanted.values()))
-        done = run(part, store, tracker, console, device=device, jobs=jobs)
+        done = run(
+            part, store, tracker, console, device=device, jobs=jobs,
+            slots_per_device=slots_per_device,
+        )  # fmt: skip
         return {each.cell.key: each for each in done.planned}
 
     with opened(file) as database:

@@ -70,6 +70,11 @@ REAL = {
 }
 
 
+def test_the_hash_of_a_text_stays_what_it_was():
+    # stored records are found by keys made of such hashes
+    assert text_hash(SOURCE) == "a2f88a34f0bb35e8"
+
+
 @pytest.mark.parametrize("change", COSMETIC)
 def test_a_cosmetic_edit_leaves_the_hash_alone(change):
     assert COSMETIC[change] != SOURCE

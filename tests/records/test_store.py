@@ -60,6 +60,29 @@ def test_a_second_record_replaces_the_first(store, put):
     assert len(store.all()) == 1
 
 
+def test_a_store_is_read_once_and_knows_what_is_put(store, put, monkeypatch):
+    first = put(seed=0, status="crashed")
+    readings = []
+    every = Store.all
+    monkeypatch.setattr(Store, "all", lambda self: readings.append(self) or every(self))
+    assert store.records.keys() == {first.key}
+    second, better = put(seed=1), put(seed=0, status="ok")
+    assert store.records.keys() == {first.key, second.key}
+    assert store.records[first.key].status == "ok"
+    assert len(readings) == 1
+    for record in (second, better):
+        assert record.data == store.get(record.key).data
+
+
+def test_what_another_run_wrote_before_the_lock_is_read_under_it(store, put):
+    put(seed=0)
+    late = Store(store.results)
+    assert len(late.records) == 1
+    put(seed=1)
+    with late.writing():
+        assert len(late.records) == 2
+
+
 def test_packed_arrays_are_the_same_bytes_every_time(arrays):
     assert pack(arrays) == pack(dict(arrays))
 

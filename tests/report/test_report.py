@@ -114,6 +114,65 @@ def test_a_second_call_writes_nothing_until_something_changes(make_study, train,
     assert pd.read_csv(page.parent / "runs.csv")["modes_20"][0] == 1
 
 
+@pytest.fixture
+def barely(make_study, train, store):
+    """A report of failed cells, which is written fast: its study, cells and function to write."""
+    study = make_study()
+    planned = [train(cell, status="crashed", reason="it broke") for cell in study.cells]
+
+    def write(study=study, planned=planned) -> tuple[Path, bool]:
+        """The folder, and whether the report was written anew."""
+        page = store.results / study.name / "report.html"
+        before = page.stat().st_ino if page.is_file() else 0
+        write_report(study, planned, store.results)
+        return page.parent, page.stat().st_ino != before
+
+    assert write()[1]
+    assert not write()[1]
+    return study, planned, write
+
+
+@pytest.mark.parametrize("damage", ["another byte", "cut", "missing", "no stamp"])
+def test_a_report_whose_files_are_not_as_written_is_written_again(barely, damage):
+    _, _, write = barely
+    folder, _ = write()
+    for name in ("report.html", "summary.csv", "figures/overview.svg"):
+        file = folder / name
+        sound = file.read_bytes()
+        if damage == "another byte":
+            file.write_bytes(bytes([sound[0] ^ 1]) + sound[1:])
+        elif damage == "cut":
+            file.write_bytes(sound[:-1])
+        elif damage == "no stamp":
+            (folder / ".digest").write_text('{"content": ')
+        else:
+            file.unlink()
+        assert write()[1]
+        assert file.read_bytes()[0] == sound[0]
+        assert not write()[1]
+
+
+def test_a_report_is_written_again_when_what_it_is_made_from_changes(barely, monkeypatch):
+    study, planned, write = barely
+    # a record with the same key and files and another number
+    record = planned[0].record
+    data = {**record.data, "run": {**record.data["run"], "training_seconds": 123.0}}
+    changed = [
+        dataclasses.replace(planned[0], record=dataclasses.replace(record, data=data)),
+        *planned[1:],
+    ]
+    assert write(planned=changed)[1]
+    assert not write(planned=changed)[1]
+    # another version of a package that draws
+    monkeypatch.setattr("bench.report.version", lambda name: "99" if name == "matplotlib" else "1")
+    assert write(planned=changed)[1]
+    assert not write(planned=changed)[1]
+    # a file of the study that names other cells, so that other commands reproduce these
+    assert write(
+        study=dataclasses.replace(study, expansion=None, cells=study.cells[:1]), planned=changed
+    )[1]
+
+
 def test_figures_of_a_dataset_that_left_the_study_go(make_study, train, modes, store):
     study = make_study()
     planned = [train(cell, modes(0, 1)) for cell in study.cells]

@@ -1,5 +1,6 @@
 """Study files: what they expand to, and one clear line for everything they may get wrong."""
 
+import dataclasses
 import re
 
 import pytest
@@ -8,7 +9,7 @@ import yaml
 from bench.datasets import folder
 from bench.errors import BenchError
 from bench.registry import find_methods
-from bench.study import Selection, load_study, studies
+from bench.study import Selection, expansion, load_study, studies
 from bench.study.selection import parse
 
 NOTHING = Selection()
@@ -48,6 +49,34 @@ def one_line(load, *arguments, **keys) -> str:
 @pytest.mark.parametrize("name", studies())
 def test_shipped_studies_are_valid(name):
     assert load_study(name).cells
+
+
+def test_a_narrowed_study_knows_its_whole_from_the_same_expansion(tmp_path, monkeypatch):
+    hashed = []
+    monkeypatch.setattr(
+        expansion, "sources_of", lambda *parts: hashed.append(parts) or {"parts": str(parts)}
+    )
+    file = tmp_path / "mine.yaml"
+    methods = ["vanilla", "wgan_gp"]
+    file.write_text(yaml.safe_dump({"methods": methods, "experiments": [RING, GRID], "seeds": 2}))
+    chosen = load_study(str(file), parse("wgan_gp,ttur", "ring8", "3", []))
+    assert {(c.method.name, c.seed) for c in chosen.cells} == {
+        (method, seed) for method in ("wgan_gp", "ttur") for seed in range(3)
+    }
+    assert [cell.key for cell in chosen.whole] == [cell.key for cell in load_study(str(file)).cells]
+    hashed.clear()
+    chosen = load_study(str(file), parse("wgan_gp", "ring8", "3", []))
+    assert len(chosen.whole) == 8
+    assert chosen.whole is dataclasses.replace(chosen, cells=[]).whole
+    assert len(hashed) == 4
+
+
+def test_a_study_that_cannot_be_expanded_whole_stands_by_what_was_chosen(tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text(yaml.safe_dump({"methods": ["vanilla", "gone"], "experiments": [RING]}))
+    chosen = load_study(str(file), parse("vanilla", "", "", []))
+    assert chosen.whole == chosen.cells
+    assert len(chosen.cells) == 3
 
 
 def test_a_study_is_methods_by_experiments_by_seeds(study):

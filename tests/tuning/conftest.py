@@ -47,7 +47,7 @@ class Trainer:
         self.fails: Callable[[Cell], str] = lambda _: ""
         """Gives the status of a cell that is not to be ok."""
 
-    def run(self, study, store, tracker, console, *, device="auto", jobs=None):
+    def run(self, study, store, tracker, console, **_):
         before = len(self.trained)
         for cell in study.cells:
             known = self.records.get(cell.key)

@@ -34,6 +34,7 @@ def command(folder: Path) -> list[str]:
     return [
         *(sys.executable, "-m", "bench", "tune", str(folder / "tiny.yaml"), "--trials", "2"),
         *("--tuning-seeds", "1", "--results", str(folder / "results"), "--jobs", "2"),
+        *("--device", "cpu"),
     ]
 
 
@@ -106,6 +107,7 @@ def test_bad_input_is_one_line(tmp_path, capsys, monkeypatch):
     for options, line in {
         ("--trials", "0"): "bench: --trials 0: give a number from 1 to 10000",
         ("--methods", "wgn_gp"): "bench: unknown method 'wgn_gp'; did you mean 'wgan_gp'?",
+        ("--slots-per-device", "99"): "bench: --slots-per-device is 99; give a number from 1 to 64",
         ("--seeds", "1000,"): "bench: seed 1000 is one that trials are judged on",
     }.items():
         study, results = str(tmp_path / "tiny.yaml"), str(tmp_path / "results")

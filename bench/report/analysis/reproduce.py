@@ -12,7 +12,7 @@ import yaml
 from bench.errors import BenchError
 from bench.records.cell import Cell, Component
 from bench.registry import make_method
-from bench.study import Study, load_study
+from bench.study import Study
 
 DIGITS = 12
 """Of a key that a command shows."""
@@ -25,10 +25,7 @@ def reproducer(study: Study) -> Callable[[Cell], str]:
     command repeats.
     """
     name = study.source or study.name
-    try:
-        plain = load_study(name).cells
-    except BenchError:  # the file has gone, or names a method that has
-        plain = study.cells
+    plain = study.whole
     keys = {cell.key for cell in plain}
 
     def command(cell: Cell) -> str:

@@ -20,7 +20,7 @@ from bench.records.store import TRANSIENT
 from bench.report.export.columns import CELL_COLUMNS, FLAGS, TEXT
 from bench.report.export.dictionary import describe, schema
 from bench.report.export.rows import Segment, Told, facts, segments, told
-from bench.report.stored import Untouched, open_results
+from bench.report.stored import open_results, opened
 
 if TYPE_CHECKING:
     from bench.study import Study
@@ -62,14 +62,13 @@ def of_study(study: Study, results: Path) -> tuple[list[Planned], list[str]]:
     Raises:
         BenchError: there is no such folder, or none of its records is of this study.
     """
-    records, _ = open_results(results)
-    store = Untouched(results)
+    store = opened(results)
     planned = plan(study.cells, store)
     if not any(each.record for each in planned):
         raise BenchError(
-            f"none of the {len(records)} records in '{results}' is of the study '{study.name}' as "
-            f"the code is now; train it with `bench run {study.name}`, or export all records with "
-            "`bench export all`"
+            f"none of the {len(store.records)} records in '{results}' is of the study "
+            f"'{study.name}' as the code is now; train it with `bench run {study.name}`, or export "
+            "all records with `bench export all`"
         )
     return planned, store.set_aside
 
