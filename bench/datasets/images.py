@@ -73,6 +73,8 @@ class _Prepared:
     quick: list[Instrument] = field(default_factory=list)
     slow: list[Instrument] = field(default_factory=list)
     reasons: Reasons = field(default_factory=dict)
+    device: str = "cpu"
+    """Kind of device that extracts features, whose last digits depend on it."""
     resident: dict[torch.device, Tensor] = field(default_factory=dict)
 
 
@@ -135,6 +137,7 @@ class ImageDataset(Dataset):
 
     def prepare(self, cache: Path, device: torch.device) -> None:
         ready = self.hold(self.parts(cache), cache)
+        ready.device = device.type
         ready.quick, ready.slow = self.instruments(ready.parts, cache, device)
         if self.inception == "never":
             return
@@ -194,7 +197,8 @@ class ImageDataset(Dataset):
     def floor(self) -> Values:
         """Real images against the reference, computed once for a machine."""
         ready = self._ready
-        known = [self.name, self.settings(), self.protocol(), ready.parts.content, _code()]
+        data = [self.name, self.settings(), ready.parts.content]
+        known = [*data, self.protocol(), ready.device, _code()]
         key = hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:16]
 
         def make(file: Path) -> None:
@@ -259,7 +263,8 @@ class ImageDataset(Dataset):
     ) -> Reference:
         """The reference part as ``features`` see it, computed once for all cells and processes."""
         images = self.compared_with(parts)
-        content = "-".join([parts.content, self.reference, extractor, _code()])
+        device = self._ready.device
+        content = "-".join([parts.content, self.reference, extractor, device, _code()])
         name = f"{self.name}-{extractor.partition('-')[0]}"
         return cached_reference(cache, name, content, lambda: features(images), KEPT)
 

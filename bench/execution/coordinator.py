@@ -80,13 +80,19 @@ def _train(
         for line in held:
             console.print(line, style="yellow", markup=False)
         work = make_jobs(cells, store.results / "cache", study.time_limit, len(slots))
-        progress = Progress(work, len(slots), console)
+        progress, uncompiled = Progress(work, len(slots), console), set()
         with progress.shown(), closing(run_jobs(work, slots, progress)) as finished:
             for rows in finished:
                 for row in rows:
                     row.data["run"]["commit"] = commit
                     record = store.put(row.data, row.files)
                     progress.stored(str(record.cell), record.status, record.reason)
+                    note = row.data["run"].get("engine_note")
+                    if note and (said := f"{record.cell.method.label}: {note}") not in uncompiled:
+                        uncompiled.add(said)
+                        console.print(
+                            f"rounds are not compiled, {said}", style="yellow", markup=False
+                        )
                     tracker.send([record])
 
 

@@ -28,10 +28,12 @@ class Slot:
     """UUID of the GPU or MIG device."""
     share: int = 1
     """Number of workers that the GPU's memory is divided among."""
+    threads: int = 1
+    """Cores for the scores that a GPU's worker computes on the CPU."""
 
     def environment(self) -> dict[str, str]:
-        """Return variables for the worker: one thread, no GPU but its own, its share of memory."""
-        threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+        """Return variables for the worker: threads, no GPU but its own, its share of memory."""
+        threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(self.threads))
         memory = {} if self.visible is None else {"BENCH_MEMORY_FRACTION": repr(1 / self.share)}
         return threads | memory | {
             "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
@@ -56,7 +58,9 @@ class Devices:
         """Return room for workers, one on every GPU before a second one on any."""
         if not self.gpus:
             return [Slot("cpu")] * (self.jobs or cores())
-        return [Slot("cuda", gpu, self.per_gpu) for gpu in self.gpus * self.per_gpu][: self.jobs]
+        chosen = (self.gpus * self.per_gpu)[: self.jobs]
+        threads = max(1, cores() // len(chosen))
+        return [Slot("cuda", gpu, self.per_gpu, threads) for gpu in chosen]
 
     @contextmanager
     def leased(self) -> Iterator[tuple[list[Slot], list[str]]]:

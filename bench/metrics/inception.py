@@ -95,7 +95,7 @@ class Inception:
     sha256: str
 
     @torch.no_grad()
-    def features(self, images: Tensor, batch: int = 50) -> Tensor:
+    def features(self, images: Tensor, batch: int | None = None) -> Tensor:
         """Features (N, dims) in float32 on the CPU, of byte images (N, 1 or 3, H, W).
 
         Gray is repeated over three channels, as PIL's ``convert('RGB')`` does; the network
@@ -108,8 +108,10 @@ class Inception:
             )
         if not len(images):
             return torch.empty(0, self.dims)
+        # what keeps a GPU busy, or in the caches of a CPU
+        batch = batch or (500 if self.device.type == "cuda" else 50)
         with _reproducible():
-            return torch.cat([self._features(part) for part in images.split(batch)])
+            return torch.cat([self._features(part) for part in images.split(batch)]).cpu()
 
     def _features(self, images: Tensor) -> Tensor:
         pixels = images.to(self.device).expand(-1, 3, -1, -1).float().div(255)
@@ -117,7 +119,7 @@ class Inception:
         half = self.dtype == torch.bfloat16
         with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
             maps = self.network(pixels)[0]
-        return adaptive_avg_pool2d(maps.float(), 1).flatten(1).cpu()
+        return adaptive_avg_pool2d(maps.float(), 1).flatten(1)
 
     def describe(self) -> dict[str, Any]:
         published = self.sha256.startswith(PUBLISHED)
@@ -239,11 +241,23 @@ def _weights_at_hand(inception: Any, state: dict[str, Tensor]) -> Iterator[None]
 
 @contextmanager
 def _reproducible() -> Iterator[None]:
-    """Convolutions in full float32 and always by the same algorithm, on a GPU too."""
+    """Convolutions in full float32 and always by the same algorithm, on a GPU too.
+
+    Deterministic algorithms in general are off meanwhile: nothing here needs them, and they replace
+    the bilinear resizing by another, slower one, whose features are not pytorch-fid's.
+    """
+    strict = torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     with torch.backends.cudnn.flags(
         enabled=True, benchmark=False, deterministic=True, allow_tf32=False
     ):
-        yield
+        if strict:
+            torch.use_deterministic_algorithms(False)
+        try:
+            yield
+        finally:
+            if strict:
+                torch.use_deterministic_algorithms(True, warn_only=warn_only)
 
 
 def _other(file: Path, sha256: str, what: str) -> BenchError:
