@@ -19,12 +19,12 @@ from unittest.mock import patch
 
 from bench.architectures.dcgan import DCGAN
 from bench.architectures.mlp import MLP
-from bench.check.trial import FewDigits
+from bench.check.trial import CPU, FewDigits
 from bench.datasets.mixtures import Ring8
 from bench.method import Method, Optimizer
 from bench.training import loop
 from bench.training.loop import Training, train
-from tests.baselines.speed import CPU, machine
+from tests.baselines.speed import machine
 
 FILE = Path(__file__).parents[2] / "results" / "reference" / "method-costs.csv"
 COLUMNS = ("method", "on", "time", "low", "high", "gradients", "repetitions", "machine")

@@ -1,130 +1,106 @@
-"""`make speed`: what docs/performance.md quotes, every row a ratio measured side by side.
+"""`make speed`: what docs/performance.md quotes, in microseconds and as ratios of one run.
 
-Both sides of a row run in turn, several times, in this process with one thread; the ratio is
-taken pair by pair and its median is printed with the range.
+Every row times two sides in turn, several times, in processes with one thread each; the ratio is
+taken pair by pair, and its median is printed with the range. Seconds are those of the thread
+itself. With ``--against FOLDER`` another checkout is one of the sides.
 """
 
 from __future__ import annotations
 
+import argparse
 import csv
+import json
+import os
 import platform
 import statistics
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
-from unittest.mock import patch
 
 import numpy as np
 import torch
 
 from bench.architectures.base import Architecture
+from bench.architectures.dcgan import DCGAN
 from bench.architectures.mlp import MLP
-from bench.datasets.mixtures import Ring8
-from bench.method import Optimizer
 from bench.metrics.frechet import frechet_distance
-from bench.registry import make_method
-from bench.training import game
-from bench.training.loop import Training, _Run, train
 from tests.baselines.textbook import train_textbook
 
-CPU = torch.device("cpu")
-PAIRS = 5
+HERE = Path(__file__).parents[2]
+METHODS = ("non_saturating", "vanilla", "ttur", "label_smoothing", "wgan_gp", "spectral_norm")
+COLUMNS = ("measurement", "ratio", "lowest", "highest", "first_us", "second_us", "pairs", "machine")
+
+Side = Callable[[], float]
+"""Seconds for an update and member."""
 
 
-def main() -> None:
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
-    rows = []
-    for batch in (64, 256):
-        for seeds in (1, 5, 10):
-            rows.append(
-                measure(
-                    f"mlp, batch {batch}: {seeds} seeds one after another / as one population",
-                    lambda b=batch, s=seeds: [alone(seed, b, 100) for seed in range(s)],
-                    lambda b=batch, s=seeds: population(list(range(s)), b, 100),
-                )
-            )
-            rows.append(
-                measure(
-                    f"mlp, batch {batch}: {seeds} textbook loops / one population",
-                    lambda b=batch, s=seeds: [textbook(b, 100, seed) for seed in range(s)],
-                    lambda b=batch, s=seeds: population(list(range(s)), b, 100),
-                )
-            )
-    rows.append(
-        measure(
-            "gradient norms on / off, mlp, batch 64, 5 seeds",
-            lambda: population(list(range(5)), 64, 200),
-            lambda: without_record(lambda: population(list(range(5)), 64, 200)),
-            pairs=11,
-        )
-    )
-    rows.append(frechet())
-    file = Path("results") / "speed.csv"
-    file.parent.mkdir(exist_ok=True)
-    with open(file, "w", newline="", encoding="utf-8") as table:
-        writer = csv.writer(table)
-        writer.writerow(["measurement", "ratio", "lowest", "highest", "pairs", "machine"])
-        writer.writerows([*row, machine()] for row in rows)
-    print(f"written to {file}")
+@dataclass
+class Checkout:
+    """A process that times trainings of one checkout."""
+
+    folder: Path
+    cache: Path | None = None
+    """Compiled rounds are kept there; None: they are played plainly."""
+    _process: subprocess.Popen[str] | None = field(default=None, repr=False)
+
+    def seconds(
+        self, what: str, method: str, members: int, updates: int, silent: bool = False
+    ) -> float:
+        if self._process is None:
+            self._process = subprocess.Popen(
+                [sys.executable, str(Path(__file__).with_name("probe.py")), str(self.folder)],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=self.folder,
+                env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
+            )  # fmt: skip
+        assert self._process.stdin
+        assert self._process.stdout
+        ask = {
+            "what": what, "method": method, "seeds": list(range(members)), "updates": updates,
+            "cache": str(self.cache or ""), "silent": silent,
+        }  # fmt: skip
+        self._process.stdin.write(json.dumps(ask) + "\n")
+        self._process.stdin.flush()
+        return float(json.loads(self._process.stdout.readline()))
 
 
-def measure(
-    name: str, one: Callable[[], object], other: Callable[[], object], pairs: int = PAIRS
-) -> list[object]:
-    """Seconds of ``one`` over seconds of ``other``, in turn, after one warm-up of each."""
+def measure(name: str, one: Side, other: Side, pairs: int) -> list[object]:
+    """Time both in turn after a warm-up: a row as :data:`COLUMNS` names it."""
     one(), other()
-    ratios = [_seconds(one) / _seconds(other) for _ in range(pairs)]
-    row = [name, statistics.median(ratios), min(ratios), max(ratios), pairs]
-    print(f"{row[0]}: {row[1]:.2f} ({row[2]:.2f} to {row[3]:.2f})", flush=True)
+    found = [(one(), other()) for _ in range(pairs)]
+    ratios = [first / second for first, second in found]
+    micro = [1e6 * statistics.median(side) for side in zip(*found, strict=True)]
+    row = [name, statistics.median(ratios), min(ratios), max(ratios), *micro, pairs, machine()]
+    told = f"{row[1]:.2f} ({row[2]:.2f} to {row[3]:.2f})"
+    print(f"{name}: {told}; {micro[0]:.0f} and {micro[1]:.0f} µs", flush=True)
     return row
 
 
-def _seconds(work: Callable[[], object]) -> float:
-    begun = time.perf_counter()
-    work()
-    return time.perf_counter() - begun
+def textbook(architecture: Architecture, shape: tuple[int, ...], batch: int, updates: int) -> float:
+    """Seconds of the plain loop for an update of one seed."""
+    begun = time.thread_time()
+    train_textbook(architecture, shape, batch, updates, 0)
+    return (time.thread_time() - begun) / updates
 
 
-def networks() -> Architecture:
-    return MLP(latent=16, generator_widths=(128, 128), discriminator_widths=(128, 128))
+def floor(members: int) -> float:
+    """Seconds that the products of an update and member of ring8 take at the least.
+
+    12.9 MFLOP (non-saturating, both players) at the speed of a batched product of that size.
+    """
+    one, other = torch.randn(2, members, 64, 64).unbind(0)
+    begun = time.thread_time()
+    for _ in range(2000):
+        torch.bmm(one, other)
+    a_flop = (time.thread_time() - begun) / (2000 * members * 2 * 64**3)
+    return 12.9e6 * a_flop
 
 
-def population(seeds: list[int], batch: int, updates: int) -> None:
-    train(_training(batch, updates), seeds, CPU)
-
-
-def alone(seed: int, batch: int, updates: int) -> None:
-    """One seed by itself, without the twin that makes its bits those of a population."""
-    _Run(_training(batch, updates), [seed], CPU, lambda _: None).outcomes()
-
-
-def _training(batch: int, updates: int) -> Training:
-    return Training(
-        make_method("non_saturating"),
-        Ring8(evaluation_samples=2),
-        networks(),
-        Optimizer(learning_rate=1e-3, betas=(0.5, 0.9)),
-        batch,
-        updates,
-        1,
-    )
-
-
-def textbook(batch: int, updates: int, seed: int) -> None:
-    train_textbook(networks(), (2,), batch, updates, seed)
-
-
-def without_record(work: Callable[[], object]) -> None:
-    """The same training with the gradient norms left out."""
-    members = torch.zeros(5)
-    with patch.object(game, "global_norms", lambda _: members):
-        work()
-
-
-def frechet() -> list[object]:
-    """pytorch-fid's Fréchet distance over ours, at 512 dimensions from 2,000 samples each."""
+def frechet(pairs: int) -> list[object]:
+    """pytorch-fid's Fréchet distance and ours, at 512 dimensions from 2,000 samples each."""
     import warnings
 
     from pytorch_fid.fid_score import calculate_frechet_distance
@@ -133,17 +109,113 @@ def frechet() -> list[object]:
     first, second = generator.standard_normal((2, 2000, 512))
     second = second * 1.1
 
-    def theirs() -> None:
+    def theirs() -> float:
+        begun = time.process_time()
         moments = [(x.mean(0), np.cov(x, rowvar=False)) for x in (first, second)]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             calculate_frechet_distance(*moments[0], *moments[1])
+        return time.process_time() - begun
 
-    return measure(
-        "Fréchet distance, 512 dimensions: pytorch-fid / ours",
-        theirs,
-        lambda: frechet_distance(first, second),
+    def ours() -> float:
+        begun = time.process_time()
+        frechet_distance(first, second)
+        return time.process_time() - begun
+
+    return measure("Fréchet distance, 512 dimensions: pytorch-fid / ours", theirs, ours, pairs)
+
+
+def compiling(cache: Path) -> list[list[object]]:
+    """Wall seconds until the first round, with an empty and with a filled cache."""
+    rows = []
+    for what, method in (
+        ("points", "non_saturating"),
+        ("points", "wgan_gp"),
+        ("images", "vanilla"),
+    ):
+        with tempfile.TemporaryDirectory(dir=cache) as empty:
+            took = []
+            for _ in range(2):
+                begun = time.perf_counter()
+                Checkout(HERE, Path(empty)).seconds(what, method, 1, 10)
+                took.append(time.perf_counter() - begun)
+        print(f"{what}, {method}: first round after {took[0]:.1f} s cold, {took[1]:.1f} s warm")
+        name = f"{what}, {method}: seconds to the first rounds, cold and warm"
+        rows.append([name, took[0] / took[1], "", "", took[0] * 1e6, took[1] * 1e6, 1, machine()])
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--against", type=Path, help="another checkout to compare with")
+    parser.add_argument("--cache", type=Path, default=HERE / "results" / "cache" / "speed")
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    asked.cache.mkdir(parents=True, exist_ok=True)
+    compiled, eager = Checkout(HERE, asked.cache), Checkout(HERE)
+    small = MLP(latent=2, generator_widths=(64,) * 3, discriminator_widths=(64,) * 3)
+    images = DCGAN(100, (64, 32, 16), (16, 32, 64), discriminator_batch_norm=False, init="torch")
+    rows, pairs = [], asked.pairs
+
+    def add(name: str, one: Side, other: Side) -> None:
+        rows.append(measure(name, one, other, pairs))
+
+    for members in (1, 5, 10, 20):
+        add(
+            f"ring8, {members} seeds: textbook loops / compiled",
+            lambda: textbook(small, (2,), 64, 100),
+            lambda m=members: compiled.seconds("points", "non_saturating", m, 200),
+        )
+    add(
+        "ring8, 10 seeds: compiled / floor",
+        lambda: compiled.seconds("points", "non_saturating", 10, 200),
+        lambda: floor(5),
     )
+    for method in METHODS:
+        add(
+            f"ring8, 5 seeds, {method}: eager / compiled",
+            lambda m=method: eager.seconds("points", m, 5, 50),
+            lambda m=method: compiled.seconds("points", m, 5, 200),
+        )
+    add(
+        "ring8, 5 seeds: gradient norms recorded / not",
+        lambda: compiled.seconds("points", "non_saturating", 5, 400),
+        lambda: compiled.seconds("points", "non_saturating", 5, 400, silent=True),
+    )
+    add(
+        "mnist5k, 1 seed: textbook loop / compiled",
+        lambda: textbook(images, (1, 28, 28), 32, 20),
+        lambda: compiled.seconds("images", "non_saturating", 1, 20),
+    )
+    add(
+        "mnist5k, 1 seed: eager / compiled",
+        lambda: eager.seconds("images", "non_saturating", 1, 20),
+        lambda: compiled.seconds("images", "non_saturating", 1, 20),
+    )
+    if asked.against:
+        other = Checkout(asked.against)
+        for method in METHODS:
+            add(
+                f"ring8, 5 seeds, {method}: the other checkout / compiled",
+                lambda m=method: other.seconds("points", m, 5, 50),
+                lambda m=method: compiled.seconds("points", m, 5, 200),
+            )
+        for method in ("non_saturating", "wgan_gp"):
+            add(
+                f"mnist5k, 1 seed, {method}: the other checkout / compiled",
+                lambda m=method: other.seconds("images", m, 1, 20),
+                lambda m=method: compiled.seconds("images", m, 1, 20),
+            )
+    rows += compiling(asked.cache)
+    rows.append(frechet(pairs))
+    file = HERE / "results" / "speed.csv"
+    with open(file, "w", newline="", encoding="utf-8") as table:
+        writer = csv.writer(table)
+        writer.writerow(COLUMNS)
+        writer.writerows(rows)
+    print(f"written to {file}")
 
 
 def machine() -> str:
@@ -151,4 +223,4 @@ def machine() -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
