@@ -25,6 +25,7 @@ from torch import Tensor
 from torch.utils import _pytree as tree
 
 from bench.metrics.once import once
+from bench.training.convolutions import TABLE
 from bench.training.game import Observed, Round
 from bench.training.state import Inputs, State
 
@@ -137,7 +138,7 @@ class Structure:
             state, inputs = tree.tree_unflatten(list(leaves), self._into)
             return tree.tree_flatten(self._play(state, inputs))[0]
 
-        trace = make_fx(flat, tracing_mode="fake", _allow_non_fake_inputs=True)
+        trace = make_fx(flat, TABLE, tracing_mode="fake", _allow_non_fake_inputs=True)
         return trace(*self._leaves), tuple(self._leaves)
 
     def round_of(self, run: Callable[[list[Tensor]], list[Tensor]]) -> Round:
