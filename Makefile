@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup bench tune report test lint ui speed validation clean
+.PHONY: help setup bench tune report test test-fast lint ui speed gpu-check validation clean
 
 STUDY   ?= quick
 METHODS ?=
@@ -47,6 +47,9 @@ report: $(STAMP) ## write the report of what is stored, without training
 test: $(STAMP) ## run the whole test suite
 	.venv/bin/python -m pytest -n auto
 
+test-fast: $(STAMP) ## run the tests that take no more than a few seconds
+	.venv/bin/python -m pytest -n auto -m 'not slow'
+
 lint: $(STAMP) ## ruff and mypy
 	.venv/bin/ruff check bench methods tests
 	.venv/bin/ruff format --check bench methods tests
@@ -57,6 +60,9 @@ ui: $(STAMP) ## open MLflow's interface on loopback
 
 speed: $(STAMP) ## measure what docs/performance.md quotes
 	.venv/bin/python -m tests.baselines.speed
+
+gpu-check: ## on a machine with a GPU: what only a GPU can show, in under nine minutes
+	$(if $(wildcard .venv/bin/python),.venv/bin/python,$(PYTHON)) -m tests.baselines.gpu_check
 
 validation: $(STAMP) ## known results, run again: train, then write docs/validation.md
 	for study in dirac mixtures stacked; do \

@@ -29,7 +29,7 @@ STACKED = 5
 """Members of a stack: seeds 0 to 4, 5 to 9 and so on train together."""
 FLUSH_EVERY = 64
 """Updates between two looks at the device: the only host–device synchronisation there is."""
-COMPILED_FROM = {True: 1500, False: 300}
+COMPILED_FROM = {True: 2000, False: 500}
 """Budgets from which rounds are compiled, by whether members are stacked: below, compiling takes
 longer than it saves (`make speed`)."""
 

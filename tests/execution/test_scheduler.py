@@ -12,12 +12,12 @@ def test_cells_that_differ_by_their_seed_train_together(make_cell):
     assert all(len({cell.group for cell in job.cells}) == 1 for job in jobs)
 
 
-def test_jobs_are_halved_until_every_worker_has_one(make_cell):
-    cells = [make_cell(seed=seed) for seed in range(5)]
-    for workers, sizes in ((1, [5]), (2, [2, 3]), (4, [1, 1, 1, 2]), (9, [1] * 5)):
+def test_jobs_are_halved_between_blocks_until_every_worker_has_one(make_cell):
+    cells = [make_cell(seed=seed) for seed in range(12)]
+    for workers, sizes in ((1, [12]), (2, [5, 7]), (3, [2, 5, 5]), (9, [2, 5, 5])):
         jobs = make_jobs(cells, Path("cache"), 60, workers)
         assert sorted(len(job.cells) for job in jobs) == sizes
-        assert {cell.seed for job in jobs for cell in job.cells} == set(range(5))
+        assert {cell.seed for job in jobs for cell in job.cells} == set(range(12))
 
 
 def test_the_largest_job_comes_first(make_cell):

@@ -31,7 +31,7 @@ BODIES = {
     "draws": "fake_logits = fake_logits + 0.01 * torch.randn(()) + 0.01 * np.random.randn()",
     "meddles": """
         _seen.append(1)
-        if len(_seen) == 40:  # the last update of both seeds: earlier, it would harm itself
+        if len(_seen) == 21:  # the last update, after a trial round: earlier, it would harm itself
             torch.set_default_dtype(torch.float64)
             torch.manual_seed(5), np.random.seed(5), random.seed(5)
             torch.set_num_threads(2)
