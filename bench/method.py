@@ -84,7 +84,7 @@ Gradients = list[Tensor]
 Regulariser = Callable[[Gradients, Gradients], Tensor]
 """The discriminator's and the generator's gradients → (P,)."""
 
-Point = list[Weights]
+Point = list[Tensor]
 """Where both players stand; made and read by the game only."""
 
 

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from bench.datasets.base import Dataset, Snapshot, Values
 from bench.method import Weights
-from bench.training.population import Network, member
+from bench.training.game import Rules
+from bench.training.population import member
 from bench.training.state import State
 
 POINTS_AT_ONCE, IMAGES_AT_ONCE = 2500, 500
@@ -50,15 +51,16 @@ class Examiner:
 
     Args:
         dataset: what measures them.
-        generator: the network whose weights a state holds.
+        rules: the networks whose weights a state holds.
         latents: (P, N, Z), every member's own.
         results: outcomes of the members that are measured, by their place in the population.
     """
 
     def __init__(
-        self, dataset: Dataset, generator: Network, latents: Tensor, results: dict[int, Outcome]
+        self, dataset: Dataset, rules: Rules, latents: Tensor, results: dict[int, Outcome]
     ):
-        self.dataset, self.generator, self.latents = dataset, generator, latents
+        self.dataset, self.latents = dataset, latents
+        self.generator, self.discriminator = rules.generator, rules.discriminator
         self.results = results
         self.best: dict[int, tuple[float, int, Snapshot]] = {}
         self.last: dict[int, tuple[int, Snapshot]] = {}
@@ -80,8 +82,8 @@ class Examiner:
                 continue
             snapshot = Snapshot(
                 samples[place],
-                member(_measured(state), place),
-                member(state.discriminator, place),
+                member(self._measured(state), place),
+                member(self.discriminator.shaped(state.discriminator), place),
             )
             values: Values = dataset.evaluate(snapshot)
             if dataset.looks_closer:
@@ -93,7 +95,13 @@ class Examiner:
 
     def _generate(self, latents: Tensor, state: State) -> Tensor:
         batch = IMAGES_AT_ONCE if self._shows_images else POINTS_AT_ONCE
-        return self.generator.evaluate(latents, _measured(state), state.generator_buffers, batch)
+        return self.generator.evaluate(
+            latents, self._measured(state), state.generator_buffers, batch
+        )
+
+    def _measured(self, state: State) -> Weights:
+        """Return the averaged generators, where weights are averaged, or the generators."""
+        return self.generator.shaped(state.average.get("generator", state.generator))
 
     @property
     def _shows_images(self) -> bool:
@@ -141,11 +149,6 @@ class Examiner:
             if result.status == "ok":
                 packed = self.dataset.pack(images[place])
                 result.interpolations = packed.reshape(PATHS, PATH_STEPS, *packed.shape[1:])
-
-
-def _measured(state: State) -> Weights:
-    """Return the averaged generators, where weights are averaged, or the generators themselves."""
-    return state.average or state.generator
 
 
 def slerp(start: Tensor, end: Tensor, steps: int) -> Tensor:

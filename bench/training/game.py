@@ -27,7 +27,7 @@ from bench.method import (
 )
 from bench.training.feed import Feed, Needs, Recorder
 from bench.training.optimizers import step
-from bench.training.population import Network
+from bench.training.population import Network, joined
 from bench.training.state import Inputs, State
 from bench.training.views import View, packed
 
@@ -148,7 +148,7 @@ class Game:
         self.critic_steps = rules.critic_steps or rules.method.critic_steps
         self.made: dict[Player, int] = {"discriminator": 0, "generator": 0}
         self.gradients = 0
-        self._weights: dict[Player, Weights] = {
+        self._weights: dict[Player, Tensor] = {
             "discriminator": state.discriminator,
             "generator": state.generator,
         }
@@ -207,10 +207,11 @@ class Game:
         real = self._latest = self._feed.next("real")
         with torch.no_grad():
             fake = self._generated("discriminator_latents", self._weights["generator"])
-        weights = _leaves(self._weights["discriminator"])
+        weights = _leaf(self._weights["discriminator"])
         discriminator = self._discriminator(weights, self._state, advance=True)
         loss = self._discriminator_loss(discriminator, self._shown(real), self._shown(fake))
-        return self._recorded("discriminator", loss, self._differentiated(loss, weights))
+        (gradient,) = self._differentiated(loss, weights)
+        return self._recorded("discriminator", loss, gradient)
 
     def generator_gradients(self, ahead: int = 0) -> Gradients:
         """Return gradients of the generator's loss on a new batch of latents.
@@ -218,13 +219,14 @@ class Game:
         With ``ahead``, against the discriminator as it would be after so many more steps of its
         optimiser on this batch and the latest real one, and through these steps.
         """
-        weights = _leaves(self._weights["generator"])
+        weights = _leaf(self._weights["generator"])
         fake = self._shown(self._generated("generator_latents", weights))
         discriminator = self._discriminator(self._weights["discriminator"], self._state)
         if ahead:
             discriminator = self._ahead(fake, ahead)
         loss = self._generator_loss(discriminator, fake)
-        return self._recorded("generator", loss, self._differentiated(loss, weights))
+        (gradient,) = self._differentiated(loss, weights)
+        return self._recorded("generator", loss, gradient)
 
     def joint_gradients(self, regulariser: Regulariser) -> tuple[Gradients, Gradients]:
         """Return the discriminator's and the generator's gradients at one point, regularised.
@@ -232,43 +234,36 @@ class Game:
         ``regulariser`` maps both lists of gradients to (P,); its own gradient is added to them.
         """
         real = self._latest = self._feed.next("real")
-        own = {player: _leaves(self._weights[player]) for player in self._weights}
+        own = {player: _leaf(flat) for player, flat in self._weights.items()}
         fake = self._generated("discriminator_latents", own["generator"])
-        losses = (
-            self._discriminator_loss(
+        losses = {
+            "discriminator": self._discriminator_loss(
                 self._discriminator(own["discriminator"], self._state, advance=True),
                 self._shown(real),
                 self._shown(fake),
             ),
-            self._generator_loss(
+            "generator": self._generator_loss(
                 self._discriminator(own["discriminator"], self._state),
                 self._shown(self._generated("generator_latents", own["generator"])),
             ),
-        )
+        }
         players: tuple[Player, Player] = ("discriminator", "generator")
-        plain = [
-            self._differentiated(loss, own[player], create_graph=True)
-            for loss, player in zip(losses, players, strict=True)
-        ]
-        energy = self._checked(regulariser(*plain), "the regulariser of joint_gradients")
+        plain = [self._differentiated(losses[p], own[p], create_graph=True)[0] for p in players]
+        named = [Gradient(self._network(p), flat) for p, flat in zip(players, plain, strict=True)]
+        energy = self._checked(regulariser(*named), "the regulariser of joint_gradients")
         # of a linear loss, no gradient depends on the last bias
-        pulls = iter(
-            self._differentiated(
-                energy, own["discriminator"], own["generator"], materialize_grads=True
-            )
-        )
-        whole = [[(one + next(pulls)).detach() for one in gradients] for gradients in plain]
-        for player, loss, gradients in zip(players, losses, whole, strict=True):
-            self._recorded(player, loss, gradients)
+        pulls = self._differentiated(energy, *(own[p] for p in players), materialize_grads=True)
+        whole = [
+            self._recorded(player, losses[player], (one + pull).detach())
+            for player, one, pull in zip(players, plain, pulls, strict=True)
+        ]
         return whole[0], whole[1]
 
     # steps
 
     def step_discriminator(self, gradients: Gradients) -> None:
         self._step("discriminator", gradients)
-        self._weights["discriminator"] = _detached(
-            self._method.kept_weights(self._weights["discriminator"])
-        )
+        self._weights["discriminator"] = self._kept(self._weights["discriminator"]).detach()
 
     def step_generator(self, gradients: Gradients) -> None:
         self._step("generator", gradients)
@@ -278,10 +273,8 @@ class Game:
         # grows up to its value, so that the initial weights are soon forgotten
         self._averaged = self._averaged + 1
         now = ((1 + self._averaged) / (10 + self._averaged)).clamp(max=decay)
-        self._average = {
-            name: self._average[name] * now + weight * (1 - now)
-            for name, weight in self._weights["generator"].items()
-        }
+        before, weights = self._average["generator"], self._weights["generator"]
+        self._average = {"generator": before * now + weights * (1 - now)}
 
     def extrapolate(self, discriminator: Gradients, generator: Gradients) -> Point:
         """Step with both players for a look ahead, and return where they came from.
@@ -304,7 +297,7 @@ class Game:
         self._weights[player], self._moments[player] = step(
             self._rules.optimizers[player],
             self._weights[player],
-            self._method.applied_gradients(gradients),
+            _flat(self._method.applied_gradients(gradients)),
             self._moments[player],
             self._updates[player] + 1,
             self._factor(),
@@ -357,34 +350,46 @@ class Game:
     def _ahead(self, fake: Tensor, steps: int) -> View:
         """Return the discriminator after more steps on ``fake``, differentiable in it."""
         real = self._shown(self._latest_real())
-        weights = _leaves(self._weights["discriminator"])
+        weights = _leaf(self._weights["discriminator"])
         moments, count = self._moments["discriminator"], self._updates["discriminator"]
         # what a penalty carries on from steps that are never made is forgotten with them
         state = dict(self._state)
         for made in range(1, steps + 1):
             discriminator = self._discriminator(weights, state)
             loss = self._discriminator_loss(discriminator, real, fake)
-            gradients = self._differentiated(loss, weights, create_graph=True)
+            (flat,) = self._differentiated(loss, weights, create_graph=True)
+            applied = self._method.applied_gradients(Gradient(self._rules.discriminator, flat))
             weights, moments = step(
                 self._rules.optimizers["discriminator"],
                 weights,
-                self._method.applied_gradients(gradients),
+                _flat(applied),
                 moments,
                 count + made,
                 self._factor(),
             )
-            weights = self._method.kept_weights(weights)
+            weights = self._kept(weights)
         return self._discriminator(weights, state)
 
-    def _discriminator(self, weights: Weights, state: Weights, advance: bool = False) -> View:
-        transformed = self._method.discriminator_weights(weights, state, advance)
+    def _kept(self, flat: Tensor) -> Tensor:
+        """Return what the discriminator's weights become after a step."""
+        own = self._rules.discriminator.shaped(flat)
+        kept = self._method.kept_weights(own)
+        return flat if kept is own else joined(kept[name] for name in own)
+
+    def _discriminator(self, flat: Tensor, state: Weights, advance: bool = False) -> View:
+        own = self._rules.discriminator.shaped(flat)
+        transformed = self._method.discriminator_weights(own, state, advance)
         return View(self._logits, transformed, state, self._count_gradient)
 
     def _logits(self, samples: Tensor, weights: Weights) -> Tensor:
         return self._rules.discriminator(samples, weights, self._buffers["discriminator"])
 
-    def _generated(self, latents: str, weights: Weights) -> Tensor:
-        return self._rules.generator(self._feed.next(latents), weights, self._buffers["generator"])
+    def _generated(self, latents: str, flat: Tensor) -> Tensor:
+        network = self._rules.generator
+        return network(self._feed.next(latents), network.shaped(flat), self._buffers["generator"])
+
+    def _network(self, player: Player) -> Network:
+        return self._rules.generator if player == "generator" else self._rules.discriminator
 
     def _latest_real(self) -> Tensor:
         return self._latest if self._latest is not None else self._feed.next("real")
@@ -395,22 +400,21 @@ class Game:
 
     # differentiation
 
-    def _differentiated(self, loss: Tensor, *weights: Weights, **options: Any) -> Gradients:
-        """Return gradients of (P,) by all the weights; members share nothing, so a sum will do."""
+    def _differentiated(self, loss: Tensor, *weights: Tensor, **options: Any) -> list[Tensor]:
+        """Return the gradients of (P,) by flat weights; members share nothing: a sum will do."""
         self._count_gradient()
-        leaves = [weight for each in weights for weight in each.values()]
-        return list(torch.autograd.grad(loss.sum(), leaves, **options))
+        return list(torch.autograd.grad(loss.sum(), weights, **options))
 
     def _count_gradient(self) -> None:
         self.gradients += 1
 
-    def _recorded(self, player: Player, loss: Tensor, gradients: Gradients) -> Gradients:
+    def _recorded(self, player: Player, loss: Tensor, gradient: Tensor) -> Gradients:
         self._series[player].losses.append(loss.detach())
-        self._series[player].norms.append(global_norms(gradients))
-        return gradients
+        self._series[player].norms.append(global_norms(gradient))
+        return Gradient(self._network(player), gradient)
 
     def _checked(self, loss: Tensor, hook: str) -> Tensor:
-        members = len(next(iter(self._weights["discriminator"].values())))
+        members = len(self._weights["discriminator"])
         if not isinstance(loss, Tensor) or loss.shape != (members,):
             got = tuple(loss.shape) if isinstance(loss, Tensor) else type(loss).__name__
             name = self._method.name or type(self._method).__name__
@@ -422,18 +426,35 @@ class Game:
         return loss
 
 
-def global_norms(gradients: Gradients) -> Tensor:
-    """Return the L2 norm over all of a member's gradients: list of (P, …) → (P,)."""
-    parts = [torch.linalg.vector_norm(g.reshape(len(g), -1), dim=1) for g in gradients]
-    return torch.linalg.vector_norm(torch.stack(parts), dim=0)
+class Gradient(list[Tensor]):
+    """A gradient weight by weight, as methods see it, and the flat one that it consists of."""
+
+    def __init__(self, network: Network, flat: Tensor):
+        super().__init__(network.shaped(flat).values())
+        self.flat, self._parts = flat, tuple(self)
+
+    def untouched(self) -> bool:
+        """Tell whether no part was replaced."""
+        return all(one is other for one, other in zip(self, self._parts, strict=True))
 
 
-def _leaves(weights: Weights) -> Weights:
-    return {name: weight.detach().requires_grad_() for name, weight in weights.items()}
+def _flat(gradients: Gradients) -> Tensor:
+    if isinstance(gradients, Gradient) and gradients.untouched():
+        return gradients.flat
+    return joined(gradients)
 
 
-def _detached(weights: Weights) -> Weights:
-    return {name: weight.detach() for name, weight in weights.items()}
+def global_norms(gradient: Tensor) -> Tensor:
+    """Return the L2 norm over all of a member's gradient: (P, N) → (P,)."""
+    return torch.linalg.vector_norm(gradient, dim=1)
+
+
+def _leaf(flat: Tensor) -> Tensor:
+    return flat.detach().requires_grad_()
+
+
+def _detached(tensors: Weights) -> Weights:
+    return {name: tensor.detach() for name, tensor in tensors.items()}
 
 
 def _copied(tensors: Weights) -> Weights:

@@ -19,7 +19,7 @@ from bench.training.engines import Engine
 from bench.training.examiner import Examiner, Outcome
 from bench.training.feed import NoiseAhead
 from bench.training.game import Rules, round_of, survey
-from bench.training.population import Network, finite
+from bench.training.population import Network
 from bench.training.state import Inputs, State, initial_state
 from bench.training.streams import Blocks, MemberNoise, Stream, generator
 from bench.training.views import packed_shape
@@ -160,9 +160,7 @@ class _Run:
         evaluated = training.dataset.evaluation_samples
         latents = [self._normal(seed, Stream.EVALUATION)(1, evaluated)[0] for seed in self.seeds]
         self.fixed_latents = torch.stack(latents).to(device)
-        self.examiner = Examiner(
-            training.dataset, self.rules.generator, self.fixed_latents, self.results
-        )
+        self.examiner = Examiner(training.dataset, self.rules, self.fixed_latents, self.results)
 
     def _rules(self) -> Rules:
         training = self.training
@@ -198,7 +196,7 @@ class _Run:
             rules.generator,
             rules.discriminator,
             (rules.optimizers["generator"], rules.optimizers["discriminator"]),
-            rules.method.initial_state(rules.discriminator.weights, noise),
+            rules.method.initial_state(rules.discriminator.shaped(rules.discriminator.flat), noise),
             averages=rules.average_decay is not None,
         )
 
@@ -298,7 +296,8 @@ class _Run:
                 if not fine:
                     self._diverged(member, f"the {player}'s {what} is not finite")
         self.recorded = {}
-        sound = finite(self.state.discriminator, self.state.generator)
+        players = self.state.discriminator, self.state.generator
+        sound = torch.stack([weights.isfinite().all(1) for weights in players]).all(0)
         for member, fine in enumerate(sound.tolist()):
             if not fine:
                 self._diverged(member, "a weight is not finite")

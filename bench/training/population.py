@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
@@ -16,8 +16,8 @@ from bench.training.streams import Stream, seed_of
 class Network:
     """P copies of one architecture, called together: (P, B, …) → (P, B, …).
 
-    It holds no weights but the initial ones: every call is given weights and buffers. A population
-    of one calls its module directly; a larger one goes through ``vmap``.
+    It holds no weights but the initial ones, ``flat`` (P, N): every call is given weights and
+    buffers. A population of one calls its module directly; a larger one goes through ``vmap``.
 
     Args:
         build: makes one member, reading torch's global random state for its initial weights.
@@ -45,12 +45,17 @@ class Network:
             isinstance(part, nn.modules.batchnorm._BatchNorm) for part in members[0].modules()
         )
         weights, buffers = stack_module_state(members)
-        self.weights: Weights = {
-            name: weight.detach().clone().to(device) for name, weight in weights.items()
-        }
+        self._shapes = {name: weight.shape[1:] for name, weight in weights.items()}
+        self.flat = joined(weight.detach() for weight in weights.values()).to(device)
         self.buffers: Weights = {name: buffer.to(device) for name, buffer in buffers.items()}
         self._module = copy.deepcopy(members[0]).to("meta")
         self._autocast = torch.autocast(device.type, torch.bfloat16, enabled=bfloat16)
+
+    def shaped(self, flat: Tensor) -> Weights:
+        """Return weights by name, as views of all weights laid out flat, (P, N)."""
+        parts = flat.split([shape.numel() for shape in self._shapes.values()], 1)
+        named = zip(self._shapes.items(), parts, strict=True)
+        return {name: part.reshape(-1, *shape) for (name, shape), part in named}
 
     def __call__(self, inputs: Tensor, weights: Weights, buffers: Weights) -> Tensor:
         """Return all members' outputs in training mode; batch statistics go into ``buffers``."""
@@ -86,13 +91,11 @@ class Network:
         return torch.cat(parts, 1)
 
 
+def joined(parts: Iterable[Tensor]) -> Tensor:
+    """Return tensors with a leading P side by side: (P, …) each → (P, N)."""
+    return torch.cat([part.reshape(len(part), -1) for part in parts], 1)
+
+
 def member(weights: Weights, index: int) -> Weights:
     """Return a copy of one member's part, without the leading axis."""
     return {name: weight[index].detach().clone() for name, weight in weights.items()}
-
-
-@torch.no_grad()
-def finite(*networks: Weights) -> Tensor:
-    """Return whether every weight of a member is finite: → (P,) bool."""
-    weights = [weight for network in networks for weight in network.values()]
-    return torch.stack([w.isfinite().flatten(1).all(1) for w in weights]).all(0)

@@ -13,10 +13,14 @@ from bench.training.population import Network
 
 
 class State(NamedTuple):
-    """All that the next round depends on. Every tensor but the counts has a leading P."""
+    """All that the next round depends on. Every tensor but the counts has a leading P.
 
-    generator: Weights
-    discriminator: Weights
+    Weights lie flat, (P, N), so that an optimiser is a handful of operations; ``Network.shaped``
+    gives them their names.
+    """
+
+    generator: Tensor
+    discriminator: Tensor
     generator_buffers: Weights
     """Statistics of batch normalisation; empty where there is none."""
     discriminator_buffers: Weights
@@ -24,8 +28,8 @@ class State(NamedTuple):
     discriminator_moments: Moments
     method: Weights
     """What the method carries from update to update."""
-    average: Weights
-    """Moving average of the generator's weights; empty where none is kept."""
+    average: dict[str, Tensor]
+    """``generator``: the moving average of its weights; empty where none is kept."""
     discriminator_updates: Tensor
     """Updates made, a double of no dimensions, as are the next two: annealing and bias corrections
     must be tensors, since a number would be fixed when a round is compiled."""
@@ -63,20 +67,19 @@ def initial_state(
         carried: the method's own state.
         averages: whether the generator's weights are averaged.
     """
-    weight = next(iter(generator.weights.values()))
 
     def none_yet() -> Tensor:
-        return torch.zeros((), dtype=torch.float64, device=weight.device)
+        return torch.zeros((), dtype=torch.float64, device=generator.flat.device)
 
     return State(
-        generator.weights,
-        discriminator.weights,
+        generator.flat,
+        discriminator.flat,
         generator.buffers,
         discriminator.buffers,
-        initial_moments(optimizers[0], generator.weights),
-        initial_moments(optimizers[1], discriminator.weights),
+        initial_moments(optimizers[0], generator.flat),
+        initial_moments(optimizers[1], discriminator.flat),
         carried,
-        {name: value.clone() for name, value in generator.weights.items()} if averages else {},
+        {"generator": generator.flat.clone()} if averages else {},
         none_yet(),
         none_yet(),
         none_yet(),

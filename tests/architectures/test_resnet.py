@@ -164,9 +164,11 @@ def test_both_players_learn_with_adam():
     before = run.state
     run.outcomes()
     for player in ("generator", "discriminator"):
-        for name, weight in getattr(run.state, player).items():
-            assert bool(weight.isfinite().all())
-            assert not torch.equal(weight, getattr(before, player)[name])
+        network, after = getattr(run.rules, player), getattr(run.state, player)
+        assert bool(after.isfinite().all())
+        old = network.shaped(getattr(before, player))
+        for name, weight in network.shaped(after).items():
+            assert not torch.equal(weight, old[name])
 
 
 def test_grey_images_are_made_as_well():

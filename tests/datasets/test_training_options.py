@@ -19,8 +19,9 @@ from bench.records.cell import Setting
 from bench.registry import make_architecture, make_dataset, make_method
 from bench.training.engines import Engine
 from bench.training.examiner import Outcome, slerp
-from bench.training.game import round_of
 from bench.training.loop import Training, _Run, train
+from bench.training.population import joined
+from tests.methods.by_formula import small_game, weights
 
 CPU = torch.device("cpu")
 
@@ -88,52 +89,33 @@ def test_samples_are_those_of_the_averaged_weights():
     run._inputs = draw_and_keep
     outcomes = run.outcomes()
     assert len(weights) == 2 + 30
-    average = {name: weight.double() for name, weight in weights[0].items()}
+    average = weights[0].double()
     for number, after in enumerate(weights[2:], 1):
         decay = min(0.9, (1 + number) / (10 + number))
-        average = {n: decay * average[n] + (1 - decay) * after[n].double() for n in average}
-    for name, weight in average.items():
-        kept = run.state.average[name].double()
-        torch.testing.assert_close(kept, weight, rtol=1e-4, atol=1e-6)
-    samples = run.rules.generator.evaluate(run.fixed_latents, run.state.average, {})
+        average = decay * average + (1 - decay) * after.double()
+    kept, network = run.state.average["generator"], run.rules.generator
+    torch.testing.assert_close(kept.double(), average, rtol=1e-4, atol=1e-6)
+    samples = network.evaluate(run.fixed_latents, network.shaped(kept), {})
     for member, outcome in enumerate(outcomes):
         np.testing.assert_allclose(outcome.samples[-1], samples[member].numpy(), atol=2e-3)
 
 
+@pytest.mark.parametrize("decay", [True, False])
 @pytest.mark.parametrize("name", ["non_saturating", "wgan_gp", "ttur"])
-def test_both_step_sizes_fall_evenly_to_nothing(name):
-    updates, method = 30, make_method(name)
-    plain, falling = (
-        training(
-            method=method, decay=decay, updates=updates, optimizer=Optimizer("sgd", 0.1),
-            batch_size=32,
-        )
-        for decay in ("none", "linear")
-    )  # fmt: skip
-    run = run_of(falling, [0, 1])
-    play, same = (round_of(run_of(r, [0, 1]).rules, run.cost.needs) for r in (falling, plain))
-    state, shares = run.state, {"discriminator": [], "generator": []}
-    for _ in range(updates // method.critic_steps):
-        inputs = run._inputs()
-        after, undiminished = play(state, inputs)[0], same(state, inputs)[0]
-        for player in shares if method.critic_steps == 1 else ("generator",):
-            moved, would = (
-                torch.cat([(s[n] - w).flatten() for n, w in getattr(state, player).items()])
-                for s in (getattr(after, player), getattr(undiminished, player))
-            )
-            if player == "discriminator" or method.critic_steps > 1:
-                shares[player].append(float(moved.norm() / would.norm()))
-        state = after
-    number = method.critic_steps
-    if number == 1:
-        expected = [1 - done / updates for done in range(updates)]
-        assert shares["discriminator"] == pytest.approx(expected, rel=1e-2)
-    assert int(state.discriminator_updates) == updates
-
-
-def test_without_decay_the_step_size_stays():
-    run = run_of(training(optimizer=Optimizer("sgd", 0.1)), [0])
-    assert run.rules.decay is False
+def test_both_step_sizes_fall_evenly_to_nothing_where_asked(name, decay):
+    method, updates = make_method(name), 10
+    game = small_game(method, Optimizer("sgd", 0.1), decay=decay, updates=updates)
+    for number in range(1, updates + 1):
+        players = ("discriminator", "generator") if number % 5 == 0 else ("discriminator",)
+        for player in players:
+            gradients = getattr(game, f"{player}_gradients")()
+            before, done = weights(game, player), game.made["discriminator"]
+            getattr(game, f"step_{player}")(gradients)
+            share = max(1 - done / updates, 1 / updates) if decay else 1
+            rate = share * game._rules.optimizers[player].learning_rate
+            expected = before - rate * joined(gradients)
+            torch.testing.assert_close(weights(game, player), expected)
+    assert done == updates
 
 
 @pytest.mark.parametrize("name", ["non_saturating", "wgan_gp", "ttur", "spectral_norm"])
@@ -162,8 +144,7 @@ def test_bfloat16_is_finite_and_near_float32(name):
 def test_weights_stay_in_float32_whatever_products_are_in():
     run = run_of(training(precision="bfloat16"), [0])
     run.outcomes()
-    for weights in (run.state.generator, run.state.discriminator):
-        assert {weight.dtype for weight in weights.values()} == {torch.float32}
+    assert run.state.generator.dtype == run.state.discriminator.dtype == torch.float32
 
 
 @pytest.mark.parametrize(("precision", "wanted"), [("float32", False), ("tf32", True)])
@@ -397,7 +378,9 @@ def test_interpolations_are_of_the_averaged_generator_between_evaluation_latents
     dataset.prepare(tmp_path, CPU)
     run = run_of(training(dataset=dataset, ema=0.9), [0, 1])
     outcomes = run.outcomes()
-    images = run.rules.generator.evaluate(run.fixed_latents[:, :16], run.state.average, {})
+    network = run.rules.generator
+    average = network.shaped(run.state.average["generator"])
+    images = network.evaluate(run.fixed_latents[:, :16], average, {})
     for member, outcome in enumerate(outcomes):
         assert outcome.interpolations.shape == (8, 10, 8, 8)
         assert outcome.interpolations.dtype == np.uint8

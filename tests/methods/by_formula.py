@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import torch
 
 from bench.architectures.mlp import MLP
-from bench.method import Method, Optimizer, Weights
+from bench.method import Method, Optimizer
 from bench.training.game import Game, Player, Rules
 from bench.training.population import Network
 from bench.training.state import initial_state
@@ -74,7 +74,9 @@ def begin(rules: Rules, feed: SameBatches, seeds: list[int]) -> Game:
             rules.generator,
             rules.discriminator,
             (optimizers["generator"], optimizers["discriminator"]),
-            rules.method.initial_state(rules.discriminator.weights, MemberNoise(seeds)),
+            rules.method.initial_state(
+                rules.discriminator.shaped(rules.discriminator.flat), MemberNoise(seeds)
+            ),
             averages=rules.average_decay is not None,
         ),
         feed,
@@ -111,37 +113,26 @@ def small_game(
     return begin(rules, feed, seeds)
 
 
-def joined(tensors) -> torch.Tensor:
-    """Gradients, or weights by name, one after another."""
-    parts = tensors.values() if isinstance(tensors, dict) else tensors
-    return torch.cat([part.flatten() for part in parts])
-
-
-def split(flat: torch.Tensor, like: Weights) -> Weights:
-    """Weights by name out of what :func:`joined` made of such ones."""
-    parts = flat.split([weight.numel() for weight in like.values()])
-    return {n: p.view(w.shape) for (n, w), p in zip(like.items(), parts, strict=True)}
-
-
 def weights(game: Game, player: Player) -> torch.Tensor:
-    return joined(game._weights[player]).detach().clone()
+    """A player's weights laid out flat: (P, N)."""
+    return game._weights[player].detach().clone()
 
 
 def place(game: Game, player: Player, flat: torch.Tensor) -> None:
-    game._weights[player] = split(flat.detach(), game._weights[player])
+    game._weights[player] = flat.detach()
 
 
 def call(game: Game, player: Player, flat: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
     """A player under flat weights."""
     network = getattr(game._rules, player)
-    return network(inputs, split(flat, game._weights[player]), game._buffers[player])
+    return network(inputs, network.shaped(flat), game._buffers[player])
 
 
 def differences(function, flat: torch.Tensor, step: float = 1e-5) -> torch.Tensor:
-    """The gradient of a scalar function by central differences."""
+    """The gradient of a scalar function by central differences, of the shape of its argument."""
     gradient = torch.zeros_like(flat)
-    for place in range(len(flat)):
+    for place in range(flat.numel()):
         nudge = torch.zeros_like(flat)
-        nudge[place] = step
-        gradient[place] = (function(flat + nudge) - function(flat - nudge)) / (2 * step)
+        nudge.view(-1)[place] = step
+        gradient.view(-1)[place] = (function(flat + nudge) - function(flat - nudge)) / (2 * step)
     return gradient

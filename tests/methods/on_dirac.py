@@ -57,8 +57,7 @@ def velocity(method: Method, points: list, noise=None, batch: int = 2) -> np.nda
         lambda: pair.discriminator((1,)), seeds, Stream.DISCRIMINATOR_WEIGHTS, device
     )
     start = torch.tensor(points)
-    generator.weights["theta"] = start[:, :1]
-    discriminator.weights["psi.weight"] = start[:, 1:, None]
+    generator.flat, discriminator.flat = start[:, :1], start[:, 1:]
     rules = Rules(method, generator, discriminator, Optimizer("sgd", 1.0), simultaneous=True)
     zeros = torch.zeros(len(seeds), batch, 1)
     feed = SameBatches(
@@ -71,8 +70,8 @@ def velocity(method: Method, points: list, noise=None, batch: int = 2) -> np.nda
     game = begin(rules, feed, seeds)
     method.update(game)
     after = game.state()
-    moved = [after.generator["theta"][:, 0], after.discriminator["psi.weight"][:, 0, 0]]
-    return (torch.stack(moved, 1) - start).double().numpy()
+    moved = torch.cat([after.generator, after.discriminator], 1)
+    return (moved - start).double().numpy()
 
 
 def eigenvalues(method: Method, noise=None, batch: int = 2) -> np.ndarray:

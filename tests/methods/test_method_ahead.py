@@ -2,12 +2,13 @@
 
 import pytest
 import torch
-from by_formula import call, differences, joined, place, small_game, weights
+from by_formula import call, differences, place, small_game, weights
 
 from bench.combination import parts_of
 from bench.method import Optimizer
 from bench.registry import make_method
-from bench.training.game import Game, _leaves
+from bench.training.game import Game, Gradient, _leaf
+from bench.training.population import joined
 
 
 @pytest.fixture(autouse=True)
@@ -40,9 +41,11 @@ def test_steps_ahead_are_the_steps_that_would_be_made(name, settings):
             fake = call(game, "generator", generator, latents)
         moving = Game(game._rules, state, game._feed)
         for _ in range(3):
-            own = _leaves(moving._weights["discriminator"])
-            loss = moving._discriminator_loss(moving._discriminator(own, moving._state), real, fake)
-            moving.step_discriminator(moving._differentiated(loss, own))
+            own = _leaf(moving._weights["discriminator"])
+            discriminator = moving._discriminator(own, moving._state)
+            loss = moving._discriminator_loss(discriminator, real, fake)
+            (gradient,) = moving._differentiated(loss, own)
+            moving.step_discriminator(Gradient(game._rules.discriminator, gradient))
         with torch.no_grad():
             discriminator = moving._discriminator(moving._weights["discriminator"], moving._state)
             return float(moving._generator_loss(discriminator, fake).sum())
@@ -75,9 +78,9 @@ def test_consensus_sees_how_a_penalty_depends_on_both_players(penalty):
     start = [weights(game, player) for player in players]
 
     def energy(flat: torch.Tensor) -> float:
-        for player, part in zip(players, flat.split([len(s) for s in start]), strict=True):
+        for player, part in zip(players, flat.split([s.shape[1] for s in start], 1), strict=True):
             place(game, player, part)
-        own = {player: _leaves(game._weights[player]) for player in players}
+        own = {player: _leaf(game._weights[player]) for player in players}
         discriminator = game._discriminator(own["discriminator"], game._state)
         with torch.no_grad():
             fake = call(game, "generator", weights(game, "generator"), latents)
@@ -87,12 +90,12 @@ def test_consensus_sees_how_a_penalty_depends_on_both_players(penalty):
             game._generator_loss(discriminator, generated),
         )
         squares = [
-            joined(game._differentiated(loss, own[player])).square().sum()
+            game._differentiated(loss, own[player])[0].square().sum()
             for loss, player in zip(losses, players, strict=True)
         ]
         return 0.5 * float(sum(squares))
 
-    expected = differences(energy, torch.cat(start))
+    expected = differences(energy, torch.cat(start, 1))
     for player, part in zip(players, start, strict=True):
         place(game, player, part)
     with_it, without = (

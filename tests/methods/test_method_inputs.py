@@ -174,10 +174,11 @@ def test_packs_are_what_the_discriminator_judges(packing):
     settings = {"packing": packing, "whole_batches": False}
     game = small_game(make_method("pacgan", settings), Optimizer())
     judged, network = [], game._rules.discriminator
-    assert network.weights["1.weight"].shape[2] == 2 * packing
+    assert network.shaped(network.flat)["1.weight"].shape[2] == 2 * packing
 
     class Spy:
         has_batch_norm = False
+        shaped = network.shaped
 
         def __call__(self, inputs, *state):
             judged.append(inputs)
@@ -196,7 +197,8 @@ def test_packed_images_reach_a_convolution():
     pair = DCGAN(8, (4, 4, 4), (4, 4, 4))
     network = Network(lambda: pair.discriminator(shape), [0], Stream.DISCRIMINATOR_WEIGHTS, CPU)
     packs = packed(torch.zeros(1, 8, 1, 28, 28), 4)
-    assert network(packs, network.weights, network.buffers).shape == (1, 2)
+    logits = network(packs, network.shaped(network.flat), network.buffers)
+    assert logits.shape == (1, 2)
 
 
 def test_other_packs_pass_the_suite():

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from by_formula import call, differences, joined, place, small_game, split, weights
+from by_formula import call, differences, place, small_game, weights
 from torch.func import functional_call
 from torch.utils._pytree import tree_leaves
 
@@ -16,7 +16,7 @@ from bench.method import Method, Optimizer
 from bench.registry import make_method
 from bench.training.loop import Training, train
 from bench.training.optimizers import initial_moments, step
-from bench.training.population import member
+from bench.training.population import joined, member
 
 KINDS = [
     Optimizer("sgd", 0.3),
@@ -59,16 +59,8 @@ def test_unrolled_gradients_are_those_through_real_steps_of_the_optimiser(base, 
         for made in range(steps):
             flat.requires_grad_()
             logits = [call(game, "discriminator", flat, part) for part in (real, fake)]
-            (whole,) = torch.autograd.grad(method.discriminator_loss(*logits).sum(), flat)
-            gradients = list(split(whole, game._weights["discriminator"]).values())
-            moved, moments = step(
-                optimizer,
-                split(flat.detach(), game._weights["discriminator"]),
-                gradients,
-                moments,
-                begun + 2 + made,
-            )
-            flat = joined(moved)
+            (gradient,) = torch.autograd.grad(method.discriminator_loss(*logits).sum(), flat)
+            flat, moments = step(optimizer, flat.detach(), gradient, moments, begun + 2 + made)
         with torch.no_grad():
             logits = call(game, "discriminator", flat, fake)
             return float(method.generator_loss(logits, None).sum())
@@ -94,21 +86,20 @@ def test_steps_are_those_of_torchs_optimisers(base):
         "rmsprop": lambda: torch.optim.RMSprop([theirs], base.learning_rate),
         "sgd": lambda: torch.optim.SGD([theirs], base.learning_rate),
     }[base.kind]()
-    ours = {"w": start}
-    moments = initial_moments(base, ours)
+    ours, moments = start, initial_moments(base, start)
     for count, gradient in enumerate(gradients, 1):
         theirs.grad = gradient.clone()
         made.step()
         number = torch.tensor(float(count), dtype=torch.float64)
-        ours, moments = step(base, ours, [gradient], moments, number)
-    torch.testing.assert_close(ours["w"], theirs.detach())
+        ours, moments = step(base, ours, gradient, moments, number)
+    torch.testing.assert_close(ours, theirs.detach())
 
 
 def test_an_entry_without_a_gradient_does_not_spoil_the_steps_ahead():
-    weights, base = {"w": torch.zeros(2)}, Optimizer("adam", 0.1)
-    scale = torch.tensor([1.0, 0.0], requires_grad=True)
-    moved, _ = step(base, weights, [scale * scale], initial_moments(base, weights), 1)
-    (slope,) = torch.autograd.grad(moved["w"].sum(), scale)
+    start, base = torch.zeros(1, 2), Optimizer("adam", 0.1)
+    scale = torch.tensor([[1.0, 0.0]], requires_grad=True)
+    moved, _ = step(base, start, scale * scale, initial_moments(base, start), 1)
+    (slope,) = torch.autograd.grad(moved.sum(), scale)
     assert slope.isfinite().all()
 
 
@@ -124,7 +115,7 @@ def test_consensus_adds_the_gradient_of_half_the_squared_norm_of_both_gradients(
 
     def gradients_at(flat: torch.Tensor) -> list[torch.Tensor]:
         """Of the discriminator and of the generator, one after another."""
-        flats = flat.split([len(part) for part in start])
+        flats = flat.split([part.shape[1] for part in start], 1)
         d, g = (part.clone().requires_grad_() for part in flats)
         fakes = [call(game, "generator", g, part) for part in for_each]
         logits = [call(game, "discriminator", d, part) for part in (batches["real"], *fakes)]
@@ -135,15 +126,15 @@ def test_consensus_adds_the_gradient_of_half_the_squared_norm_of_both_gradients(
             torch.autograd.grad(g_loss, g)[0],
         ]
 
-    point = torch.cat(start)
+    point = torch.cat(start, 1)
 
     def energy(flat):
-        return 0.5 * torch.cat(gradients_at(flat)).square().sum()
+        return 0.5 * torch.cat(gradients_at(flat), 1).square().sum()
 
-    expected = torch.cat(gradients_at(point)) + gamma * differences(energy, point)
+    expected = torch.cat(gradients_at(point), 1) + gamma * differences(energy, point)
     found = game.joint_gradients(method._energy)
     torch.testing.assert_close(
-        torch.cat([joined(g) for g in found]), expected, rtol=1e-5, atol=1e-8
+        torch.cat([joined(g) for g in found], 1), expected, rtol=1e-5, atol=1e-8
     )
     seen = game.observed()
     recorded = torch.cat([seen["discriminator_norm"], seen["generator_norm"]])
@@ -176,15 +167,14 @@ def test_consensus_without_weight_is_simultaneous_training():
 @pytest.mark.parametrize("base", KINDS, ids=lambda base: base.kind)
 def test_optimistic_steps_are_algorithm_1(base):
     torch.manual_seed(0)
-    start, gradients = torch.randn(7), torch.randn(6, 7)
+    start, gradients = torch.randn(1, 7), torch.randn(6, 1, 7)
     (optimistic, _) = make_method("optimistic_adam").optimizers(base)
-    moved = {"w": start}
-    moments = initial_moments(optimistic, moved)
-    expected, before = start.clone(), torch.zeros(7)
+    moved, moments = start, initial_moments(optimistic, start)
+    expected, before = start.clone(), torch.zeros(1, 7)
     first, second = base.betas
-    mean = square = torch.zeros(7)
+    mean = square = torch.zeros(1, 7)
     for t, gradient in enumerate(gradients, 1):
-        moved, moments = step(optimistic, moved, [gradient], moments, t)
+        moved, moments = step(optimistic, moved, gradient, moments, t)
         if base.kind == "adam":
             mean = first * mean + (1 - first) * gradient
             square = second * square + (1 - second) * gradient**2
@@ -197,7 +187,7 @@ def test_optimistic_steps_are_algorithm_1(base):
         rate = base.learning_rate
         expected = expected - 2 * rate * direction + rate * before
         before = direction
-        torch.testing.assert_close(moved["w"], expected)
+        torch.testing.assert_close(moved, expected)
 
 
 @pytest.mark.usefixtures("double")
@@ -209,7 +199,7 @@ def test_optimistic_rates_fall_with_the_setting():
     before, start = game._moments["discriminator"]["before"], weights(game, "discriminator")
     game.step_discriminator(gradients)
     # a tenth of the rate is left for the last of ten updates
-    expected = start - 2 * 0.01 * joined(gradients) + joined(before)
+    expected = start - 2 * 0.01 * joined(gradients) + before
     torch.testing.assert_close(weights(game, "discriminator"), expected)
 
 
@@ -236,7 +226,7 @@ def test_extragradient_steps_with_the_gradients_of_the_point_ahead(simultaneous)
         torch.testing.assert_close(weights(game, player), flat)
     # a look ahead costs an update; the average leaves it out
     assert game.made == {"discriminator": 2, "generator": 2}
-    average = joined(game.state().average)
+    average = game.state().average["generator"]
     torch.testing.assert_close(average, start[1] * 2 / 11 + expected[1] * 9 / 11)
 
 
@@ -309,7 +299,7 @@ def test_the_average_is_the_hand_rolled_one():
         method.update(game)
         decay = min(0.4, (1 + t) / (10 + t))
         expected = decay * expected + (1 - decay) * weights(game, "generator").double()
-    average = joined(game.state().average).double()
+    average = game.state().average["generator"].double()
     torch.testing.assert_close(average, expected, rtol=1e-5, atol=1e-6)
     assert not small_game(Method(), Optimizer()).state().average
 
@@ -320,5 +310,5 @@ def test_functional_and_stacked_calls_agree():
     inputs, network = torch.randn(2, 5, 2), game._rules.discriminator
     stacked = call(game, "discriminator", weights(game, "discriminator"), inputs)
     module = copy.deepcopy(network._module).to_empty(device="cpu")
-    alone = functional_call(module, member(network.weights, 1), (inputs[1],))
+    alone = functional_call(module, member(network.shaped(network.flat), 1), (inputs[1],))
     torch.testing.assert_close(stacked[1], alone)

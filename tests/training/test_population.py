@@ -113,10 +113,12 @@ def test_a_stack_agrees_with_a_member_called_by_itself(name):
 
     together, alone = played(slice(0, 2)), [played(slice(0, 1)), played(slice(1, 2))]
     for place, state in enumerate(alone):
-        for network in ("generator", "discriminator", "generator_buffers"):
-            own = getattr(state, network)
-            for weight, value in getattr(together, network).items():
-                torch.testing.assert_close(value[place], own[weight][0], rtol=1e-3, atol=1e-5)
+        for network in ("generator", "discriminator"):
+            value, own = getattr(together, network), getattr(state, network)
+            torch.testing.assert_close(value[place], own[0], rtol=1e-3, atol=1e-5)
+        for name, buffer in together.generator_buffers.items():
+            own = state.generator_buffers[name][0]
+            torch.testing.assert_close(buffer[place], own, rtol=1e-3, atol=1e-5)
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,7 @@ def test_a_member_that_turns_non_finite_leaves_the_others_untouched(at):
 def test_a_weight_that_turns_infinite_is_noticed_and_stays_with_its_member():
     healthy = train(training(Method(), 20), [0, 1], CPU)
     run = run_of(training(Method(), 20), [0, 1])
-    next(iter(run.state.generator.values()))[1, 0, 0] = torch.inf
+    run.state.generator[1, 0] = torch.inf
     first, victim = run.outcomes()
     assert_same(first, healthy[0])
     assert victim.status == "diverged"
@@ -212,15 +214,12 @@ def test_every_method_starts_from_the_same_weights():
     for number, name in enumerate(ON_POINTS):
         torch.manual_seed(number)
         runs.append(run_of(training(make_method(name)), [0, 1]))
-    for weight in runs[0].state.generator.values():
-        assert not torch.equal(weight[0], weight[1])
+    assert not torch.equal(*runs[0].state.generator[:2])
     for name, run in zip(ON_POINTS[1:], runs[1:], strict=True):
         # where samples are packed, the discriminator's first layer has other weights
         packs = make_method(name).packing > 1
         for network in ("generator",) if packs else ("generator", "discriminator"):
-            expected = getattr(runs[0].state, network)
-            for weight_name, weight in getattr(run.state, network).items():
-                assert torch.equal(weight, expected[weight_name])
+            assert torch.equal(getattr(run.state, network), getattr(runs[0].state, network))
         assert torch.equal(run.fixed_latents, runs[0].fixed_latents)
 
 
