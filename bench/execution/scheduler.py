@@ -59,7 +59,7 @@ def _blocks(job: Job) -> list[list[Cell]]:
 def _size(job: Job) -> float:
     """A rough measure of work; convolutions come before networks for points in the plane."""
     cell = job.cells[0]
-    weight = {"mlp": 1.0, "dirac": 0.1, "resnet": 100.0}.get(cell.architecture.name, 10.0)
+    weight = {"mlp": 1.0, "dirac": 0.1, "resnet": 500.0}.get(cell.architecture.name, 50.0)
     return weight * cell.updates * cell.setting.batch_size * len(job.cells)
 
 

@@ -162,8 +162,9 @@ def _compile(traced: tuple[torch.fx.GraphModule, tuple[Tensor, ...]], path: Path
 def _load(path: Path) -> Callable[[list[Tensor]], list[Tensor]]:
     import torch._inductor
 
-    # the loader itself: the model around it would rebuild the trees from text at every call
-    return torch._inductor.aoti_load_package(str(path)).loader.boxed_run
+    # the loader itself: the model around it would rebuild the trees from text at every call;
+    # single-threaded, as a CUDA graph cannot capture the other form
+    return torch._inductor.aoti_load_package(str(path), run_single_threaded=True).loader.boxed_run
 
 
 def captured(play: Round, state: State, inputs: Inputs) -> Round:
