@@ -24,7 +24,7 @@ VARY  := $(if $(SETTINGS),--settings '$(SETTINGS)')
 
 help: ## show this list
 	@echo 'make TARGET [STUDY=quick METHODS= METHODS_DIR= DATASETS= SEEDS= SETTINGS= DEVICE=auto JOBS= SLOTS=1 RESULTS=results TRIALS=20]'
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## make the virtual environment and install everything, once
 

@@ -9,13 +9,11 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import torch
-
 from bench.errors import BenchError
 from bench.execution.devices import cores, visible_gpus
 from bench.metrics.inception import UNAVAILABLE, find_weights, vouched
 from bench.registry import Broken, find_architectures, find_methods
-from bench.training.engines import compiler, unavailable
+from bench.training.engines import compiler
 
 PACKAGES = (
     "torch",
@@ -61,9 +59,8 @@ def examine(results: Path) -> list[Finding]:
 
 def _compiler() -> Finding:
     """The compiler of rounds; without one training runs all the same, several times as slowly."""
-    if missing := unavailable(torch.device("cpu")):
-        return Finding("C++ compiler", f"{missing}; rounds are not compiled")
-    return Finding("C++ compiler", compiler())
+    missing = "none was found (g++, or the one that CXX names); rounds are not compiled"
+    return Finding("C++ compiler", compiler() or missing)
 
 
 def _gpus() -> Finding:

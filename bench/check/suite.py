@@ -185,7 +185,7 @@ def can_be_compiled(method: Method) -> None:
 
     One that cannot trains all the same, several times as slowly.
     """
-    for images in _applies(method)[:1]:
+    for images in _applies(method):
         seeds, updates = ([0] if images else [0, 1]), 3 * method.round_length(method.critic_steps)
         plain = small_training(method, images, seeds, updates)
         traced = small_training(method, images, seeds, updates, Traced())

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch._dynamo  # the first optimiser step imports it, and it wraps functions of torch
+import torch._dynamo  # the compiler imports it, and it wraps functions of torch
 
 from bench.execution.memory import held_mb
 from bench.registry import find_architectures, find_methods
@@ -46,7 +46,7 @@ class Baseline:
         self._environment = dict(os.environ)
         self._folder = os.getcwd()
         self._path = list(sys.path)
-        self._threads = set(threading.enumerate())
+        self._threads = _threads()
         self._handlers = _handlers()
         self._functions = _functions()
         self._files = _source_files()
@@ -82,7 +82,7 @@ class Baseline:
         Args:
             free: drops what the worker keeps on purpose; called if the memory seems too large.
         """
-        if self._threads != set(threading.enumerate()):
+        if self._threads != _threads():
             return "a thread"
         if _children():
             return "a child process"
@@ -100,6 +100,11 @@ class Baseline:
 
     def _grown(self) -> float:
         return held_mb(self._device) - self._memory
+
+
+def _threads() -> set[threading.Thread]:
+    """Return the threads, but for the one that wakes the compiler's progress bars."""
+    return {thread for thread in threading.enumerate() if thread.name != "tqdm_monitor"}
 
 
 def _holds_parts(module: str) -> bool:

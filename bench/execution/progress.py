@@ -32,6 +32,8 @@ class Progress:
         self._start: dict[int, float] = {}
         self._share: dict[int, float] = {}
         self._seconds: dict[int, float] = {}
+        self._paced: dict[int, tuple[float, float]] = {}
+        """When a job was first seen to move, and how far it was: before that it compiles."""
         self.done = self.failed = self.diverged = 0
         self._total = sum(len(job.cells) for job in jobs)
         self._said = self._begun
@@ -39,10 +41,13 @@ class Progress:
     def started(self, job: int) -> None:
         with self._lock:
             self._start[job], self._share[job] = time.monotonic(), 0.0
+            self._paced.pop(job, None)
 
     def moved(self, job: int, share: float) -> None:
         with self._lock:
             self._share[job] = share
+            if share > 0:
+                self._paced.setdefault(job, (time.monotonic(), share))
         self._say_plainly()
 
     def finished(self, job: int) -> None:
@@ -88,8 +93,10 @@ class Progress:
         now = time.monotonic()
         estimate: dict[int, float] = dict(self._seconds)
         for running, share in self._share.items():
-            if share > 0.02:
-                estimate[running] = (now - self._start[running]) / share
+            since, begun = self._paced.get(running, (now, share))
+            if share > begun + 0.02:
+                pace = (now - since) / (share - begun)
+                estimate[running] = now - self._start[running] + pace * (1 - share)
         if not estimate:
             return None
         left = longest = 0.0

@@ -57,9 +57,10 @@ def _blocks(job: Job) -> list[list[Cell]]:
 
 
 def _size(job: Job) -> float:
-    """A rough measure of work; convolutions come before networks for points in the plane."""
+    """A rough measure of work; convolutions come before networks that are fully connected."""
     cell = job.cells[0]
-    weight = {"mlp": 1.0, "dirac": 0.1, "resnet": 500.0}.get(cell.architecture.name, 50.0)
+    architecture = make_architecture(cell.architecture.name, cell.architecture.settings)
+    weight = 1.0 if architecture.stacks else 50.0
     return weight * cell.updates * cell.setting.batch_size * len(job.cells)
 
 

@@ -58,6 +58,7 @@ def settle(device: torch.device) -> None:
         torch.use_deterministic_algorithms(gpu, warn_only=True)
     # slow, and of no use to results
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    torch.backends.mkldnn.set_flags(True)
     torch.backends.cudnn.enabled, torch.backends.cudnn.benchmark = True, False
     torch.backends.cudnn.deterministic = False
     # settings that contradict each other make PyTorch raise wherever it reads one of them
@@ -186,11 +187,11 @@ def _train_all(cells: list[Cell], device: torch.device, cache: Path, folder: Pat
 
 
 def _engine(cell: Cell, training: Training, device: torch.device, cache: Path) -> Engine:
-    """Return what plays the rounds of a cell: it follows from the cell and the device alone."""
+    """Return what plays the rounds of a cell: compiled where its budget is long enough."""
     if not training.is_long:
         return Engine()
     where = surroundings(device)["device_name"], torch.backends.cpu.get_cpu_capability()
-    return Compiled(cache / "rounds", f"{cell.round} on {where}")
+    return Compiled(cache / "rounds", f"{cell.round} on {where}", ran_out_of_memory)
 
 
 @dataclass(frozen=True)

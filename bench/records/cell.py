@@ -29,7 +29,7 @@ SHARED_SOURCES = (
 
 _NOT_OF_A_ROUND = (
     *("dataset", "seed", "budget", "evaluations"),
-    *(f"source bench/{part}" for part in ("datasets", "metrics", "execution")),
+    *(f"source bench/{part}" for part in ("datasets", "metrics")),
     "source the data",
 )
 """How the names of ingredients begin that a compiled round does not depend on: it is given data,

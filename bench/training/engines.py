@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 import shutil
 import time
 import traceback
@@ -18,16 +19,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 from torch.utils import _pytree as tree
 
+from bench.errors import BenchError
 from bench.metrics.once import once
 from bench.training.convolutions import TABLE
 from bench.training.game import Observed, Round
 from bench.training.state import Inputs, State
+
+
+class Uncompilable(Exception):
+    """Says in one line why a round is not compiled."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,7 @@ class Ready:
 class Engine:
     """Plays rounds plainly."""
 
-    name = "eager"
+    name: ClassVar[str] = "eager"
 
     def prepare(self, play: Round, state: State, inputs: Inputs) -> Ready:
         """Return the round made ready for such a state and such inputs."""
@@ -55,7 +61,9 @@ class Engine:
 class Traced(Engine):
     """Plays the graph that a round's trace leaves: what compiling would compile."""
 
-    name = "traced"
+    name: ClassVar[str] = "traced"
+    fatal: Callable[[BaseException], bool] = staticmethod(lambda _: False)
+    """Tells which errors are not the round's: they are raised, so that the cell is tried again."""
 
     def prepare(self, play: Round, state: State, inputs: Inputs) -> Ready:
         """Return the round by its graph, or plain with the reason where there is none."""
@@ -63,6 +71,8 @@ class Traced(Engine):
         try:
             made = self._made(Structure.of(play, state, inputs), state, inputs)
         except Exception as error:  # a method may do what cannot be traced, a compiler may fail
+            if self.fatal(error):
+                raise
             return Ready(play, Engine.name, _why(error), time.perf_counter() - begun)
         return Ready(made, self.name, seconds=time.perf_counter() - begun)
 
@@ -79,37 +89,29 @@ class Compiled(Traced):
         folder: the cache.
         ingredients: a text that differs wherever a round's graph may differ; shapes and torch's
             version are added here.
+        fatal: which errors are not the round's, such as a lack of memory.
     """
 
     folder: Path
     ingredients: str
-    name = "compiled"
-
-    def prepare(self, play: Round, state: State, inputs: Inputs) -> Ready:
-        """Return the round compiled for such a state and such inputs, or plain with the reason."""
-        if reason := unavailable(inputs.total.device):
-            return Ready(play, Engine.name, reason)
-        return super().prepare(play, state, inputs)
+    fatal: Callable[[BaseException], bool] = Traced.fatal
+    name: ClassVar[str] = "compiled"
 
     def _made(self, structure: Structure, state: State, inputs: Inputs) -> Round:
         told = repr((self.ingredients, torch.__version__, structure.signature()))
         file = self.folder / f"{hashlib.sha256(told.encode()).hexdigest()[:24]}.pt2"
+        if not file.exists() and not compiler():
+            raise Uncompilable("no C++ compiler was found (g++, or the one that CXX names)")
         with _compiler_settings(self.folder):
             run = once(file, _load, lambda path: _compile(structure.traced(), path))
         play = structure.round_of(run)
         return captured(play, state, inputs) if inputs.total.is_cuda else play
 
 
-def unavailable(device: torch.device) -> str:
-    """Return why nothing can be compiled on this machine for a device, or an empty string."""
-    if device.type == "cpu" and not compiler():
-        return "no C++ compiler was found (g++, or the one that CXX names)"
-    return ""
-
-
 def compiler() -> str:
     """Return the path of the C++ compiler, or an empty string."""
-    return shutil.which(os.environ.get("CXX", "g++")) or ""
+    command = shlex.split(os.environ.get("CXX", "")) or ["g++"]
+    return shutil.which(command[0]) or ""
 
 
 class Structure:
@@ -122,7 +124,13 @@ class Structure:
     def of(cls, play: Round, state: State, inputs: Inputs) -> Structure:
         """Find a round's structure by playing it."""
         leaves, into = tree.tree_flatten((state, inputs))
-        _, out = tree.tree_flatten(play(state, inputs))
+        after, observed = play(state, inputs)
+        # a library reads what it is given as it was told at first, and does not look
+        if _layout(state) != _layout(after):
+            raise Uncompilable(
+                "a tensor of its state changes its shape, type or layout from round to round"
+            )
+        _, out = tree.tree_flatten((after, observed))
         return cls(play, leaves, into, out)
 
     def signature(self) -> tuple[Any, ...]:
@@ -139,7 +147,15 @@ class Structure:
             return tree.tree_flatten(self._play(state, inputs))[0]
 
         trace = make_fx(flat, TABLE, tracing_mode="fake", _allow_non_fake_inputs=True)
-        return trace(*self._leaves), tuple(self._leaves)
+        graph = trace(*self._leaves)
+        for node in graph.graph.nodes:
+            # it may have been drawn for these very members, and would be kept for all
+            if node.op == "get_attr" and getattr(graph, str(node.target)).ndim:
+                raise Uncompilable(
+                    "it uses a tensor that is neither an argument of its hooks, nor in its state, "
+                    "nor made by torch.arange, torch.ones and the like"
+                )
+        return graph, tuple(self._leaves)
 
     def round_of(self, run: Callable[[list[Tensor]], list[Tensor]]) -> Round:
         """Return the round that a function of flat tensors plays."""
@@ -151,10 +167,17 @@ class Structure:
         return play
 
 
+STALE_SECONDS = 3600.0
+"""Age from which half-written files are those of compilers that were killed."""
+
+
 def _compile(traced: tuple[torch.fx.GraphModule, tuple[Tensor, ...]], path: Path) -> None:
     import torch._inductor
 
     graph, leaves = traced
+    for left in path.parent.glob("*.tmp.pt2"):
+        if time.time() - left.stat().st_mtime > STALE_SECONDS:
+            left.unlink(missing_ok=True)
     program = torch.export.export(graph, leaves, strict=False)
     torch._inductor.aoti_compile_and_package(program, package_path=str(path))
 
@@ -195,6 +218,15 @@ def captured(play: Round, state: State, inputs: Inputs) -> Round:
     return replay
 
 
+def _layout(state: State) -> Any:
+    def of(x: Tensor) -> Any:
+        # an axis of one has a stride that nobody reads
+        strides = [s for s, size in zip(x.stride(), x.shape, strict=True) if size > 1]
+        return x.dtype, tuple(x.shape), strides
+
+    return [of(x) for x in tree.tree_leaves(state)]
+
+
 def _overwrite(old: Any, new: Any) -> None:
     held = tree.tree_leaves(old)
     taken = {tensor.data_ptr(): tensor for tensor in held}
@@ -227,13 +259,17 @@ def _compiler_settings(folder: Path) -> Iterator[None]:
 def _why(error: Exception) -> str:
     """Return in one line where a round cannot be compiled, and why."""
     first = (str(error).splitlines() or [""])[0][:200]
+    if isinstance(error, Uncompilable | BenchError):
+        return first
     told = f"{type(error).__name__}: {first}"
     if "DataDependent" in type(error).__name__ or "DynamicOutputShape" in type(error).__name__:
         told = "it needs the value of a tensor (.item(), if, numpy), which a trace does not have"
-    library, engine = str(Path(torch.__file__).parent), str(Path(__file__).parent)
+    ours = Path(__file__).parents[1]
+    elsewhere = (torch.__file__, os.__file__, __file__, ours / "metrics" / "once.py")
+    nowhere = tuple(str(Path(file).parent) for file in elsewhere)
     places = [
         f"{Path(frame.filename).name}, line {frame.lineno}"
         for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith((library, engine, "<"))
+        if not frame.filename.startswith((*nowhere, "<"))
     ]
     return f"at {places[-1]}: {told}" if places else told

@@ -32,7 +32,7 @@ class Needs:
 
 
 class Feed:
-    """Hands a round's inputs out one by one, and refuses what was not asked for when recorded."""
+    """Hands a round's inputs out one by one, and refuses more or others than were recorded."""
 
     def __init__(self, inputs: Inputs, needs: Needs, method: str):
         self._batches = {

@@ -122,6 +122,11 @@ def survey(
             f"method {rules.method.name}: update() made no discriminator update, so the budget "
             "would never be spent; call game.step_discriminator"
         )
+    if not game.made["generator"]:
+        raise BenchError(
+            f"method {rules.method.name}: update() made no generator update, so the generator "
+            "would never learn; call game.step_generator"
+        )
     return Survey(
         recorder.needs, game.made["discriminator"], game.made["generator"], game.gradients
     )
@@ -373,8 +378,10 @@ class Game:
     def _kept(self, flat: Tensor) -> Tensor:
         """Return what the discriminator's weights become after a step."""
         own = self._rules.discriminator.shaped(flat)
-        kept = self._method.kept_weights(own)
-        return flat if kept is own else joined(kept[name] for name in own)
+        kept = self._method.kept_weights(dict(own))
+        if all(kept[name] is weight for name, weight in own.items()):
+            return flat
+        return joined(kept[name] for name in own)
 
     def _discriminator(self, flat: Tensor, state: Weights, advance: bool = False) -> View:
         own = self._rules.discriminator.shaped(flat)
@@ -392,6 +399,7 @@ class Game:
         return self._rules.generator if player == "generator" else self._rules.discriminator
 
     def _latest_real(self) -> Tensor:
+        # a round that begins with the generator draws a real batch for it, in every round
         return self._latest if self._latest is not None else self._feed.next("real")
 
     def _shown(self, samples: Tensor) -> Tensor:

@@ -42,7 +42,8 @@ class Inputs(NamedTuple):
     """What one round uses up, drawn outside of it."""
 
     real: Tensor
-    """(n, P, B, …), one batch per gradient of the discriminator."""
+    """(n, P, B, …), one batch per gradient of the discriminator; one more where a round begins with
+    a generator's loss that looks at real samples."""
     discriminator_latents: Tensor
     """(n, P, B, Z)."""
     generator_latents: Tensor
@@ -78,7 +79,7 @@ def initial_state(
         discriminator.buffers,
         initial_moments(optimizers[0], generator.flat),
         initial_moments(optimizers[1], discriminator.flat),
-        carried,
+        {name: tensor.contiguous() for name, tensor in carried.items()},
         {"generator": generator.flat.clone()} if averages else {},
         none_yet(),
         none_yet(),

@@ -50,9 +50,11 @@ def whole(training: loop.Training, seeds: list[int], cache: str, silent: bool) -
     """Thread seconds of a training; compiled where ``cache`` names a folder."""
     options = {}
     if cache:
+        from bench.records.cell import sources_of
         from bench.training.engines import Compiled
 
-        told = training.method, training.architecture, training.optimizer, silent
+        parts = training.method, training.dataset, training.architecture
+        told = *parts, training.optimizer, silent, sources_of(*parts)
         options["engine"] = Compiled(Path(cache), repr(told))
     with contextlib.ExitStack() as stack:
         if silent:
@@ -71,8 +73,8 @@ def _without_norms(stack: contextlib.ExitStack) -> None:
 
     from bench.training import game
 
-    def none(gradients: list[torch.Tensor]) -> torch.Tensor:
-        return gradients[0].new_zeros(len(gradients[0]))
+    def none(gradient: torch.Tensor) -> torch.Tensor:
+        return gradient.new_zeros(len(gradient))
 
     stack.enter_context(patch.object(game, "global_norms", none))
 

@@ -126,7 +126,7 @@ def frechet(pairs: int) -> list[object]:
 
 
 def compiling(cache: Path) -> list[list[object]]:
-    """Wall seconds until the first round, with an empty and with a filled cache."""
+    """Wall seconds of a process that trains 50 updates, with an empty and with a filled cache."""
     rows = []
     for what, method in (
         ("points", "non_saturating"),
@@ -139,8 +139,8 @@ def compiling(cache: Path) -> list[list[object]]:
                 begun = time.perf_counter()
                 Checkout(HERE, Path(empty)).seconds(what, method, 1, 10)
                 took.append(time.perf_counter() - begun)
-        print(f"{what}, {method}: first round after {took[0]:.1f} s cold, {took[1]:.1f} s warm")
-        name = f"{what}, {method}: seconds to the first rounds, cold and warm"
+        print(f"{what}, {method}: 50 updates after {took[0]:.1f} s cold, {took[1]:.1f} s warm")
+        name = f"{what}, {method}: seconds of a process of 50 updates, cold and warm"
         rows.append([name, took[0] / took[1], "", "", took[0] * 1e6, took[1] * 1e6, 1, machine()])
     return rows
 

@@ -202,6 +202,21 @@ def test_clipped_weights_stay_within_their_bounds_after_every_step(kind):
     assert weights(game, "generator").abs().max() > 0.05
 
 
+class ClipsInPlace(Method):
+    """A method that changes the dictionary it is given."""
+
+    def kept_weights(self, weights):
+        for name in weights:
+            weights[name] = weights[name].clamp(-0.05, 0.05)
+        return weights
+
+
+def test_weights_may_be_kept_in_the_dictionary_that_is_handed_over():
+    game = small_game(ClipsInPlace(), Optimizer("sgd", 0.01))
+    game.step_discriminator(game.discriminator_gradients())
+    assert weights(game, "discriminator").abs().max() == pytest.approx(0.05)
+
+
 def test_wgan_clip_replaces_adam_alone_and_keeps_the_rate():
     method = make_method("wgan_clip")
     assert {each.kind for each in method.optimizers(Optimizer("adam", 3e-4))} == {"rmsprop"}

@@ -284,6 +284,16 @@ def test_mixed_devices_are_told(make_study, train, modes, store):
     assert "ring8 mixes devices: cpu a processor (4 cells); cpu another (2 cells)" in words
 
 
+def test_mixed_engines_are_told(make_study, train, modes, store):
+    study = make_study()
+    planned = [
+        train(cell, modes(1, 2), engine="compiled" if cell.seed else "eager")
+        for cell in study.cells
+    ]
+    words = Page(write_report(study, planned, store.results)).words
+    assert "ring8 mixes engines: compiled (4 cells); eager (2 cells)" in words
+
+
 def test_scores_by_another_extractor_are_told(make_study, train, modes, store):
     study = make_study()
     planned = [

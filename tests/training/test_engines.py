@@ -15,12 +15,13 @@ import torch
 from bench.architectures.dcgan import DCGAN
 from bench.architectures.mlp import MLP
 from bench.check import check_method
+from bench.check.suite import can_be_compiled
 from bench.check.trial import FewDigits
 from bench.datasets.mixtures import Grid25
 from bench.errors import BenchError
 from bench.method import Method, Optimizer
 from bench.registry import find_methods, make_method
-from bench.training.engines import Compiled, Engine, Traced, _overwrite
+from bench.training.engines import Compiled, Engine, Traced, _overwrite, compiler
 from bench.training.examiner import Outcome
 from bench.training.loop import Training, train
 
@@ -164,6 +165,10 @@ def engines_compile():
     return engines._compile
 
 
+needs_compiler = pytest.mark.skipif(not compiler(), reason="no C++ compiler")
+
+
+@needs_compiler
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_folder_that_cannot_be_written_to_costs_speed_alone(tmp_path):
     tmp_path.chmod(0o500)
@@ -173,6 +178,7 @@ def test_a_folder_that_cannot_be_written_to_costs_speed_alone(tmp_path):
     assert "cannot write" in outcome.engine_note
 
 
+@needs_compiler
 def test_a_cache_that_cannot_be_had_costs_speed_alone(tmp_path):
     (tmp_path / "file").write_text("not a folder")
     engine = Compiled(tmp_path / "file" / "rounds", "x")
@@ -259,8 +265,65 @@ class Counting(Method):
 
 
 def test_the_suite_says_that_a_method_remembers_what_a_graph_cannot():
-    problems = [v.problem for v in check_method(Counting()) if v.problem]
-    assert problems
+    with pytest.raises(BenchError, match="compiled, it gives other numbers"):
+        can_be_compiled(Counting())
+
+
+@dataclass(frozen=True)
+class Hoarding(Method):
+    """A method that keeps its random numbers outside its state."""
+
+    def __post_init__(self):
+        object.__setattr__(self, "kept", [])
+
+    def initial_state(self, discriminator, noise):
+        self.kept[:] = [noise.normal(1)]
+        return {}
+
+    def generator_loss(self, fake_logits, real_logits):
+        return super().generator_loss(fake_logits, real_logits) * self.kept[0].square()[:, 0]
+
+
+def test_what_was_drawn_for_some_members_is_not_compiled_for_all(tmp_path):
+    recipe, engine = training(Hoarding(), 3), Compiled(tmp_path, "hoarding")
+    for seed in (0, 7):
+        (outcome,) = train(recipe, [seed], CPU, engine=engine)
+        assert outcome.engine == "eager"
+        assert "neither an argument" in outcome.engine_note
+        (plain,) = train(recipe, [seed], CPU)
+        np.testing.assert_array_equal(
+            outcome.series["generator_loss"], plain.series["generator_loss"]
+        )
+
+
+@dataclass(frozen=True)
+class Turning(Method):
+    """A method whose state changes its layout."""
+
+    def initial_state(self, discriminator, noise):
+        weight = next(iter(discriminator.values()))
+        return {"square": weight.new_ones(len(weight), 2, 3)}
+
+    def discriminator_weights(self, weights, state, advance):
+        if advance:
+            state["square"] = (state["square"] + 1).mT.contiguous().mT
+        return weights
+
+
+def test_a_state_that_changes_its_layout_is_not_compiled(tmp_path):
+    (outcome,) = train(training(Turning(), 3), [0], CPU, engine=Compiled(tmp_path, "turning"))
+    assert outcome.engine == "eager"
+    assert "layout" in outcome.engine_note
+
+
+def test_a_lack_of_memory_is_no_reason_to_train_plainly(tmp_path, monkeypatch):
+    def none_left(*_):
+        raise MemoryError
+
+    monkeypatch.setattr("bench.training.engines._compile", none_left)
+    engine = Compiled(tmp_path, "x", lambda error: isinstance(error, MemoryError))
+    with pytest.raises(MemoryError):
+        train(training(Method(), 2), [0], CPU, engine=engine)
 
 
 @dataclass(frozen=True)
@@ -268,8 +331,7 @@ class Greedy(Method):
     """A method that draws more noise once training has begun."""
 
     def penalty(self, discriminator, real, fake, noise):
-        if float(real.sum()) != 0.123:
-            noise.uniform(3)
+        noise.uniform(3)
         for _ in range(len(CALLS)):
             noise.uniform(1)
         CALLS.append(1)
@@ -284,13 +346,19 @@ def test_a_round_that_asks_for_more_than_the_first_is_refused_in_one_line():
         train(training(Greedy(), 3), [0], CPU)
 
 
-def test_a_method_without_a_discriminator_update_is_refused():
+def test_a_method_that_leaves_out_a_player_is_refused():
     class Idle(Method):
         def update(self, game):
             game.generator_gradients()
 
+    class Still(Method):
+        def update(self, game):
+            game.step_discriminator(game.discriminator_gradients())
+
     with pytest.raises(BenchError, match="made no discriminator update"):
         train(training(Idle(), 3), [0], CPU)
+    with pytest.raises(BenchError, match="made no generator update"):
+        train(training(Still(), 3), [0], CPU)
 
 
 def test_entries_of_a_state_that_change_places_are_not_lost():
