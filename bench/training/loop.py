@@ -238,7 +238,7 @@ class _Run:
             result.timing = {
                 "training_seconds": spent / len(self.seeds),
                 "evaluation_seconds": evaluating / len(self.results),
-                "compile_seconds": ready.seconds,
+                "compile_seconds": ready.seconds / len(self.results),
                 "population": len(self.seeds),
             }
         return list(self.results.values())

@@ -21,11 +21,13 @@ def main(study: str = "quick", results: str = "results") -> None:
     whole = sum(run["job_seconds"] for run in runs)
     training = sum(run.get("training_seconds", 0.0) for run in runs)
     evaluation = sum(run.get("evaluation_seconds", 0.0) for run in runs)
-    rest = whole - training - evaluation
+    compiling = sum(run.get("compile_seconds", 0.0) for run in runs)
+    rest = whole - training - evaluation - compiling
     print(f"{len(runs)} cells, {whole:.0f} worker seconds")
     for name, seconds in (
         ("training loops", training),
         ("evaluations", evaluation),
+        ("compiling rounds", compiling),
         ("start-up, data, LeNet, packing", rest),
     ):
         print(f"{name:32} {seconds:7.0f} s  {100 * seconds / whole:5.1f} %")

@@ -72,7 +72,8 @@ COST_COLUMNS = {
     "training_seconds": "seconds of training: the population's, divided by its members",
     "evaluation_seconds": "seconds of evaluation: the population's, divided by the members that "
     "were measured",
-    "compile_seconds": "seconds of tracing, compiling and loading the population's round",
+    "compile_seconds": "seconds of tracing, compiling and loading the population's round, divided "
+    "likewise",
     "population": "members trained together",
     "peak_memory_mb": "peak memory of the worker during the job (of the device on a GPU), in MiB",
     "device": "kind of device",
