@@ -2,7 +2,6 @@
 
 import numpy as np
 import torch
-from by_formula import SameBatches, begin
 
 from bench.architectures.dirac import DiracPair
 from bench.datasets.dirac import Dirac
@@ -11,6 +10,7 @@ from bench.training.game import Rules
 from bench.training.loop import Training, train
 from bench.training.population import Network
 from bench.training.streams import MemberNoise, Stream
+from tests.methods.by_formula import SameBatches, begin
 
 H = 0.2
 
