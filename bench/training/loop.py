@@ -30,8 +30,9 @@ STACKED = 5
 FLUSH_EVERY = 64
 """Updates between two looks at the device: the only host–device synchronisation there is."""
 COMPILED_FROM = {True: 2000, False: 500}
-"""Budgets from which rounds are compiled, by whether members are stacked: below, compiling takes
-longer than it saves (`make speed`)."""
+"""Budgets from which rounds are compiled, by whether members are stacked: a graph is compiled once
+for all seeds, later runs and data of one shape, so that it need not pay for itself in one block
+(docs/performance.md)."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Training:
     def width(self) -> int:
         """How many members train together, always: a part of what a result is.
 
-        Kernels round a member's numbers by the width of the stack and by its place there. With
+        Kernels may round a member's numbers by the width of the stack and by its place there. With
         one width, and a seed's place given by its number, they do not depend on the company.
         """
         return width_of(self.architecture, self.precision)
