@@ -29,7 +29,7 @@ from bench.training.feed import Feed, Needs, Recorder
 from bench.training.optimizers import step
 from bench.training.population import Network, joined
 from bench.training.state import Inputs, State
-from bench.training.views import View, packed
+from bench.training.views import Gradient, View, flat_of, packed
 
 Player = Literal["discriminator", "generator"]
 
@@ -302,7 +302,7 @@ class Game:
         self._weights[player], self._moments[player] = step(
             self._rules.optimizers[player],
             self._weights[player],
-            _flat(self._method.applied_gradients(gradients)),
+            flat_of(self._method.applied_gradients(gradients)),
             self._moments[player],
             self._updates[player] + 1,
             self._factor(),
@@ -367,7 +367,7 @@ class Game:
             weights, moments = step(
                 self._rules.optimizers["discriminator"],
                 weights,
-                _flat(applied),
+                flat_of(applied),
                 moments,
                 count + made,
                 self._factor(),
@@ -432,24 +432,6 @@ class Game:
                 "everything"
             )
         return loss
-
-
-class Gradient(list[Tensor]):
-    """A gradient weight by weight, as methods see it, and the flat one that it consists of."""
-
-    def __init__(self, network: Network, flat: Tensor):
-        super().__init__(network.shaped(flat).values())
-        self.flat, self._parts = flat, tuple(self)
-
-    def untouched(self) -> bool:
-        """Tell whether no part was replaced."""
-        return all(one is other for one, other in zip(self, self._parts, strict=True))
-
-
-def _flat(gradients: Gradients) -> Tensor:
-    if isinstance(gradients, Gradient) and gradients.untouched():
-        return gradients.flat
-    return joined(gradients)
 
 
 def global_norms(gradient: Tensor) -> Tensor:

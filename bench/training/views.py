@@ -1,4 +1,4 @@
-"""What a method is shown: the discriminator and packs of samples."""
+"""What a method is shown: the discriminator, gradients and packs of samples."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from bench.errors import BenchError
-from bench.method import Weights
+from bench.method import Gradients, Weights
+from bench.training.population import Network, joined
 
 
 class View:
@@ -42,6 +43,25 @@ class View:
         samples = samples.clone() if kept else samples.detach().requires_grad_()
         (gradient,) = torch.autograd.grad(self(samples).sum(), samples, create_graph=True)
         return gradient
+
+
+class Gradient(list[Tensor]):
+    """A gradient weight by weight, as methods see it, and the flat one that it consists of."""
+
+    def __init__(self, network: Network, flat: Tensor):
+        super().__init__(network.shaped(flat).values())
+        self.flat, self._parts = flat, tuple(self)
+
+    def untouched(self) -> bool:
+        """Tell whether no part was replaced."""
+        return all(one is other for one, other in zip(self, self._parts, strict=True))
+
+
+def flat_of(gradients: Gradients) -> Tensor:
+    """Return gradients as one, (P, N): the flat one itself where a method has left it alone."""
+    if isinstance(gradients, Gradient) and gradients.untouched():
+        return gradients.flat
+    return joined(gradients)
 
 
 def packed_shape(sample_shape: tuple[int, ...], packing: int) -> tuple[int, ...]:

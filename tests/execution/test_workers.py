@@ -202,32 +202,34 @@ class BadSlot(Slot):
         return {**super().environment(), "PYTHONHOME": "/no/such/folder"}
 
 
-@pytest.mark.usefixtures("own_methods")
-def test_a_slot_whose_workers_end_at_their_start_gives_its_jobs_to_the_others(make_cell, tmp_path):
+def trained_on(slots, make_cell, tmp_path):
+    """Six cells in three jobs on these slots: cells, rows, and what the console was told."""
     cells = [make_cell(name, seed) for name in ("plain", "draws", "counts") for seed in (0, 1)]
     jobs = make_jobs(cells, tmp_path / "cache", 120, workers=2)
     told = io.StringIO()
     progress = Progress(jobs, 2, Console(file=told, width=300))
-    rows = [row for part in run_jobs(jobs, [BadSlot("cpu"), Slot("cpu")], progress) for row in part]
+    rows = [row for part in run_jobs(jobs, slots, progress) for row in part]
+    return cells, rows, told.getvalue()
+
+
+@pytest.mark.usefixtures("own_methods")
+def test_a_slot_whose_workers_end_at_their_start_gives_its_jobs_to_the_others(make_cell, tmp_path):
+    cells, rows, told = trained_on([BadSlot("cpu"), Slot("cpu")], make_cell, tmp_path)
     assert {row.data["key"] for row in rows} == {cell.key for cell in cells}
     assert {row.data["status"] for row in rows} == {"ok"}
-    (line,) = told.getvalue().splitlines()
+    (line,) = told.splitlines()
     assert "a slot (cpu) is set aside" in line
     assert "1 left" in line
 
 
 @pytest.mark.usefixtures("own_methods")
 def test_without_any_usable_slot_every_cell_is_a_row_with_the_reason(make_cell, tmp_path):
-    cells = [make_cell(name, seed) for name in ("plain", "draws", "counts") for seed in (0, 1)]
-    jobs = make_jobs(cells, tmp_path / "cache", 120, workers=2)
-    told = io.StringIO()
-    progress = Progress(jobs, 2, Console(file=told, width=300))
-    rows = [row for part in run_jobs(jobs, [BadSlot("cpu")] * 2, progress) for row in part]
+    cells, rows, told = trained_on([BadSlot("cpu")] * 2, make_cell, tmp_path)
     assert sorted(row.data["key"] for row in rows) == sorted(cell.key for cell in cells)
     assert {row.data["status"] for row in rows} == {"crashed"}
     assert all("no worker could be started: " in row.data["reason"] for row in rows)
-    assert len(told.getvalue().splitlines()) == 2
-    assert "none is left" in told.getvalue().splitlines()[1]
+    assert len(told.splitlines()) == 2
+    assert "none is left" in told.splitlines()[1]
 
 
 @pytest.mark.usefixtures("own_methods")

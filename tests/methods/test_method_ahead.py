@@ -7,8 +7,9 @@ from by_formula import call, differences, place, small_game, weights
 from bench.combination import parts_of
 from bench.method import Optimizer
 from bench.registry import make_method
-from bench.training.game import Game, Gradient, _leaf
+from bench.training.game import Game, _leaf
 from bench.training.population import joined
+from bench.training.views import Gradient
 
 
 @pytest.fixture(autouse=True)

@@ -273,25 +273,22 @@ def test_markdown_escapes(text: str, expected: str):
     assert escape(text) == expected
 
 
-def test_mixed_devices_are_told(make_study, train, modes, store):
+@pytest.mark.parametrize(
+    ("name", "most", "rest", "told"),
+    [
+        ("device_name", "a processor", "another",
+         "devices: cpu a processor (4 cells); cpu another (2 cells)"),
+        ("engine", "compiled", "eager", "engines: compiled (4 cells); eager (2 cells)"),
+    ],
+)  # fmt: skip
+def test_mixed_conditions_are_told(make_study, train, modes, store, name, most, rest, told):
     study = make_study()
     planned = [
-        train(cell, modes(1, 2), device_name="a processor" if cell.seed else "another")
-        for cell in study.cells
+        train(cell, modes(1, 2), **{name: most if cell.seed else rest}) for cell in study.cells
     ]
     words = Page(write_report(study, planned, store.results)).words
     assert "Not all cells were run under the same conditions" in words
-    assert "ring8 mixes devices: cpu a processor (4 cells); cpu another (2 cells)" in words
-
-
-def test_mixed_engines_are_told(make_study, train, modes, store):
-    study = make_study()
-    planned = [
-        train(cell, modes(1, 2), engine="compiled" if cell.seed else "eager")
-        for cell in study.cells
-    ]
-    words = Page(write_report(study, planned, store.results)).words
-    assert "ring8 mixes engines: compiled (4 cells); eager (2 cells)" in words
+    assert f"ring8 mixes {told}" in words
 
 
 def test_scores_by_another_extractor_are_told(make_study, train, modes, store):
