@@ -11,8 +11,9 @@ from pathlib import Path
 
 from bench.errors import BenchError
 from bench.execution.devices import cores, visible_gpus
+from bench.kinds import KINDS
 from bench.metrics.inception import UNAVAILABLE, find_weights, vouched
-from bench.registry import Broken, find_architectures, find_methods
+from bench.registry import find
 from bench.training.engines import compiler
 
 PACKAGES = (
@@ -42,7 +43,6 @@ class Finding:
 
 def examine(results: Path) -> list[Finding]:
     """Look at Python, packages, devices, folders, weights, MLflow and what is registered."""
-    found, pairs = find_methods(), find_architectures()
     return [
         Finding("Python", platform.python_version()),
         *map(_package, PACKAGES),
@@ -52,8 +52,7 @@ def examine(results: Path) -> list[Finding]:
         _folder(results),
         _inception(),
         Finding("MLflow", os.environ.get("MLFLOW_TRACKING_URI") or f"SQLite below {results}"),
-        Finding("methods", ", ".join(found.methods), _told(found.broken)),
-        Finding("architectures", ", ".join(pairs.architectures), _told(pairs.broken)),
+        *map(_parts, KINDS),
     ]
 
 
@@ -70,8 +69,10 @@ def _gpus() -> Finding:
         return Finding("GPUs", "", str(error))
 
 
-def _told(broken: dict[str, Broken]) -> str:
-    return "; ".join(f"{name}: {each.reason}" for name, each in broken.items())
+def _parts(kind: str) -> Finding:
+    found = find(kind)
+    broken = "; ".join(f"{name}: {each.reason}" for name, each in found.broken.items())
+    return Finding(f"{kind}s", ", ".join(found.parts), broken)
 
 
 def _inception() -> Finding:

@@ -1,4 +1,4 @@
-"""Writes a method to start from, with its test: ``bench new my_idea``."""
+"""Writes a part to start from, with its test: ``bench new method my_idea``."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from pathlib import Path
 from string import Template
 
 import bench
-import methods
 from bench.errors import BenchError, nearest
+from bench.kinds import variable
 from bench.method import Method
 from bench.records.fingerprint import import_base
-from bench.registry import DATASETS, find_architectures, find_methods
+from bench.registry import SHELVES, find
 
 TEMPLATES = Path(__file__).parent / "drafts"
 ROOT = Path(bench.__file__).parent.parent
 WIDTH = 100
 FOUND_BESIDE = """
-# the method lies beside this file
-os.environ["BENCH_METHODS_DIR"] = str(Path(__file__).parent)
+# the $kind lies beside this file
+os.environ["$variable"] = str(Path(__file__).parent)
 """
 
 
@@ -33,85 +33,97 @@ os.environ["BENCH_METHODS_DIR"] = str(Path(__file__).parent)
 class Draft:
     """What was written."""
 
-    method: Path
+    part: Path
     test: Path
 
 
-def draft(name: str, parent: str = "", folder: Path | None = None) -> Draft:
-    """Write a method's file and its test.
+def draft(kind: str, name: str, like: str = "", folder: Path | None = None) -> Draft:
+    """Write a part's file and its test.
+
+    The templates of a kind are ``drafts/KIND.txt`` and ``drafts/test_KIND.txt``.
 
     Args:
-        name: The method's, and the file's.
-        parent: A method whose source is copied; without one, a short file is written.
-        folder: Where both files go; None for this checkout's ``methods/`` and ``tests/methods/``.
+        kind: One of the kinds of part.
+        name: The part's, and the file's.
+        like: A method whose source is copied; without one, a short file is written.
+        folder: Where both files go; None for this checkout's folders of such parts and their tests.
 
     Raises:
-        BenchError: the name cannot be used, the parent is unknown, or a file is there already.
-            Then nothing is written.
+        BenchError: the name cannot be used, what is to be copied is unknown, or a file is there
+            already. Then nothing is written.
     """
-    _check_name(name)
-    method, test = _places(name, folder)
-    class_name = "".join(part.capitalize() for part in name.split("_"))
-    words = {"name": name, "class_name": class_name, "parent": parent}
-    words["title"] = name.replace("_", " ").capitalize()
-    source = _copy(_source_of(parent), parent, class_name) if parent else _filled("method", words)
+    _check_name(kind, name)
+    part, test = _places(kind, name, folder)
+    class_name = "".join(piece.capitalize() for piece in name.split("_"))
+    words = {"kind": kind, "name": name, "class_name": class_name, "parent": like}
+    words |= {"title": name.replace("_", " ").capitalize(), "variable": variable(kind)}
+    if like and kind != "method":
+        raise BenchError(f"--like copies methods only; copy the {kind}'s file by hand")
+    source = _copy(_source_of(like), like, class_name) if like else _filled(kind, words)
     _check_class_name(source, class_name)
-    tests = _filled("test_copy" if parent else "test_method", words)
+    tests = _filled(f"test_{kind}_copy" if like else f"test_{kind}", words)
     if folder is not None:
-        tests = _looking_beside(tests)
-    for file in (method, test):
+        tests = _looking_beside(tests, Template(FOUND_BESIDE).substitute(words))
+    for file in (part, test):
         if file.exists():
             raise BenchError(f"'{_shown(file)}' is there already; nothing was written")
-    for file, text in ((method, source), (test, tests)):
+    for file, text in ((part, source), (test, tests)):
         file.parent.mkdir(parents=True, exist_ok=True)
         with open(file, "x", encoding="utf-8") as new:
             new.write(text)
-    return Draft(method, test)
+    return Draft(part, test)
 
 
-def _check_name(name: str) -> None:
+def _check_name(kind: str, name: str) -> None:
+    article = "an" if kind[0] in "aeiou" else "a"
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or name.startswith("test_"):
         words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
         usable = re.sub(r"\W+", "_", words, flags=re.ASCII).strip("_0123456789")
         hint = f"; as '{usable.removeprefix('test_')}'" if usable.removeprefix("test_") else ""
         raise BenchError(
-            f"'{name}' cannot name a method: it is to begin with a small letter and to go on with "
-            f"small letters, digits and underscores, and not to begin with test_{hint}"
+            f"'{name}' cannot name {article} {kind}: it is to begin with a small letter and to go "
+            f"on with small letters, digits and underscores, and not to begin with test_{hint}"
         )
     if keyword.iskeyword(name) or keyword.issoftkeyword(name):
-        raise BenchError(f"'{name}' is a word of Python's own; choose another, as '{name}_loss'")
-    found, pairs = find_methods(), find_architectures()
+        raise BenchError(f"'{name}' is a word of Python's own; choose another, as 'my_{name}'")
+    if name in SHELVES[kind].shared:
+        raise BenchError(f"the name '{name}' is taken by a module that {kind}s share")
+    # --set PART.SETTING and `bench check` tell parts by their names alone
+    for other in SHELVES:
+        _check_free(other, name, kind)
+
+
+def _check_free(other: str, name: str, kind: str) -> None:
+    """Whether no part of kind ``other`` has the name already."""
+    found = find(other)
     if name in found.packages:
-        raise BenchError(f"the name '{name}' is taken by a method of {found.packages[name]}")
-    if name in found.methods:
-        file = Path(inspect.getfile(found.methods[name]))
+        raise BenchError(f"the name '{name}' is taken by a {other} of {found.packages[name]}")
+    if name in found.parts:
+        file = Path(inspect.getfile(found.parts[name]))
+        begin = f"; to begin from that one: bench new method my_{name} --like {name}"
         raise BenchError(
-            f"the name '{name}' is taken by the method in '{_shown(file)}'; to begin from that "
-            f"one: bench new my_{name} --from {name}"
+            f"the name '{name}' is taken by the {other} in '{_shown(file)}'"
+            + (begin if kind == other == "method" else "")
         )
     if name in found.broken:
         raise BenchError(
             f"the name '{name}' is taken by {found.broken[name].where}, which cannot be used: "
             f"{found.broken[name].reason}"
         )
-    # --set PART.SETTING tells parts by their names alone
-    for what, names in (("dataset", DATASETS), ("architecture", pairs.architectures)):
-        if name in names:
-            raise BenchError(f"the name '{name}' is taken by {what} '{name}'")
 
 
-def _places(name: str, folder: Path | None) -> tuple[Path, Path]:
+def _places(kind: str, name: str, folder: Path | None) -> tuple[Path, Path]:
     if folder is not None:
         return folder / f"{name}.py", folder / f"test_{name}.py"
-    home, tests = Path(next(iter(methods.__path__))), ROOT / "tests"
-    if home.parent != ROOT or not (tests / "methods").is_dir():
+    home, tests = SHELVES[kind].home, ROOT / "tests"
+    if not home.is_relative_to(ROOT) or not (tests / f"{kind}s").is_dir():
         raise BenchError(
             "this benchmark is installed and no checkout; name a folder of your own with --folder"
         )
     # without packages pytest tells test files by their names alone
     for other in tests.rglob(f"test_{name}.py"):
         raise BenchError(f"the name '{name}' is taken by the test '{_shown(other)}'")
-    return home / f"{name}.py", tests / "methods" / f"test_{name}.py"
+    return home / f"{name}.py", tests / f"{kind}s" / f"test_{name}.py"
 
 
 def _check_class_name(source: str, class_name: str) -> None:
@@ -129,12 +141,13 @@ def _check_class_name(source: str, class_name: str) -> None:
 
 
 def _source_of(parent: str) -> type[Method]:
-    found = find_methods()
-    if parent in found.broken and parent not in found.methods:
-        raise BenchError(f"--from {parent}: it cannot be used: {found.broken[parent].reason}")
-    if parent not in found.methods:
-        raise BenchError(f"--from {parent}: unknown method{nearest(parent, list(found.methods))}")
-    return found.methods[parent]
+    found = find("method")
+    if parent in found.broken and parent not in found.parts:
+        raise BenchError(f"--like {parent}: it cannot be used: {found.broken[parent].reason}")
+    if parent not in found.parts:
+        raise BenchError(f"--like {parent}: unknown method{nearest(parent, list(found.parts))}")
+    kind: type[Method] = found.parts[parent]
+    return kind
 
 
 def _copy(kind: type[Method], parent: str, class_name: str) -> str:
@@ -201,11 +214,11 @@ def _filled(template: str, words: dict[str, str]) -> str:
     return Template((TEMPLATES / f"{template}.txt").read_text(encoding="utf-8")).substitute(words)
 
 
-def _looking_beside(tests: str) -> str:
+def _looking_beside(tests: str, place: str) -> str:
     head, imports, rest = tests.partition("\nimport ")
     before, names, after = rest.partition("\nNAME = ")
     standard = f"\nimport os\nfrom pathlib import Path\n{imports}"
-    return f"{head}{standard}{before}{FOUND_BESIDE}{names}{after}"
+    return f"{head}{standard}{before}{place}{names}{after}"
 
 
 def _shown(file: Path) -> str:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from bench.records.cell import SCHEMA, Cell, Component, sources_of
-from bench.registry import find_methods, label_of, make_architecture, make_dataset, make_method
+from bench.registry import find, label_of, make_architecture, make_dataset, make_method
 from bench.training.configuration import TrainingConfiguration
 
 torch.set_num_threads(1)
@@ -16,9 +16,9 @@ def methods_folder(tmp_path, monkeypatch):
     """A methods folder of the user's own, searched beside the shipped one."""
     monkeypatch.setenv("BENCH_METHODS_DIR", str(tmp_path))
     before = set(sys.modules)
-    find_methods.cache_clear()
+    find.cache_clear()
     yield tmp_path
-    find_methods.cache_clear()
+    find.cache_clear()
     for name in set(sys.modules) - before:
         if name.startswith("methods."):
             del sys.modules[name]

@@ -7,22 +7,22 @@ import torch
 
 from bench.architectures.mlp import MLP
 from bench.check import (
-    CHECKS,
+    SUITES,
     Cause,
     Verdict,
     causes,
-    check_method,
-    is_deterministic,
+    check_part,
     pair_fits,
     preflight,
 )
-from bench.datasets.mixtures import Ring8
+from bench.check.methods import is_deterministic
+from bench.datasets.ring8 import Ring8
 from bench.errors import BenchError
 from bench.method import Method, Optimizer
 
 
 def problems(method: Method) -> str:
-    return " | ".join(verdict.problem for verdict in check_method(method) if verdict.problem)
+    return " | ".join(verdict.problem for verdict in check_part(method) if verdict.problem)
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class RandomOnImages(OnImages):
 
 def test_a_method_for_images_alone_is_tried_on_images_alone():
     preflight(OnImages())
-    assert not wrong(check_method(OnImages()))
+    assert not wrong(check_part(OnImages()))
 
 
 @dataclass(frozen=True)
@@ -174,9 +174,9 @@ def wrong(verdicts: list[Verdict]) -> list[Cause]:
     ids=lambda method: type(method).__name__,
 )
 def test_one_cause_is_told_once_and_what_rests_on_it_is_not_tried(method):
-    verdicts = check_method(method)
+    verdicts = check_part(method)
     (cause,) = wrong(verdicts)
-    assert len(verdicts) == len(CHECKS)
+    assert len(verdicts) == len(SUITES["method"].checks)
     assert [v.check for v in verdicts if v.problem == cause.problem] == cause.checks
     tried = [verdict.tried for verdict in verdicts]
     assert tried == sorted(tried, reverse=True)
@@ -184,7 +184,7 @@ def test_one_cause_is_told_once_and_what_rests_on_it_is_not_tried(method):
 
 
 def test_two_causes_are_both_told():
-    told = [cause.problem for cause in wrong(check_method(NotDescribed()))]
+    told = [cause.problem for cause in wrong(check_part(NotDescribed()))]
     assert told == [
         "the class has no docstring: give paper, objective and what it changes",
         "it raises ZeroDivisionError: no penalty today",
@@ -192,7 +192,7 @@ def test_two_causes_are_both_told():
 
 
 def test_checks_that_fail_by_the_same_cause_share_a_row():
-    (cause,) = wrong(check_method(Exploding()))
+    (cause,) = wrong(check_part(Exploding()))
     assert "training diverged" in cause.problem
     assert len(cause.checks) == 2
 

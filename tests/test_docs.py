@@ -10,7 +10,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from bench.datasets.images import ImageDataset
-from bench.registry import DATASETS, find_methods
+from bench.registry import find
 from bench.report.analysis.tables import RUN_COLUMNS, SUMMARY_COLUMNS
 from bench.study import studies
 from bench.training.configuration import TrainingConfiguration
@@ -73,9 +73,10 @@ def values_told(told: dict[str, Any]) -> str:
 
 
 def test_every_metric_is_documented():
-    for kind in DATASETS.values():
+    for kind in find("dataset").parts.values():
         images = issubclass(kind, ImageDataset)
-        dataset = kind(inception="last", fid_infinity=True) if images else kind()
+        more = {"inception": "last", "fid_infinity": True} if images else {}
+        dataset = kind(**more)
         for metric in dataset.metrics:
             assert f"`{metric.name}`" in METRICS
 
@@ -87,14 +88,14 @@ def test_the_readme_names_every_study_and_its_method_works(tmp_path, monkeypatch
     assert len(source.strip().splitlines()) < 20
     (tmp_path / "hinge_of_readme.py").write_text(source)
     monkeypatch.setenv("BENCH_METHODS_DIR", str(tmp_path))
-    find_methods.cache_clear()
+    find.cache_clear()
     try:
         from bench.check import preflight
         from bench.registry import make_method
 
         preflight(make_method("hinge_of_readme"))
     finally:
-        find_methods.cache_clear()
+        find.cache_clear()
 
 
 def test_links_lead_somewhere():

@@ -13,10 +13,10 @@ import bench
 from bench.check import preflight
 from bench.drafting import draft
 from bench.errors import BenchError
-from bench.registry import find_methods, make_method
+from bench.registry import find, make_method
 
 ROOT = Path(bench.__file__).parent.parent
-SHIPPED = sorted(find_methods().methods)
+SHIPPED = sorted(find("method").parts)
 
 
 @pytest.fixture
@@ -36,23 +36,23 @@ def ruff(folder: Path) -> None:
 
 
 def test_a_draft_is_found_beside_its_test_and_fit_to_run(folder):
-    made = draft("my_idea", folder=folder)
-    assert (made.method, made.test) == (folder / "my_idea.py", folder / "test_my_idea.py")
-    find_methods.cache_clear()
-    found = find_methods()
+    made = draft("method", "my_idea", folder=folder)
+    assert (made.part, made.test) == (folder / "my_idea.py", folder / "test_my_idea.py")
+    find.cache_clear()
+    found = find("method")
     assert found.broken == {}
     assert "my_idea" in found.unasked
-    assert found.methods["my_idea"].__name__ == "MyIdea"
+    assert found.parts["my_idea"].__name__ == "MyIdea"
     preflight(make_method("my_idea", {"strength": 0.5}))
     ruff(folder)
 
 
 def test_every_method_can_be_begun_from(folder):
     for name in SHIPPED:
-        draft(f"my_{name}", name, folder)
+        draft("method", f"my_{name}", name, folder)
     ruff(folder)
-    find_methods.cache_clear()
-    found = find_methods()
+    find.cache_clear()
+    found = find("method")
     assert found.broken == {}
     assert {f"my_{name}" for name in SHIPPED} <= set(found.unasked)
     for name in SHIPPED:
@@ -65,9 +65,9 @@ def test_every_method_can_be_begun_from(folder):
 
 
 def test_a_copy_is_its_parent_but_for_name_and_docstrings(folder):
-    made = draft("my_r2", "r2", folder)
+    made = draft("method", "my_r2", "r2", folder)
     parent = ast.parse((ROOT / "methods" / "r2.py").read_text())
-    own = ast.parse(made.method.read_text())
+    own = ast.parse(made.part.read_text())
     for tree in (parent, own):
         (kind,) = (node for node in tree.body if isinstance(node, ast.ClassDef))
         kind.name = ""
@@ -99,12 +99,12 @@ class Odd(Method):
 
 def test_a_users_own_method_can_be_begun_from(folder):
     (folder / "odd.py").write_text(ODD)
-    find_methods.cache_clear()
-    made = draft("even", "odd", folder)
-    find_methods.cache_clear()
-    assert find_methods().broken == {}
+    find.cache_clear()
+    made = draft("method", "even", "odd", folder)
+    find.cache_clear()
+    assert find("method").broken == {}
     preflight(make_method("even"))
-    text = made.method.read_text()
+    text = made.part.read_text()
     assert "isinstance(self, Even)" in text
     assert "on_request" not in text
     assert "Odd, with Odd in its docstring." in text
@@ -122,12 +122,16 @@ def test_a_users_own_method_can_be_begun_from(folder):
         ("a+b", "", r"; as 'a_b'"),
         ("lambda", "", r"'lambda' is a word of Python's own"),
         ("match", "", r"'match' is a word of Python's own"),
-        ("wgan_gp", "", r"taken by the method in '.+wgan_gp\.py'; .+: bench new my_wgan_gp --from"),
-        ("mlp", "", r"taken by architecture 'mlp'"),
-        ("ring8", "", r"taken by dataset 'ring8'"),
+        (
+            "wgan_gp",
+            "",
+            r"taken by the method in '.+wgan_gp\.py'; .+: bench new method my_wgan_gp --like",
+        ),
+        ("mlp", "", r"taken by the architecture in '.+mlp\.py'"),
+        ("ring8", "", r"taken by the dataset in '.+ring8\.py'"),
         ("tensor", "", r"would be called Tensor, as something else in its file"),
-        ("fine", "wgan_gpp", r"--from wgan_gpp: unknown method; did you mean 'wgan_gp'"),
-        ("fine", "broken", r"--from broken: it cannot be used: SyntaxError"),
+        ("fine", "wgan_gpp", r"--like wgan_gpp: unknown method; did you mean 'wgan_gp'"),
+        ("fine", "broken", r"--like broken: it cannot be used: SyntaxError"),
         ("broken", "", r"taken by broken\.py, which cannot be used: SyntaxError"),
         ("there", "", r"there\.py' is there already; nothing was written"),
     ],
@@ -135,9 +139,9 @@ def test_a_users_own_method_can_be_begun_from(folder):
 def test_what_cannot_be_is_refused_in_one_line_and_writes_nothing(folder, name, parent, told):
     (folder / "broken.py").write_text("def f(:\n")
     (folder / "test_there.py").write_text("# mine\n")
-    find_methods.cache_clear()
+    find.cache_clear()
     with pytest.raises(BenchError, match=told) as refused:
-        draft(name, parent, folder)
+        draft("method", name, parent, folder)
     assert "\n" not in str(refused.value)
     assert {file.name for file in folder.glob("*.py")} == {"broken.py", "test_there.py"}
     assert (folder / "test_there.py").read_text() == "# mine\n"
@@ -145,7 +149,7 @@ def test_what_cannot_be_is_refused_in_one_line_and_writes_nothing(folder, name, 
 
 def test_a_name_that_a_test_of_the_checkout_has_is_refused():
     with pytest.raises(BenchError, match=r"'drafting' is taken by the test '.*test_drafting\.py'"):
-        draft("drafting")
+        draft("method", "drafting")
 
 
 @pytest.mark.slow
@@ -171,17 +175,17 @@ def test_a_newcomers_first_minutes(tmp_path):
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout + done.stderr
 
-    told = python("bench", "new", "my_idea")
+    told = python("bench", "new", "method", "my_idea")
     assert "bench check my_idea" in told
     assert "-m pytest tests/methods/test_my_idea.py" in told
     assert "make bench" in told
     file = tmp_path / "methods" / "my_idea.py"
     text = file.read_text()
     assert "taken by the method in 'methods/my_idea.py'" in python(
-        "bench", "new", "my_idea", code=2
+        "bench", "new", "method", "my_idea", code=2
     )
     assert file.read_text() == text
-    told = python("bench", "new", "my_gp", "--from", "wgan_gp", "--folder", "own ideas")
+    told = python("bench", "new", "method", "my_gp", "--like", "wgan_gp", "--folder", "own ideas")
     assert "bench check my_gp --methods-dir 'own ideas'" in told
     # make quotes its variables itself
     assert "make bench 'METHODS_DIR=own ideas'" in told

@@ -2,15 +2,15 @@
 
 import pytest
 
-from bench.check import CHECKS
+from bench.check import SUITES
 from bench.errors import BenchError
-from bench.registry import find_methods, make_method
+from bench.registry import find, make_method
 
-FOUND = find_methods()
+FOUND = find("method")
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("name", FOUND.methods)
+@pytest.mark.parametrize("check", SUITES["method"].checks, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("name", FOUND.parts)
 def test_method(name, check):
     check(make_method(name))
 

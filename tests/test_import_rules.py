@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import bench
-from bench.registry import find_methods
+from bench.registry import find
 
 ROOT = Path(bench.__file__).parent.parent
 BENCH = sorted((ROOT / "bench").rglob("*.py"))
@@ -59,7 +59,7 @@ def test_a_method_imports_the_contract_torch_and_other_methods(file):
 
 
 def test_nothing_in_bench_names_a_method():
-    names = set(find_methods().methods) - {"vanilla"}
+    names = set(find("method").parts) - {"vanilla"}
     for file in BENCH:
         assert not [m for m in imports(file) if m.startswith("methods.")], name(file)
         for node in ast.walk(ast.parse(file.read_text())):

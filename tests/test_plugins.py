@@ -10,7 +10,7 @@ import pytest
 
 from bench.errors import BenchError
 from bench.records.cell import sources_of
-from bench.registry import find_methods, make_architecture, make_dataset, make_method
+from bench.registry import find, make_architecture, make_dataset, make_method
 
 HEAD = "from dataclasses import dataclass\nfrom bench.method import Method\n"
 GENTLE = """
@@ -81,27 +81,27 @@ def install(site: Path, entries: dict[str, str]) -> None:
 
 @pytest.fixture
 def site(tmp_path, monkeypatch):
-    shipped = find_methods()
+    shipped = find("method")
     monkeypatch.delenv("BENCH_METHODS_DIR", raising=False)
     install(tmp_path / "site", ENTRIES)
     monkeypatch.syspath_prepend(tmp_path / "site")
     importlib.invalidate_caches()
-    find_methods.cache_clear()
+    find.cache_clear()
     yield tmp_path / "site", shipped
-    find_methods.cache_clear()
+    find.cache_clear()
     for name in [name for name in sys.modules if name.partition(".")[0] == "toy_gan"]:
         del sys.modules[name]
 
 
 def test_a_packages_methods_are_found_and_broken_ones_are_rows_that_stop_nothing(site):
     _, shipped = site
-    found = find_methods()
+    found = find("method")
     new = {"toy_gentle", "toy_plain", "toy_child", "toy_again"}
-    assert set(found.methods) == set(shipped.methods) | new
+    assert set(found.parts) == set(shipped.parts) | new
     assert found.packages == dict.fromkeys(new, "toy-gan 1.2")
     assert make_method("toy_gentle", {"share": 2}).settings() == {"share": 2.0}
     assert make_method("toy_child").name == "toy_child"
-    assert found.methods["hinge"] is shipped.methods["hinge"]
+    assert found.parts["hinge"] is shipped.parts["hinge"]
     assert make_method("hinge").name == "hinge"
     assert set(found.broken) == set(REASONS)
     for name, reason in REASONS.items():
@@ -115,7 +115,7 @@ def test_a_packages_methods_are_found_and_broken_ones_are_rows_that_stop_nothing
 
 def test_they_run_where_they_are_named_only(site):
     _, shipped = site
-    assert find_methods().unasked == shipped.unasked
+    assert find("method").unasked == shipped.unasked
 
 
 def sources(name: str) -> dict[str, str]:

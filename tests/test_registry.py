@@ -12,8 +12,7 @@ from bench.architectures.mlp import MLP
 from bench.errors import BenchError
 from bench.records.cell import sources_of
 from bench.registry import (
-    find_architectures,
-    find_methods,
+    find,
     label_of,
     make_architecture,
     make_dataset,
@@ -57,14 +56,14 @@ BROKEN = {
 
 
 def test_a_broken_file_is_a_row_with_its_reason_and_takes_nothing_down(folder):
-    shipped = set(find_methods().methods)
+    shipped = set(find("method").parts)
     for name, (content, _) in BROKEN.items():
         data = content if isinstance(content, bytes) else content.encode()
         (folder / f"{name}.py").write_bytes(data)
     (folder / "fine.py").write_text(IMPORTS + source())
-    find_methods.cache_clear()
-    found = find_methods()
-    assert set(found.methods) == shipped | {"fine"}
+    find.cache_clear()
+    found = find("method")
+    assert set(found.parts) == shipped | {"fine"}
     assert set(found.broken) == set(BROKEN)
     for name, (_, reason) in BROKEN.items():
         broken = found.broken[name]
@@ -79,10 +78,10 @@ def test_a_file_gives_its_name_to_its_method(folder):
     (folder / "my_idea.py").write_text(IMPORTS + source())
     (folder / "renamed.py").write_text(IMPORTS + source(body="name = 'better'"))
     (folder / "_helper.py").write_text("1 / 0\n")
-    find_methods.cache_clear()
-    found = find_methods()
-    assert {"my_idea", "better"} <= set(found.methods)
-    assert "renamed" not in found.methods
+    find.cache_clear()
+    found = find("method")
+    assert {"my_idea", "better"} <= set(found.parts)
+    assert "renamed" not in found.parts
     assert found.broken == {}
     assert make_method("my_idea", {"rate": 2}).rate == 2.0
     assert make_method("better").name == "better"
@@ -91,9 +90,9 @@ def test_a_file_gives_its_name_to_its_method(folder):
 def test_a_shared_name_stays_with_the_file_that_bears_it(folder):
     (folder / "aaa.py").write_text(IMPORTS + source("Early", "name = 'shared'"))
     (folder / "shared.py").write_text(IMPORTS + source("Bearer"))
-    find_methods.cache_clear()
-    assert find_methods().methods["shared"].__name__ == "Bearer"
-    assert "taken by shared.py" in find_methods().broken["aaa"].reason
+    find.cache_clear()
+    assert find("method").parts["shared"].__name__ == "Bearer"
+    assert "taken by shared.py" in find("method").broken["aaa"].reason
 
 
 def test_a_method_may_inherit_from_a_shipped_one(folder):
@@ -101,7 +100,7 @@ def test_a_method_may_inherit_from_a_shipped_one(folder):
         "from dataclasses import dataclass\nfrom methods.wgan_gp import WGANGP\n\n"
         + source("Child", "penalty_weight: float = 1.0", "WGANGP")
     )
-    find_methods.cache_clear()
+    find.cache_clear()
     child = make_method("child")
     assert child.name == "child"
     assert child.settings() == {"penalty_weight": 1.0, "critic_steps": 5}
@@ -112,16 +111,16 @@ def test_what_one_inherits_from_may_wait_for_its_name_to_be_called(folder):
     head = IMPORTS + "from methods.r1 import R1\n"
     (folder / "child.py").write_text(head + source("Child", base="R1"))
     (folder / "shy.py").write_text(head + source("Shy", "on_request = True", base="R1"))
-    unasked = find_methods().unasked
+    unasked = find("method").unasked
     assert "child" in unasked
     assert not {"shy", "r1"} & set(unasked)
 
 
 def test_a_file_of_a_shipped_methods_name_does_not_replace_it(folder):
     (folder / "vanilla.py").write_text(IMPORTS + source("Impostor"))
-    find_methods.cache_clear()
-    found = find_methods()
-    assert found.methods["vanilla"].__name__ == "Vanilla"
+    find.cache_clear()
+    found = find("method")
+    assert found.parts["vanilla"].__name__ == "Vanilla"
     assert found.broken["vanilla"].file == folder / "vanilla.py"
     assert make_method("vanilla").name == "vanilla"
 
@@ -130,16 +129,16 @@ def test_a_file_of_a_shipped_methods_name_leaves_its_source_alone(folder):
     parts = make_dataset("ring8"), make_architecture("mlp")
     before = sources_of(make_method("vanilla"), *parts)
     (folder / "vanilla.py").write_text(IMPORTS + source("Impostor", "name = 'other'"))
-    find_methods.cache_clear()
-    assert "there is a shipped vanilla.py" in find_methods().broken["vanilla"].reason
+    find.cache_clear()
+    assert "there is a shipped vanilla.py" in find("method").broken["vanilla"].reason
     assert sources_of(make_method("vanilla"), *parts) == before
 
 
 def test_a_methods_folder_that_is_absent_is_told(folder, monkeypatch):
     monkeypatch.setenv("BENCH_METHODS_DIR", str(folder / "absent"))
-    find_methods.cache_clear()
+    find.cache_clear()
     with pytest.raises(BenchError, match=r"BENCH_METHODS_DIR is '.+absent', which is no folder"):
-        find_methods()
+        find("method")
 
 
 def test_labels_name_the_settings_that_differ():
@@ -174,9 +173,9 @@ def pairs(tmp_path, monkeypatch):
     """An architectures folder of the user's own, searched beside the shipped one."""
     monkeypatch.setenv("BENCH_ARCHITECTURES_DIR", str(tmp_path))
     before = set(sys.modules)
-    find_architectures.cache_clear()
+    find.cache_clear()
     yield tmp_path
-    find_architectures.cache_clear()
+    find.cache_clear()
     for name in set(sys.modules) - before:
         if name.startswith("bench.architectures."):
             del sys.modules[name]
@@ -196,15 +195,15 @@ BROKEN_PAIRS = {
 
 
 def test_a_broken_architecture_is_a_row_with_its_reason_and_takes_nothing_down(pairs):
-    shipped = set(find_architectures().architectures)
+    shipped = set(find("architecture").parts)
     for name, (content, _) in BROKEN_PAIRS.items():
         (pairs / f"{name}.py").write_text(content)
     (pairs / "fine.py").write_text(PAIR)
     (pairs / "renamed.py").write_text(PAIR + "    name = 'better'\n")
     (pairs / "_helper.py").write_text("1 / 0\n")
-    find_architectures.cache_clear()
-    found = find_architectures()
-    assert set(found.architectures) == shipped | {"fine", "better"}
+    find.cache_clear()
+    found = find("architecture")
+    assert set(found.parts) == shipped | {"fine", "better"}
     assert set(found.broken) == set(BROKEN_PAIRS)
     assert make_architecture("fine", {"width": 4}).settings() == {"latent": 16, "width": 4}
     for name, (_, reason) in BROKEN_PAIRS.items():
@@ -219,8 +218,8 @@ def test_a_broken_architecture_is_a_row_with_its_reason_and_takes_nothing_down(p
 def test_every_file_of_architectures_gives_one():
     folder = Path(next(iter(bench.architectures.__path__)))
     names = {file.stem for file in folder.glob("[a-z]*.py")} - {"base", "layers"}
-    assert set(find_architectures().architectures) == names
-    assert find_architectures().broken == {}
+    assert set(find("architecture").parts) == names
+    assert find("architecture").broken == {}
 
 
 def test_a_file_of_a_shipped_architectures_name_does_not_replace_it(pairs):
@@ -228,9 +227,9 @@ def test_a_file_of_a_shipped_architectures_name_does_not_replace_it(pairs):
     before = sources_of(*parts, make_architecture("dcgan"))
     for name in ("dcgan", "base"):
         (pairs / f"{name}.py").write_text(PAIR)
-    find_architectures.cache_clear()
-    found = find_architectures()
-    assert found.architectures["dcgan"] is DCGAN
+    find.cache_clear()
+    found = find("architecture")
+    assert found.parts["dcgan"] is DCGAN
     assert sys.modules["bench.architectures.base"] is base
     assert sources_of(*parts, make_architecture("dcgan")) == before
     for name in ("dcgan", "base"):
@@ -242,7 +241,7 @@ def test_an_architectures_own_file_and_its_parents_are_sources(pairs):
         "from dataclasses import dataclass\nfrom bench.architectures.mlp import MLP\n\n"
         "@dataclass(frozen=True)\nclass Child(MLP):\n    depth: int = 2\n"
     )
-    find_architectures.cache_clear()
+    find.cache_clear()
     parts = make_method("vanilla"), make_dataset("ring8")
     own = set(sources_of(*parts, make_architecture("child")))
     parents = set(sources_of(*parts, make_architecture("mlp")))
@@ -252,11 +251,11 @@ def test_an_architectures_own_file_and_its_parents_are_sources(pairs):
 
 def test_an_architectures_folder_that_is_absent_is_told(pairs, monkeypatch):
     monkeypatch.setenv("BENCH_ARCHITECTURES_DIR", str(pairs / "absent"))
-    find_architectures.cache_clear()
+    find.cache_clear()
     with pytest.raises(
         BenchError, match=r"BENCH_ARCHITECTURES_DIR is '.+absent', which is no folder"
     ):
-        find_architectures()
+        find("architecture")
 
 
 def test_an_unknown_architecture_is_told_with_the_nearest_name():

@@ -1,242 +1,113 @@
-"""What is asked of every method, check by check."""
+"""What a suite of checks is, and what is asked of parts of every kind."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
-import numpy as np
-import torch
-from torch import Tensor
-
-from bench.check.trial import (
-    BATCH,
-    CPU,
-    SMALL_DCGAN,
-    SMALL_MLP,
-    same,
-    small_training,
-    sound,
-)
 from bench.combination import parts_of
-from bench.datasets.digits import MNIST5k
-from bench.datasets.mixtures import Ring8
 from bench.errors import BenchError
-from bench.method import Method, Optimizer, Progress
-from bench.registry import make_method
-from bench.training.engines import Traced
-from bench.training.optimizers import KINDS
-from bench.training.streams import MemberNoise
+from bench.registry import kind_of, make
 
-MEMBERS = 3
+Check = Callable[[Any], None]
+"""Raises :class:`BenchError` with what is wrong and how to mend it; its docstring is its title."""
 
 
-def describes_itself(method: Method) -> None:
+def describes_itself(part: Any) -> None:
     """It has a docstring of its own."""
-    for part in parts_of(method):
-        text = (vars(type(part)).get("__doc__") or "").strip()
-        if not text or text.startswith(f"{type(part).__name__}("):
-            whose = "the class" if part is method else f"the class of {part.name}"
+    for each in parts_of(part) if kind_of(part) == "method" else (part,):
+        text = (vars(type(each)).get("__doc__") or "").strip()
+        if not text or text.startswith(f"{type(each).__name__}("):
+            whose = "the class" if each is part else f"the class of {each.name}"
             raise BenchError(f"{whose} has no docstring: give paper, objective and what it changes")
 
 
-def settings_survive_a_study_file(method: Method) -> None:
+def settings_survive_a_study_file(part: Any) -> None:
     """Its settings can be written down and read back."""
     try:
-        text = json.dumps(method.settings())
+        text = json.dumps(part.settings())
     except TypeError as error:
         raise BenchError(
             f"a setting is neither number, text, list nor true/false: {error}"
         ) from error
-    if make_method(method.name, json.loads(text)) != method:
+    if make(kind_of(part), part.name, json.loads(text)) != part:
         raise BenchError("its settings change when written to a study file and read back")
 
 
-def losses_have_one_value_per_member(method: Method) -> None:
-    """Losses are averaged over the batch axis and give one value per member: (P, B) → (P,)."""
-    for hook, loss in _losses(method, _logits(0), _logits(1)).items():
-        if not isinstance(loss, Tensor) or loss.shape != (MEMBERS,):
-            got = f"shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else type(loss).__name__
-            raise BenchError(
-                f"{hook} returns {got} for logits of shape ({MEMBERS}, {BATCH}), but one loss per "
-                f"member, shape ({MEMBERS},), is expected: average with .mean(1)"
-            )
+class Suite:
+    """The checks of one kind: a description, which is always looked at, then stage by stage.
 
-
-def losses_are_finite(method: Method) -> None:
-    """Losses and their gradients are finite, for sure (±50) and unsure discriminators."""
-    for scale in (1.0, 50.0):
-        real, fake = _logits(0) * scale, _logits(1) * scale
-        for hook, loss in _losses(method, real.requires_grad_(), fake.requires_grad_()).items():
-            if not bool(loss.isfinite().all()):
-                raise BenchError(f"{hook} is not finite for logits of about ±{scale:g}")
-            if loss.requires_grad:
-                found = torch.autograd.grad(loss.sum(), [real, fake], allow_unused=True)
-                if any(g is not None and not bool(g.isfinite().all()) for g in found):
-                    raise BenchError(f"{hook}'s gradient is not finite at logits ±{scale:g}")
-
-
-def losses_teach(method: Method) -> None:
-    """Each player's loss depends on the logits it can move."""
-    real, fake = _logits(0).requires_grad_(), _logits(1).requires_grad_()
-    losses = _losses(method, real, fake)
-    for hook, moved in (("discriminator_loss", [real, fake]), ("generator_loss", [fake])):
-        found: tuple[Tensor | None, ...] = (None,)
-        if losses[hook].requires_grad:
-            found = torch.autograd.grad(losses[hook].sum(), moved, allow_unused=True)
-        if any(g is None or not bool(g.any()) for g in found):
-            raise BenchError(f"{hook} does not depend on its logits: that player cannot learn")
-
-
-def members_share_nothing(method: Method) -> None:
-    """A member's loss does not depend on the other members."""
-    real, fake = _logits(0), _logits(1)
-    before = _losses(method, real, fake)
-    after = _losses(method, _others_changed(real), _others_changed(fake))
-    for hook, loss in before.items():
-        if not torch.equal(loss[0], after[hook][0]):
-            raise BenchError(
-                f"{hook} mixes members: seed 0's loss changed with the logits of the other seeds; "
-                "reduce over the batch axis only, .mean(1)"
-            )
-
-
-def input_keeps_its_shape(method: Method) -> None:
-    """What the discriminator is shown has the samples' shape, and no member sees another's."""
-    for images in _applies(method):
-        shape = (1, 28, 28) if images else (2,)
-        samples = torch.randn(MEMBERS, BATCH, *shape, generator=torch.Generator().manual_seed(0))
-        first, second = (
-            method.discriminator_input(each, Progress(1, 10), MemberNoise([0, 1, 2], CPU))
-            for each in (samples, _others_changed(samples))
-        )
-        if first.shape != samples.shape:
-            raise BenchError(
-                f"discriminator_input turns {tuple(samples.shape)} into {tuple(first.shape)}"
-            )
-        if not torch.equal(first[0], second[0]):
-            raise BenchError(
-                "discriminator_input mixes members, or draws random numbers that are not from "
-                "the `noise` argument: seed 0 is shown other samples than before"
-            )
-
-
-def optimizers_are_known(method: Method) -> None:
-    """It names an optimiser for each player."""
-    chosen = method.optimizers(Optimizer())
-    if len(chosen) != 2 or not all(isinstance(each, Optimizer) for each in chosen):
-        raise BenchError(
-            "optimizers must return two Optimizer values: generator's, discriminator's"
-        )
-    if any(each.kind not in KINDS for each in chosen):
-        raise BenchError(f"an optimiser's kind must be one of: {', '.join(KINDS)}")
-
-
-def runs_at_all(method: Method) -> None:
-    """Every hook works together with the engine."""
-    updates = 2 * method.round_length(method.critic_steps)
-    for images in _applies(method)[:1]:
-        small_training(method, images, [0] if images else [0, 1], updates)
-
-
-def trains_on_points(method: Method) -> None:
-    """Both players move and stay finite over 40 updates on ring8, if it applies there."""
-    if False in _applies(method):
-        sound(small_training(method, images=False, seeds=[0, 1]))
-
-
-def trains_on_images(method: Method) -> None:
-    """The same over 10 updates on digits with a small DCGAN, if it applies there."""
-    if True in _applies(method):
-        sound(small_training(method, images=True, seeds=[0]))
-
-
-def is_deterministic(method: Method) -> None:
-    """Trained twice, it gives the same numbers bit for bit."""
-    for images in _applies(method):
-        seeds, updates = ([0], 5) if images else ([0, 1], None)
-        first, second = (small_training(method, images, seeds, updates) for _ in range(2))
-        if not all(same(a, b) for a, b in zip(first, second, strict=True)):
-            raise BenchError(
-                "two trainings of the same seed differ: draw random numbers from the `noise` "
-                "argument only"
-            )
-
-
-def company_changes_nothing(method: Method) -> None:
-    """A seed gives the same numbers alone as in a population.
-
-    On a CPU images train one after another, so that points alone can tell.
+    A stage rests on those before it, and is tried only where they pass.
     """
-    if False not in _applies(method):
-        return
-    together = small_training(method, images=False, seeds=[0, 1, 2])
-    (alone,) = small_training(method, images=False, seeds=[1])
-    if not same(together[1], alone):
-        raise BenchError(
-            "a seed trained in a population differs from the same seed trained alone: some "
-            "operation mixes members (the leading axis)"
-        )
+
+    description: tuple[Check, ...] = (describes_itself, settings_survive_a_study_file)
+
+    def __init__(self, *stages: tuple[Check, ...]):
+        self.stages = stages
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """All of them, in their order."""
+        return (*self.description, *chain.from_iterable(self.stages))
+
+    def verdicts(self, part: Any) -> list[Verdict]:
+        """Put a part through the checks, up to the first stage that fails.
+
+        What comes after it rests on it, and would say the same thing again in other words.
+        """
+        found = [Verdict(title(check), problem(check, part)) for check in self.description]
+        sound = True
+        for stage in self.stages:
+            told = [
+                Verdict(title(check), problem(check, part) if sound else "", sound)
+                for check in stage
+            ]
+            sound = sound and not any(verdict.problem for verdict in told)
+            found += told
+        return found
 
 
-def can_be_compiled(method: Method) -> None:
-    """A round of it can be compiled, and then gives the same numbers to rounding.
+@dataclass(frozen=True)
+class Verdict:
+    """What one check says of a part; ``problem`` is empty where it passes or was not tried."""
 
-    One that cannot trains all the same, several times as slowly.
-    """
-    for images in _applies(method):
-        seeds, updates = ([0] if images else [0, 1]), 3 * method.round_length(method.critic_steps)
-        plain = small_training(method, images, seeds, updates)
-        traced = small_training(method, images, seeds, updates, Traced())
-        if note := traced[0].engine_note:
-            raise BenchError(
-                f"a round of it cannot be compiled, and trains several times as slowly: {note}"
-            )
-        for name, values in plain[0].series.items():
-            if not np.allclose(values, traced[0].series[name], rtol=1e-3, atol=1e-4):
-                raise BenchError(
-                    "compiled, it gives other numbers: its hooks must depend on their arguments "
-                    "and its settings only, and not on what happened in earlier calls"
-                )
+    check: str
+    problem: str = ""
+    tried: bool = True
 
 
-Check = Callable[[Method], None]
+@dataclass(frozen=True)
+class Cause:
+    """One thing that is wrong, and every check that fails by it."""
 
-DESCRIPTION: tuple[Check, ...] = (describes_itself, settings_survive_a_study_file)
-STAGES: tuple[tuple[Check, ...], ...] = (
-    (losses_have_one_value_per_member,),
-    (losses_are_finite,),
-    (losses_teach, members_share_nothing, input_keeps_its_shape, optimizers_are_known),
-    (runs_at_all,),
-    (trains_on_points, trains_on_images),
-    (is_deterministic,),
-    (company_changes_nothing,),
-    (can_be_compiled,),
-)
-"""Each rests on those before it."""
-CHECKS: tuple[Check, ...] = (*DESCRIPTION, *chain.from_iterable(STAGES))
+    problem: str
+    checks: list[str]
 
 
-def _applies(method: Method) -> list[bool]:
-    """Whether it is to be tried on images, for each of points and images that it applies to."""
-    tried = ((False, Ring8(), SMALL_MLP), (True, MNIST5k(), SMALL_DCGAN))
-    return [images for images, data, pair in tried if method.not_applicable(data, pair) is None]
+def causes(verdicts: list[Verdict]) -> list[Cause]:
+    """What is wrong, each thing once."""
+    found: dict[str, list[str]] = {}
+    for verdict in verdicts:
+        if verdict.problem:
+            found.setdefault(verdict.problem, []).append(verdict.check)
+    return [Cause(wrong, checks) for wrong, checks in found.items()]
 
 
-def _logits(seed: int) -> Tensor:
-    return torch.randn(MEMBERS, BATCH, generator=torch.Generator().manual_seed(seed))
+def title(check: Check) -> str:
+    """The first line of a check's docstring."""
+    return (check.__doc__ or check.__name__).strip().partition("\n")[0]
 
 
-def _losses(method: Method, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-    seen = real if method.generator_sees_real else None
-    return {
-        "discriminator_loss": method.discriminator_loss(real, fake),
-        "generator_loss": method.generator_loss(fake, seen),
-    }
-
-
-def _others_changed(logits: Tensor) -> Tensor:
-    changed = logits.clone()
-    changed[1:] = -3 * changed[1:] + 1
-    return changed
+def problem(check: Check, part: Any) -> str:
+    """What a check finds wrong with a part; empty if nothing."""
+    try:
+        check(part)
+    except BenchError as error:
+        return str(error)
+    except Exception as error:  # a user's file may raise anything; it is named, not passed on
+        told = (str(error).splitlines() or [""])[0]
+        return f"it raises {type(error).__name__}: {told}"
+    return ""

@@ -12,9 +12,9 @@ import torch
 from bench.architectures.dcgan import DCGAN
 from bench.architectures.mlp import MLP
 from bench.datasets.base import Draw, Snapshot, Values
-from bench.datasets.digits import MNIST5k
 from bench.datasets.images import Parts
-from bench.datasets.mixtures import Ring8
+from bench.datasets.mnist5k import MNIST5k
+from bench.datasets.ring8 import Ring8
 from bench.errors import BenchError
 from bench.method import Method
 from bench.training.configuration import TrainingConfiguration

@@ -9,11 +9,12 @@ from typing import Any, NoReturn
 import typer
 
 from bench.cli.about import doctor, list_all, ui
+from bench.cli.checking import check
 from bench.cli.drafting import new
 from bench.cli.elsewhere import compare, export
-from bench.cli.options import finds_methods
+from bench.cli.options import finds_parts
 from bench.cli.reading import figure, report, show, status
-from bench.cli.training import check, plan, run, sync
+from bench.cli.training import plan, run, sync
 from bench.cli.tuning import tune
 from bench.errors import BenchError
 
@@ -25,14 +26,14 @@ app = typer.Typer(
     help="A benchmark harness for the stabilisation of GAN training.\n\n"
     "bench run smoke: train a small study and write its report\n\n"
     "bench plan quick: what would train, and why\n\n"
-    "bench new my_method: write a method to start from, with its test\n\n"
-    "bench check my_method: put a method of yours through the suite",
+    "bench new method my_idea: write a method to start from, with its test\n\n"
+    "bench check my_idea: put a method, dataset or architecture of yours through its suite",
 )
 for command in (
     run, tune, plan, report, compare, figure, export, status, check, new, sync, doctor
 ):  # fmt: skip
-    app.command()(finds_methods(command))
-app.command("list")(finds_methods(list_all))
+    app.command()(finds_parts(command))
+app.command("list")(finds_parts(list_all))
 app.command()(show)
 app.command()(ui)
 

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import typer
 import yaml
 from rich.markup import escape
-from rich.table import Table
 
 from bench.cli.options import (
     Results,
@@ -24,32 +23,30 @@ def list_all() -> None:
 
     Example: bench list
     """
-    from bench.registry import DATASETS, find_architectures, find_methods
+    from bench.kinds import KINDS
+    from bench.registry import find
     from bench.study import studies
 
-    found, pairs = find_methods(), find_architectures()
-    unasked = set(found.unasked)
-    table = make_table("method", "what it is", "settings", "runs")
-    for name, method in found.methods.items():
-        runs = "all" if name in unasked else "named"
-        package = f", from {found.packages[name]}" if name in found.packages else ""
-        table.add_row(*_told(name, method), escape(runs + package))
-    _add_broken(table, found.broken)
-    out.print(table)
-    out.print(
-        "all: where a study says `methods: all`, too; named: only where a study or --methods names "
-        "it.\n`bench check` puts every method through the suite; `bench check NAME` one.\n",
-        markup=False,
-    )
-    for title, kinds, failed in (
-        ("dataset", DATASETS, {}),
-        ("architecture", pairs.architectures, pairs.broken),
-    ):
-        table = make_table(title, "what it is", "settings")
-        for name, kind in kinds.items():
-            table.add_row(*_told(name, kind))
-        _add_broken(table, failed)
+    for kind in KINDS:
+        found, methods = find(kind), kind == "method"
+        unasked = set(found.unasked)
+        table = make_table(kind, "what it is", "settings", "runs" if methods else "from")
+        for name, part in found.parts.items():
+            last = package = found.packages.get(name, "")
+            if methods:
+                last = "all" if name in unasked else "named"
+                last += f", from {package}" if package else ""
+            table.add_row(*_told(name, part), escape(last))
+        for name, each in found.broken.items():
+            table.add_row(escape(name), f"cannot be used: {escape(each.reason)}", style="red")
         out.print(table)
+        if methods:
+            out.print(
+                "all: where a study says `methods: all`, too; named: only where a study or "
+                "--methods names it.\n`bench check` puts every method through the suite; "
+                "`bench check NAME` one part of any kind.\n",
+                markup=False,
+            )
     table = make_table("study", "what it is")
     for name, file in studies().items():
         table.add_row(
@@ -61,11 +58,6 @@ def list_all() -> None:
 def _told(name: str, kind: Any) -> tuple[str, str, str]:
     settings = ", ".join(f"{key}={value}" for key, value in kind().settings().items())
     return escape(name), escape(first_line(kind)), escape(settings)
-
-
-def _add_broken(table: Table, broken: dict[str, Any]) -> None:
-    for name, each in broken.items():
-        table.add_row(escape(name), f"cannot be used: {escape(each.reason)}", style="red")
 
 
 def doctor(results: Results = Path("results")) -> None:

@@ -1,4 +1,4 @@
-"""The command that writes a method to start from: new."""
+"""The command that writes a part to start from: new."""
 
 from __future__ import annotations
 
@@ -10,56 +10,66 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.options import out, use_methods_dir
+from bench.cli.options import out, use_folder
+from bench.errors import BenchError
+from bench.kinds import KINDS, option, variable
 
 
 def new(
-    name: Annotated[str, typer.Argument(help="The method's name, as my_idea.")],
-    parent: Annotated[
-        str, typer.Option("--from", help="Begin from a copy of this method's source.")
-    ] = "",
+    kind: Annotated[str, typer.Argument(help=f"What it is to be: {', '.join(KINDS)}.")],
+    name: Annotated[str, typer.Argument(help="Its name, as my_idea.")] = "",
+    like: Annotated[str, typer.Option(help="Begin from a copy of this method's source.")] = "",
     folder: Annotated[
         Path | None,
         typer.Option(
-            help="Folder for both files; default: that of --methods-dir, or else this checkout's "
-            "methods/ and tests/methods/."
+            help="Folder for both files; default: that of --methods-dir, --datasets-dir …, or "
+            "else this checkout's own folders."
         ),
     ] = None,
 ) -> None:
-    """Write a method that runs at once, with its test; nothing is overwritten.
+    """Write a part that runs at once, with its test; nothing is overwritten.
 
     Examples:
 
-    bench new my_idea
+    bench new method my_idea
 
-    bench new my_penalty --from wgan_gp
+    bench new method my_penalty --like wgan_gp
 
-    bench new my_idea --folder ~/methods
+    bench new dataset my_data --folder ~/data
     """
-    if folder is None and (own := os.environ.get("BENCH_METHODS_DIR")):
+    if kind not in KINDS:
+        ways = " or ".join(f"bench new {each} {name or kind}" for each in KINDS)
+        raise BenchError(f"say what '{name or kind}' is to be: {ways}")
+    if not name:
+        raise BenchError(f"say its name: bench new {kind} NAME")
+    if folder is None and (own := os.environ.get(variable(kind))):
         folder = Path(own)
     if folder is not None:
         folder = folder.expanduser()
         if folder.is_dir():
-            use_methods_dir(str(folder))
+            use_folder(kind, str(folder))
     from bench.drafting import ROOT, draft
 
-    made = draft(name, parent, folder)
-    files = [os.path.relpath(file) for file in (made.method, made.test)]
+    made = draft(kind, name, like, folder)
+    files = [os.path.relpath(file) for file in (made.part, made.test)]
     out.print(f"Written: {files[0]} and {files[1]}. Go on with:", markup=False)
-    there = ["--methods-dir", os.path.relpath(folder)] if folder else []
+    there = [option(kind), os.path.relpath(folder)] if folder else []
     make = (
         ["make", "bench"] if Path.cwd() == ROOT else ["make", "-C", os.path.relpath(ROOT), "bench"]
     )
     if folder:
         # make may go elsewhere first
-        make.append(f"METHODS_DIR={os.path.relpath(folder, ROOT)}")
-    for command in (
+        make.append(f"{kind.upper()}S_DIR={os.path.relpath(folder, ROOT)}")
+    commands = [
         [_beside("bench"), "check", name, *there],
         [_beside("python"), "-m", "pytest", files[1]],
-        make,
-    ):
+    ]
+    if kind == "method":
+        commands.append(make)
+    for command in commands:
         out.print(f"  {shlex.join(command)}", markup=False)
+    if kind != "method":
+        out.print(f"and name it in a study file: `{kind}: {name}`", markup=False)
 
 
 def _beside(program: str) -> str:

@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from bench.errors import BenchError
+from bench.kinds import KINDS, option, variable
 
 # where nobody watches, a table keeps one line a row
 out = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 240)
@@ -58,38 +59,44 @@ Jobs = Annotated[
 SlotsPerDevice = Annotated[
     int, typer.Option(help="Workers that share a GPU, each with its part of the memory.")
 ]
-MethodsDir = Annotated[
-    str,
-    typer.Option(help="Folder of methods of your own, found beside the others."),
-]
 
 
-def finds_methods(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with the option --methods-dir, which holds for it and its workers."""
+def finds_parts(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with the options --methods-dir and so on, which hold for it and its workers."""
+    folders = {f"{kind}s_dir": kind for kind in KINDS}
 
     @functools.wraps(command)
-    def wrapped(*given: Any, methods_dir: str = "", **named: Any) -> None:
-        if methods_dir:
-            use_methods_dir(methods_dir)
+    def wrapped(*given: Any, **named: Any) -> None:
+        for name, kind in folders.items():
+            if folder := named.pop(name, ""):
+                use_folder(kind, folder)
         command(*given, **named)
 
     # typer reads a command's options from its signature
     own = inspect.signature(command, eval_str=True)
-    option = inspect.Parameter(
-        "methods_dir", inspect.Parameter.KEYWORD_ONLY, default="", annotation=MethodsDir
-    )
+    options = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default="",
+            annotation=Annotated[
+                str, typer.Option(help=f"Folder of {kind}s of your own, found beside the others.")
+            ],
+        )
+        for name, kind in folders.items()
+    ]
     wrapped.__signature__ = own.replace(  # type: ignore[attr-defined]
-        parameters=[*own.parameters.values(), option]
+        parameters=[*own.parameters.values(), *options]
     )
     return wrapped
 
 
-def use_methods_dir(folder: str) -> None:
-    """Find methods in a folder of the user's own, here and in the workers, which inherit it."""
+def use_folder(kind: str, folder: str) -> None:
+    """Find parts in a folder of the user's own, here and in the workers, which inherit it."""
     at = Path(folder).expanduser()
     if not at.is_dir():
-        raise BenchError(f"--methods-dir: '{folder}' is no folder")
-    os.environ["BENCH_METHODS_DIR"] = str(at.absolute())
+        raise BenchError(f"{option(kind)}: '{folder}' is no folder")
+    os.environ[variable(kind)] = str(at.absolute())
 
 
 def chosen_study(
@@ -137,12 +144,12 @@ def with_the_rest(chosen: Any, store: Any) -> Any:
 
 
 def notes(store: Any) -> list[str]:
-    from bench.registry import find_architectures, find_methods
+    from bench.registry import find
 
     broken = [
-        f"{what} '{name}' ({each.where}) cannot be used: {each.reason}"
-        for what, found in (("method", find_methods()), ("architecture", find_architectures()))
-        for name, each in found.broken.items()
+        f"{kind} '{name}' ({each.where}) cannot be used: {each.reason}"
+        for kind in KINDS
+        for name, each in find(kind).broken.items()
     ]
     return broken + store.set_aside
 

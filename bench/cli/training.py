@@ -1,11 +1,11 @@
-"""Commands that train, and what comes before and after: run, plan, check, sync."""
+"""Commands that train, and what comes before and after: run, plan, sync."""
 
 from __future__ import annotations
 
 import os
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.markup import escape
@@ -126,68 +126,6 @@ def plan(
     train = sum(each.to_train for each in planned)
     out.print(f"{train} of {len(planned)} cells would train.")
     say_notes(store)
-
-
-def check(
-    methods: Annotated[list[str] | None, typer.Argument(help="Default: every method.")] = None,
-) -> None:
-    """Put methods through the suite and say in plain words what is wrong.
-
-    Example: bench check my_idea
-    """
-    import torch
-
-    from bench.check import check_method
-    from bench.registry import find_methods, make_method
-
-    # as in a worker: with so small networks a second thread costs time
-    torch.set_num_threads(1)
-    found = find_methods()
-    names = methods or [*found.methods, *(n for n in found.broken if n not in found.methods)]
-    made = {name: make_method(name) for name in names if methods or name in found.methods}
-    failed = []
-    for name in names:
-        if name not in made:
-            out.print(f"[red]✗[/red] {escape(name)}", highlight=False)
-            out.print(f"  it cannot be used: {found.broken[name].reason}", markup=False)
-            failed.append(name)
-        elif _say_verdicts(name, check_method(made[name]), whole=bool(methods)):
-            failed.append(name)
-    for name in [] if methods else found.broken:
-        if name in found.methods:
-            # of the two that claim the name, the other one is tried above
-            out.print(
-                f"{name} ({found.broken[name].where}) cannot be used: {found.broken[name].reason}",
-                style="yellow",
-                markup=False,
-            )
-            failed.append(f"{name} ({found.broken[name].where})")
-    if failed:
-        of = f"{len(failed)} of {len(names)} methods fail: " if len(names) > 1 else "It fails: "
-        out.print(f"{of}{', '.join(failed)}.", markup=False)
-        raise typer.Exit(1)
-    out.print(f"{len(names)} methods pass." if len(names) > 1 else "It passes.", markup=False)
-
-
-def _say_verdicts(name: str, verdicts: list[Any], whole: bool) -> bool:
-    """One method's verdicts, each thing that is wrong told once; whether there is any."""
-    from bench.check import causes
-
-    wrong = causes(verdicts)
-    mark = "[red]✗[/red]" if wrong else "[green]✓[/green]"
-    out.print(f"{mark} {escape(name)}", highlight=False)
-    if whole:
-        for verdict in verdicts:
-            if verdict.tried and not verdict.problem:
-                out.print(f"  [green]✓[/green] {escape(verdict.check)}", highlight=False)
-    for cause in wrong:
-        out.print(f"  [red]✗[/red] {escape(cause.problem)}", highlight=False)
-        for check in cause.checks:
-            out.print(f"      fails: {check}", markup=False, highlight=False)
-    untried = [verdict.check for verdict in verdicts if not verdict.tried]
-    if untried:
-        out.print(f"  {len(untried)} checks that rest on this were not tried.", markup=False)
-    return bool(wrong)
 
 
 def sync(

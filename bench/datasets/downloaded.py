@@ -1,4 +1,4 @@
-"""Sets of images that torchvision downloads on first use: MNIST, Fashion-MNIST, CIFAR-10."""
+"""What the sets of images share that torchvision downloads on first use."""
 
 from __future__ import annotations
 
@@ -9,18 +9,13 @@ import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from bench.datasets.base import Metric
-from bench.datasets.digits import Classified, by_pixels
 from bench.datasets.images import ImageDataset, Parts, hash_of, packed
-from bench.datasets.instruments import PIXEL_FD, Instrument
 from bench.errors import BenchError
 
 TIMEOUT = 30.0
@@ -38,47 +33,6 @@ class Downloaded(ImageDataset):
 
     def parts(self, cache: Path) -> Parts:
         return downloaded(self.kind, cache)
-
-
-@dataclass(frozen=True)
-class MNIST(Downloaded, Classified):
-    """MNIST (LeCun et al. 1998): 60,000 digits to train on and 10,000 to compare with, 28 × 28."""
-
-    name: ClassVar[str] = "mnist"
-    kind: ClassVar[str] = "MNIST"
-
-
-@dataclass(frozen=True)
-class FashionMNIST(Downloaded, Classified):
-    """Fashion-MNIST (Xiao et al. 2017): clothes in the format of MNIST; its own LeNet."""
-
-    name: ClassVar[str] = "fashion_mnist"
-    kind: ClassVar[str] = "FashionMNIST"
-
-
-@dataclass(frozen=True)
-class CIFAR10(Downloaded):
-    """CIFAR-10 (Krizhevsky 2009): 50,000 photographs to train on, 10,000 to compare with, 32 × 32.
-
-    Ranked by FID, where Inception's weights are at hand.
-    """
-
-    name: ClassVar[str] = "cifar10"
-    kind: ClassVar[str] = "CIFAR10"
-    training_images: ClassVar[int] = 50_000
-
-    @property
-    def sample_shape(self) -> tuple[int, ...]:
-        return (3, 32, 32)
-
-    @property
-    def metrics(self) -> tuple[Metric, ...]:
-        return (*self.fid, PIXEL_FD, *self.inception_metrics)
-
-    def instruments(
-        self, parts: Parts, cache: Path, device: torch.device
-    ) -> tuple[list[Instrument], list[Instrument]]:
-        return by_pixels(self.compared_with(parts))
 
 
 SIZES = {"MNIST": (60_000, 10_000), "FashionMNIST": (60_000, 10_000), "CIFAR10": (50_000, 10_000)}

@@ -18,9 +18,9 @@ import torch
 from PIL import Image
 
 from bench.datasets.base import Metric
-from bench.datasets.digits import by_pixels
 from bench.datasets.images import ImageDataset, Parts
-from bench.datasets.instruments import PIXEL_FD, Instrument
+from bench.datasets.instruments import PIXEL_FD, Instrument, by_pixels
+from bench.datasets.paths import check_path, printable
 from bench.errors import BenchError
 from bench.metrics.once import once
 
@@ -62,14 +62,13 @@ class Folder(ImageDataset):
         super().__post_init__()
         if not 4 <= self.size <= 1024:
             raise ValueError("size must lie between 4 and 1024 pixels")
-        if any("\ud800" <= c <= "\udfff" for c in self.path):
-            raise ValueError("path must be text in UTF-8; rename the folder")
+        check_path(self.path)
         if not 0 < self.held_out < 1:
             raise ValueError("held_out must lie between 0 and 1")
 
     @property
     def label(self) -> str:
-        return f"folder:{_shown(Path(self.path).name or self.path)}"
+        return f"folder:{printable(Path(self.path).name or self.path)}"
 
     @property
     def sample_shape(self) -> tuple[int, ...]:
@@ -125,7 +124,7 @@ class Folder(ImageDataset):
 
     @property
     def _called(self) -> str:
-        return f"dataset folder:{_shown(self.path)}"
+        return f"dataset folder:{printable(self.path)}"
 
     def _held(self, count: int) -> int:
         """Images of the test part; both parts have at least two."""
@@ -141,7 +140,7 @@ class Folder(ImageDataset):
         try:
             found = sorted(_below(self._root, EXTENSIONS))
         except OSError as error:
-            place = _shown(str(error.filename))
+            place = printable(str(error.filename))
             raise BenchError(
                 f"{self._called}: '{place}' cannot be read ({error.strerror})"
             ) from error
@@ -277,15 +276,10 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     return Image.fromarray((values >> 8).clip(0, 255).astype(np.uint8))
 
 
-def _shown(name: str) -> str:
-    """A name as it can be printed in one line, whatever bytes it has."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
-
-
 def _some(names: list[str]) -> str:
     """``3 (a.png, b.png, c.png)``; of many, the first few."""
     more = ", …" if len(names) > NAMED else ""
-    return f"{len(names)} ({', '.join(map(_shown, names[:NAMED]))}{more})"
+    return f"{len(names)} ({', '.join(map(printable, names[:NAMED]))}{more})"
 
 
 def _most(counted: Counter[str]) -> str:

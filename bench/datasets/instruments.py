@@ -13,12 +13,13 @@ from torch.nn.functional import adaptive_avg_pool2d
 from bench.datasets.base import Metric, Reasons, Values, to_numpy
 from bench.metrics.coverage import balance
 from bench.metrics.features import Extractor
-from bench.metrics.frechet import Gaussian, distance, fit, frechet_infinity
+from bench.metrics.frechet import Gaussian, Moments, distance, fit, frechet_infinity
 from bench.metrics.inception import Inception
 from bench.metrics.neighbours import TooFew
 from bench.metrics.reference import Reference, scores
 
 PIXEL_GRID = 8
+PIXEL_BATCH = 1000
 KEPT = 5000
 """Samples of either side that serve KID, precision, recall, density and coverage."""
 INFINITY_SEED = 2020
@@ -169,6 +170,14 @@ class Pixels:
 
     def describe(self) -> dict[str, Any]:
         return {"pixel FD": f"pixels averaged to {PIXEL_GRID} × {PIXEL_GRID} in each channel"}
+
+
+def by_pixels(reference: Tensor) -> tuple[list[Instrument], list[Instrument]]:
+    """What needs nothing but the images, at every evaluation."""
+    moments = Moments(reference.shape[1] * PIXEL_GRID**2)
+    for part in reference.split(PIXEL_BATCH):
+        moments.add(Pixels.features(part))
+    return [Pixels(moments.gaussian())], []
 
 
 @dataclass(frozen=True)

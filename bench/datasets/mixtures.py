@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -127,36 +127,3 @@ class Mixture(Dataset):
         for _ in range(samples_from):
             points = draw(1, self.evaluation_samples)[0]
         return to_numpy(points)
-
-
-@dataclass(frozen=True)
-class Ring8(Mixture):
-    """Eight modes on the circle of radius 1, σ = 0.01."""
-
-    name: ClassVar[str] = "ring8"
-    # between the plain GAN's 6.3 ± 0.5 modes and the least of those said to keep them, 7.6 (Lin et
-    # al. 2018, table 1)
-    target: ClassVar[float | None] = 7.5
-
-    radius: float = 1.0
-
-    def centres(self) -> torch.Tensor:
-        # the end point is left out: 0 and 2π are the same mode
-        angle = torch.arange(8) * (2 * torch.pi / 8)
-        return self.radius * torch.stack([angle.cos(), angle.sin()], dim=1)
-
-
-@dataclass(frozen=True)
-class Grid25(Mixture):
-    """A 5 × 5 grid of modes at {−4, −2, 0, 2, 4}², σ = 0.05."""
-
-    name: ClassVar[str] = "grid25"
-    # as for ring8: the plain GAN's 17.3 ± 0.8 modes, and 23.6
-    target: ClassVar[float | None] = 23.5
-
-    sigma: float = 0.05
-    spacing: float = 2.0
-
-    def centres(self) -> torch.Tensor:
-        line = self.spacing * torch.arange(-2.0, 3.0)
-        return torch.cartesian_prod(line, line)

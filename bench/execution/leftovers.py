@@ -2,7 +2,7 @@
 
 A worker trains job after job. What a job may leave behind falls into three parts: numeric settings
 and seeds, which :func:`bench.execution.worker.settle` sets before every job; the environment, paths
-and imported methods, which :meth:`Baseline.restore` puts back; and all that :meth:`Baseline.left`
+and imported parts, which :meth:`Baseline.restore` puts back; and all that :meth:`Baseline.left`
 names, after which the process has to be replaced.
 """
 
@@ -26,7 +26,7 @@ import torch
 import torch._dynamo  # the compiler imports it, and it wraps functions of torch
 
 from bench.execution.memory import held_mb
-from bench.registry import find_architectures, find_methods
+from bench.registry import find, holds_part
 
 KEPT_MEMORY_MB = 512.0
 """How much more memory than at its start a worker may keep after a job; see ``held_mb``."""
@@ -35,7 +35,6 @@ _WATCHED: tuple[Any, ...] = (
     torch, torch.Tensor, torch.nn.Module, torch.nn.functional, torch.autograd, torch.func,
     torch.linalg, torch.optim, torch.random, np, np.random, np.linalg, builtins, math, random, time,
 )  # fmt: skip
-_SHARED_ARCHITECTURES = ("bench.architectures.base", "bench.architectures.layers")
 
 
 class Baseline:
@@ -53,23 +52,23 @@ class Baseline:
         self._memory = held_mb(device)
 
     def restore(self) -> None:
-        """Put back the environment, folder and import path, and import all methods anew.
+        """Put back the environment, folder and import path, and import all parts anew.
 
-        What a method's or an architecture's module keeps in its variables is gone by that.
+        What the module of a method, a dataset or an architecture keeps in its variables is gone
+        by that.
         """
         if dict(os.environ) != self._environment:
             os.environ.clear()
             os.environ.update(self._environment)
         os.chdir(self._folder)
         sys.path[:] = self._path
-        for name in [name for name in sys.modules if _holds_parts(name)]:
+        for name in [name for name in sys.modules if holds_part(name)]:
             del sys.modules[name]
             package, _, own = name.rpartition(".")
             if package in sys.modules:
                 vars(sys.modules[package]).pop(own, None)  # `from methods import …` looks there
         self._files = {**_source_files(), **self._files}
-        find_methods.cache_clear()
-        find_architectures.cache_clear()
+        find.cache_clear()
 
     def changed_files(self) -> list[str]:
         """Name the source files of this package that were changed since they were imported."""
@@ -107,19 +106,12 @@ def _threads() -> set[threading.Thread]:
     return {thread for thread in threading.enumerate() if thread.name != "tqdm_monitor"}
 
 
-def _holds_parts(module: str) -> bool:
-    """Tell whether a module holds a method or an architecture: these are imported anew."""
-    return module.startswith("methods.") or (
-        module.startswith("bench.architectures.") and module not in _SHARED_ARCHITECTURES
-    )
-
-
 def _source_files() -> dict[str, tuple[int, int]]:
     """Return time and size of the file of every imported module of ``bench`` that stays."""
     found: dict[str, tuple[int, int]] = {}
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        if file and name.startswith("bench.") and not _holds_parts(name):
+        if file and name.startswith("bench.") and not holds_part(name):
             try:
                 known = os.stat(file)
             except OSError:

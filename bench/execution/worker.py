@@ -28,7 +28,7 @@ from bench.errors import BenchError
 from bench.execution.devices import driver_version
 from bench.execution.memory import begin_peak, peak_memory_mb, ran_out_of_memory
 from bench.execution.nondeterminism import collected
-from bench.records.cell import SCHEMA, Cell, sources_of
+from bench.records.cell import SCHEMA, Cell, sources_of, sources_of_part
 from bench.records.fingerprint import digest
 from bench.records.store import pack, with_files
 from bench.registry import make_architecture, make_dataset, make_method
@@ -123,7 +123,8 @@ class PreparedDatasets:
         Datasets that lack metrics are prepared each time: what they lack may have come since.
         """
         known = [dataset.name, dataset.settings(), dataset.content(), str(cache), str(device)]
-        key = digest(known)
+        # a file of the user's may have been changed since the last job
+        key = digest([*known, sources_of_part(dataset)])
         kept = self._kept.pop(key, None)
         if kept is None:
             while len(self._kept) >= (KEPT_ON_CPU if device.type == "cpu" else 1):

@@ -35,7 +35,8 @@ from bench.combination import SIGN
 from bench.execution.leftovers import Baseline
 from bench.execution.memory import limit_memory
 from bench.execution.worker import KEPT, run_job, settle
-from bench.registry import find_methods
+from bench.kinds import KINDS
+from bench.registry import find
 
 BEGUN, DONE, LAST = b"b", b"d", b"l"
 
@@ -117,9 +118,11 @@ def _try_out(device: torch.device) -> None:
 
 
 def _of_a_package(folder: Path) -> bool:
-    """Tell whether the method is an installed package's, whose modules are not imported anew."""
-    cells = json.loads((folder / "job.json").read_text(encoding="utf-8"))["cells"]
-    return bool(find_methods().packages.keys() & set(cells[0]["method"]["name"].split(SIGN)))
+    """Tell whether a part is an installed package's, whose modules are not imported anew."""
+    cell = json.loads((folder / "job.json").read_text(encoding="utf-8"))["cells"][0]
+    return any(
+        name in find(kind).packages for kind in KINDS for name in cell[kind]["name"].split(SIGN)
+    )
 
 
 def _end_with(parent: int) -> None:

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import bench
+from bench.architectures.base import Architecture
 from bench.combination import parts_of
+from bench.datasets.base import Dataset
 from bench.method import Method
 from bench.records.fingerprint import digest, imported_modules, source_hash
 from bench.training.configuration import TrainingConfiguration
@@ -27,6 +29,10 @@ SHARED_SOURCES = (
     "architectures/layers.py",
     "execution/worker.py",
 )
+
+_PACKAGES = ("methods", "bench.datasets", "bench.architectures")
+"""Packages with a part in each file: what a part imports from its own is a source, too."""
+_CONTRACTS = (Method, Dataset, Architecture)
 
 _NOT_OF_A_ROUND = (
     *("dataset", "seed", "budget", "evaluations"),
@@ -185,6 +191,29 @@ def _of_a_package(kind: type) -> dict[str, Path]:
     }
 
 
+def _files_of(part: Any) -> dict[str, Path]:
+    """Files that make a part: its class's, those of the classes it inherits from, what they import.
+
+    Of an import, files of the package that the importing one is in.
+    """
+    files: dict[str, Path] = {}
+    for kind in type(part).__mro__:
+        package, _, _ = kind.__module__.rpartition(".")
+        if kind.__module__.partition(".")[0] in ("bench", "methods"):
+            file = Path(inspect.getfile(kind))
+            files[_file_name(kind.__module__, file)] = file
+            if package in _PACKAGES:
+                files |= _helpers(file, package)
+        elif issubclass(kind, _CONTRACTS):
+            files |= _of_a_package(kind)
+    return files
+
+
+def sources_of_part(part: Any) -> dict[str, str]:
+    """Hashes of the files that make one part."""
+    return {name: source_hash(file) for name, file in sorted(_files_of(part).items())}
+
+
 def sources_of(method: Any, dataset: Any, architecture: Any) -> dict[str, str]:
     """Hashes of every file that trains and measures such a cell.
 
@@ -194,21 +223,11 @@ def sources_of(method: Any, dataset: Any, architecture: Any) -> dict[str, str]:
     """
     files: dict[str, Path] = {}
     for part in (method, *parts_of(method), dataset, architecture):
-        for kind in type(part).__mro__:
-            top, _, _ = kind.__module__.partition(".")
-            if top in ("bench", "methods"):
-                file = Path(inspect.getfile(kind))
-                files["/".join(kind.__module__.split(".")) + ".py"] = file
-            elif issubclass(kind, Method):
-                files |= _of_a_package(kind)
+        files |= _files_of(part)
     for name in SHARED_SOURCES:
         at = ROOT / name
         for file in sorted(at.glob("*.py")) if at.is_dir() else [at]:
             files[f"bench/{file.relative_to(ROOT)}"] = file
-    for name, file in list(files.items()):
-        package = ".".join(name.split("/")[:-1])
-        if package in ("methods", "bench.datasets", "bench.architectures"):
-            files |= _helpers(file, package)
     content = dataset.content()
     return {
         **{name: source_hash(file) for name, file in sorted(files.items())},

@@ -1,23 +1,29 @@
-"""Methods, datasets and architectures by their names."""
+"""Parts of every kind by their names: methods, datasets, architectures."""
 
-from bench.registry.finding import Broken, find_architectures, find_methods
 from bench.registry.making import (
-    DATASETS,
     described,
     label_of,
+    make,
     make_architecture,
     make_dataset,
     make_method,
     method_name,
 )
+from bench.registry.shelf import Broken, Found, Shelf
+from bench.registry.shelves import SHELVES, find, holds_part, kind_of, kinds_with
 
 __all__ = [
-    "DATASETS",
+    "SHELVES",
     "Broken",
+    "Found",
+    "Shelf",
     "described",
-    "find_architectures",
-    "find_methods",
+    "find",
+    "holds_part",
+    "kind_of",
+    "kinds_with",
     "label_of",
+    "make",
     "make_architecture",
     "make_dataset",
     "make_method",

@@ -1,44 +1,62 @@
-"""Makes methods, datasets and architectures from names and settings."""
+"""Makes parts of any kind from names and settings."""
 
 from __future__ import annotations
 
 import dataclasses
 import inspect
-from typing import Any, Literal, TypeVar, get_origin, get_type_hints
+from typing import Any, Literal, get_origin, get_type_hints
 
 from bench.architectures.base import Architecture
 from bench.combination import SIGN, Combination
 from bench.datasets.base import Dataset
-from bench.datasets.digits import Digits8, MNIST5k
-from bench.datasets.dirac import Dirac
-from bench.datasets.downloaded import CIFAR10, MNIST, FashionMNIST
-from bench.datasets.folder import Folder
-from bench.datasets.mixtures import Grid25, Ring8
-from bench.datasets.stacked import StackedMNIST
 from bench.errors import BenchError, nearest
 from bench.method import Method
-from bench.registry.finding import Broken, find_architectures, find_methods
+from bench.registry.shelves import find
 
-DATASETS: dict[str, type[Dataset]] = {
-    kind.name: kind
-    for kind in (
-        *(Dirac, Ring8, Grid25, Digits8, MNIST5k),
-        *(StackedMNIST, MNIST, FashionMNIST, CIFAR10, Folder),
-    )
-}
 
-T = TypeVar("T", bound="Method | Dataset | Architecture")
+def make(kind: str, name: str, settings: dict[str, Any] | None = None) -> Any:
+    """A part of any kind with its settings; what is unknown or of a wrong type is told clearly."""
+    if kind == "method" and SIGN in name:
+        return _combined(method_name(name), settings or {})
+    found = find(kind)
+    if name not in found.parts and name in found.broken:
+        where, reason = found.broken[name].where, found.broken[name].reason
+        raise BenchError(f"{kind} '{name}' ({where}) cannot be used: {reason}")
+    if name not in found.parts:
+        raise BenchError(f"unknown {kind} '{name}'{nearest(name, list(found.parts))}")
+    part: Any = found.parts[name]
+    hints = get_type_hints(part)
+    allowed = [f.name for f in dataclasses.fields(part)]
+    given = {}
+    for key, value in (settings or {}).items():
+        if key not in allowed:
+            raise BenchError(f"{kind} '{name}' has no setting '{key}'{nearest(key, allowed)}")
+        given[key] = _fitted(value, hints[key], f"setting {name}.{key}")
+    try:
+        return part(**given)
+    except (TypeError, ValueError) as error:
+        raise BenchError(f"{kind} '{name}' does not accept its settings: {error}") from error
 
 
 def make_method(name: str, settings: dict[str, Any] | None = None) -> Method:
-    """A method with its settings; unknown names, settings and wrong types are told clearly.
+    """A method with its settings.
 
     Names with a + between them give a combination, whose settings are called ``part.setting``.
     """
-    if SIGN in name:
-        return _combined(method_name(name), settings or {})
-    found = find_methods()
-    return _make(found.methods, "method", name, settings, found.broken)
+    made: Method = make("method", name, settings)
+    return made
+
+
+def make_dataset(name: str, settings: dict[str, Any] | None = None) -> Dataset:
+    """A dataset with its settings."""
+    made: Dataset = make("dataset", name, settings)
+    return made
+
+
+def make_architecture(name: str, settings: dict[str, Any] | None = None) -> Architecture:
+    """An architecture with its settings."""
+    made: Architecture = make("architecture", name, settings)
+    return made
 
 
 def method_name(typed: str) -> str:
@@ -75,44 +93,8 @@ def described(name: str, settings: dict[str, Any]) -> str | None:
             return None
         assert isinstance(made, Combination)
         return made.described()
-    kind = find_methods().methods.get(name)
+    kind = find("method").parts.get(name)
     return inspect.getdoc(kind) if kind else None
-
-
-def make_dataset(name: str, settings: dict[str, Any] | None = None) -> Dataset:
-    return _make(DATASETS, "dataset", name, settings)
-
-
-def make_architecture(name: str, settings: dict[str, Any] | None = None) -> Architecture:
-    """An architecture with its settings, told as clearly as a method's."""
-    found = find_architectures()
-    return _make(found.architectures, "architecture", name, settings, found.broken)
-
-
-def _make(
-    known: dict[str, type[T]],
-    what: str,
-    name: str,
-    settings: dict[str, Any] | None,
-    broken: dict[str, Broken] | None = None,
-) -> T:
-    if name not in known and broken and name in broken:
-        file, reason = broken[name].where, broken[name].reason
-        raise BenchError(f"{what} '{name}' ({file}) cannot be used: {reason}")
-    if name not in known:
-        raise BenchError(f"unknown {what} '{name}'{nearest(name, list(known))}")
-    kind: Any = known[name]
-    hints = get_type_hints(kind)
-    allowed = [f.name for f in dataclasses.fields(kind)]
-    given = {}
-    for key, value in (settings or {}).items():
-        if key not in allowed:
-            raise BenchError(f"{what} '{name}' has no setting '{key}'{nearest(key, allowed)}")
-        given[key] = _fitted(value, hints[key], f"setting {name}.{key}")
-    try:
-        return kind(**given)
-    except (TypeError, ValueError) as error:
-        raise BenchError(f"{what} '{name}' does not accept its settings: {error}") from error
 
 
 def _fitted(value: Any, hint: Any, where: str) -> Any:

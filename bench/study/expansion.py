@@ -15,7 +15,7 @@ from bench.method import Method
 from bench.records.cell import Cell, Component, Variation, sources_of
 from bench.records.fingerprint import digest
 from bench.registry import (
-    find_methods,
+    find,
     label_of,
     make_architecture,
     make_dataset,
@@ -146,7 +146,7 @@ def _variation(
 
 def _methods(study: StudyFile, selection: Selection) -> list[Method]:
     if study.methods == "all":
-        entries: list[Part] = list(find_methods().unasked)
+        entries: list[Part] = list(find("method").unasked)
     else:
         entries = study.methods
     if selection.methods:

@@ -145,7 +145,7 @@ def name_and_settings(part: Part) -> tuple[str, Settings]:
 
 
 def dataset_part(part: Part) -> tuple[str, Settings]:
-    """As :func:`name_and_settings`; ``folder:PATH`` is the dataset ``folder`` with that path."""
+    """As :func:`name_and_settings`; ``points:PATH`` is the dataset ``points`` with that path."""
     name, settings = name_and_settings(part)
     kind, colon, path = name.partition(":")
-    return (kind, {"path": path, **settings}) if kind == "folder" and colon else (name, settings)
+    return (kind, {"path": path, **settings}) if colon else (name, settings)

@@ -13,7 +13,7 @@ import torch
 from bench.cli import main
 from bench.records.cell import sources_of
 from bench.records.store import Store
-from bench.registry import find_architectures, make_architecture, make_dataset, make_method
+from bench.registry import find, make_architecture, make_dataset, make_method
 from bench.training.configuration import TrainingConfiguration
 from bench.training.loop import Training, train
 
@@ -38,9 +38,9 @@ def example(tmp_path, monkeypatch):
     """The page's example, in a folder of the user's own."""
     (tmp_path / "my_pair.py").write_text(EXAMPLE)
     monkeypatch.setenv("BENCH_ARCHITECTURES_DIR", str(tmp_path))
-    find_architectures.cache_clear()
+    find.cache_clear()
     yield make_architecture
-    find_architectures.cache_clear()
+    find.cache_clear()
     del sys.modules["bench.architectures.my_pair"]
 
 
@@ -80,7 +80,7 @@ def test_what_it_imports_from_another_architecture_is_a_source_too(example, tmp_
 @pytest.mark.usefixtures("example")
 def test_the_list_shows_it_and_the_files_that_fail(tmp_path, monkeypatch, capsys):
     (tmp_path / "unfinished.py").write_text("import no_such\n")
-    find_architectures.cache_clear()
+    find.cache_clear()
     monkeypatch.setattr(sys, "argv", ["bench", "list"])
     with pytest.raises(SystemExit, match="0"):
         main()

@@ -12,7 +12,7 @@ from torch.nn.functional import avg_pool2d, interpolate, relu
 
 from bench.architectures.resnet import ResNet
 from bench.datasets.base import Dataset, Metric
-from bench.registry import find_methods, make_method
+from bench.registry import find, make_method
 from bench.training.configuration import TrainingConfiguration
 from bench.training.engines import Engine
 from bench.training.loop import Training, _Run, train
@@ -135,7 +135,7 @@ class RandomImages(Dataset):
 GENTLER = {"consensus_optimization": {"gamma": 1e-6}}
 
 
-@pytest.mark.parametrize("name", find_methods().methods)
+@pytest.mark.parametrize("name", find("method").parts)
 def test_every_method_trains_it(name):
     method = make_method(name, GENTLER.get(name))
     training = Training(

@@ -20,7 +20,7 @@ from unittest.mock import patch
 from bench.architectures.dcgan import DCGAN
 from bench.architectures.mlp import MLP
 from bench.check.trial import CPU, FewDigits
-from bench.datasets.mixtures import Ring8
+from bench.datasets.ring8 import Ring8
 from bench.method import Method
 from bench.training import loop
 from bench.training.configuration import TrainingConfiguration

@@ -23,8 +23,9 @@ import torch
 from bench.architectures.dcgan import DCGAN
 from bench.architectures.mlp import MLP
 from bench.datasets.base import Draw, Snapshot, Values
-from bench.datasets.mixtures import Grid25, Ring8
-from bench.registry import find_methods, make_method
+from bench.datasets.grid25 import Grid25
+from bench.datasets.ring8 import Ring8
+from bench.registry import find, make_method
 from bench.training.configuration import TrainingConfiguration
 from bench.training.engines import Compiled, Engine
 from bench.training.examiner import Outcome
@@ -184,7 +185,7 @@ def main() -> int:
         )
     else:
         torch.set_num_threads(1)
-    names = asked.methods.split(",") if asked.methods else list(find_methods().methods)
+    names = asked.methods.split(",") if asked.methods else list(find("method").parts)
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default")
         cache = Path(folder)

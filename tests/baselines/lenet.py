@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 
 from bench.datasets.base import Snapshot
-from bench.datasets.digits import MNIST5k
+from bench.datasets.mnist5k import MNIST5k
 
 CPU = torch.device("cpu")
 

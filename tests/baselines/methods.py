@@ -18,7 +18,7 @@ import pytest
 import torch
 
 from bench.method import Method
-from bench.registry import find_methods
+from bench.registry import find
 from tests.baselines import costs
 
 ROOT = Path(__file__).parents[2]
@@ -127,11 +127,11 @@ def _about(item: pytest.Item) -> set[str]:
     values = item.callspec.params.values()
     names = {value.name for value in values if isinstance(value, Method)}
     names |= {value for value in values if isinstance(value, str)}
-    return names & set(find_methods().methods)
+    return names & set(find("method").parts)
 
 
 def page() -> str:
-    found, checked, cost = find_methods().methods, truths(), costs.stored()
+    found, checked, cost = find("method").parts, truths(), costs.stored()
     measured = next(iter(cost.values()))
     parts = [HEAD.format(**measured)]
     for title, names in KINDS.items():
@@ -171,7 +171,7 @@ def main() -> None:
         # as a worker trains; set here, for the whole process keeps it
         torch.set_num_threads(1)
         torch.set_flush_denormal(True)
-        kinds = find_methods().methods
+        kinds = find("method").parts
         costs.write(costs.measure(kinds[name]() for names in KINDS.values() for name in names))
         print(f"written to {costs.FILE.relative_to(ROOT)}")
     else:

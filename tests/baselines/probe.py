@@ -22,7 +22,7 @@ import torch  # noqa: E402
 from bench.architectures.dcgan import DCGAN  # noqa: E402
 from bench.architectures.mlp import MLP  # noqa: E402
 from bench.check.trial import FewDigits  # noqa: E402
-from bench.datasets.mixtures import Ring8  # noqa: E402
+from bench.datasets.ring8 import Ring8  # noqa: E402
 from bench.registry import make_method  # noqa: E402
 from bench.training import loop  # noqa: E402
 from bench.training.configuration import TrainingConfiguration  # noqa: E402

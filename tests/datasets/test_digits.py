@@ -10,8 +10,9 @@ import torch
 from bench.architectures.mlp import MLP
 from bench.datasets import images
 from bench.datasets.base import Snapshot, epochs
-from bench.datasets.digits import Digits8, MNIST5k
+from bench.datasets.digits8 import Digits8
 from bench.datasets.instruments import as_bytes, as_floats
+from bench.datasets.mnist5k import MNIST5k
 from bench.errors import BenchError
 from bench.method import Method
 from bench.metrics import features

@@ -14,7 +14,7 @@ import torch
 from bench.architectures.mlp import MLP
 from bench.datasets import images
 from bench.datasets.base import Snapshot
-from bench.datasets.digits import Digits8
+from bench.datasets.digits8 import Digits8
 from bench.datasets.images import packed
 from bench.datasets.instruments import INCEPTION_NAMES, as_floats
 from bench.errors import BenchError

@@ -5,7 +5,8 @@ import pytest
 import torch
 import yaml
 
-from bench.datasets.mixtures import Grid25, Ring8
+from bench.datasets.grid25 import Grid25
+from bench.datasets.ring8 import Ring8
 from bench.errors import BenchError
 from bench.registry import make_dataset
 from bench.study import load_study

@@ -8,9 +8,9 @@ import torch
 from scipy.stats import binom
 
 from bench.datasets.base import Snapshot
-from bench.datasets.digits import MNIST5k
 from bench.datasets.instruments import as_floats
-from bench.datasets.stacked import StackedMNIST
+from bench.datasets.mnist5k import MNIST5k
+from bench.datasets.stacked_mnist import StackedMNIST
 from bench.errors import BenchError
 from bench.metrics import features
 from bench.registry import make_dataset

@@ -11,8 +11,8 @@ import torch
 
 from bench.architectures.mlp import MLP
 from bench.datasets.base import Metric, Snapshot, Values
-from bench.datasets.digits import Digits8
-from bench.datasets.mixtures import Grid25
+from bench.datasets.digits8 import Digits8
+from bench.datasets.grid25 import Grid25
 from bench.execution import worker
 from bench.method import Method, Optimizer
 from bench.registry import make_architecture, make_dataset, make_method

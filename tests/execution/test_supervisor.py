@@ -20,7 +20,7 @@ from bench.execution.progress import Progress
 from bench.execution.scheduler import make_jobs, run_jobs
 from bench.execution.supervisor import Job, Place, Workers
 from bench.records.store import Store
-from bench.registry import find_methods, make_architecture, make_dataset, make_method
+from bench.registry import find, make_architecture, make_dataset, make_method
 from bench.training.loop import Training, train
 
 pytestmark = pytest.mark.slow
@@ -69,9 +69,9 @@ def methods_folder(tmp_path_factory):
         )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BENCH_METHODS_DIR", str(folder))
-        find_methods.cache_clear()
+        find.cache_clear()
         yield folder
-    find_methods.cache_clear()
+    find.cache_clear()
 
 
 @pytest.fixture(scope="module")

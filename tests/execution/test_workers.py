@@ -21,7 +21,7 @@ from bench.execution.scheduler import make_jobs, run_jobs
 from bench.execution.supervisor import Job, Place, SlotFailed, Workers
 from bench.records.cell import Cell, Component, sources_of
 from bench.records.store import Store
-from bench.registry import find_methods, make_architecture, make_dataset, make_method
+from bench.registry import find, make_architecture, make_dataset, make_method
 from bench.training.configuration import TrainingConfiguration
 
 pytestmark = pytest.mark.slow
@@ -188,7 +188,7 @@ def test_a_method_that_was_changed_between_two_jobs_is_imported_anew(own_methods
     place = Place(Slot("cpu"), workers)
     before = train(place, "plain")
     write_method(own_methods, "plain", "fake_logits = 2 * fake_logits")
-    find_methods.cache_clear()
+    find.cache_clear()
     del sys.modules["methods.plain"]
     after = train(place, "plain")
     assert after[0].data["key"] != before[0].data["key"]

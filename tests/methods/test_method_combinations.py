@@ -9,10 +9,11 @@ import torch
 from by_formula import CPU, B, Formula, P, fresh_noise, randn, small_game, weights
 
 from bench.architectures.mlp import MLP
-from bench.datasets.mixtures import Grid25, Ring8
+from bench.datasets.grid25 import Grid25
+from bench.datasets.ring8 import Ring8
 from bench.errors import BenchError
 from bench.method import Optimizer
-from bench.registry import find_methods, make_method
+from bench.registry import find, make_method
 from bench.training.configuration import TrainingConfiguration
 from bench.training.loop import Outcome, Training, train
 
@@ -90,7 +91,7 @@ def test_what_a_penalty_carries_on_from_rehearsed_steps_is_forgotten():
 
 def test_every_pair_is_refused_with_both_names_or_trains():
     base, refused = Optimizer(learning_rate=1e-3, betas=(0.5, 0.9)), []
-    pairs = list(combinations(find_methods().methods, 2))
+    pairs = list(combinations(find("method").parts, 2))
     for first, second in pairs:
         try:
             method = make_method(f"{second}+{first}")

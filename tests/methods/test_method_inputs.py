@@ -10,7 +10,7 @@ from by_formula import CPU, fresh_noise, randn, small_game
 from bench.architectures.dcgan import DCGAN
 from bench.architectures.mlp import MLP
 from bench.check import check_method
-from bench.datasets.mixtures import Ring8
+from bench.datasets.ring8 import Ring8
 from bench.errors import BenchError
 from bench.method import Optimizer, Progress
 from bench.registry import make_method

@@ -7,7 +7,7 @@ import torch
 from by_formula import B, Formula, P, fresh_noise, randn
 
 from bench.architectures.dcgan import DCGAN
-from bench.datasets.digits import MNIST5k
+from bench.datasets.mnist5k import MNIST5k
 from bench.method import Optimizer
 from bench.registry import make_method
 

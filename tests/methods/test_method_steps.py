@@ -10,7 +10,7 @@ from torch.func import functional_call
 from torch.utils._pytree import tree_leaves
 
 from bench.architectures.mlp import MLP
-from bench.datasets.mixtures import Ring8
+from bench.datasets.ring8 import Ring8
 from bench.method import Method, Optimizer
 from bench.registry import make_method
 from bench.training.configuration import TrainingConfiguration

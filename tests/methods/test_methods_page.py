@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import bench
-from bench.registry import find_methods
+from bench.registry import find
 from tests.baselines.costs import COLUMNS, FILE, measure
 from tests.baselines.methods import KINDS
 
@@ -33,10 +33,10 @@ def test_the_page_is_what_the_command_prints():
 
 def test_every_method_that_waits_for_its_name_is_on_the_page():
     # a file of a user's own, which does not, may lie in methods/ without standing there
-    found = find_methods()
+    found = find("method")
     assert len(set(ON_PAGE)) == len(ON_PAGE)
-    assert set(ON_PAGE) <= set(found.methods)
-    waiting = set(found.methods) - set(found.unasked) - set(found.packages)
+    assert set(ON_PAGE) <= set(found.parts)
+    waiting = set(found.parts) - set(found.unasked) - set(found.packages)
     assert waiting <= set(ON_PAGE), "give it a kind in tests/baselines/methods.py"
 
 
@@ -60,7 +60,7 @@ def test_every_method_on_the_page_has_a_measured_cost():
 @pytest.mark.slow
 def test_what_an_update_costs_in_gradients_is_counted():
     names = ("non_saturating", "wgan_gp", "unrolled", "extragradient", "diffaugment")
-    kinds = find_methods().methods
+    kinds = find("method").parts
     rows = {row["method"]: row for row in measure([kinds[n]() for n in names], repetitions=2)}
     assert all(tuple(row) == COLUMNS for row in rows.values())
     # plain: one of each player. wgan_gp: five with a slope each share one; unrolled: five on top

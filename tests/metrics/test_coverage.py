@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.datasets.base import Snapshot
-from bench.datasets.mixtures import Grid25, Ring8
+from bench.datasets.grid25 import Grid25
+from bench.datasets.ring8 import Ring8
 from bench.metrics.coverage import balance, mode_coverage
 
 MIXTURES = [(Ring8(), 8), (Grid25(), 25)]

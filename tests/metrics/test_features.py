@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from bench.datasets.base import Snapshot
-from bench.datasets.digits import MNIST5k
 from bench.datasets.instruments import as_floats
+from bench.datasets.mnist5k import MNIST5k
 from bench.metrics import features
 from bench.metrics.features import lenet
 

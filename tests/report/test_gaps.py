@@ -6,7 +6,7 @@ import pytest
 from image_records import IMAGES, NO_WEIGHTS, shades
 from pages import Page, rows_of
 
-from bench.registry import DATASETS
+from bench.registry import find
 from bench.report import write_report
 from bench.report.analysis.columns import RUN_COLUMNS
 from bench.report.analysis.problems import describe, problems
@@ -227,8 +227,11 @@ def test_two_problems_on_one_dataset_define_each_metric_once(of_digits, store):
 
 
 def test_no_metric_takes_the_name_of_another_column():
-    names = {metric.name for kind in DATASETS.values() for metric in kind().metrics}
-    names |= {m.name for m in DATASETS["cifar10"](inception="every", fid_infinity=True).metrics}
+    names = {metric.name for kind in find("dataset").parts.values() for metric in kind().metrics}
+    names |= {
+        m.name
+        for m in find("dataset").parts["cifar10"](inception="every", fid_infinity=True).metrics
+    }
     assert not names & RUN_COLUMNS.keys()
 
 

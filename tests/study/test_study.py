@@ -8,7 +8,7 @@ import yaml
 
 from bench.datasets import folder
 from bench.errors import BenchError
-from bench.registry import find_methods
+from bench.registry import find
 from bench.study import Selection, expansion, load_study, studies
 from bench.study.selection import parse
 
@@ -88,10 +88,10 @@ def test_a_study_is_methods_by_experiments_by_seeds(study):
 
 
 def test_all_methods_are_those_that_need_not_be_asked_for(study):
-    found = find_methods()
+    found = find("method")
     names = {cell.method.name for cell in study(methods="all")}
     assert names == set(found.unasked)
-    assert {"vanilla", "wgan_gp"} <= names < set(found.methods)
+    assert {"vanilla", "wgan_gp"} <= names < set(found.parts)
 
 
 def test_an_experiment_overrides_the_studys_defaults(study):

@@ -17,10 +17,10 @@ from bench.architectures.mlp import MLP
 from bench.check import check_method
 from bench.check.suite import can_be_compiled
 from bench.check.trial import FewDigits
-from bench.datasets.mixtures import Grid25
+from bench.datasets.grid25 import Grid25
 from bench.errors import BenchError
 from bench.method import Method
-from bench.registry import find_methods, make_method
+from bench.registry import find, make_method
 from bench.training.configuration import TrainingConfiguration
 from bench.training.engines import Compiled, Engine, Traced, _overwrite, compiler
 from bench.training.examiner import Outcome
@@ -28,7 +28,7 @@ from bench.training.loop import Training, train
 from tests.recipes import changed
 
 CPU = torch.device("cpu")
-METHODS = list(find_methods().methods)
+METHODS = list(find("method").parts)
 COMBINED = ["hinge+spectral_norm+r1", "lecam+unrolled", "consensus_optimization+r1", "pacgan+ttur"]
 SMALL = MLP(latent=2, generator_widths=(16,), discriminator_widths=(16,))
 IMAGES = DCGAN(8, (4, 4, 4), (4, 4, 4), discriminator_batch_norm=False)

@@ -8,10 +8,10 @@ import torch
 
 from bench.architectures.dcgan import DCGAN
 from bench.architectures.mlp import MLP
-from bench.datasets.digits import MNIST5k
-from bench.datasets.mixtures import Grid25
+from bench.datasets.grid25 import Grid25
+from bench.datasets.mnist5k import MNIST5k
 from bench.method import Method
-from bench.registry import find_methods, make_method
+from bench.registry import find, make_method
 from bench.training.configuration import TrainingConfiguration
 from bench.training.engines import Engine
 from bench.training.examiner import Outcome
@@ -25,7 +25,7 @@ from tests.methods.by_formula import SameBatches, begin
 from tests.recipes import changed
 
 CPU = torch.device("cpu")
-METHODS = list(find_methods().methods)
+METHODS = list(find("method").parts)
 ON_POINTS = [n for n in METHODS if make_method(n).not_applicable(Grid25(), MLP()) is None]
 
 
@@ -264,7 +264,7 @@ HOOKS = (
 )
 BASE_HOOKS = [
     name
-    for name, kind in find_methods().methods.items()
+    for name, kind in find("method").parts.items()
     if all(getattr(kind, hook) is getattr(Method, hook) for hook in HOOKS)
 ]
 

@@ -7,14 +7,14 @@ import pytest
 from bench.errors import BenchError
 from bench.method import Method
 from bench.records.cell import Component
-from bench.registry import find_methods, make_method
+from bench.registry import find, make_method
 from bench.training.configuration import TrainingConfiguration
 from bench.tuning import space as spaces
 from bench.tuning.database import draw
 from bench.tuning.search import Search, searches_of
 from bench.tuning.space import BETA1, BETA2, LEARNING_RATE, Choice, Range, applied, space_of
 
-METHODS = find_methods().methods
+METHODS = find("method").parts
 
 
 def search_of(cell) -> Search:

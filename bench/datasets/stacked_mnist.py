@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 import torch
 
 from bench.datasets.base import Metric
-from bench.datasets.digits import by_lenet, lenet_of, mnist5k_parts
+from bench.datasets.classified import by_lenet, lenet_of
 from bench.datasets.downloaded import downloaded
 from bench.datasets.images import ImageDataset, Parts, packed
 from bench.datasets.instruments import (
@@ -18,6 +18,7 @@ from bench.datasets.instruments import (
     STACKED,
     Instrument,
 )
+from bench.datasets.mnist5k import mnist5k_parts
 
 TRIPLES_SEED = 1000
 

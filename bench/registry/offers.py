@@ -1,4 +1,4 @@
-"""What installed packages offer: entry points of the group ``gan_stability_bench.methods``."""
+"""What installed packages offer: entry points of the groups ``gan_stability_bench.<kind>s``."""
 
 from __future__ import annotations
 
@@ -15,12 +15,10 @@ from typing import Any
 
 from bench.errors import BenchError
 
-GROUP = "gan_stability_bench.methods"
-
 
 @dataclass(frozen=True)
 class Offer:
-    """One entry point: the name a method is to have, and where its class lies."""
+    """One entry point: the name a part is to have, and where its class lies."""
 
     name: str
     package: str
@@ -43,7 +41,7 @@ class Offer:
             BenchError: the entry point cannot be used; the message says why.
         """
         if not re.fullmatch(r"\w[\w-]*", self.name):
-            raise BenchError("an entry point's name is a method's: letters, digits, underscores")
+            raise BenchError("an entry point's name is a part's: letters, digits, underscores")
         module = importlib.import_module(self.entry.module)
         if self.entry.attr:
             kind = getattr(module, self.entry.attr, None)
@@ -70,11 +68,11 @@ class Offer:
         return kind
 
 
-def offers() -> list[Offer]:
-    """Every method that installed packages offer, in an order that stays; imports none."""
+def offers(group: str) -> list[Offer]:
+    """All that installed packages offer in a group, in an order that stays; imports none."""
     found = {
         (entry.name, entry.value): Offer(entry.name, _package(entry), entry)
-        for entry in entry_points(group=GROUP)
+        for entry in entry_points(group=group)
     }
     return sorted(found.values(), key=lambda offer: (offer.name, offer.package, offer.entry.value))
 

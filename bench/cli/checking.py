@@ -1,0 +1,101 @@
+"""The command that puts parts through their suites: check."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from bench.cli.options import out
+from bench.errors import BenchError, nearest
+from bench.kinds import KINDS
+
+
+def check(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Methods, datasets or architectures; dataset:NAME where two kinds have the name, "
+            "points:PATH for what lies at a path. Default: every method."
+        ),
+    ] = None,
+) -> None:
+    """Put parts through the suite of their kind and say in plain words what is wrong.
+
+    Examples:
+
+    bench check my_idea
+
+    bench check dataset:my_data points:heights.npy
+    """
+    import torch
+
+    from bench.check import check_part
+    from bench.registry import find, make_method
+
+    # as in a worker: with so small networks a second thread costs time
+    torch.set_num_threads(1)
+    broken = {} if names else find("method").broken
+    if names:
+        parts = {name: _part(name) for name in names}
+    else:
+        parts = {name: make_method(name) for name in find("method").parts}
+    failed = [
+        name
+        for name, part in parts.items()
+        if _say_verdicts(name, check_part(part), whole=bool(names))
+    ]
+    for name, each in broken.items():
+        told = f"{name} ({each.where})"
+        out.print(f"[red]✗[/red] {escape(told)}", highlight=False)
+        out.print(f"  it cannot be used: {each.reason}", markup=False)
+        failed.append(told)
+    count = len(parts) + len(broken)
+    what = "parts" if names else "methods"
+    if failed:
+        of = f"{len(failed)} of {count} {what} fail: " if count > 1 else "It fails: "
+        out.print(f"{of}{', '.join(failed)}.", markup=False)
+        raise typer.Exit(1)
+    out.print(f"{count} {what} pass." if count > 1 else "It passes.", markup=False)
+
+
+def _part(typed: str) -> Any:
+    """The part that is typed as NAME, KIND:NAME, or DATASET:PATH."""
+    from bench.combination import SIGN
+    from bench.registry import find, kinds_with, make
+    from bench.study.file import dataset_part
+
+    kind, colon, rest = typed.partition(":")
+    if colon and kind in KINDS:
+        return make(kind, *dataset_part(rest))
+    name, settings = dataset_part(typed)
+    kinds = ["method"] if SIGN in name else kinds_with(name)
+    if not kinds:
+        known = [name for kind in KINDS for name in find(kind).parts]
+        raise BenchError(f"no part is called '{name}'{nearest(name, known)}")
+    if len(kinds) > 1:
+        ways = " or ".join(f"{kind}:{name}" for kind in kinds)
+        raise BenchError(f"several parts are called '{name}'; say which: {ways}")
+    return make(kinds[0], name, settings)
+
+
+def _say_verdicts(name: str, verdicts: list[Any], whole: bool) -> bool:
+    """One part's verdicts, each thing that is wrong told once; whether there is any."""
+    from bench.check import causes
+
+    wrong = causes(verdicts)
+    mark = "[red]✗[/red]" if wrong else "[green]✓[/green]"
+    out.print(f"{mark} {escape(name)}", highlight=False)
+    if whole:
+        for verdict in verdicts:
+            if verdict.tried and not verdict.problem:
+                out.print(f"  [green]✓[/green] {escape(verdict.check)}", highlight=False)
+    for cause in wrong:
+        out.print(f"  [red]✗[/red] {escape(cause.problem)}", highlight=False)
+        for check in cause.checks:
+            out.print(f"      fails: {check}", markup=False, highlight=False)
+    untried = [verdict.check for verdict in verdicts if not verdict.tried]
+    if untried:
+        out.print(f"  {len(untried)} checks that rest on this were not tried.", markup=False)
+    return bool(wrong)

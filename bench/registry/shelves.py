@@ -1,0 +1,47 @@
+"""The shelves: one line for every kind of part."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from bench.architectures.base import Architecture
+from bench.datasets.base import Dataset
+from bench.errors import BenchError
+from bench.method import Method
+from bench.registry.shelf import Found, Shelf
+
+_SHARED_DATASETS = "base classified downloaded images instruments mixtures paths"
+
+SHELVES = {
+    shelf.kind: shelf
+    for shelf in (
+        Shelf("method", Method, "methods"),
+        Shelf("dataset", Dataset, "bench.datasets", frozenset(_SHARED_DATASETS.split())),
+        Shelf("architecture", Architecture, "bench.architectures", frozenset({"base", "layers"})),
+    )
+}
+"""By kind, in the order of ``bench.kinds.KINDS``."""
+
+
+@lru_cache(maxsize=len(SHELVES))
+def find(kind: str) -> Found:
+    """All parts of a kind, looked for once; ``find.cache_clear()`` lets it look again."""
+    return SHELVES[kind].find()
+
+
+def kind_of(part: object) -> str:
+    """Which kind of part an instance is."""
+    for kind, shelf in SHELVES.items():
+        if isinstance(part, shelf.base):
+            return kind
+    raise BenchError(f"{type(part).__name__} is none of: {', '.join(SHELVES)}")
+
+
+def kinds_with(name: str) -> list[str]:
+    """The kinds among whose parts, or broken files, there is one of this name."""
+    return [kind for kind in SHELVES if name in {**find(kind).parts, **find(kind).broken}]
+
+
+def holds_part(module: str) -> bool:
+    """Whether an imported module belongs to a shelf, and is no shared one."""
+    return any(shelf.holds(module) for shelf in SHELVES.values())
