@@ -12,7 +12,7 @@ from pathlib import Path
 from bench.errors import BenchError
 from bench.execution.devices import cores, visible_gpus
 from bench.kinds import KINDS
-from bench.metrics.inception import UNAVAILABLE, find_weights, vouched
+from bench.measuring.inception import UNAVAILABLE, find_weights, vouched
 from bench.registry import find
 from bench.training.engines import compiler
 

@@ -6,7 +6,7 @@ torch to know its options.
 
 from __future__ import annotations
 
-KINDS = ("method", "dataset", "architecture")
+KINDS = ("method", "dataset", "architecture", "metric", "extractor")
 
 
 def variable(kind: str) -> str:

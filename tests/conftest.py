@@ -4,7 +4,8 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from bench.records.cell import SCHEMA, Cell, Component, sources_of
+from bench.records.cell import SCHEMA, Cell, Component
+from bench.records.sources import sources_of
 from bench.registry import find, label_of, make_architecture, make_dataset, make_method
 from bench.training.configuration import TrainingConfiguration
 

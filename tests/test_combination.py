@@ -9,7 +9,7 @@ from bench.check import check_method
 from bench.combination import CLAIMS, NUMBERS, SHARED, Combination
 from bench.errors import BenchError
 from bench.method import Method, Optimizer
-from bench.records.cell import sources_of
+from bench.records.sources import sources_of
 from bench.registry import (
     described,
     label_of,

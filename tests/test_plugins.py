@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import BenchError
-from bench.records.cell import sources_of
+from bench.records.sources import sources_of
 from bench.registry import find, make_architecture, make_dataset, make_method
 
 HEAD = "from dataclasses import dataclass\nfrom bench.method import Method\n"

@@ -10,7 +10,7 @@ from bench.architectures import base
 from bench.architectures.dcgan import DCGAN
 from bench.architectures.mlp import MLP
 from bench.errors import BenchError
-from bench.records.cell import sources_of
+from bench.records.sources import sources_of
 from bench.registry import (
     find,
     label_of,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import pickle
 import tempfile
 from dataclasses import replace
@@ -15,7 +14,8 @@ from torch import Tensor
 from bench.check.suite import Suite
 from bench.check.trial import CPU
 from bench.datasets.base import Dataset
-from bench.errors import BenchError
+from bench.errors import BenchError, nearest
+from bench.measuring.choice import metrics_of, offered, quantities_of
 
 STEPS, BATCH = 3, 8
 
@@ -34,13 +34,17 @@ def size_is_stated(dataset: Dataset) -> None:
         raise BenchError(f"training_size gives {size!r}; give a count of samples, or None")
 
 
-def metrics_are_named(dataset: Dataset) -> None:
-    """It has a metric, and no two of one name."""
-    names = [metric.name for metric in dataset.metrics]
-    if not names:
-        raise BenchError("it has no metric: methods are ranked by the first of `metrics`")
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise BenchError(f"two of its metrics are called '{twice[0]}'; rename one")
+def something_measures_it(dataset: Dataset) -> None:
+    """Some metric applies to it, and what ranks methods is measured."""
+    found = {quantity.name for quantity in quantities_of(metrics_of(dataset), dataset)}
+    if not found:
+        raise BenchError("no metric applies to it: points need sample_shape (d,), images (C, H, W)")
+    known = found | {q.name for metric in offered(dataset) for q in metric.quantities(dataset)}
+    if strange := [name for name in dataset.ranked_by if name not in known]:
+        raise BenchError(
+            f"ranked_by names '{strange[0]}', which no metric of it measures"
+            f"{nearest(strange[0], sorted(known))}"
+        )
 
 
 def same_settings_are_the_same_data(dataset: Dataset) -> None:
@@ -139,27 +143,26 @@ def pictures_are_real(dataset: Dataset) -> None:
         raise BenchError(f"pack turns {count} samples into {len(packed)}")
 
 
-def floor_is_measured(dataset: Dataset) -> None:
-    """Real data has a value, or none on purpose, for every metric that is always measured."""
+def real_samples_compare(dataset: Dataset) -> None:
+    """Reference samples and those that give the floor have the shape, and stay the same."""
     ready = _prepared(dataset)
-    values = ready.floor()
-    names = {metric.name for metric in dataset.metrics}
-    if strange := sorted(values.keys() - names):
-        raise BenchError(f"floor gives '{strange[0]}', which is not among its metrics")
-    if dataset.primary.name not in values | ready.not_computed():
-        raise BenchError(f"floor gives no '{dataset.primary.name}', the metric that ranks")
-    for name, value in values.items():
-        if value is not None and not math.isfinite(value):
-            raise BenchError(f"floor gives {value} for '{name}'; give None where it is not defined")
+    for what in ("reference_samples", "held_out_samples"):
+        first, second = getattr(ready, what)(), getattr(ready, what)()
+        if tuple(first.shape[1:]) != dataset.sample_shape or not len(first):
+            raise BenchError(
+                f"{what} gives {tuple(first.shape)}; N samples of {dataset.sample_shape} are meant"
+            )
+        if not torch.equal(first, second):
+            raise BenchError(f"{what} gives other samples at every call: use floor_generator()")
 
 
 SUITE = Suite(
-    (shape_is_stated, size_is_stated, metrics_are_named),
+    (shape_is_stated, size_is_stated, something_measures_it),
     (same_settings_are_the_same_data, is_pickled_whole),
     (batches_have_the_shape,),
     (samples_are_finite,),
     (one_seed_is_one_stream, other_seeds_are_other_streams, copies_are_alike),
-    (pictures_are_real, floor_is_measured),
+    (pictures_are_real, real_samples_compare),
 )
 
 

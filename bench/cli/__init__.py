@@ -12,6 +12,7 @@ from bench.cli.about import doctor, list_all, ui
 from bench.cli.checking import check
 from bench.cli.drafting import new
 from bench.cli.elsewhere import compare, export
+from bench.cli.measuring import measure, prune, sample, score
 from bench.cli.options import finds_parts
 from bench.cli.reading import figure, report, show, status
 from bench.cli.training import plan, run, sync
@@ -30,11 +31,13 @@ app = typer.Typer(
     "bench check my_idea: put a method, dataset or architecture of yours through its suite",
 )
 for command in (
-    run, tune, plan, report, compare, figure, export, status, check, new, sync, doctor
+    *(run, measure, tune, plan, report, compare, figure, export, status, check, new, sync, doctor),
+    *(score, sample),
 ):  # fmt: skip
     app.command()(finds_parts(command))
 app.command("list")(finds_parts(list_all))
 app.command()(show)
+app.command()(prune)
 app.command()(ui)
 
 

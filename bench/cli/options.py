@@ -35,6 +35,9 @@ Seeds = Annotated[str, typer.Option(help="A count (5: seeds 0 to 4) or a list (3
 Vary = Annotated[
     str, typer.Option(help="Only these variants of varied experiments, separated by commas.")
 ]
+InceptionWeights = Annotated[
+    str, typer.Option(help="File of pytorch-fid's Inception weights, for FID.")
+]
 OneCell = Annotated[str, typer.Option("--cell", help="Only this one: the beginning of its key.")]
 Overrides = Annotated[
     list[str] | None,
@@ -47,7 +50,7 @@ Retry = Annotated[
     bool,
     typer.Option(
         "--retry",
-        help="Train diverged cells again, and those that lack FID though weights are here.",
+        help="Train diverged cells again, and take measurements again that failed.",
     ),
 ]
 Device = Annotated[
@@ -99,6 +102,12 @@ def use_folder(kind: str, folder: str) -> None:
     os.environ[variable(kind)] = str(at.absolute())
 
 
+def use_inception_weights(file: str) -> None:
+    """Let the workers, which inherit it, find the weights that an option names."""
+    if file:
+        os.environ["BENCH_INCEPTION_WEIGHTS"] = file
+
+
 def chosen_study(
     name: str,
     methods: str,
@@ -107,6 +116,7 @@ def chosen_study(
     overrides: list[str] | None,
     cell: str = "",
     vary: str = "",
+    metrics: str = "",
 ) -> Any:
     """The study, narrowed to what was typed."""
     from dataclasses import replace
@@ -114,7 +124,7 @@ def chosen_study(
     from bench.study import load_study
     from bench.study.selection import parse
 
-    study = load_study(name, parse(methods, datasets, seeds, overrides or [], vary))
+    study = load_study(name, parse(methods, datasets, seeds, overrides or [], vary, metrics))
     if not cell:
         return study
     found = [each for each in study.cells if each.key.startswith(cell)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 import yaml
@@ -26,6 +26,9 @@ from bench.cli.options import (
     with_the_rest,
 )
 from bench.errors import BenchError
+
+if TYPE_CHECKING:
+    from bench.records.measurements import Measurement
 
 
 def report(
@@ -113,15 +116,10 @@ def show(
     Example: bench show 37c4008a
     """
     from bench.records.store import Store
+    from bench.stored import find_record
 
     store = Store(results)
-    found = [record for record in store.records.values() if record.key.startswith(cell)]
-    if len(found) != 1:
-        raise BenchError(
-            f"{len(found) or 'no'} cells in '{results}' have a key that begins with '{cell}'; "
-            "bench plan lists the keys"
-        )
-    record = found[0]
+    record = find_record(store, cell)
     shown = {
         "cell": str(record.cell),
         "key": record.key,
@@ -129,6 +127,8 @@ def show(
         **({"reason": record.reason} if record.reason else {}),
         "ingredients": record.data["ingredients"],
         **record.data["result"],
+        "networks": sorted(record.networks),
+        "measurements": [_told(each) for each in record.measurements],
         "run": record.data["run"],
     }
     out.print(yaml.safe_dump(shown, sort_keys=False, allow_unicode=True), markup=False)
@@ -136,20 +136,32 @@ def show(
         out.print(f"last output:\n{record.data['output']}", markup=False)
 
 
+def _told(measurement: Measurement) -> dict[str, Any]:
+    """A measurement without what its run's ingredients say already."""
+    told = measurement.to_json()
+    return {name: told[name] for name in told if told[name] and name != "ingredients"}
+
+
 def status(results: Results = Path("results")) -> None:
-    """Count the records in a results folder by dataset, method and status.
+    """Count the records in a results folder by dataset, method and status, and their networks.
 
     Example: bench status --results results
     """
+    from bench.execution.keeping import bytes_kept
     from bench.records.store import Store
 
     store = Store(results)
+    networks = Counter[tuple[str, str, str]]()
+    for record in store.records.values():
+        place = (record.cell.dataset.label, record.cell.method.label, record.status)
+        networks[place] += bytes_kept(record)
     counts = Counter(
         (record.cell.dataset.label, record.cell.method.label, record.status)
         for record in store.records.values()
     )
-    table = make_table("dataset", "method", "status", "cells")
+    table = make_table("dataset", "method", "status", "cells", "networks")
     for (dataset, method, state), count in sorted(counts.items()):
-        table.add_row(escape(dataset), escape(method), state, str(count))
+        size = f"{networks[dataset, method, state] / 2**20:,.1f} MiB"
+        table.add_row(escape(dataset), escape(method), state, str(count), size)
     out.print(table if counts else f"No records in {results}.")
     say_notes(store)

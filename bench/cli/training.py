@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING
 
 import typer
 from rich.markup import escape
@@ -13,6 +12,7 @@ from rich.markup import escape
 from bench.cli.options import (
     Datasets,
     Device,
+    InceptionWeights,
     Jobs,
     Methods,
     OneCell,
@@ -29,9 +29,13 @@ from bench.cli.options import (
     out,
     say_notes,
     say_problems,
+    use_inception_weights,
     with_the_rest,
 )
 from bench.errors import BenchError
+
+if TYPE_CHECKING:
+    from bench.execution.plan import Planned
 
 
 def run(
@@ -47,9 +51,7 @@ def run(
     overrides: Overrides = None,
     retry: Retry = False,
     cell: OneCell = "",
-    inception_weights: Annotated[
-        str, typer.Option(help="File of pytorch-fid's Inception weights, for FID.")
-    ] = "",
+    inception_weights: InceptionWeights = "",
 ) -> None:
     """Train what is missing, then write the report.
 
@@ -71,9 +73,7 @@ def run(
     from bench.report import write_report
     from bench.tracking import Tracker
 
-    if inception_weights:
-        # the workers inherit it
-        os.environ["BENCH_INCEPTION_WEIGHTS"] = inception_weights
+    use_inception_weights(inception_weights)
     begun = time.monotonic()
     chosen = chosen_study(study, methods, datasets, seeds, overrides, cell, vary)
     store = Store(results)
@@ -87,8 +87,13 @@ def run(
         page = write_report(shown, make_plan(shown.cells, store), results, notes(store))
     say_notes(store)
     say_problems(tracker)
-    trained = f"{finished.trained} cells trained" if finished.trained else "nothing to train"
-    out.print(f"{trained}, {time.monotonic() - begun:.0f} s. Report: {page}", markup=False)
+    done = [
+        f"{number} cells {what}"
+        for number, what in ((finished.trained, "trained"), (finished.measured, "measured"))
+        if number
+    ]
+    told = ", ".join(done) or "nothing to train or to measure"
+    out.print(f"{told}, {time.monotonic() - begun:.0f} s. Report: {page}", markup=False)
     if finished.failed:
         out.print(
             f"{len(finished.failed)} cells failed; the report says why, `bench show` shows one, "
@@ -109,23 +114,46 @@ def plan(
     retry: Retry = False,
     cell: OneCell = "",
 ) -> None:
-    """Show for every cell whether it is done or would train, and why.
+    """Show for every cell what would be trained and measured, and why.
 
     Example: bench plan quick --methods wgan_gp
     """
+    from bench.execution.keeping import bytes_to_keep
     from bench.execution.plan import plan as make_plan
     from bench.records.store import Store
 
     store = Store(results)
     chosen = chosen_study(study, methods, datasets, seeds, overrides, cell, vary)
-    planned = make_plan(chosen.cells, store, retry, chosen.require)
-    table = make_table("state", "cell", "why", "key")
+    planned = make_plan(chosen.cells, store, retry)
+    table = make_table("state", "cell", "measured", "why", "key")
     for each in planned:
-        table.add_row(each.state, escape(str(each.cell)), escape(each.why), each.cell.key)
+        done = sum(measure.state == "done" for measure in each.measures)
+        whys = [each.why] if each.state != "done" or not each.to_measure() else []
+        whys += _why_measured(each)
+        measured = f"{done} of {len(each.measures)}" if each.state == "done" else ""
+        table.add_row(
+            each.state, escape(str(each.cell)), measured, escape("; ".join(whys)), each.cell.key
+        )
     out.print(table)
-    train = sum(each.to_train for each in planned)
-    out.print(f"{train} of {len(planned)} cells would train.")
+    train = [each.cell for each in planned if each.to_train]
+    measure = sum(bool(each.to_measure()) for each in planned)
+    out.print(
+        f"{len(train)} of {len(planned)} cells would train, and {measure} that are stored would be "
+        "measured."
+    )
+    if train:
+        size = bytes_to_keep(train, chosen.keep)
+        out.print(f"Networks that are kept would take about {size / 2**20:,.0f} MiB.")
     say_notes(store)
+
+
+def _why_measured(planned: Planned) -> list[str]:
+    """Which measurements of a stored cell are missing, and why, each reason once."""
+    by_reason: dict[str, list[str]] = {}
+    for measure in planned.measures if planned.state == "done" else []:
+        if measure.state != "done":
+            by_reason.setdefault(measure.why, []).append(measure.wanted.component.label)
+    return [f"{', '.join(names)}: {why}" for why, names in by_reason.items()]
 
 
 def sync(

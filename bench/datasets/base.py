@@ -1,11 +1,11 @@
-"""What a dataset is to the harness: a source of real batches and an evaluation."""
+"""What a dataset is to the harness: a source of real batches, and real samples to compare with."""
 
 from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -13,40 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.method import Weights
-
-Values = dict[str, float | None]
-"""Metric values; None where a metric is not defined for these samples."""
-Reasons = dict[str, str]
-"""Why a metric has no value, by its name."""
-
-
-@dataclass(frozen=True)
-class Metric:
-    """One number of an evaluation, as it is named in every table."""
-
-    name: str
-    label: str
-    meaning: str
-    higher_is_better: bool
-    digits: int = 3
-    percent: bool = False
-    ceiling: float | None = None
-    """The value at which nothing is left to gain, if there is one."""
-    group: str = ""
-    """Metrics of a group share a table of their own in the report; without one, the main table."""
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """One member at one moment: its samples (N, …) and, unless real data, both its weights."""
-
-    samples: Tensor
-    generator: Weights | None = None
-    discriminator: Weights | None = None
-
-
 Draw = Callable[[int, int], Tensor]
+
+
+def evaluation(default: Any) -> Any:
+    """A field that only measuring depends on: another value trains nothing anew."""
+    return field(default=default, metadata={"evaluation": True})
 
 
 @dataclass(frozen=True)
@@ -63,23 +35,26 @@ class Dataset(ABC):
     kept_samples: ClassVar[int] = 1000
     """Samples of an evaluation that are stored for pictures."""
     target: ClassVar[float | None] = None
-    """Value of the primary metric at which a method works here, where there is one to be stated
-    beforehand: studies that vary their settings count at how many of them it is reached."""
+    """Value of the primary quantity at which a method works here, where there is one to be stated
+    beforehand: studies that vary their training count at how many variants it is reached."""
+    ranked_by: ClassVar[tuple[str, ...]] = ()
+    """Quantities that rank methods: the first that a study measures, or else its very first."""
+    labelled: ClassVar[bool] = False
+    """Whether :meth:`labelled_parts` gives images of digits that a classifier can learn from."""
 
-    evaluation_samples: int = 2500
+    evaluation_samples: int = evaluation(2500)
 
     @property
     @abstractmethod
     def sample_shape(self) -> tuple[int, ...]:
         """Shape of one sample."""
 
-    @property
-    @abstractmethod
-    def metrics(self) -> tuple[Metric, ...]:
-        """Every metric of an evaluation; the first is the one that ranks methods."""
-
     def settings(self) -> dict[str, Any]:
         return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    def evaluation_settings(self) -> dict[str, Any]:
+        """Those of its fields that only measuring depends on."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if _of_evaluation(f)}
 
     @property
     def label(self) -> str | None:
@@ -93,15 +68,12 @@ class Dataset(ABC):
         """A hash of data that are not named by the settings alone, such as a user's files."""
         return None
 
-    def fetch(self, cache: Path) -> Reasons:
+    def fetch(self, cache: Path) -> None:  # noqa: B027 - optional
         """Bring what is not there yet into ``cache``.
-
-        Returns why metrics cannot be computed on this machine, by their names.
 
         Raises:
             BenchError: the data can neither be found nor had.
         """
-        return {}
 
     def prepare(self, cache: Path, device: torch.device) -> None:  # noqa: B027 - optional
         """Load what sampling and evaluation need; slow things go into ``cache``, once."""
@@ -126,26 +98,24 @@ class Dataset(ABC):
         same data; what is drawn may lie on the CPU or on ``device``.
         """
 
-    @abstractmethod
-    def evaluate(self, snapshot: Snapshot) -> Values:
-        """The metrics that are measured at every evaluation."""
+    def reference_samples(self) -> Tensor:
+        """Real samples that generated ones are compared with: (M, …), images also as bytes.
 
-    def condensed(self, samples: Tensor) -> Tensor:
-        """Samples as a later evaluation needs them, as small as that can be."""
-        return samples
+        Here the first ones of a source that no training uses.
+        """
+        return self._fresh(0)
 
-    @property
-    def looks_closer(self) -> bool:
-        """Whether there are metrics too slow for every evaluation."""
-        return False
+    def held_out_samples(self) -> Tensor:
+        """Other real samples, (N, …), whose scores are the floor: what a perfect generator gets."""
+        return self._fresh(1)
 
-    def look_closer(self, snapshot: Snapshot) -> Values:
-        """The slow metrics, measured at the best and at the last evaluation of a member."""
-        return {}
+    def _fresh(self, place: int) -> Tensor:
+        draw = self.source(floor_generator(), torch.device("cpu"))
+        return [draw(1, self.evaluation_samples)[0] for _ in range(place + 1)][-1]
 
-    def not_computed(self) -> Reasons:
-        """Why some metrics have had no value so far."""
-        return {}
+    def labelled_parts(self, cache: Path) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+        """Bytes (N, 1, 28, 28) with labels (N,), of a training and a test part."""
+        raise NotImplementedError(f"dataset {self.name} has no labels")
 
     def pack(self, samples: Tensor) -> np.ndarray[Any, Any]:
         """Samples as they are stored for pictures: (n, …) → half precision."""
@@ -156,17 +126,13 @@ class Dataset(ABC):
         """Real samples for pictures: (count, …), always the same ones."""
         return self.source(floor_generator(), torch.device("cpu"))(1, count)[0]
 
-    @abstractmethod
-    def floor(self) -> Values:
-        """The same metrics for fresh real data: what a perfect generator would get."""
-
     def protocol(self) -> dict[str, Any]:
         """What a score needs beside its number to be compared: counts, splits, extractor."""
         return {"evaluation_samples": self.evaluation_samples}
 
-    @property
-    def primary(self) -> Metric:
-        return self.metrics[0]
+
+def _of_evaluation(field: Any) -> bool:
+    return bool(field.metadata.get("evaluation"))
 
 
 FLOOR_SEED = 20_140_610
@@ -175,10 +141,6 @@ FLOOR_SEED = 20_140_610
 def floor_generator() -> torch.Generator:
     """The fixed randomness of every real-against-real floor."""
     return torch.Generator().manual_seed(FLOOR_SEED)
-
-
-def to_numpy(samples: Tensor) -> np.ndarray[Any, np.dtype[np.float64]]:
-    return samples.detach().cpu().double().numpy()
 
 
 def epochs(generator: torch.Generator, size: int) -> Callable[[int], Tensor]:

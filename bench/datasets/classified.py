@@ -1,69 +1,41 @@
-"""Sets of images with ten classes: what measures them, and how they are split."""
+"""Sets of digits or the like with ten classes, and how they are split."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from bench.datasets.base import Metric
 from bench.datasets.images import ImageDataset, Parts
-from bench.datasets.instruments import (
-    CLASSES,
-    LENET_FD,
-    LENET_FEATURES,
-    Instrument,
-    LabelFeatures,
-    Labels,
-    as_floats,
-    look_at,
-)
-from bench.metrics.features import Extractor, lenet
 
 SPLIT_SEED = 5000
+
+
+Labelled = tuple[Tensor, Tensor]
 
 
 class Classified(ImageDataset):
     """Images of one channel and ten classes, 28 × 28, which a LeNet learns to tell apart."""
 
+    ranked_by: ClassVar[tuple[str, ...]] = ("lenet_fd",)
+    labelled: ClassVar[bool] = True
+
     @property
     def sample_shape(self) -> tuple[int, ...]:
         return (1, 28, 28)
 
-    @property
-    def metrics(self) -> tuple[Metric, ...]:
-        return (LENET_FD, *CLASSES, *self.fid, *LENET_FEATURES, *self.inception_metrics)
-
-    def instruments(
-        self, parts: Parts, cache: Path, device: torch.device
-    ) -> tuple[list[Instrument], list[Instrument]]:
-        return by_lenet(self, parts, lenet_of(parts, cache, device), cache)
+    def labelled_parts(self, cache: Path) -> tuple[Labelled, Labelled]:
+        return labels_of(self.parts(cache))
 
 
-def by_lenet(
-    dataset: ImageDataset, parts: Parts, extractor: Extractor, cache: Path
-) -> tuple[list[Instrument], list[Instrument]]:
-    """What a LeNet measures at every evaluation, and what at the best and the last one."""
-    reference = dataset.reference_of(
-        parts,
-        cache,
-        f"lenet-{extractor.weights_sha256[:16]}",
-        lambda images: look_at(extractor, images)[0],
-    )
-    return [Labels(extractor, reference)], [LabelFeatures(extractor, reference)]
-
-
-def lenet_of(parts: Parts, cache: Path, device: torch.device) -> Extractor:
-    """The LeNet of a labelled set, trained on its training part."""
+def labels_of(parts: Parts) -> tuple[Labelled, Labelled]:
+    """Images and labels of both parts of a labelled set."""
     assert parts.train_labels is not None
     assert parts.test_labels is not None
-    return lenet(
-        cache,
-        (as_floats(parts.train), parts.train_labels),
-        (as_floats(parts.test), parts.test_labels),
-    ).to(device)
+    return (parts.train, parts.train_labels), (parts.test, parts.test_labels)
 
 
 def split(digits: Tensor, held_out: Callable[[int], int]) -> tuple[Tensor, Tensor]:

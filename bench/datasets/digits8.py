@@ -10,10 +10,9 @@ from typing import ClassVar
 import numpy as np
 import torch
 
-from bench.datasets.base import Metric
+from bench.datasets.base import evaluation
 from bench.datasets.classified import split
 from bench.datasets.images import ImageDataset, Parts, hash_of
-from bench.datasets.instruments import PIXEL_FD, Instrument, by_pixels
 
 
 @dataclass(frozen=True)
@@ -24,27 +23,19 @@ class Digits8(ImageDataset):
     """
 
     name: ClassVar[str] = "digits8"
+    ranked_by: ClassVar[tuple[str, ...]] = ("pixel_fd",)
 
-    evaluation_samples: int = 360
+    evaluation_samples: int = evaluation(360)
 
     @property
     def sample_shape(self) -> tuple[int, ...]:
         return (1, 8, 8)
-
-    @property
-    def metrics(self) -> tuple[Metric, ...]:
-        return (PIXEL_FD, *self.fid, *self.inception_metrics)
 
     def training_size(self) -> int:
         return 1438
 
     def parts(self, cache: Path) -> Parts:
         return digits8_parts()
-
-    def instruments(
-        self, parts: Parts, cache: Path, device: torch.device
-    ) -> tuple[list[Instrument], list[Instrument]]:
-        return by_pixels(self.compared_with(parts))
 
 
 @lru_cache(maxsize=1)

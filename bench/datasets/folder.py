@@ -17,12 +17,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from bench.datasets.base import Metric
 from bench.datasets.images import ImageDataset, Parts
-from bench.datasets.instruments import PIXEL_FD, Instrument, by_pixels
 from bench.datasets.paths import check_path, printable
 from bench.errors import BenchError
-from bench.metrics.once import once
+from bench.once import once
 
 SPLIT_SEED = 1
 PACKING = 1
@@ -51,6 +49,7 @@ class Folder(ImageDataset):
     """
 
     name: ClassVar[str] = "folder"
+    ranked_by: ClassVar[tuple[str, ...]] = ("fid", "pixel_fd")
     told_by_label: ClassVar[tuple[str, ...]] = ("path",)
 
     path: str = ""
@@ -73,10 +72,6 @@ class Folder(ImageDataset):
     @property
     def sample_shape(self) -> tuple[int, ...]:
         return (3 if self.channels == "rgb" else 1, self.size, self.size)
-
-    @property
-    def metrics(self) -> tuple[Metric, ...]:
-        return (*self.fid, PIXEL_FD, *self.inception_metrics)
 
     def content(self) -> str:
         """A hash of the files' names and sizes, and of what begins and ends them.
@@ -113,11 +108,6 @@ class Folder(ImageDataset):
         held = self._held(len(images))
         return Parts(images[held:], images[:held], f"{key}-{self.held_out}", remarks=remarks)
 
-    def instruments(
-        self, parts: Parts, cache: Path, device: torch.device
-    ) -> tuple[list[Instrument], list[Instrument]]:
-        return by_pixels(self.compared_with(parts))
-
     @property
     def _root(self) -> Path:
         return Path(self.path).expanduser()
@@ -138,7 +128,7 @@ class Folder(ImageDataset):
         if not self._root.is_dir():
             raise BenchError(f"{self._called}: there is no such folder of images")
         try:
-            found = sorted(_below(self._root, EXTENSIONS))
+            found = sorted(below(self._root, EXTENSIONS))
         except OSError as error:
             place = printable(str(error.filename))
             raise BenchError(
@@ -222,7 +212,7 @@ def _middle(whole: int, resized: int, size: int) -> tuple[float, float]:
     return start * whole / resized, (start + size) * whole / resized
 
 
-def _below(root: Path, extensions: tuple[str, ...]) -> list[tuple[str, int]]:
+def below(root: Path, extensions: tuple[str, ...]) -> list[tuple[str, int]]:
     """Names, relative to ``root``, and sizes of files with one of these extensions.
 
     Links are followed, each folder only once; a link to nothing has size −1.

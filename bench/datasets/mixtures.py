@@ -5,44 +5,18 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
-import numpy as np
 import torch
 
-from bench.datasets.base import (
-    Dataset,
-    Draw,
-    Metric,
-    Snapshot,
-    Values,
-    epochs,
-    floor_generator,
-    to_numpy,
-)
-from bench.metrics.coverage import mode_coverage
-from bench.metrics.frechet import frechet_distance
-
-
-def _metrics(modes: int) -> tuple[Metric, ...]:
-    return (
-        Metric("modes_20", f"modes (≥20) of {modes}", "modes with at least 20 high-quality "
-               "samples", True, 2, ceiling=modes),
-        Metric("modes_1", f"modes (≥1) of {modes}", "modes with at least one high-quality "
-               "sample, PacGAN's count", True, 2, ceiling=modes),
-        Metric("high_quality", "high quality", "share of samples within 3σ of a mode's centre",
-               True, 1, percent=True),
-        Metric("reverse_kl", "reverse KL", "nats from the high-quality samples' histogram over "
-               "modes to the uniform one", False, 3),
-        Metric("jsd", "JSD", "Jensen–Shannon divergence of the same histogram, nats", False, 3),
-        Metric("data_fd", "data FD", "Fréchet distance between generated and real points "
-               "themselves", False, 4),
-    )  # fmt: skip
+from bench.datasets.base import Dataset, Draw, epochs, floor_generator
 
 
 @dataclass(frozen=True)
 class Mixture(Dataset):
     """Equally weighted isotropic Gaussians of one σ."""
+
+    ranked_by: ClassVar[tuple[str, ...]] = ("modes_20",)
 
     sigma: float = 0.01
     training_points: int | None = None
@@ -64,10 +38,6 @@ class Mixture(Dataset):
     @property
     def sample_shape(self) -> tuple[int, ...]:
         return (2,)
-
-    @property
-    def metrics(self) -> tuple[Metric, ...]:
-        return _metrics(len(self.centres()))
 
     def training_size(self) -> int | None:
         return self.training_points
@@ -94,13 +64,6 @@ class Mixture(Dataset):
         order = epochs(generator, len(points))
         return lambda steps, batch: points[order(steps * batch)].view(steps, batch, 2)
 
-    def evaluate(self, snapshot: Snapshot) -> Values:
-        samples = to_numpy(snapshot.samples)
-        return {
-            **mode_coverage(samples, to_numpy(self.centres()), self.sigma),
-            "data_fd": frechet_distance(samples, self._reference(samples_from=1)),
-        }
-
     def real(self, count: int) -> torch.Tensor:
         """Points of the distribution, not of one seed's training set, and without noise."""
         return self._clean.source(floor_generator(), torch.device("cpu"))(1, count)[0]
@@ -113,17 +76,10 @@ class Mixture(Dataset):
             told.append(f"with noise of standard deviation {self.noise:g}")
         return {**super().protocol(), **({"training": ", ".join(told)} if told else {})}
 
-    def floor(self) -> Values:
-        return self.evaluate(Snapshot(torch.from_numpy(self._reference(samples_from=2))))
+    def _fresh(self, place: int) -> torch.Tensor:
+        return super(Mixture, self._clean)._fresh(place)
 
     @property
     def _clean(self) -> Mixture:
         """The mixture itself, which samples are held against."""
         return replace(self, training_points=None, noise=0.0)
-
-    def _reference(self, samples_from: int) -> np.ndarray:
-        generator = floor_generator()
-        draw = self._clean.source(generator, torch.device("cpu"))
-        for _ in range(samples_from):
-            points = draw(1, self.evaluation_samples)[0]
-        return to_numpy(points)

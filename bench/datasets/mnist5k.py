@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from bench.datasets.base import evaluation
 from bench.datasets.classified import Classified, split
 from bench.datasets.images import Parts, hash_of, packed
 
@@ -23,7 +24,7 @@ class MNIST5k(Classified):
 
     name: ClassVar[str] = "mnist5k"
 
-    evaluation_samples: int = 1000
+    evaluation_samples: int = evaluation(1000)
     test_per_class: int = 100
 
     def __post_init__(self) -> None:

@@ -13,19 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.datasets.base import (
-    Dataset,
-    Draw,
-    Metric,
-    Snapshot,
-    Values,
-    epochs,
-    floor_generator,
-    to_numpy,
-)
+from bench.datasets.base import Dataset, Draw, epochs, floor_generator
 from bench.datasets.paths import check_path, printable
 from bench.errors import BenchError
-from bench.metrics.frechet import frechet_distance
 
 SPLIT_SEED = 1
 FEWEST = 4
@@ -43,6 +33,7 @@ class Points(Dataset):
     """
 
     name: ClassVar[str] = "points"
+    ranked_by: ClassVar[tuple[str, ...]] = ("data_fd",)
     told_by_label: ClassVar[tuple[str, ...]] = ("path",)
 
     path: str = ""
@@ -66,13 +57,6 @@ class Points(Dataset):
     def sample_shape(self) -> tuple[int, ...]:
         return (self._parts[0].shape[1],)
 
-    @property
-    def metrics(self) -> tuple[Metric, ...]:
-        return (
-            Metric("data_fd", "data FD", "Fréchet distance between generated and real points "
-                   "themselves", False, 4),
-        )  # fmt: skip
-
     def content(self) -> str:
         """A hash of the whole file."""
         return self._content
@@ -85,15 +69,14 @@ class Points(Dataset):
         order = epochs(generator, len(points))
         return lambda steps, batch: points[order(steps * batch)].view(steps, batch, -1)
 
-    def evaluate(self, snapshot: Snapshot) -> Values:
-        held_out = to_numpy(self._parts[1])
-        return {"data_fd": frechet_distance(to_numpy(snapshot.samples), held_out)}
+    def reference_samples(self) -> Tensor:
+        return self._parts[1]
 
-    def floor(self) -> Values:
-        """Rows of the training part against those held out."""
+    def held_out_samples(self) -> Tensor:
+        """Rows of the training part: they are no samples of the reference."""
         train = self._parts[0]
         chosen = torch.randperm(len(train), generator=floor_generator())
-        return self.evaluate(Snapshot(train[chosen[: self.evaluation_samples]]))
+        return train[chosen[: self.evaluation_samples]]
 
     def protocol(self) -> dict[str, Any]:
         train, test = self._parts
@@ -113,16 +96,7 @@ class Points(Dataset):
     def _content(self) -> str:
         if not self.path:
             raise BenchError("dataset points: which file? write it as points:PATH")
-        try:
-            with open(Path(self.path).expanduser(), "rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest()[:16]
-        except FileNotFoundError as error:
-            raise BenchError(
-                f"{self._called}: there is no such file; mend the path, or write the file with "
-                "numpy.save(path, array)"
-            ) from error
-        except OSError as error:
-            raise BenchError(f"{self._called}: it cannot be read ({error.strerror})") from error
+        return hash_of_file(self.path, self._called)
 
     @cached_property
     def _parts(self) -> tuple[Tensor, Tensor]:
@@ -140,7 +114,8 @@ class Points(Dataset):
 
     def _read(self) -> Tensor:
         """All rows, (N, d), in double precision."""
-        array = self._array()
+        self.content()  # says first whether there is a file
+        array = read_array(self.path, self.array, self._called)
         if array.dtype.kind not in "fiu":
             raise BenchError(
                 f"{self._called}: its values are of type {array.dtype}, not numbers; save "
@@ -167,36 +142,59 @@ class Points(Dataset):
             )
         return torch.from_numpy(array.astype(np.float64))
 
-    def _array(self) -> np.ndarray:
-        self.content()  # says first whether there is a file
-        try:
-            loaded = np.load(Path(self.path).expanduser(), allow_pickle=False)
-            if isinstance(loaded, np.ndarray):
-                if self.array:
-                    raise BenchError(
-                        f"{self._called}: it holds one array without a name; leave `array` out"
-                    )
-                return loaded
-            with loaded:
-                return np.asarray(loaded[self._chosen(loaded.files)])
-        except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-            if "Object arrays" in str(error):
-                told = "it holds Python objects, which are not loaded as they could run code"
-            else:
-                told = "it is no whole .npy or .npz file"
-            raise BenchError(
-                f"{self._called}: {told}; save plain numbers: "
-                "numpy.save(path, array.astype('float32'))"
-            ) from error
 
-    def _chosen(self, names: list[str]) -> str:
-        """The array that is meant, of those in an .npz file."""
-        if self.array in names or (len(names) == 1 and not self.array):
-            return self.array or names[0]
-        there = ", ".join(names) or "none"
-        if self.array:
-            raise BenchError(f"{self._called}: it has no array '{self.array}'; there are: {there}")
+def hash_of_file(path: str | Path, called: str = "") -> str:
+    """A hash of a whole file.
+
+    Raises:
+        BenchError: it is not there, or cannot be read.
+    """
+    called = called or f"'{path}'"
+    try:
+        with open(Path(path).expanduser(), "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    except FileNotFoundError as error:
         raise BenchError(
-            f"{self._called}: it holds {len(names)} arrays; say which with the setting `array`: "
-            f"{there}"
-        )
+            f"{called}: there is no such file; mend the path, or write the file with "
+            "numpy.save(path, array)"
+        ) from error
+    except OSError as error:
+        raise BenchError(f"{called}: it cannot be read ({error.strerror})") from error
+
+
+def read_array(path: str | Path, name: str = "", called: str = "") -> np.ndarray:
+    """The array in a .npy file, or the one of that name, or the only one, in a .npz file.
+
+    Raises:
+        BenchError: there is none, or it holds Python objects.
+    """
+    called = called or f"'{path}'"
+    try:
+        loaded = np.load(Path(path).expanduser(), allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            if name:
+                raise BenchError(f"{called}: it holds one array without a name; leave `array` out")
+            return loaded
+        with loaded:
+            return np.asarray(loaded[_chosen(loaded.files, name, called)])
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        if "Object arrays" in str(error):
+            told = "it holds Python objects, which are not loaded as they could run code"
+        else:
+            told = "it is no whole .npy or .npz file"
+        raise BenchError(
+            f"{called}: {told}; save plain numbers: numpy.save(path, array.astype('float32'))"
+        ) from error
+
+
+def _chosen(names: list[str], name: str, called: str) -> str:
+    """The array that is meant, of those in an .npz file."""
+    if name in names or (len(names) == 1 and not name):
+        return name or names[0]
+    there = ", ".join(names) or "none"
+    if name:
+        raise BenchError(f"{called}: it has no array '{name}'; there are: {there}")
+    raise BenchError(
+        f"{called}: it holds {len(names)} arrays; say which with the hyperparameter `array`: "
+        f"{there}"
+    )

@@ -8,16 +8,10 @@ from typing import ClassVar, Literal
 
 import torch
 
-from bench.datasets.base import Metric
-from bench.datasets.classified import by_lenet, lenet_of
+from bench.datasets.base import evaluation
+from bench.datasets.classified import Labelled, labels_of
 from bench.datasets.downloaded import downloaded
 from bench.datasets.images import ImageDataset, Parts, packed
-from bench.datasets.instruments import (
-    LENET_FD,
-    LENET_FEATURES,
-    STACKED,
-    Instrument,
-)
 from bench.datasets.mnist5k import mnist5k_parts
 
 TRIPLES_SEED = 1000
@@ -33,8 +27,10 @@ class StackedMNIST(ImageDataset):
     """
 
     name: ClassVar[str] = "stacked_mnist"
+    ranked_by: ClassVar[tuple[str, ...]] = ("modes_1",)
+    labelled: ClassVar[bool] = True
 
-    evaluation_samples: int = 26_000
+    evaluation_samples: int = evaluation(26_000)
     digits: Literal["mnist5k", "mnist"] = "mnist5k"
     training_triples: int = 128_000
     test_triples: int = 26_000
@@ -48,10 +44,6 @@ class StackedMNIST(ImageDataset):
     @property
     def sample_shape(self) -> tuple[int, ...]:
         return (3, 28, 28)
-
-    @property
-    def metrics(self) -> tuple[Metric, ...]:
-        return (*STACKED, LENET_FD, *self.fid, *LENET_FEATURES, *self.inception_metrics)
 
     def training_size(self) -> int:
         return self.training_triples
@@ -69,10 +61,8 @@ class StackedMNIST(ImageDataset):
             content,
         )
 
-    def instruments(
-        self, parts: Parts, cache: Path, device: torch.device
-    ) -> tuple[list[Instrument], list[Instrument]]:
-        return by_lenet(self, parts, lenet_of(self._single(cache), cache, device), cache)
+    def labelled_parts(self, cache: Path) -> tuple[Labelled, Labelled]:
+        return labels_of(self._single(cache))
 
     def _single(self, cache: Path) -> Parts:
         return mnist5k_parts(100, cache) if self.digits == "mnist5k" else downloaded("MNIST", cache)

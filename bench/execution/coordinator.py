@@ -4,21 +4,32 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from bench.errors import BenchError
 from bench.execution.devices import Devices, find_devices
-from bench.execution.plan import Planned, plan
+from bench.execution.keeping import policy_of, prunable
+from bench.execution.plan import Planned, missing_requirements, plan
+from bench.metric import Unavailable
 from bench.records.cell import Cell, Component
 from bench.records.fingerprint import digest
-from bench.records.store import Store
+from bench.records.store import Record, Store
 from bench.registry import make_architecture, make_dataset, make_method
 from bench.study import Study
 from bench.tracking import Tracker
+
+if TYPE_CHECKING:
+    from bench.execution.progress import Progress
+    from bench.execution.supervisor import Job, Row
+
+
+Asked = tuple[Record, Cell, list[str]]
+"""A stored run, its cell, and the keys of the measurements that it is to get."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +37,7 @@ class Finished:
     """What a run did, and where the study stands after it."""
 
     trained: int
+    measured: int
     planned: list[Planned]
 
     @property
@@ -43,71 +55,165 @@ def run(
     jobs: int | None = None,
     slots_per_device: int = 1,
     retry: bool = False,
+    train: bool = True,
 ) -> Finished:
-    """Train what the store lacks. The caller holds the store's lock."""
+    """Train what the store lacks, if wanted, and measure. The caller holds the store's lock.
+
+    Raises:
+        BenchError: something is wrong with the study, or a metric it requires cannot be measured.
+    """
     devices = find_devices(device, jobs, slots_per_device)
-    to_train = [each for each in plan(study.cells, store, retry, study.require) if each.to_train]
-    if to_train:
-        _train(study, [each.cell for each in to_train], store, tracker, console, devices)
+    work = _Work(study, store, retry, train)
+    if work.to_train or work.to_measure:
+        work.check(console)
+        work.do(tracker, console, devices)
     planned = plan(study.cells, store)
     tracker.send([each.record for each in planned if each.record is not None])
-    return Finished(len(to_train), planned)
+    return Finished(len(work.to_train), len(work.measured), planned)
 
 
-def _train(
-    study: Study,
-    cells: list[Cell],
-    store: Store,
-    tracker: Tracker,
-    console: Console,
-    devices: Devices,
-) -> None:
-    """Check the methods and data of some cells, train the cells and store each."""
-    # a run that has nothing to train starts sooner without these
-    from bench.check import pair_fits, preflight
-    from bench.execution.progress import Progress
-    from bench.execution.scheduler import make_jobs, run_jobs
+class _Work:
+    """What one run has to train and to measure."""
 
-    for method in {cell.method.label: cell.method for cell in cells}.values():
-        preflight(make_method(method.name, method.settings))
-    for pair, data in _once((c.architecture, c.dataset) for c in cells):
-        pair_fits(
-            make_architecture(pair.name, pair.settings), make_dataset(data.name, data.settings)
-        )
-    _provide(study, cells, store.results / "cache", console)
-    commit = commit_of(Path(__file__).parent)
-    with devices.leased() as (slots, held):
-        for line in held:
-            console.print(line, style="yellow", markup=False)
-        work = make_jobs(cells, store.results / "cache", study.time_limit, len(slots))
-        progress, uncompiled = Progress(work, len(slots), console), set()
-        with progress.shown(), closing(run_jobs(work, slots, progress)) as finished:
-            for rows in finished:
-                for row in rows:
-                    row.data["run"]["commit"] = commit
-                    record = store.put(row.data, row.files)
-                    progress.stored(str(record.cell), record.status, record.reason)
-                    note = row.data["run"].get("engine_note")
-                    if note and (said := f"{record.cell.method.label}: {note}") not in uncompiled:
-                        uncompiled.add(said)
-                        console.print(
-                            f"rounds are not compiled, {said}", style="yellow", markup=False
-                        )
-                    tracker.send([record])
+    def __init__(self, study: Study, store: Store, retry: bool, train: bool):
+        self.study, self.store, self.cache = study, store, store.results / "cache"
+        self.retry, self.train = retry, train
+        self.measured: set[str] = set()
+        self._said: set[str] = set()
+        self._look()
 
+    def _look(self) -> None:
+        """Find what is to be done."""
+        self.planned = plan(self.study.cells, self.store, self.retry)
+        # the same run may stand for several cells, which differ by how it is measured
+        self.to_train = {
+            each.cell.key: each.cell for each in self.planned if self.train and each.to_train
+        }
+        others = [each for each in self.planned if each.cell.key not in self.to_train]
+        self.to_measure = self._asked(others)
 
-def _provide(study: Study, cells: list[Cell], cache: Path, console: Console) -> None:
-    """Bring the data and weights that these cells need, once and before anything is trained."""
-    missing: dict[str, list[str]] = {}
-    for (part,) in _once((cell.dataset,) for cell in cells):
-        for metric, reason in make_dataset(part.name, part.settings).fetch(cache).items():
-            if metric in study.require:
-                raise BenchError(
-                    f"the study {study.name} requires {metric}: {reason}; nothing was trained"
+    def _asked(self, planned: list[Planned]) -> list[Asked]:
+        """The measurements that stored runs are to get."""
+        return [
+            (each.record, each.cell, keys)
+            for each in planned
+            if each.record is not None and (keys := each.to_measure(self.study.metrics))
+        ]
+
+    def check(self, console: Console) -> None:
+        """Check methods and data, and bring what is needed, before anything is trained."""
+        # a run that has nothing to train starts sooner without these
+        from bench.check import pair_fits, preflight
+
+        cells = list(self.to_train.values())
+        for method in {cell.method.label: cell.method for cell in cells}.values():
+            preflight(make_method(method.name, method.settings))
+        for pair, data in _once((c.architecture, c.dataset) for c in cells):
+            pair_fits(
+                make_architecture(pair.name, pair.settings), make_dataset(data.name, data.settings)
+            )
+        measured = [cell for _, cell, _ in self.to_measure]
+        for (part,) in _once((cell.dataset,) for cell in (*cells, *measured)):
+            make_dataset(part.name, part.settings).fetch(self.cache)
+        self._fetch_weights(console)
+
+    def _fetch_weights(self, console: Console) -> None:
+        """Bring extractors' weights; what cannot be had is said, or ends what requires it."""
+        extractors = {
+            measure.wanted.metric.sees: None
+            for each in self.planned
+            for measure in each.measures
+            if measure.state == "unavailable"
+        }
+        for extractor in extractors:
+            if extractor is not None:
+                with suppress(Unavailable):
+                    extractor.fetch()
+        if extractors:
+            # keys depend on weights, which may have come
+            self._look()
+        if lacking := missing_requirements(self.planned, self.study.require):
+            raise BenchError(
+                f"the study {self.study.name} requires {lacking[0]}; nothing was trained"
+            )
+        missing: dict[str, list[str]] = {}
+        for each in self.planned:
+            for measure in each.measures:
+                if measure.state == "unavailable":
+                    told = f"not measured on {each.cell.dataset.label}: {measure.why}"
+                    names = missing.setdefault(told, [])
+                    names += [n for n in [measure.wanted.component.label] if n not in names]
+        for told, names in missing.items():
+            console.print(f"{', '.join(names)} {told}", style="yellow", markup=False)
+
+    def do(self, tracker: Tracker, console: Console, devices: Devices) -> None:
+        """Train and measure on all devices, and store each cell as soon as it is done."""
+        from bench.execution.progress import Progress
+        from bench.execution.scheduler import make_jobs, make_measure_jobs, run_jobs
+
+        limit = self.study.time_limit
+        with devices.leased() as (slots, held):
+            for line in held:
+                console.print(line, style="yellow", markup=False)
+            work = make_jobs(list(self.to_train.values()), self.cache, limit, len(slots))
+            work += make_measure_jobs(self.to_measure, self.cache, limit, len(slots))
+            progress = Progress(work, len(slots), console)
+            commit = commit_of(Path(__file__).parent)
+
+            def take(rows: list[Row]) -> list[Job]:
+                return self._take(rows, commit, progress, console)
+
+            with progress.shown(), closing(run_jobs(work, slots, progress, take)) as finished:
+                for rows in finished:
+                    keys = dict.fromkeys(row.data["key"] for row in rows)
+                    for key in keys:
+                        self._prune(key)
+                    tracker.send([self.store.records[key] for key in keys])
+
+    def _take(
+        self, rows: list[Row], commit: str | None, progress: Progress, console: Console
+    ) -> list[Job]:
+        """Store what came back of a job; return the jobs that measure what it trained."""
+        from bench.execution.scheduler import make_measure_jobs
+
+        trained = set()
+        for row in rows:
+            if row.measurements is not None:
+                self._take_measurements(row, console)
+                continue
+            row.data["run"]["commit"] = commit
+            record = self.store.put(row.data, row.files)
+            trained.add(record.key)
+            progress.stored(str(record.cell), record.status, record.reason)
+            if note := row.data["run"].get("engine_note"):
+                self._say_once(
+                    console, f"rounds are not compiled, {record.cell.method.label}: {note}"
                 )
-            missing.setdefault(f"not computed on {part.label}: {reason}", []).append(metric)
-    for told, metrics in missing.items():
-        console.print(f"{', '.join(metrics)} {told}", style="yellow", markup=False)
+        cells = [each.cell for each in self.planned if each.cell.key in trained]
+        asked = self._asked(plan(cells, self.store) if cells else [])
+        return make_measure_jobs(asked, self.cache, self.study.time_limit, 1)
+
+    def _take_measurements(self, row: Row, console: Console) -> None:
+        key = row.data["key"]
+        if row.measurements:
+            self.store.measured(key, row.measurements)
+            self.measured.add(key)
+        else:
+            cell = self.store.records[key].cell
+            self._say_once(console, f"{cell} was not measured: {row.data['reason']}")
+
+    def _prune(self, key: str) -> None:
+        """Give up the networks that the study does not keep, once a run is measured."""
+        record = self.store.records[key]
+        if key in self.measured and (
+            updates := prunable(record, policy_of(record, self.study.keep))
+        ):
+            self.store.drop_networks(key, updates)
+
+    def _say_once(self, console: Console, text: str) -> None:
+        if text not in self._said:
+            self._said.add(text)
+            console.print(text, style="yellow", markup=False)
 
 
 def _once(parts: Iterable[tuple[Component, ...]]) -> list[tuple[Component, ...]]:

@@ -1,18 +1,32 @@
-"""Which cells are done, which would train, and why."""
+"""What is done, what would be trained and measured, and why."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from bench.metrics.inception import UNAVAILABLE, find_weights
-from bench.records.cell import Cell
+from bench.datasets.base import Dataset
+from bench.measuring.choice import named
+from bench.measuring.keys import Keys, Wanted
+from bench.metric import Reason
+from bench.records.cell import Cell, Component
 from bench.records.fingerprint import digest
+from bench.records.measurements import Measurement
 from bench.records.store import TRANSIENT, Record, Store
+from bench.registry import make_dataset
 
 State = Literal["done", "missing", "stale", "failed", "not applicable"]
+
+
+@dataclass(frozen=True)
+class PlannedMeasure:
+    """One measurement of a cell, and what the store knows of it."""
+
+    wanted: Wanted
+    state: Literal["done", "missing", "stale", "failed", "unavailable"]
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -23,21 +37,41 @@ class Planned:
     state: State
     why: str = ""
     record: Record | None = None
+    measures: list[PlannedMeasure] = field(default_factory=list)
 
     @property
     def to_train(self) -> bool:
         return self.state in ("missing", "stale", "failed")
 
+    def to_measure(self, only: Collection[str] = ()) -> list[str]:
+        """Keys of the measurements to be taken: of all metrics, or of those called so.
 
-def plan(
-    cells: list[Cell], store: Store, retry: bool = False, require: Sequence[str] = ()
-) -> list[Planned]:
+        One that tells the best checkpoint comes along with what needs it.
+        """
+        if self.record is None or not self.record.checkpoints:
+            return []
+        open_ = {
+            each.wanted.key: each.wanted
+            for each in self.measures
+            if each.state in ("missing", "stale", "failed")
+        }
+        chosen = [w for w in open_.values() if not only or _is_called(w, only)]
+        judges = {wanted.judge[0] for wanted in chosen if wanted.judge is not None}
+        keys = {wanted.key for wanted in chosen} | (judges & open_.keys())
+        return [key for key in open_ if key in keys]
+
+
+def _is_called(wanted: Wanted, names: Collection[str]) -> bool:
+    return wanted.component.label in names or bool({*wanted.names} & {*names})
+
+
+def plan(cells: list[Cell], store: Store, retry: bool = False) -> list[Planned]:
     """Hold every cell against the store.
 
     A cell without a record is ``stale`` where one of the same method, dataset, architecture and
-    seed exists: the ingredients that changed are named. With ``retry`` diverged cells are tried
-    again, too, and those that lack FID for want of weights that have been found since. Cells that
-    lack a metric of ``require`` are to be trained in any case.
+    seed exists: the ingredients that changed are named. With ``retry`` diverged cells, and
+    measurements that failed, are tried again, too. Metrics that were measured without being asked
+    for by the study are shown, too.
     """
     by_key = store.records
     by_place: dict[tuple[str, str, str, int], list[Record]] = defaultdict(list)
@@ -46,39 +80,114 @@ def plan(
         if record.key in current:
             continue  # it answers for another cell of this study
         by_place[record.cell.coordinates()].append(record)
-    return [
-        _judge(cell, by_key.get(cell.key), by_place[cell.coordinates()], retry, require)
-        for cell in cells
-    ]
+    datasets = _Datasets()
+    keys = Keys()
+    found = []
+    for cell in cells:
+        held = _judge(cell, by_key.get(cell.key), by_place[cell.coordinates()], retry)
+        found.append(_measured(held, datasets.of(cell), keys, retry))
+    return found
 
 
-def _judge(
-    cell: Cell,
-    record: Record | None,
-    relatives: list[Record],
-    retry: bool,
-    require: Sequence[str],
-) -> Planned:
+class _Datasets:
+    """Makes each dataset of some cells once."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, Dataset] = {}
+
+    def of(self, cell: Cell) -> Dataset:
+        part = cell.dataset
+        named = digest([part.name, part.settings])
+        if named not in self._made:
+            self._made[named] = make_dataset(part.name, part.settings)
+        return self._made[named]
+
+
+def _judge(cell: Cell, record: Record | None, relatives: list[Record], retry: bool) -> Planned:
     if cell.not_applicable:
         return Planned(cell, "not applicable", cell.not_applicable)
     if record is not None:
         if record.status in TRANSIENT or (retry and record.status != "ok"):
             return Planned(cell, "failed", f"{record.status}: {record.reason}", record)
-        for metric in require:
-            if record.not_computed.get(metric) == UNAVAILABLE:
-                return Planned(
-                    cell, "stale", f"it lacks {metric}, which the study requires", record
-                )
-        blank = [name for name, why in record.not_computed.items() if why == UNAVAILABLE]
-        if retry and blank and find_weights() is not None:
-            return Planned(cell, "stale", "Inception weights have been found since", record)
-        lacking = f", without {', '.join(blank)}: no Inception weights" if blank else ""
-        return Planned(cell, "done", record.status + lacking, record)
+        return Planned(cell, "done", record.status, record)
     if not relatives:
         return Planned(cell, "missing", "never trained")
     wanted = cell.ingredients()
     closest = min((_changed(wanted, r.data["ingredients"]) for r in relatives), key=len)
     return Planned(cell, "stale", "changed: " + ", ".join(closest))
+
+
+def _measured(held: Planned, dataset: Dataset, keys: Keys, retry: bool) -> Planned:
+    """The same with its measurements; its record shows them, or why they are missing."""
+    record = held.record
+    cell = held.cell if record is None else _with_stored(held.cell, record, dataset)
+    measures, shown, absent = [], [], dict[str, Reason]()
+    for wanted in keys.wanted(cell, dataset):
+        measure, stored = _judge_measure(wanted, record, retry)
+        measures.append(measure)
+        if stored is not None:
+            shown.append(stored.key)
+        else:
+            text = measure.why if measure.state == "unavailable" else "not measured yet"
+            absent |= dict.fromkeys(wanted.names, Reason("unavailable", text))
+    if record is not None:
+        record = record.asked(shown, absent)
+    return replace(held, cell=cell, record=record, measures=measures)
+
+
+def _with_stored(cell: Cell, record: Record, dataset: Dataset) -> Cell:
+    """The cell, measured also by what its record was measured by without being asked for."""
+    known = {component.label for component in cell.metrics}
+    own = dataset.evaluation_settings()
+    more: dict[str, Component] = {}
+    for each in record.known.values():
+        if each.metric in known or each.evaluation != own:
+            continue
+        part = each.component
+        try:
+            named({part["name"]: part["settings"]}, dataset)
+        except Exception:  # a metric that is gone, or no longer knows its hyperparameters
+            continue
+        more[each.metric] = Component(part["name"], part["settings"], each.metric)
+    return replace(cell, metrics=(*cell.metrics, *more.values())) if more else cell
+
+
+def _judge_measure(
+    wanted: Wanted, record: Record | None, retry: bool
+) -> tuple[PlannedMeasure, Measurement | None]:
+    """How a measurement stands, and the stored one that answers for it."""
+    if record is None:
+        state: Any = "unavailable" if wanted.unavailable else "missing"
+        return PlannedMeasure(wanted, state, wanted.unavailable or "not trained yet"), None
+    stored = record.known.get(wanted.key)
+    if stored is not None:
+        if retry and any(why.kind in ("failed", "not_kept") for why in stored.reasons.values()):
+            return PlannedMeasure(wanted, "failed", "tried again"), stored
+        return PlannedMeasure(wanted, "done"), stored
+    alike = [each for each in record.known.values() if each.component == wanted.part]
+    changes = [(_changed(wanted.ingredients, each.ingredients), each) for each in alike]
+    if wanted.unavailable:
+        for changed, each in changes:
+            # measured where there were weights
+            if changed == ["extractor weights"]:
+                return PlannedMeasure(wanted, "done"), each
+        return PlannedMeasure(wanted, "unavailable", wanted.unavailable), None
+    if not changes:
+        return PlannedMeasure(wanted, "missing", "never measured"), None
+    closest = min((changed for changed, _ in changes), key=len)
+    return PlannedMeasure(wanted, "stale", "changed: " + ", ".join(closest)), None
+
+
+def missing_requirements(planned: list[Planned], require: Sequence[str]) -> list[str]:
+    """Why metrics that a study requires cannot be measured here, one line each."""
+    found = {
+        f"{name}: {measure.why}": None
+        for each in planned
+        for measure in each.measures
+        for name in require
+        if measure.state == "unavailable" and _is_called(measure.wanted, [name])
+    }
+    return list(found)
 
 
 def _changed(wanted: dict[str, Any], had: dict[str, Any]) -> list[str]:

@@ -35,7 +35,9 @@ class Progress:
         self._paced: dict[int, tuple[float, float]] = {}
         """When a job was first seen to move, and how far it was: before that it compiles."""
         self.done = self.failed = self.diverged = 0
-        self._total = sum(len(job.cells) for job in jobs)
+        self._trains = [not hasattr(job, "records") for job in jobs]
+        self._total = sum(len(j.cells) for j, t in zip(jobs, self._trains, strict=True) if t)
+        self._to_measure = sum(len(job.cells) for job in jobs) - self._total
         self._said = self._begun
 
     def started(self, job: int) -> None:
@@ -80,11 +82,17 @@ class Progress:
     def line(self) -> str:
         with self._lock:
             running = sum(len(self._jobs[job].cells) for job in self._share)
+            measured = sum(
+                len(self._jobs[job].cells) for job in self._seconds if not self._trains[job]
+            )
             left = self._seconds_left()
-        done = f"{self.done}/{self._total} cells done"
-        if self.diverged:
-            done += f" ({self.diverged} diverged)"
-        parts = [done, f"{running} running", f"{self.failed} failed"]
+        parts = []
+        if self._total:
+            done = f"{self.done}/{self._total} cells done"
+            parts.append(done + (f" ({self.diverged} diverged)" if self.diverged else ""))
+        if self._to_measure:
+            parts.append(f"{measured}/{self._to_measure} stored cells measured")
+        parts += [f"{running} running", f"{self.failed} failed"]
         parts.append(f"{_clock(time.monotonic() - self._begun)} elapsed")
         parts.append(f"about {_clock(left)} left" if left is not None else "time left unknown")
         return " · ".join(parts)
@@ -128,7 +136,8 @@ class Progress:
     def shown(self) -> Iterator[None]:
         """Keep the line up to date while the run goes on, and leave the last one standing."""
         self._console.print(
-            f"{self._total} cells in {len(self._jobs)} jobs on {self._slots} workers",
+            f"{self._total or self._to_measure} cells {'' if self._total else 'to measure '}in "
+            f"{len(self._jobs)} jobs on {self._slots} workers",
             highlight=False,
         )
         if self._console.is_terminal:

@@ -6,11 +6,12 @@ a thread is all it needs, and a thread cannot be killed away from under the othe
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 import warnings
 from collections import defaultdict
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -19,10 +20,23 @@ from joblib import Parallel, delayed
 
 from bench.execution.devices import Slot
 from bench.execution.progress import Progress
-from bench.execution.supervisor import Job, Place, Row, SlotFailed, Workers, failed_rows
+from bench.execution.supervisor import (
+    Job,
+    MeasureJob,
+    Place,
+    Row,
+    SlotFailed,
+    Workers,
+    failed_rows,
+)
 from bench.records.cell import Cell
+from bench.records.fingerprint import digest
+from bench.records.store import Record
 from bench.registry import make_architecture
 from bench.training.loop import blocks_of, width_of
+
+RUNS_A_JOB, JOBS_A_WORKER = 50, 4
+"""Runs that one job measures at most, and jobs that each worker gets at least, if there are."""
 
 
 def make_jobs(cells: list[Cell], cache: Path, time_limit: float, workers: int) -> list[Job]:
@@ -45,6 +59,35 @@ def make_jobs(cells: list[Cell], cache: Path, time_limit: float, workers: int) -
             for part in (blocks[:half], blocks[half:])
         ]
     return sorted(jobs, key=_size, reverse=True)
+
+
+def make_measure_jobs(
+    asked: list[tuple[Record, Cell, list[str]]], cache: Path, time_limit: float, workers: int
+) -> list[Job]:
+    """Group stored runs by their dataset, in jobs of a size that keeps all workers busy.
+
+    ``asked`` are records, their cells and the keys of the measurements they are to get.
+    """
+    groups: dict[str, list[tuple[Record, Cell, list[str]]]] = defaultdict(list)
+    for each in asked:
+        groups[digest([each[1].dataset.name, each[1].dataset.settings])].append(each)
+    size = RUNS_A_JOB
+    if workers > 1:
+        size = max(1, min(size, math.ceil(len(asked) / (workers * JOBS_A_WORKER))))
+    jobs: list[Job] = []
+    for group in groups.values():
+        for start in range(0, len(group), size):
+            part = group[start : start + size]
+            jobs.append(
+                MeasureJob(
+                    [cell for _, cell, _ in part],
+                    cache,
+                    time_limit,
+                    {r.key: r.folder for r, _, _ in part if r.folder is not None},
+                    {r.key: keys for r, _, keys in part},
+                )
+            )
+    return jobs
 
 
 def _blocks(job: Job) -> list[list[Cell]]:
@@ -103,19 +146,41 @@ class _Shared:
         return left
 
 
+Take = Callable[[list[Row]], list[Job]]
+"""Stores the rows of a job; returns the jobs that measure what it trained."""
+
+
 def run_jobs(
-    jobs: list[Job], slots: list[Slot], progress: Progress
+    jobs: list[Job], slots: list[Slot], progress: Progress, take: Take
 ) -> Generator[list[Row], None, None]:
-    """Rows of each job as it finishes. Closing the iterator stops what still runs."""
+    """Rows of each job as it finishes. Closing the iterator stops what still runs.
+
+    What a job has trained is stored by ``take`` as soon as it is there, and measured on the same
+    slot; its rows come when that is stored, too.
+    """
     workers = Workers()
     share = _Shared([Place(slot, workers) for slot in slots], len(jobs))
+    storing = threading.Lock()
 
     def one(number: int, job: Job) -> list[Row]:
+        rows: list[Row] = []
+        following: list[Job] = []
+
+        def taken(found: list[Row]) -> None:
+            with storing:
+                following.extend(take(found))
+            rows.extend(found)
+
         while (place := share.take()) is not None:
             progress.started(number)
             usable = True
             try:
-                return place.train(job, lambda part: progress.moved(number, part))
+                if not rows:
+                    place.work(job, lambda part: progress.moved(number, part), taken)
+                while following:
+                    place.work(following[0], lambda _: None, taken)
+                    following.pop(0)
+                return rows
             except SlotFailed as error:
                 usable = False
                 progress.given_back(number)
@@ -127,7 +192,8 @@ def run_jobs(
         progress.started(number)
         progress.finished(number)
         reason = f"no worker could be started: {share.reason}"
-        return failed_rows(job, slots[0], "crashed", reason)
+        taken(failed_rows(following[0] if following else job, slots[0], "crashed", reason))
+        return rows
 
     parallel = Parallel(
         n_jobs=len(slots), backend="threading", return_as="generator_unordered", batch_size=1

@@ -24,6 +24,7 @@ from typing import Any
 
 from bench.execution.devices import Slot
 from bench.records.cell import SCHEMA, Cell
+from bench.records.measurements import Measurement
 from bench.records.store import with_files
 
 WORKER = Path(__file__).with_name("worker_process.py")
@@ -46,13 +47,35 @@ class Job:
     cache: Path
     time_limit: float
 
+    def describe(self) -> dict[str, Any]:
+        """What the worker reads."""
+        cells = [cell.to_json() for cell in self.cells]
+        return {"cells": cells, "cache": str(self.cache.absolute())}
+
+
+@dataclass(frozen=True)
+class MeasureJob(Job):
+    """Stored runs of one dataset that one worker measures."""
+
+    records: dict[str, Path]
+    """Folders of the runs, by key."""
+    wanted: dict[str, list[str]]
+    """Keys of the measurements that each is to get."""
+
+    def describe(self) -> dict[str, Any]:
+        records = {key: str(folder.absolute()) for key, folder in self.records.items()}
+        return {**super().describe(), "records": records, "wanted": self.wanted}
+
 
 @dataclass(frozen=True)
 class Row:
-    """What came back for one cell: a record and the files beside it."""
+    """What came back for one cell: a record and the files beside it, or its measurements."""
 
     data: dict[str, Any]
-    files: dict[str, bytes] = field(default_factory=dict)
+    files: dict[str, bytes | Path] = field(default_factory=dict)
+    """Content, or files in the job's folder, which is gone after it."""
+    measurements: list[Measurement] | None = None
+    """Of a job that measures; then ``data`` names the cell and, without any, why."""
 
 
 class SlotFailed(Exception):
@@ -159,27 +182,31 @@ class Workers:
 
 
 class Place:
-    """Trains jobs on one slot, by a worker process that lives from job to job."""
+    """Has jobs done on one slot, by a worker process that lives from job to job."""
 
     def __init__(self, slot: Slot, workers: Workers):
         self.slot = slot
         self._workers = workers
         self._worker: Worker | None = None
 
-    def train(self, job: Job, progress: Callable[[float], None]) -> list[Row]:
-        """Train a job; return one row per cell, or none if the command is being stopped.
+    def work(
+        self, job: Job, progress: Callable[[float], None], take: Callable[[list[Row]], None]
+    ) -> None:
+        """Have a job done, and hand one row per cell to ``take`` while its files are there.
+
+        None is handed over if the command is being stopped.
 
         Raises:
             SlotFailed: two workers in a row ended before they took the job; it has cost nothing.
         """
         begun = time.monotonic()
         try:
-            return self._trained(job, progress, begun)
+            self._done(job, progress, begun, take)
         except OSError as error:  # no room for its folder, or no process to be had
             self.release()
             reason = f"the worker could not be run ({error.strerror or error})"
             seconds = (time.monotonic() - begun) / len(job.cells)
-            return failed_rows(job, self.slot, "crashed", reason, seconds=seconds)
+            take(failed_rows(job, self.slot, "crashed", reason, seconds=seconds))
 
     def release(self) -> None:
         """End the worker of this slot, if there is one."""
@@ -191,7 +218,13 @@ class Place:
                     self._worker.process.stdin.close()
             self._worker = None
 
-    def _trained(self, job: Job, progress: Callable[[float], None], begun: float) -> list[Row]:
+    def _done(
+        self,
+        job: Job,
+        progress: Callable[[float], None],
+        begun: float,
+        take: Callable[[list[Row]], None],
+    ) -> None:
         jobs = (job.cache / "jobs").absolute()
         jobs.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(
@@ -201,7 +234,7 @@ class Place:
             _describe(folder, job)
             worker = self._begin(folder)
             if worker is None:
-                return []
+                return
             answer = _wait(worker, folder, time.monotonic() + job.time_limit, progress)
             if answer != DONE:
                 self.release()
@@ -211,12 +244,9 @@ class Place:
                 code = worker.process.returncode if answer == ENDED else None
                 status, reason = _verdict(code, folder)
             output = _last_lines(folder / "output.txt")
-            return [
-                _finished(folder / cell.key, seconds)
-                if (folder / cell.key).is_dir()
-                else _failed(cell, status, reason, output, self.slot, seconds)
-                for cell in job.cells
-            ]
+            ended = _Ended(status, reason, output, self.slot, seconds)
+            rows = _measured_rows if isinstance(job, MeasureJob) else _trained_rows
+            take(rows(job, folder, ended))
 
     def _begin(self, folder: Path) -> Worker | None:
         """Return a worker that has taken the job: this slot's, or a new one."""
@@ -239,11 +269,7 @@ class Place:
 
 
 def _describe(folder: Path, job: Job) -> None:
-    description = {
-        "cells": [cell.to_json() for cell in job.cells],
-        "cache": str(job.cache.absolute()),
-    }
-    (folder / "job.json").write_text(json.dumps(description), encoding="utf-8")
+    (folder / "job.json").write_text(json.dumps(job.describe()), encoding="utf-8")
 
 
 def _wait(
@@ -292,28 +318,69 @@ def _last_lines(file: Path) -> str:
     return "\n".join(text.splitlines()[-OUTPUT_LINES:])
 
 
+@dataclass(frozen=True)
+class _Ended:
+    """How a job ended, for the cells of which nothing came back."""
+
+    status: str
+    reason: str
+    output: str
+    slot: Slot
+    seconds: float
+
+
+def _trained_rows(job: Job, folder: Path, ended: _Ended) -> list[Row]:
+    return [
+        _finished(folder / cell.key, ended.seconds)
+        if (folder / cell.key).is_dir()
+        else _failed(cell, ended)
+        for cell in job.cells
+    ]
+
+
+def _measured_rows(job: Job, folder: Path, ended: _Ended) -> list[Row]:
+    rows = []
+    for cell in job.cells:
+        file = folder / f"{cell.key}.json"
+        found: list[Measurement] = []
+        if file.is_file():
+            content = json.loads(file.read_text(encoding="utf-8"))
+            found = [Measurement.from_json(each) for each in content]
+        rows.append(Row({"key": cell.key, "reason": ended.reason}, {}, found))
+    return rows
+
+
 def _finished(folder: Path, seconds: float) -> Row:
-    files = {file.name: file.read_bytes() for file in folder.iterdir()}
-    data = json.loads(files.pop("record.json"))
+    files: dict[str, bytes | Path] = {}
+    for file in sorted(folder.rglob("*")):
+        if file.is_file():
+            # networks may be large: they are moved, not read
+            own = file.parent == folder
+            files[str(file.relative_to(folder))] = file.read_bytes() if own else file
+    record = files.pop("record.json")
+    assert isinstance(record, bytes)
+    data = json.loads(record)
     data["run"]["job_seconds"] = seconds
     return Row(data, files)
 
 
 def failed_rows(job: Job, slot: Slot, status: str, reason: str, seconds: float = 0.0) -> list[Row]:
-    """Return a row for every cell of a job that was not trained."""
-    return [_failed(cell, status, reason, "", slot, seconds) for cell in job.cells]
+    """Return a row for every cell of a job that was not done."""
+    if isinstance(job, MeasureJob):
+        return [Row({"key": cell.key, "reason": reason}, {}, []) for cell in job.cells]
+    return [_failed(cell, _Ended(status, reason, "", slot, seconds)) for cell in job.cells]
 
 
-def _failed(cell: Cell, status: str, reason: str, output: str, slot: Slot, seconds: float) -> Row:
+def _failed(cell: Cell, ended: _Ended) -> Row:
     data = {
         "schema": SCHEMA,
         "key": cell.key,
         "cell": cell.to_json(),
         "ingredients": cell.ingredients(),
-        "status": status,
-        "reason": reason,
-        "output": output,
+        "status": ended.status,
+        "reason": ended.reason,
+        "output": ended.output,
         "result": {},
-        "run": {"device": slot.device, "job_seconds": seconds},
+        "run": {"device": ended.slot.device, "job_seconds": ended.seconds},
     }
     return Row(with_files(data, {}))

@@ -13,9 +13,7 @@ import platform
 import random
 import time
 import traceback
-from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,23 +21,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bench.datasets.base import Dataset, Values
 from bench.errors import BenchError
 from bench.execution.devices import driver_version
 from bench.execution.memory import begin_peak, peak_memory_mb, ran_out_of_memory
 from bench.execution.nondeterminism import collected
-from bench.records.cell import SCHEMA, Cell, sources_of, sources_of_part
-from bench.records.fingerprint import digest
+from bench.execution.prepared import KEPT, Heartbeat
+from bench.networks import Checkpoint, file_name
+from bench.records.cell import SCHEMA, Cell
+from bench.records.sources import sources_of
 from bench.records.store import pack, with_files
 from bench.registry import make_architecture, make_dataset, make_method
+from bench.training.checkpoints import Outcome
 from bench.training.engines import Compiled, Engine
-from bench.training.examiner import Outcome
-from bench.training.gradients import summary
 from bench.training.loop import Training, blocks_of, train
-
-HEARTBEAT_SECONDS = 1.0
-KEPT_ON_CPU = 4
-"""Prepared datasets that a worker keeps on a CPU; on a GPU, whose memory they may take, it is 1."""
 
 
 def settle(device: torch.device) -> None:
@@ -86,12 +80,17 @@ def _precisions() -> list[Any]:
 
 
 def run_job(folder: Path, device: torch.device) -> bool:
-    """Train the job of a folder; False if it failed, with the reason in the folder."""
+    """Train or measure the job of a folder; False if it failed, with the reason in the folder."""
     job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
     cells = [Cell.from_json(cell) for cell in job["cells"]]
     begin_peak(device)
     try:
-        _train_all(cells, device, Path(job["cache"]), folder)
+        if "records" in job:
+            from bench.execution.measure_job import measure_all
+
+            measure_all(cells, job, device, folder)
+        else:
+            _train_all(cells, device, Path(job["cache"]), folder)
     except Exception as error:
         file, reason = "reason.txt", f"{type(error).__name__}: {_first_line(error)}"
         if isinstance(error, BenchError):
@@ -109,39 +108,6 @@ def run_job(folder: Path, device: torch.device) -> bool:
 
 def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [""])[0]
-
-
-class PreparedDatasets:
-    """Keeps the last prepared datasets, so that the next job on the same data starts at once."""
-
-    def __init__(self) -> None:
-        self._kept: dict[str, Dataset] = {}
-
-    def prepare(self, dataset: Dataset, cache: Path, device: torch.device) -> Dataset:
-        """Return ``dataset`` prepared, in a copy of its own that a job may change.
-
-        Datasets that lack metrics are prepared each time: what they lack may have come since.
-        """
-        known = [dataset.name, dataset.settings(), dataset.content(), str(cache), str(device)]
-        # a file of the user's may have been changed since the last job
-        key = digest([*known, sources_of_part(dataset)])
-        kept = self._kept.pop(key, None)
-        if kept is None:
-            while len(self._kept) >= (KEPT_ON_CPU if device.type == "cpu" else 1):
-                # the one that was not asked for for the longest time
-                del self._kept[next(iter(self._kept))]
-            dataset.prepare(cache, device)
-            if dataset.not_computed():
-                return dataset
-            kept = dataset
-        self._kept[key] = kept
-        return kept.as_prepared()
-
-    def clear(self) -> None:
-        self._kept.clear()
-
-
-KEPT = PreparedDatasets()
 
 
 def _train_all(cells: list[Cell], device: torch.device, cache: Path, folder: Path) -> None:
@@ -162,11 +128,11 @@ def _train_all(cells: list[Cell], device: torch.device, cache: Path, folder: Pat
         first.updates,
         first.evaluations,
     )
-    shared = _Shared(dataset, dataset.pack(dataset.real(dataset.kept_samples)), dataset.floor())
+    real = dataset.pack(dataset.real(dataset.kept_samples))
     by_seed = {cell.seed: cell for cell in cells}
     blocks = blocks_of(list(by_seed), training.width)
     engine = _engine(first, training, device, cache)
-    beat = _Heartbeat(folder, total=first.updates * len(blocks))
+    beat = Heartbeat(folder, total=first.updates * len(blocks))
     for number, seeds in enumerate(blocks):
         finished = number * first.updates
         with collected() as operations:
@@ -176,9 +142,10 @@ def _train_all(cells: list[Cell], device: torch.device, cache: Path, folder: Pat
                 device,
                 lambda done: beat(finished + done),  # noqa: B023 - called within the turn
                 engine,
+                lambda seed, checkpoint: _keep(folder, by_seed[seed].key, checkpoint),
             )
         for outcome in outcomes:
-            _write(folder, by_seed[outcome.seed], outcome, shared, device, operations)
+            _write(folder, by_seed[outcome.seed], outcome, real, device, operations)
 
 
 def _engine(cell: Cell, training: Training, device: torch.device, cache: Path) -> Engine:
@@ -189,27 +156,25 @@ def _engine(cell: Cell, training: Training, device: torch.device, cache: Path) -
     return Compiled(cache / "rounds", f"{cell.round} on {where}", ran_out_of_memory)
 
 
-@dataclass(frozen=True)
-class _Shared:
-    """What all cells of a job hold alike."""
-
-    dataset: Dataset
-    real: NDArray[Any]
-    floor: Values
+def _keep(folder: Path, key: str, checkpoint: Checkpoint) -> None:
+    """Write networks at once: those of a whole training may not fit into memory."""
+    file = folder / f".{key}" / file_name(checkpoint.update)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(checkpoint.packed())
 
 
 def _write(
     folder: Path,
     cell: Cell,
     outcome: Outcome,
-    shared: _Shared,
+    real: NDArray[Any],
     device: torch.device,
     operations: list[str],
 ) -> None:
     samples = {
         "samples": np.stack(outcome.samples) if outcome.samples else np.empty(0),
-        "updates": np.array([e["update"] for e in outcome.evaluations]),
-        "real": shared.real,
+        "updates": np.array([e["update"] for e in outcome.checkpoints]),
+        "real": real,
     }
     if outcome.interpolations is not None:
         samples["interpolations"] = outcome.interpolations
@@ -223,16 +188,8 @@ def _write(
         "reason": outcome.reason,
         "output": "",
         "result": {
-            "evaluations": _plain(outcome.evaluations),
-            "gradients": _plain(
-                summary(
-                    _watched(outcome.series, "discriminator"), _watched(outcome.series, "generator")
-                )
-            ),
+            "checkpoints": outcome.checkpoints,
             "cost": outcome.cost,
-            "floor": _plain(shared.floor),
-            "protocol": _plain(shared.dataset.protocol()),
-            "not_computed": shared.dataset.not_computed(),
         },
         "run": {
             **outcome.timing,
@@ -244,10 +201,13 @@ def _write(
         },
     }
     scratch = folder / f".{cell.key}"
-    scratch.mkdir()
+    scratch.mkdir(exist_ok=True)
+    kept: dict[str, bytes | Path] = {
+        str(file.relative_to(scratch)): file for file in sorted(scratch.glob("*/*"))
+    }
     for name, content in files.items():
         (scratch / name).write_bytes(content)
-    text = json.dumps(with_files(data, files), allow_nan=False)
+    text = json.dumps(with_files(data, {**files, **kept}), allow_nan=False)
     (scratch / "record.json").write_text(text, encoding="utf-8")
     os.rename(scratch, folder / cell.key)
 
@@ -285,36 +245,3 @@ def _processor() -> str:
         return platform.processor() or platform.machine()
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.machine()
-
-
-def _watched(series: Mapping[str, NDArray[np.float32]], player: str) -> NDArray[np.float32]:
-    """Gradient norms, (T,), not finite where the loss is not."""
-    norms = series.get(f"{player}_norm", np.empty(0, np.float32))
-    losses = series.get(f"{player}_loss", norms)
-    return np.where(np.isfinite(losses), norms, np.float32(np.nan))
-
-
-def _plain(value: Any) -> Any:
-    """JSON has no NaN and no infinity: both become null."""
-    if isinstance(value, dict):
-        return {name: _plain(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    return value
-
-
-class _Heartbeat:
-    """Says how far the job is, at most once a second."""
-
-    def __init__(self, folder: Path, total: int):
-        self._file, self._total, self._last = folder / "progress.json", total, 0.0
-
-    def __call__(self, done: int) -> None:
-        now = time.monotonic()
-        if now - self._last >= HEARTBEAT_SECONDS:
-            self._last = now
-            scratch = self._file.with_suffix(".tmp")
-            scratch.write_text(json.dumps({"fraction": done / self._total}), encoding="utf-8")
-            os.replace(scratch, self._file)

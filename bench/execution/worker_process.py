@@ -34,8 +34,8 @@ import torch
 from bench.combination import SIGN
 from bench.execution.leftovers import Baseline
 from bench.execution.memory import limit_memory
-from bench.execution.worker import KEPT, run_job, settle
-from bench.kinds import KINDS
+from bench.execution.prepared import KEPT
+from bench.execution.worker import run_job, settle
 from bench.registry import find
 
 BEGUN, DONE, LAST = b"b", b"d", b"l"
@@ -119,9 +119,12 @@ def _try_out(device: torch.device) -> None:
 
 def _of_a_package(folder: Path) -> bool:
     """Tell whether a part is an installed package's, whose modules are not imported anew."""
-    cell = json.loads((folder / "job.json").read_text(encoding="utf-8"))["cells"][0]
+    job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+    cell = job["cells"][0]
+    parts = [(kind, cell[kind]) for kind in ("method", "dataset", "architecture")]
+    parts += [("metric", metric) for metric in cell["metrics"] if "records" in job]
     return any(
-        name in find(kind).packages for kind in KINDS for name in cell[kind]["name"].split(SIGN)
+        name in find(kind).packages for kind, part in parts for name in part["name"].split(SIGN)
     )
 
 

@@ -1,1 +1,1 @@
-"""What samples are measured by. Definitions: docs/metrics.md."""
+"""One file per metric: what a trained run is measured by (``bench/metric.py``)."""

@@ -6,7 +6,9 @@ from bench.registry.making import (
     make,
     make_architecture,
     make_dataset,
+    make_extractor,
     make_method,
+    make_metric,
     method_name,
 )
 from bench.registry.shelf import Broken, Found, Shelf
@@ -26,6 +28,8 @@ __all__ = [
     "make",
     "make_architecture",
     "make_dataset",
+    "make_extractor",
     "make_method",
+    "make_metric",
     "method_name",
 ]

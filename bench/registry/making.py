@@ -11,6 +11,7 @@ from bench.combination import SIGN, Combination
 from bench.datasets.base import Dataset
 from bench.errors import BenchError, nearest
 from bench.method import Method
+from bench.metric import Extractor, FeatureMetric, Metric
 from bench.registry.shelves import find
 
 
@@ -56,6 +57,23 @@ def make_dataset(name: str, settings: dict[str, Any] | None = None) -> Dataset:
 def make_architecture(name: str, settings: dict[str, Any] | None = None) -> Architecture:
     """An architecture with its settings."""
     made: Architecture = make("architecture", name, settings)
+    return made
+
+
+def make_metric(name: str, settings: dict[str, Any] | None = None) -> Metric:
+    """A metric by its file's name, with the extractor that its hyperparameters name."""
+    made: Metric = make("metric", name, settings)
+    if isinstance(made, FeatureMetric) and not isinstance(made.extractor, Extractor):
+        made = dataclasses.replace(made, extractor=make_extractor(made.extractor))
+    return made
+
+
+def make_extractor(part: str | dict[str, Any]) -> Extractor:
+    """An extractor from its name, or its name with hyperparameters."""
+    if not isinstance(part, str) and not (isinstance(part, dict) and len(part) == 1):
+        raise BenchError(f"extractor is {part!r}; give a name, or {{name: {{hyperparameter: …}}}}")
+    name, settings = (part, {}) if isinstance(part, str) else next(iter(part.items()))
+    made: Extractor = make("extractor", name, settings)
     return made
 
 

@@ -8,9 +8,10 @@ from bench.architectures.base import Architecture
 from bench.datasets.base import Dataset
 from bench.errors import BenchError
 from bench.method import Method
+from bench.metric import Extractor, Metric
 from bench.registry.shelf import Found, Shelf
 
-_SHARED_DATASETS = "base classified downloaded images instruments mixtures paths"
+_SHARED_DATASETS = "base classified downloaded images mixtures paths"
 
 SHELVES = {
     shelf.kind: shelf
@@ -18,6 +19,8 @@ SHELVES = {
         Shelf("method", Method, "methods"),
         Shelf("dataset", Dataset, "bench.datasets", frozenset(_SHARED_DATASETS.split())),
         Shelf("architecture", Architecture, "bench.architectures", frozenset({"base", "layers"})),
+        Shelf("metric", Metric, "bench.metrics"),
+        Shelf("extractor", Extractor, "bench.extractors"),
     )
 }
 """By kind, in the order of ``bench.kinds.KINDS``."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.errors import BenchError, nearest
 from bench.records.cell import Cell
-from bench.study.expansion import Expansion, check_required
+from bench.study.expansion import Expansion, check_asked
 from bench.study.file import read
 from bench.study.selection import Selection
 
@@ -33,6 +33,10 @@ class Study:
     """What a user types to name it: a shipped study's name, or the file's path."""
     expansion: Expansion | None = field(default=None, repr=False, compare=False)
     """What `cells` were narrowed from; None for a study that no file describes."""
+    keep: str | None = None
+    """Checkpoints whose networks are kept; None: all of small ones, else the ends."""
+    metrics: tuple[str, ...] = ()
+    """The only metrics that are measured now; none: all."""
 
     @property
     def whole(self) -> list[Cell]:
@@ -69,7 +73,7 @@ def load_study(name: str, selection: Selection = WHOLE) -> Study:
     described = read(file)
     expansion = Expansion(described)
     cells = expansion.cells(selection)
-    check_required(expansion, selection)
+    check_asked(expansion, selection)
     return Study(
         file.stem,
         described.description,
@@ -78,4 +82,6 @@ def load_study(name: str, selection: Selection = WHOLE) -> Study:
         tuple(described.require),
         name,
         expansion,
+        described.keep,
+        selection.metrics,
     )

@@ -9,11 +9,13 @@ from functools import cached_property
 from bench.architectures.base import Architecture
 from bench.combination import SIGN, parts_of
 from bench.datasets.base import Dataset
-from bench.datasets.instruments import INCEPTION_NAMES
 from bench.errors import BenchError, nearest
+from bench.measuring.choice import DoesNotApply, metrics_of, named, primary
 from bench.method import Method
-from bench.records.cell import Cell, Component, Variation, sources_of
+from bench.metric import Metric, Quantity
+from bench.records.cell import Cell, Component, Variation
 from bench.records.fingerprint import digest
+from bench.records.sources import sources_of
 from bench.registry import (
     find,
     label_of,
@@ -94,16 +96,21 @@ def cells_of(expansion: Expansion, selection: Selection) -> list[Cell]:
             own, dataset = laid.experiment, base
             if own.dataset != experiment.dataset:
                 dataset = _dataset(expansion, own, selection)
-            told = _variation(name, laid.changes, experiment, base, selection) if name else None
+            first = primary(_metrics(expansion, experiment, base, selection), base)
+            told = (
+                _variation(name, laid.changes, experiment, base, first, selection) if name else None
+            )
             if told is not None and (told.group, told.name) in variants:
                 raise BenchError(f"two variants are called '{name}'; give one another name")
             if told is not None:
                 variants.add((told.group, told.name))
-            if dataset.primary != base.primary:
+            metrics = _metrics(expansion, own, dataset, selection)
+            if told is not None and primary(metrics, dataset) != first:
                 raise BenchError(f"variant '{name}' changes the metric that ranks the methods")
+            shown = tuple(Component(m.name, m.settings(), m.called) for m in metrics)
             for method in chosen:
                 cells += [
-                    dataclasses.replace(cell, variation=told)
+                    dataclasses.replace(cell, variation=told, metrics=shown)
                     for cell in _expand(expansion, own, dataset, method, selection)
                 ]
     _check_distinct(cells)
@@ -114,7 +121,8 @@ def _check_distinct(cells: list[Cell]) -> None:
     by_key: dict[str, Cell] = {}
     repeated = 0
     for cell in cells:
-        other = by_key.setdefault(cell.key, cell)
+        # the same run may be measured in two ways
+        other = by_key.setdefault(digest([cell.key, cell.dataset.settings]), cell)
         if other is cell:
             continue
         repeated += 1
@@ -132,6 +140,7 @@ def _variation(
     changes: Settings,
     experiment: Experiment,
     dataset: Dataset,
+    metric: Quantity,
     selection: Selection,
 ) -> Variation:
     architecture, settings = name_and_settings(experiment.architecture)
@@ -141,7 +150,7 @@ def _variation(
         "training": dataclasses.asdict(experiment.training),
         "budget": [experiment.updates, experiment.epochs, experiment.evaluations],
     }
-    return variation(name, changes, experiment, dataset, base)
+    return variation(name, changes, experiment, dataset, metric, base)
 
 
 def _methods(study: StudyFile, selection: Selection) -> list[Method]:
@@ -227,19 +236,34 @@ def _check_overrides(selection: Selection, methods: list[Method], experiments: l
             )
 
 
-def check_required(expansion: Expansion, selection: Selection) -> None:
-    """Whether any dataset of the study, selected or not, measures what it requires."""
+def _metrics(
+    expansion: Expansion, experiment: Experiment, dataset: Dataset, selection: Selection
+) -> list[Metric]:
+    """The metrics of an experiment: its own must apply to its dataset, the study's may."""
     study = expansion.study
-    if not study.require:
-        return
+    asked: list[Part] = list(experiment.metrics)
+    for part in (*study.metrics, *study.require, *selection.metrics):
+        try:
+            named(part, dataset)
+        except DoesNotApply:
+            continue
+        asked.append(part)
+    return metrics_of(dataset, asked)
+
+
+def check_asked(expansion: Expansion, selection: Selection) -> None:
+    """Whether any dataset of the study, selected or not, has each metric that is asked of all."""
+    study = expansion.study
     datasets = [_dataset(expansion, experiment, selection) for experiment in study.experiments]
-    known = {metric.name for dataset in datasets for metric in dataset.metrics}
-    for name in study.require:
-        if name not in known:
-            hint = nearest(name, sorted(known | set(INCEPTION_NAMES)))
-            if name in INCEPTION_NAMES:
-                hint = "; give a set of images inception: last, as {mnist5k: {inception: last}}"
-            raise BenchError(f"the study requires '{name}', which no dataset of it measures{hint}")
+    for part in (*study.metrics, *study.require, *selection.metrics):
+        problems = []
+        for dataset in datasets:
+            try:
+                named(part, dataset)
+            except DoesNotApply as error:
+                problems.append(error)
+        if len(problems) == len(datasets):
+            raise BenchError(str(problems[0]))
 
 
 def _expand(
@@ -263,7 +287,9 @@ def _expand(
     check_budget(method, experiment.training, updates, dataset.name)
     shared = Cell(
         method=Component(method.name, method.settings(), label_of(method)),
-        dataset=Component(dataset.name, dataset.settings(), label_of(dataset)),
+        dataset=Component(
+            dataset.name, dataset.settings(), label_of(dataset), (*dataset.evaluation_settings(),)
+        ),
         architecture=Component(architecture.name, architecture.settings(), architecture.name),
         training=experiment.training,
         seed=0,

@@ -50,6 +50,8 @@ class Experiment(_Strict):
     epochs: float | None = Field(None, gt=0, allow_inf_nan=False)
     evaluations: Whole | None = Field(None, gt=0)
     seeds: Whole | list[Whole] | None = None
+    metrics: list[Part] = []
+    """Metrics beside those of the study and those that are taken by default."""
 
     @field_validator("seeds")
     @classmethod
@@ -75,7 +77,11 @@ class StudyFile(_Strict):
     time_limit: float = Field(6 * 3600, gt=0)
     """Seconds after which a job is stopped."""
     require: list[str] = []
-    """Metrics without which the study is not to be run, such as fid."""
+    """Metrics without which the study is not to be run, such as fid; they are measured, too."""
+    metrics: list[Part] = []
+    """Metrics that are measured beside those that are taken by default, where they apply."""
+    keep: Literal["all", "ends", "last", "none"] | None = None
+    """Checkpoints whose networks are kept; None: all of small ones, else the ends."""
 
     @field_validator("methods", mode="before")
     @classmethod

@@ -21,12 +21,14 @@ class Selection:
     seeds: tuple[int, ...] = ()
     variants: tuple[str, ...] = ()
     """Names of those variants of experiments that are kept."""
+    metrics: tuple[str, ...] = ()
+    """Metrics beside those that the study asks for."""
     overrides: tuple[tuple[str, str, Any], ...] = ()
     """(part, hyperparameter, value), as in ``--set wgan_gp.penalty_weight=1``."""
 
 
 def parse(
-    methods: str, datasets: str, seeds: str, overrides: list[str], vary: str = ""
+    methods: str, datasets: str, seeds: str, overrides: list[str], vary: str = "", metrics: str = ""
 ) -> Selection:
     """Read names separated by commas, a seed count or list, and PART.HYPERPARAMETER=VALUE texts.
 
@@ -41,6 +43,7 @@ def parse(
         datasets=_names(datasets),
         seeds=_seeds(seeds),
         variants=_names(vary),
+        metrics=_names(metrics),
         overrides=tuple(_override(text) for text in overrides),
     )
 

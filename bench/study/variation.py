@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from bench.datasets.base import Dataset
 from bench.errors import BenchError, nearest
+from bench.metric import Quantity
 from bench.records.cell import Variation
 from bench.records.fingerprint import digest
 from bench.registry import label_of
@@ -71,11 +72,17 @@ def variants_of(experiment: Experiment) -> dict[str, Variant]:
 
 
 def variation(
-    name: str, changes: Settings, experiment: Experiment, dataset: Dataset, base: Settings
+    name: str,
+    changes: Settings,
+    experiment: Experiment,
+    dataset: Dataset,
+    metric: Quantity,
+    base: Settings,
 ) -> Variation:
     """What cells of the variant ``name`` are told by.
 
-    ``dataset`` is the experiment's own and ``base`` all that its variants have in common.
+    ``dataset`` is the experiment's own, ``metric`` ranks its methods, and ``base`` is all that its
+    variants have in common.
 
     Raises:
         BenchError: nothing says from which value on a method works on this dataset.
@@ -83,7 +90,6 @@ def variation(
     target = dataset.target if experiment.target is None else experiment.target
     label = label_of(dataset)
     if target is None:
-        metric = dataset.primary
         raise BenchError(
             f"experiment on {label}: variants are judged by a target, which this dataset has none "
             f"of; state the value of {metric.label} ({metric.name}) at which a method works, as "

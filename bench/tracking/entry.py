@@ -100,12 +100,8 @@ def _metrics(record: Record) -> Iterator[tuple[str, int, float | None]]:
             values = series.get(f"{player}_{quantity}", np.empty(0))
             name = f"training/{player}_{'gradient_' if quantity == 'norm' else ''}{quantity}"
             yield from ((name, step, value) for step, value in thinned(values, total, pick))
-    result = record.data["result"]
-    for player in ("discriminator", "generator"):
-        for kind, value in result.get("gradients", {}).get(player, {}).items():
-            if kind != "sensitivity":
-                yield from _numbers(f"gradients/{player}_{kind}", value)
-    for name, value in {**result.get("cost", {}), **record.data["run"]}.items():
+    yield from ((f"whole/{name}", 0, value) for name, value in record.whole.items())
+    for name, value in {**record.cost, **record.data["run"]}.items():
         yield from _numbers(f"cost/{name}", value)
 
 
@@ -136,7 +132,7 @@ def _numbers(name: str, value: Any) -> Iterator[tuple[str, int, float | None]]:
 def _not_computed(record: Record) -> str | None:
     """``metric: reason; …`` for the metrics without a value at the last evaluation."""
     last = record.evaluations[-1] if record.evaluations else {}
-    lacking = {n: why for n, why in record.not_computed.items() if last.get(n) is None}
+    lacking = {n: why.text for n, why in record.not_computed.items() if last.get(n) is None}
     told = [f"{name}: {why}" for name, why in lacking.items()]
     return "; ".join(told) or None
 

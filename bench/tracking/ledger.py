@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 def identity(record: Record) -> str:
     """Tells a record from another of the same cell, such as a crash from the later success."""
-    made_of = {name: record.data[name] for name in ("key", "status", "run", "files")}
-    return digest(made_of)
+    # networks may be given up without anything else being another
+    made_of = {name: record.data[name] for name in ("key", "status", "run")}
+    return digest([made_of, sorted(record.known)])
 
 
 class Ledger:

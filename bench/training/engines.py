@@ -26,7 +26,7 @@ from torch import Tensor
 from torch.utils import _pytree as tree
 
 from bench.errors import BenchError
-from bench.metrics.once import once
+from bench.once import once
 from bench.training.convolutions import TABLE
 from bench.training.game import Observed, Round
 from bench.training.state import Inputs, State

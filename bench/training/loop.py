@@ -1,4 +1,4 @@
-"""Train one population and measure it along the way."""
+"""Train one population, and take checkpoints along the way."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from torch import Tensor
 from bench.architectures.base import Architecture
 from bench.datasets.base import Dataset, Draw
 from bench.method import Method
+from bench.training.checkpoints import Checkpoints, Keep, Outcome
 from bench.training.configuration import TrainingConfiguration
 from bench.training.engines import Engine
-from bench.training.examiner import Examiner, Outcome
 from bench.training.feed import NoiseAhead
 from bench.training.game import Rules, round_of, survey
 from bench.training.population import Network
@@ -67,7 +67,7 @@ class Training:
         return self.updates >= COMPILED_FROM[self.width > 1]
 
     def evaluation_points(self) -> list[int]:
-        """Discriminator updates after which samples are measured: 0, then evenly to the end."""
+        """Discriminator updates after which checkpoints are taken: 0, then evenly to the end."""
         rounds = np.linspace(0, self.updates, self.evaluations + 1)
         return sorted({int(point) for point in rounds})
 
@@ -91,15 +91,25 @@ def train(
     device: torch.device,
     heartbeat: Callable[[int], None] | None = None,
     engine: Engine | None = None,
+    keep: Keep | None = None,
 ) -> list[Outcome]:
     """Train seeds, block by block, and return one outcome per seed, in their order.
 
-    A block is always whole: seeds of it that were not asked for train along and are not measured,
+    ``keep`` is given every seed's networks at every checkpoint.
+
+    A block is always whole: seeds of it that were not asked for train along and are not kept,
     so that a cell's numbers are the same bit for bit whatever company it had.
     """
     outcomes: dict[int, Outcome] = {}
     for wanted in blocks_of(seeds, training.width):
-        run = _Run(training, wanted, device, heartbeat or (lambda _: None), engine or Engine())
+        run = _Run(
+            training,
+            wanted,
+            device,
+            heartbeat or (lambda _: None),
+            engine or Engine(),
+            keep or (lambda *_: None),
+        )
         outcomes |= {outcome.seed: outcome for outcome in run.outcomes()}
     return [outcomes[seed] for seed in seeds]
 
@@ -126,6 +136,7 @@ class _Run:
         device: torch.device,
         heartbeat: Callable[[int], None],
         engine: Engine,
+        keep: Keep,
     ):
         self.training, self.device, self.heartbeat = training, device, heartbeat
         first = wanted[0] // training.width * training.width
@@ -153,10 +164,11 @@ class _Run:
             NoiseAhead(noise, self.cost.needs.noise, device),
         )
         self.engine, self.rounds = engine, 0
-        evaluated = training.dataset.evaluation_samples
-        latents = [self._normal(seed, Stream.EVALUATION)(1, evaluated)[0] for seed in self.seeds]
-        self.fixed_latents = torch.stack(latents).to(device)
-        self.examiner = Examiner(training.dataset, self.rules, self.fixed_latents, self.results)
+        shown = training.dataset.kept_samples
+        latents = [self._normal(seed, Stream.EVALUATION)(1, shown)[0] for seed in self.seeds]
+        self.checkpoints = Checkpoints(
+            training.dataset, self.rules, torch.stack(latents).to(device), self.results, keep
+        )
 
     def _rules(self) -> Rules:
         training = self.training
@@ -196,7 +208,7 @@ class _Run:
     def outcomes(self) -> list[Outcome]:
         """Train to the end of the budget, or until no wanted member is left."""
         training = self.training
-        begun, evaluating, flushed = time.perf_counter(), 0.0, 0
+        begun, keeping, flushed = time.perf_counter(), 0.0, 0
         points = training.evaluation_points()
         inputs = self._inputs()
         with tf32(training.configuration.precision == "tf32"):
@@ -212,10 +224,10 @@ class _Run:
             if finished or done >= points[0]:
                 paused = time.perf_counter()
                 points = [point for point in points if point > done] or [training.updates]
-                self.examiner.examine(self.state, *self._updates(), self._diverged)
+                self.checkpoints.take(self.state, *self._updates(), self._diverged)
                 if finished:
-                    self.examiner.conclude(self.state)
-                evaluating += time.perf_counter() - paused
+                    self.checkpoints.conclude(self.state)
+                keeping += time.perf_counter() - paused
             if finished:
                 break
             with tf32(training.configuration.precision == "tf32"):
@@ -225,12 +237,12 @@ class _Run:
                 self.recorded.setdefault(name, []).append(values)
             inputs = self._inputs()
         self._close()
-        spent = time.perf_counter() - begun - evaluating - ready.seconds
+        spent = time.perf_counter() - begun - keeping - ready.seconds
         for result in self.results.values():
             result.engine, result.engine_note = ready.engine, ready.note
             result.timing = {
                 "training_seconds": spent / len(self.seeds),
-                "evaluation_seconds": evaluating / len(self.results),
+                "checkpoint_seconds": keeping / len(self.results),
                 "compile_seconds": ready.seconds / len(self.results),
                 "population": len(self.seeds),
             }

@@ -73,22 +73,16 @@ class Network:
         return torch.vmap(one, randomness="error")(weights, buffers, inputs)
 
     @torch.no_grad()
-    def evaluate(
-        self, inputs: Tensor, weights: Weights, buffers: Weights, batch: int | None = None
-    ) -> Tensor:
-        """Return outputs in evaluation mode (batch normalisation by its averages).
+    def evaluate(self, inputs: Tensor, tensors: Weights) -> Tensor:
+        """Return one member's outputs in evaluation mode: (B, …) → (B, …).
 
-        ``batch`` bounds how many inputs of a member are in the network at once.
+        ``tensors`` are its weights and buffers. Batch normalisation uses its averages.
         """
         self._module.eval()
         try:
-            parts = [
-                self._call(part, weights, buffers)
-                for part in inputs.split(batch or inputs.shape[1], 1)
-            ]
+            return functional_call(self._module, tensors, (inputs,))
         finally:
             self._module.train()
-        return torch.cat(parts, 1)
 
 
 def joined(parts: Iterable[Tensor]) -> Tensor:

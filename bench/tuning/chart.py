@@ -56,7 +56,7 @@ def draw_trials(result: Result, style: Style, folder: Path) -> Figure | None:
             band = axis.fill_between(at[is_known], least, most, color=colour, lw=0, zorder=1.5,
                                      alpha=0.14 if len(shown) <= 3 else 0.09)  # fmt: skip
             style.tag(band, method)
-    floor = result.problem.shared_result("floor").get(metric.name)
+    floor = result.problem.floor.get(metric.name)
     if floor is not None:
         axis.axhline(floor * scale, color=INK, ls=(0, (1, 1.5)), lw=0.7 * style.line, zorder=1)
     values = [i.value for curve in shown.values() for i in curve if math.isfinite(i.value)]

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
-from bench.datasets.base import Metric
 from bench.errors import BenchError
+from bench.measuring.choice import shown_of
+from bench.metric import Quantity
 from bench.records.cell import Cell
 from bench.records.fingerprint import digest
-from bench.registry import make_dataset
 from bench.tuning.space import Space, Values, applied, own_values, space_of
 
 FIRST_SEED = 1000
@@ -45,7 +45,7 @@ class Search:
     space: Space
     seeds: tuple[int, ...]
     """On which trials are judged."""
-    metric: Metric
+    metric: Quantity
     """By which they are."""
 
     @property
@@ -115,9 +115,8 @@ def searches_of(cells: list[Cell], seeds: int) -> list[Search]:
             groups[cell.group].append(cell)
     found = []
     for group in groups.values():
-        data = group[0].dataset
-        metric = make_dataset(data.name, data.settings).primary
-        found.append(Search(group, space_of(group[0]), judged, metric))
+        quantities, _ = shown_of(group[:1])
+        found.append(Search(group, space_of(group[0]), judged, quantities[0]))
     if not found:
         raise BenchError("no method of the study applies to any of its datasets: nothing to tune")
     return found

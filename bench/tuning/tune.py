@@ -11,10 +11,9 @@ from rich.console import Console
 
 from bench.errors import BenchError
 from bench.execution.coordinator import run
-from bench.execution.plan import Planned
+from bench.execution.plan import Planned, missing_requirements, plan
 from bench.records.cell import Cell
 from bench.records.store import TRANSIENT, Store
-from bench.registry import make_dataset
 from bench.report.analysis.ranking import final
 from bench.report.page.numbers import count, listing
 from bench.study import Study
@@ -167,7 +166,8 @@ def judged(search: Search, trial: Trial, planned: list[Planned]) -> Trial:
         if record is None or record.status != "ok":
             told.append(f"seed {each.cell.seed} {each.why or each.state}")
         elif scores[each.cell.seed] is None:
-            why = record.not_computed.get(search.metric.name, "it is not defined for its samples")
+            reason = record.not_computed.get(search.metric.name)
+            why = reason.text if reason else "it is not defined for its samples"
             told.append(f"seed {each.cell.seed} has no {search.metric.label}: {why}")
     if told and state == "ok":
         state = "failed"
@@ -185,14 +185,11 @@ def judged(search: Search, trial: Trial, planned: list[Planned]) -> Trial:
 
 def _can_be_judged(searches: list[Search], store: Store) -> None:
     """Before anything is trained: whether the metric that judges trials can be computed here."""
-    data = {search.cell.dataset.label: search for search in searches}
-    for label, search in data.items():
-        part = search.cell.dataset
-        reasons = make_dataset(part.name, part.settings).fetch(store.results / "cache")
-        if search.metric.name in reasons:
+    for search in {search.cell.dataset.label: search for search in searches}.values():
+        if why := missing_requirements(plan([search.cell], store), [search.metric.name]):
             raise BenchError(
-                f"trials on {label} would be judged by {search.metric.label}, which cannot be "
-                f"computed here: {reasons[search.metric.name]}"
+                f"trials on {search.cell.dataset.label} would be judged by {search.metric.label}, "
+                f"which cannot be computed here: {why[0].partition(': ')[2]}"
             )
 
 

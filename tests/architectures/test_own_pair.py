@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from bench.cli import main
-from bench.records.cell import sources_of
+from bench.records.sources import sources_of
 from bench.records.store import Store
 from bench.registry import find, make_architecture, make_dataset, make_method
 from bench.training.configuration import TrainingConfiguration

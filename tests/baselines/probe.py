@@ -50,7 +50,7 @@ def whole(training: loop.Training, seeds: list[int], cache: str, silent: bool) -
     """Thread seconds of a training; compiled where ``cache`` names a folder."""
     options = {}
     if cache:
-        from bench.records.cell import sources_of
+        from bench.records.sources import sources_of
         from bench.training.engines import Compiled
 
         parts = training.method, training.dataset, training.architecture

@@ -19,7 +19,8 @@ from bench.execution.devices import Slot
 from bench.execution.progress import Progress
 from bench.execution.scheduler import make_jobs, run_jobs
 from bench.execution.supervisor import Job, Place, SlotFailed, Workers
-from bench.records.cell import Cell, Component, sources_of
+from bench.records.cell import Cell, Component
+from bench.records.sources import sources_of
 from bench.records.store import Store
 from bench.registry import find, make_architecture, make_dataset, make_method
 from bench.training.configuration import TrainingConfiguration

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import BenchError
-from bench.metrics.once import once
+from bench.once import once
 
 
 def read(file: Path) -> str | None:

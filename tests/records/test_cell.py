@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 import bench
-from bench.records.cell import Cell, Variation, sources_of
+from bench.records.cell import Cell, Variation
+from bench.records.sources import sources_of
 from bench.registry import make_architecture, make_dataset, make_method
 
 ROOT = Path(bench.__file__).parent.parent

@@ -11,6 +11,5 @@ def reasons(record: Record) -> dict[str, str]:
         return {}
     last = record.evaluations[-1]
     # a reason may stem from an earlier evaluation, or from the floor
-    return {
-        n: " ".join(why.split()) for n, why in record.not_computed.items() if last.get(n) is None
-    }
+    missing = {n: why for n, why in record.not_computed.items() if last.get(n) is None}
+    return {name: " ".join(why.text.split()) for name, why in missing.items()}

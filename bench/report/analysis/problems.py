@@ -8,12 +8,14 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
-from bench.datasets.base import Dataset, Metric
+from bench.datasets.base import Dataset
 from bench.execution.plan import Planned
+from bench.measuring.choice import shown_of
+from bench.metric import Quantity
 from bench.records.cell import Cell
 from bench.records.fingerprint import digest
+from bench.records.measurements import Numbers
 from bench.records.store import Record
-from bench.registry import make_dataset
 from bench.report.analysis.training import training_words
 
 PLAYERS = ("discriminator", "generator")
@@ -27,6 +29,8 @@ class Problem:
     """The dataset's label, with what tells it from other problems on the same dataset."""
     planned: list[Planned]
     dataset: Dataset
+    quantities: list[Quantity]
+    """What its cells are measured by at checkpoints, the one that ranks first."""
 
     @property
     def cell(self) -> Cell:
@@ -34,27 +38,27 @@ class Problem:
         return self.planned[0].cell
 
     @property
-    def primary(self) -> Metric:
+    def primary(self) -> Quantity:
         """The metric that ranks methods."""
-        return self.dataset.primary
+        return self.quantities[0]
 
     @property
-    def coverage(self) -> Metric | None:
+    def coverage(self) -> Quantity | None:
         """The first metric with a ceiling: all modes are held where it is reached."""
-        return next((m for m in self.dataset.metrics if m.ceiling is not None), None)
+        return next((m for m in self.quantities if m.ceiling is not None), None)
 
     @cached_property
-    def throughout(self) -> list[Metric]:
-        """The metrics that every evaluation of every record measures.
+    def throughout(self) -> list[Quantity]:
+        """The quantities that are measured at every checkpoint of every record.
 
-        The others were too slow for that, and stand at the best and the last evaluation alone,
-        or were not computed at all.
+        The others were too slow for that, and are known at the best and the last one only, or were
+        not computed at all.
         """
         evaluations = [e for record in self.records() for e in record.evaluations]
         return [
-            metric
-            for metric in self.dataset.metrics
-            if evaluations and all(metric.name in evaluation for evaluation in evaluations)
+            quantity
+            for quantity in self.quantities
+            if evaluations and all(quantity.name in evaluation for evaluation in evaluations)
         ]
 
     @cached_property
@@ -111,10 +115,15 @@ class Problem:
         """Every record there is, of failed cells too."""
         return (planned.record for planned in self.planned if planned.record is not None)
 
-    def shared_result(self, name: str) -> dict[str, Any]:
-        """What every finished cell holds alike, such as its floor; empty where none is."""
-        found = (record.data["result"].get(name) for record in self.records())
-        return next((value for value in found if value), {})
+    @cached_property
+    def floor(self) -> Numbers:
+        """What real samples get; empty where nothing was measured."""
+        return next((record.floor for record in self.records() if record.floor), {})
+
+    @cached_property
+    def protocol(self) -> dict[str, Any]:
+        """What scores need beside their numbers; empty where nothing was measured."""
+        return next((record.protocol for record in self.records() if record.protocol), {})
 
 
 def problems(planned: list[Planned]) -> list[Problem]:
@@ -124,10 +133,11 @@ def problems(planned: list[Planned]) -> list[Problem]:
         grouped[digest(_shared(each.cell))].append(each)
     cells = [group[0].cell for group in grouped.values()]
     labels = _labels(cells)
-    return [
-        Problem(label, group, make_dataset(cell.dataset.name, cell.dataset.settings))
-        for label, cell, group in zip(labels, cells, grouped.values(), strict=True)
-    ]
+    found = []
+    for label, group in zip(labels, grouped.values(), strict=True):
+        quantities, dataset = shown_of(each.cell for each in group)
+        found.append(Problem(label, group, dataset, quantities))
+    return found
 
 
 def describe(cell: Cell) -> dict[str, str]:

@@ -6,8 +6,8 @@ import math
 from collections import Counter
 from dataclasses import dataclass, replace
 
-from bench.datasets.base import Metric
 from bench.execution.plan import Planned
+from bench.metric import Quantity
 from bench.report.analysis.contrast import (
     LEVEL_TO_BASELINE,
     LEVEL_TO_BEST,
@@ -90,7 +90,7 @@ class Standing:
         statuses = sorted(self.statuses.items())
         return ", ".join(f"{n} {status.replace('_', ' ')}" for status, n in statuses)
 
-    def not_computed(self, metric: Metric) -> bool:
+    def not_computed(self, metric: Quantity) -> bool:
         """Whether a metric has no value for any seed, for a reason that is known."""
         return self.last[metric.name] is None and metric.name in self.reasons
 
@@ -115,7 +115,7 @@ def status_of(planned: Planned) -> str:
     return planned.record.status if planned.record else planned.state
 
 
-def final(planned: Planned, metric: Metric) -> float | None:
+def final(planned: Planned, metric: Quantity) -> float | None:
     """A finished cell's metric at the last evaluation; None for any other cell."""
     record = planned.record
     if record is None or record.status != "ok" or not record.evaluations:
@@ -123,7 +123,7 @@ def final(planned: Planned, metric: Metric) -> float | None:
     return record.evaluations[-1].get(metric.name)
 
 
-def score(planned: Planned, metric: Metric) -> float | None:
+def score(planned: Planned, metric: Quantity) -> float | None:
     """As :func:`final`, and infinitely bad for a cell that failed."""
     if planned.record is not None and planned.record.status != "ok":
         return -math.inf if metric.higher_is_better else math.inf
@@ -239,7 +239,7 @@ def _standing(problem: Problem, label: str, cells: list[Planned]) -> Standing:
     last: dict[str, Interval | None] = {}
     best: dict[str, Interval | None] = {}
     checkpoint: dict[str, Interval | None] = {}
-    for metric in problem.dataset.metrics:
+    for metric in problem.quantities:
         series = [[evaluation.get(metric.name) for evaluation in run] for run in runs]
         pick = max if metric.higher_is_better else min
         # the start is nobody's best

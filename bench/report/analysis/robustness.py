@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.datasets.base import Metric
+from bench.metric import Quantity
 from bench.report.analysis.problems import Problem, describe
 from bench.report.analysis.ranking import Standing
 from bench.report.statistics import Interval, median, meets, share_of_variants
@@ -52,7 +52,7 @@ class Varied:
     """A problem for each variant, in the study's order."""
 
     @property
-    def metric(self) -> Metric:
+    def metric(self) -> Quantity:
         return self.pairs[0][0].primary
 
     @property
@@ -143,12 +143,12 @@ def variant_of(problem: Problem) -> str:
     return problem.cell.variation.name if problem.cell.variation is not None else ""
 
 
-def digits(metric: Metric) -> int:
+def digits(metric: Quantity) -> int:
     """Digits with which a metric's values are shown, percentages as shares."""
     return metric.digits + (2 if metric.percent else 0)
 
 
-def _badness(metric: Metric, standing: Standing) -> tuple[float, float]:
+def _badness(metric: Quantity, standing: Standing) -> tuple[float, float]:
     """Greater for what is worse, as values are shown; of failures, more failed seeds."""
     assert standing.centre is not None
     value = standing.centre.value

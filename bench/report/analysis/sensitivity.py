@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.datasets.base import Metric
 from bench.execution.plan import Planned
+from bench.metric import Quantity
+from bench.metrics.gradients import Gradients
 from bench.report.analysis.problems import PLAYERS, Problem
 from bench.report.analysis.ranking import Standing
 from bench.report.statistics import interquartile_mean, mean, median
-from bench.training.gradients import Thresholds
 
 Centre = Callable[[Sequence[float]], Any]
 
@@ -70,7 +70,7 @@ def stability_orders(problem: Problem) -> list[Order]:
     return _compared(found)
 
 
-def _score(planned: Planned, metric: Metric, checkpoint: str) -> float | None:
+def _score(planned: Planned, metric: Quantity, checkpoint: str) -> float | None:
     record = planned.record
     if record is None:
         return None
@@ -94,7 +94,7 @@ def _rates(planned: Planned) -> dict[str, float]:
         found = result.get("gradients", {}).get(player)
         if not found:
             return {}
-        if result["cost"][f"{player}_updates"] <= Thresholds().warm_up:
+        if result["cost"][f"{player}_updates"] <= Gradients().warm_up:
             continue  # nothing can be flagged before
         updates += result["cost"][f"{player}_updates"]
         told = {"as defined": found["explosions"]["steps"], **found["sensitivity"]}

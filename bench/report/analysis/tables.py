@@ -7,8 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from bench.datasets.base import Metric
 from bench.execution.plan import Planned
+from bench.metric import Quantity
+from bench.metrics.gradients import Gradients
 from bench.records.store import Record
 from bench.report.analysis.columns import (
     COST_COLUMNS,
@@ -18,11 +19,11 @@ from bench.report.analysis.columns import (
     SUMMARY_COLUMNS,
 )
 from bench.report.analysis.contrast import Contrast
+from bench.report.analysis.counts import gradient_counts
 from bench.report.analysis.gaps import reasons
 from bench.report.analysis.problems import PLAYERS, Problem
 from bench.report.analysis.ranking import Standing
 from bench.report.analysis.training import TRAINING_COLUMNS, training_row
-from bench.training.gradients import Thresholds
 
 FLOOR = "real data"
 
@@ -36,7 +37,7 @@ _WHOLE = (
 def runs_table(problems: list[Problem]) -> pd.DataFrame:
     """One row per cell, failed and absent ones included; columns as in :data:`RUN_COLUMNS`."""
     rows = [_run(problem, planned) for problem in problems for planned in problem.planned]
-    metrics = list(dict.fromkeys(m.name for p in problems for m in p.dataset.metrics))
+    metrics = list(dict.fromkeys(m.name for p in problems for m in p.quantities))
     sensitivity = sorted({name for row in rows for name in row} - set(RUN_COLUMNS) - set(metrics)
                          - {f"{name}_best" for name in metrics})  # fmt: skip
     columns: list[str] = []
@@ -56,10 +57,10 @@ def summary_table(problems: list[Problem], standings: list[list[Standing]]) -> p
     """One row per problem, method and metric; columns as in :data:`SUMMARY_COLUMNS`."""
     rows: list[dict[str, Any]] = []
     for problem, ranked in zip(problems, standings, strict=True):
-        for metric in problem.dataset.metrics:
+        for metric in problem.quantities:
             primary = metric == problem.primary
             rows += [_summary(problem, metric, primary, standing) for standing in ranked]
-            floor = problem.shared_result("floor").get(metric.name)
+            floor = problem.floor.get(metric.name)
             rows.append({"problem": problem.label, "method": FLOOR, "metric": metric.name,
                          "primary": primary, "mean": floor})  # fmt: skip
     table = pd.DataFrame(rows, columns=list(SUMMARY_COLUMNS))
@@ -67,7 +68,9 @@ def summary_table(problems: list[Problem], standings: list[list[Standing]]) -> p
     return table.astype(dict.fromkeys(whole, "Int64"))
 
 
-def _summary(problem: Problem, metric: Metric, primary: bool, standing: Standing) -> dict[str, Any]:
+def _summary(
+    problem: Problem, metric: Quantity, primary: bool, standing: Standing
+) -> dict[str, Any]:
     found, best = standing.last[metric.name], standing.best[metric.name]
     checkpoint = standing.checkpoint[metric.name]
     centre = standing.centre if primary and standing.holds else None
@@ -149,7 +152,7 @@ def _measured(problem: Problem, record: Record) -> dict[str, Any]:
         "best_evaluation": evaluations[problem.best_evaluation(evaluations)]["update"],
         "not_computed": "; ".join(f"{name}: {why}" for name, why in reasons(record).items()),
     }
-    for metric in problem.dataset.metrics:
+    for metric in problem.quantities:
         after = evaluations[1:] or evaluations
         values = [e[metric.name] for e in after if e.get(metric.name) is not None]
         row[metric.name] = evaluations[-1].get(metric.name)
@@ -165,19 +168,19 @@ def _measured(problem: Problem, record: Record) -> dict[str, Any]:
 def _gradients(record: Record) -> dict[str, Any]:
     row: dict[str, Any] = {}
     for player in PLAYERS:
-        found = record.data["result"].get("gradients", {}).get(player)
+        found = gradient_counts(record).get(player)
         if not found:
             continue
         row[f"{player}_median_norm"] = found["median"]
         for kind in KINDS:
             name = f"{player}_{kind}"
             # what was too short to be judged has no counts, which is not nothing found
-            judged = kind == "non_finite" or found["updates"] > Thresholds().warm_up
+            judged = kind == "non_finite" or found["updates"] > Gradients().warm_up
             if name in GRADIENT_COLUMNS and judged:
                 row[name] = found[kind]["steps"]
                 row[f"{name}_episodes"] = found[kind]["episodes"]
                 row[f"{name}_per_10k"] = found[kind]["per_10k"]
-        if found["updates"] <= Thresholds().warm_up:
+        if found["updates"] <= Gradients().warm_up:
             continue
         for threshold, steps in found["sensitivity"].items():
             row[f"{player}_explosions_{threshold.replace('=', '_')}"] = steps
@@ -186,5 +189,5 @@ def _gradients(record: Record) -> dict[str, Any]:
 
 def _cost(record: Record) -> dict[str, Any]:
     run = record.data["run"]
-    source = {**record.data["result"].get("cost", {}), **run, **run.get("versions", {})}
+    source = {**record.cost, **run, **run.get("versions", {})}
     return {name: source.get(name) for name in COST_COLUMNS}

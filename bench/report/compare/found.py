@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from bench.datasets.base import Metric
+from bench.metric import Quantity
 from bench.records.store import Record
 from bench.report.statistics import Interval, Spread
 
@@ -40,7 +40,7 @@ class Pair:
 
     problem: str
     method: str
-    metric: Metric
+    metric: Quantity
     """The primary one, which alone decides."""
     records: dict[int, tuple[Record, Record]]
     """By seed."""

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from bench.datasets.base import Metric
+from bench.metric import Quantity
+from bench.metrics.gradients import Gradients
 from bench.records.store import TRANSIENT, Record
+from bench.report.analysis.counts import gradient_counts
 from bench.report.analysis.problems import PLAYERS, Problem
 from bench.report.compare.found import Pair, Ratio, Verdict
 from bench.report.page import numbers
@@ -19,7 +21,6 @@ from bench.report.statistics import (
     paired_difference,
     spread,
 )
-from bench.training.gradients import Thresholds
 
 ALPHA = 0.05
 """Adjusted p values up to this one are beyond noise."""
@@ -84,14 +85,14 @@ def judged(pair: Pair, adjusted: float | None) -> Pair:
     return replace(pair, verdict="noise", reasons=(*small, *gaps, *single))
 
 
-def final(record: Record, metric: Metric) -> float | None:
+def final(record: Record, metric: Quantity) -> float | None:
     """A finished cell's metric at the last evaluation; None for any other."""
     if record.status != "ok" or not record.evaluations:
         return None
     return record.evaluations[-1].get(metric.name)
 
 
-def _scores(both: Both, metric: Metric) -> tuple[dict[int, float], dict[int, float]]:
+def _scores(both: Both, metric: Quantity) -> tuple[dict[int, float], dict[int, float]]:
     """Of both sides by seed; failed seeds are infinitely bad.
 
     A seed that finished without the metric on either side, such as an FID without weights, is
@@ -107,13 +108,13 @@ def _scores(both: Both, metric: Metric) -> tuple[dict[int, float], dict[int, flo
     return found
 
 
-def _blank(records: tuple[Record, Record], metric: Metric) -> bool:
+def _blank(records: tuple[Record, Record], metric: Quantity) -> bool:
     return any(r.status == "ok" and final(r, metric) is None for r in records)
 
 
 def _rates(both: Both, player: str, side: int) -> Spread | None:
-    found = [r[side].data["result"].get("gradients", {}).get(player) for r in both.values()]
-    judged = [g for g in found if g and g["updates"] > Thresholds().warm_up]
+    found = [gradient_counts(r[side]).get(player) for r in both.values()]
+    judged = [g for g in found if g and g["updates"] > Gradients().warm_up]
     return spread([g["explosions"]["per_10k"] for g in judged])
 
 

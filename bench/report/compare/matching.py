@@ -39,7 +39,9 @@ class Spelling:
         if key not in self._known:
             try:
                 part = make(recorded.name, recorded.settings)
-                self._known[key] = Component(part.name, part.settings(), label_of(part))
+                self._known[key] = Component(
+                    part.name, part.settings(), label_of(part), recorded.evaluation
+                )
             except BenchError as error:
                 self._known[key] = recorded
                 if make is make_dataset:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from bench.datasets.base import Metric
+from bench.metric import Quantity as Measured
 from bench.report.export.columns import COLUMNS, KINDS, QUANTITIES, Quantity
 from bench.report.export.rows import Told
 from bench.report.page.markdown import escape
@@ -73,14 +73,13 @@ def describe(title: str, cells: Sequence[Told]) -> str:
 def _metrics(cells: Sequence[Told]) -> list[Quantity]:
     known: dict[tuple[str, str], Quantity] = {}
     for cell in cells:
-        metrics = cell.dataset.metrics if cell.dataset else ()
-        for place, metric in enumerate(metrics):
+        for place, metric in enumerate(cell.quantities):
             entry = _quantity(metric, cell.problem, primary=place == 0)
             known.setdefault((cell.problem, metric.name), entry)
     return [*known.values()]
 
 
-def _quantity(metric: Metric, problem: str, *, primary: bool) -> Quantity:
+def _quantity(metric: Measured, problem: str, *, primary: bool) -> Quantity:
     return Quantity(
         "evaluation",
         metric.name,

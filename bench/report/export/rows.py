@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.datasets.base import Dataset
 from bench.errors import BenchError
 from bench.execution.plan import Planned
+from bench.metric import Quantity
+from bench.metrics.gradients import detect
 from bench.records.store import Arrays, Record
 from bench.registry import make_dataset
+from bench.report.analysis.counts import gradient_counts, thresholds
 from bench.report.analysis.problems import PLAYERS, problems
 from bench.report.analysis.training import training_row
 from bench.report.export.columns import COSTS, FLAGS, ORIGIN
-from bench.training.gradients import Thresholds, detect
 
 COUNTED = ("explosions", "spike", "drift", "non_finite", "vanishing")
 
@@ -32,8 +33,8 @@ class Told:
 
     planned: Planned
     problem: str
-    dataset: Dataset | None
-    """None where the code here does not know it: its metrics then have no meaning given."""
+    quantities: list[Quantity]
+    """None where the code here does not know its dataset: they then have no meaning given."""
 
 
 @dataclass(frozen=True)
@@ -90,12 +91,12 @@ def told(planned: Sequence[Planned]) -> list[Told]:
         return not broken[key]
 
     labels = {
-        id(each): Told(each, problem.label, problem.dataset)
+        id(each): Told(each, problem.label, problem.quantities)
         for problem in problems([each for each in planned if usable(each)])
         for each in problem.planned
     }
     return [
-        labels.get(id(each)) or Told(each, each.cell.dataset.label or each.cell.dataset.name, None)
+        labels.get(id(each)) or Told(each, each.cell.dataset.label or each.cell.dataset.name, [])
         for each in planned
     ]
 
@@ -158,11 +159,12 @@ def _numbers(values: Sequence[Any]) -> Floats:
 
 
 def _evaluations(cell: Told, record: Record) -> Iterator[Segment]:
-    evaluations, why = record.evaluations, record.not_computed
+    evaluations = record.evaluations
+    why = {name: reason.text for name, reason in record.not_computed.items()}
     places = ("update", "generator_update")
-    names = dict.fromkeys(m.name for m in (cell.dataset.metrics if cell.dataset else ()))
+    names = dict.fromkeys(quantity.name for quantity in cell.quantities)
     names |= dict.fromkeys(name for e in evaluations for name in e if name not in places)
-    floor = record.data["result"].get("floor", {})
+    floor = record.floor
     for name in names:
         # slow metrics are measured at some evaluations alone: there is no row for the others
         at = [e for e in evaluations if name in e]
@@ -182,13 +184,12 @@ def _evaluations(cell: Told, record: Record) -> Iterator[Segment]:
 
 
 def _whole(record: Record) -> Iterator[Segment]:
-    result, run = record.data["result"], record.data["run"]
-    cost = {**result.get("cost", {}), **run}
+    cost = {**record.cost, **record.data["run"]}
     for name in COSTS:
         if name in cost:
             yield _single("cost", name, cost[name])
     for player in PLAYERS:
-        counts = result.get("gradients", {}).get(player)
+        counts = gradient_counts(record).get(player)
         if not counts:
             continue
         yield _single("gradient", "median_norm", counts["median"], player)
@@ -216,16 +217,12 @@ def _series(record: Record, series: Arrays) -> Iterator[Segment]:
 
 def _flag(record: Record, player: str, norms: Floats, flags: NDArray[np.int8]) -> None:
     """Mark what is flagged, under the thresholds by which the record's counts were made."""
-    gradients = record.data["result"].get("gradients", {})
-    counts = gradients.get(player, {})
+    counts = gradient_counts(record).get(player, {})
     kinds = ("spike", "drift", "vanishing")
     if not any(counts.get(kind, {}).get("steps") for kind in kinds):
         # finding spikes takes longer than all the rest, and most series have none
         return
-    known = {field.name for field in fields(Thresholds)}
-    recorded = gradients.get("thresholds", {})
-    thresholds = Thresholds(**{name: v for name, v in recorded.items() if name in known})
-    found = detect(norms, player == "generator", thresholds)
+    found = detect(norms, player == "generator", thresholds(record))
     flags[found.vanishing] = FLAGS.index("vanishing")
     flags[found.drift] = FLAGS.index("drift")
     flags[found.spike] = FLAGS.index("spike")

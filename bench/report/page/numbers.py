@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from bench.datasets.base import Metric
+from bench.metric import Quantity
 from bench.report.statistics import LEVEL, Interval, Spread
 
 NOTHING = "–"
@@ -29,14 +29,14 @@ def plain(value: float | None, digits: int) -> str:
     return text.replace("-", "−")
 
 
-def of(metric: Metric, value: float | None) -> str:
+def of(metric: Quantity, value: float | None) -> str:
     """A metric's value."""
     if metric.percent and value is not None and not math.isnan(value):
         return plain(100 * value, metric.digits) + PERCENT
     return plain(value, metric.digits)
 
 
-def requirement(metric: Metric, value: float) -> str:
+def requirement(metric: Quantity, value: float) -> str:
     """``7.50 or more``, or ``or less``: what is at least as good."""
     return f"{of(metric, value)} or {'more' if metric.higher_is_better else 'less'}"
 
@@ -60,14 +60,14 @@ def chance(found: Interval | None) -> str:
     return f"{share(found.value)} ({100 * found.low:.0f} to {share(found.high)})"
 
 
-def bounds(metric: Metric, interval: Interval | None) -> str:
+def bounds(metric: Quantity, interval: Interval | None) -> str:
     """An interval's two ends."""
     if interval is None or interval.low is None:
         return NOTHING
     return f"{of(metric, interval.low)} to {of(metric, interval.high)}"
 
 
-def difference(metric: Metric, interval: Interval | None) -> str:
+def difference(metric: Quantity, interval: Interval | None) -> str:
     """A mean difference and the two ends of its interval."""
     if interval is None:
         return NOTHING
@@ -76,7 +76,7 @@ def difference(metric: Metric, interval: Interval | None) -> str:
     return f"{of(metric, interval.value)} ({bounds(metric, interval)})"
 
 
-def mean(metric: Metric, interval: Interval | None, expected: int) -> str:
+def mean(metric: Quantity, interval: Interval | None, expected: int) -> str:
     """A mean, with the seeds behind it where they are fewer than ``expected``."""
     if interval is None:
         return NOTHING
@@ -84,7 +84,7 @@ def mean(metric: Metric, interval: Interval | None, expected: int) -> str:
     return told + ("" if interval.n == expected else f" ({interval.n} of {expected} seeds)")
 
 
-def mean_and_half_width(metric: Metric, interval: Interval | None, expected: int) -> str:
+def mean_and_half_width(metric: Quantity, interval: Interval | None, expected: int) -> str:
     """mean ± half the interval's width."""
     if interval is None or interval.half_width is None:
         return mean(metric, interval, expected)

@@ -95,9 +95,7 @@ def _lead(found: Findings, led: Figure | None) -> list[Block]:
     if warnings := [line for problem in found.problems for line in mixed(problem)]:
         blocks.append(Notice("Not all cells were run under the same conditions", warnings))
     cautions = [
-        f"{p.label}: {line}"
-        for p in found.problems
-        for line in p.shared_result("protocol").get("cautions", [])
+        f"{p.label}: {line}" for p in found.problems for line in p.protocol.get("cautions", [])
     ]
     if cautions:
         blocks.append(Notice("Read with care", cautions))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from bench.datasets.base import Metric
+from bench.metric import Quantity
 from bench.report.analysis.contrast import LEVEL_TO_BEST, Contrast
 from bench.report.analysis.findings import Findings
 from bench.report.analysis.gaps import reasons
@@ -43,10 +43,10 @@ def dataset(found: Findings, problem: Problem, figures: list[Drawn]) -> Section:
     blocks.append(_ranking(problem, ranked))
     if found.baseline in problem.by_method:
         blocks.append(_against(problem, ranked, found.baseline))
-    for group in dict.fromkeys(m.group for m in problem.dataset.metrics):
+    for group in dict.fromkeys(m.group for m in problem.quantities):
         if table := _group(problem, group, ranked):
             blocks.append(table)
-    if lines := explained(problem, problem.dataset.metrics):
+    if lines := explained(problem, problem.quantities):
         blocks.append(Items(lines))
     if told := _paces(problem):
         blocks.append(Paragraph(told))
@@ -61,7 +61,7 @@ def _paces(problem: Problem) -> str:
     """Who updates its generator how often, where the methods differ in it."""
     updates = {
         method: max(
-            (r.record.data["result"].get("cost", {}).get("generator_updates", 0)
+            (r.record.cost.get("generator_updates", 0)
              for r in cells if r.record is not None and r.record.status == "ok"),
             default=0,
         )
@@ -80,7 +80,7 @@ def _paces(problem: Problem) -> str:
     )
 
 
-def headed(metric: Metric) -> str:
+def headed(metric: Quantity) -> str:
     """A column's name, with ↑ where more is better; the arrow stays on the line of its word."""
     return f"{metric.label}\u00a0{'↑' if metric.higher_is_better else '↓'}"
 
@@ -91,9 +91,9 @@ def mark(standing: Standing) -> Mark:
     return "best" if found == "best" else "tied" if found == "tied" else ""
 
 
-def floor(problem: Problem, metric: Metric) -> Entry:
+def floor(problem: Problem, metric: Quantity) -> Entry:
     """What real samples score against real samples."""
-    value = problem.shared_result("floor").get(metric.name)
+    value = problem.floor.get(metric.name)
     if value is None and any(metric.name in reasons(record) for record in problem.records()):
         return Entry(numbers.NOT_COMPUTED, "quiet")
     return Entry(numbers.of(metric, value), "quiet", value=value)
@@ -163,7 +163,7 @@ def _ranking(problem: Problem, ranked: list[Standing]) -> Table:
     )  # fmt: skip
 
 
-def _ends(metric: Metric, found: Interval | None) -> list[Entry]:
+def _ends(metric: Quantity, found: Interval | None) -> list[Entry]:
     ends = (None, None) if found is None else (found.low, found.high)
     return [
         Entry(numbers.of(metric, end), value=end if end and math.isfinite(end) else None)
@@ -212,7 +212,7 @@ def _group(problem: Problem, group: str, ranked: list[Standing]) -> Table | None
 
     None where no method has a value of any of them.
     """
-    metrics = [m for m in problem.dataset.metrics if m.group == group and m != problem.primary]
+    metrics = [m for m in problem.quantities if m.group == group and m != problem.primary]
     values = (values[m.name] for s in ranked for values in (s.last, s.checkpoint) for m in metrics)
     if not any(values):
         return None
@@ -242,7 +242,7 @@ def _group(problem: Problem, group: str, ranked: list[Standing]) -> Table | None
     )  # fmt: skip
 
 
-def _entry(standing: Standing, metric: Metric, values: dict[str, Interval | None]) -> Entry:
+def _entry(standing: Standing, metric: Quantity, values: dict[str, Interval | None]) -> Entry:
     if values[metric.name] is None and metric.name in standing.reasons:
         return _lacking()
     found = values[metric.name]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from bench.datasets.base import Metric
+from bench.metric import Quantity
+from bench.metrics.gradients import Gradients
 from bench.report.analysis.contrast import LEVEL_TO_BASELINE, LEVEL_TO_BEST
 from bench.report.analysis.problems import Problem
 from bench.report.page import numbers
 from bench.report.page.document import Block, Items, Paragraph, Section
-from bench.training.gradients import Thresholds
 
 _HASH = re.compile(r"[0-9a-f]{32,}")
 _SHOWN = 16
@@ -22,7 +22,7 @@ def definitions(problems: list[Problem]) -> Section:
     """What every number means."""
     parts = [
         Section("Metrics", "definitions-metrics", [], _metrics(problems)),
-        Section("Gradients", "definitions-gradients", [Items(_gradients(Thresholds()))]),
+        Section("Gradients", "definitions-gradients", [Items(_gradients(Gradients()))]),
         Section("Statistics", "definitions-statistics", [Items(_STATISTICS)]),
     ]
     return Section("How each number is defined", "definitions", [], parts)
@@ -64,7 +64,7 @@ _STATISTICS = [
 def _metrics(problems: list[Problem]) -> list[Section]:
     parts = []
     # two problems may share a dataset and differ in the metrics that its hyperparameters ask for
-    seen: set[tuple[str, Metric]] = set()
+    seen: set[tuple[str, Quantity]] = set()
     varied: set[str] = set()
     for problem in problems:
         variation = problem.cell.variation
@@ -72,12 +72,12 @@ def _metrics(problems: list[Problem]) -> list[Section]:
             continue
         varied |= set() if variation is None else {variation.group}
         name, dataset = problem.cell.dataset.name, problem.dataset
-        told = {**dataset.settings(), **problem.shared_result("protocol")}
+        told = {**dataset.settings(), **problem.protocol}
         # they stand at the top of the page
         told.pop("cautions", None)
         lines = [(key.replace("_", " "), _told(value)) for key, value in told.items()]
         blocks: list[Block] = [Items(lines)]
-        new = [metric for metric in dataset.metrics if (name, metric) not in seen]
+        new = [metric for metric in problem.quantities if (name, metric) not in seen]
         if not new:
             blocks.append(Paragraph("Its metrics are defined above."))
         for group in dict.fromkeys(metric.group for metric in new):
@@ -91,19 +91,19 @@ def _metrics(problems: list[Problem]) -> list[Section]:
 
 def _heading(problem: Problem, group: str) -> str:
     """What a group of metrics is called, and when they are measured."""
-    own = [metric for metric in problem.dataset.metrics if metric.group == group]
+    own = [metric for metric in problem.quantities if metric.group == group]
     when = SELDOM if group and all(_seldom(problem, metric) for metric in own) else ""
     return f"{group or 'Metrics'}{when}:"
 
 
-def _defined(problem: Problem, metric: Metric) -> tuple[str, str]:
+def _defined(problem: Problem, metric: Quantity) -> tuple[str, str]:
     way = "more" if metric.higher_is_better else "less"
     ranks = "; ranks the methods" if metric == problem.primary else ""
     when = SELDOM if not metric.group and _seldom(problem, metric) else ""
     return metric.label, f"{metric.meaning}{when}; {way} is better{ranks} ({metric.name})"
 
 
-def _seldom(problem: Problem, metric: Metric) -> bool:
+def _seldom(problem: Problem, metric: Quantity) -> bool:
     """Whether a metric is measured, but not at every evaluation."""
     evaluations = [e for record in problem.records() for e in record.evaluations]
     return metric not in problem.throughout and any(metric.name in e for e in evaluations)
@@ -120,7 +120,7 @@ def _told(value: Any) -> str:
     return _HASH.sub(lambda found: f"{found[0][:_SHOWN]}…", str(value))
 
 
-def _gradients(at: Thresholds) -> list[tuple[str, str]]:
+def _gradients(at: Gradients) -> list[tuple[str, str]]:
     return [
         ("n", "the unclipped L2 norm of the whole gradient of a player's loss at one of its "
          "updates. The whole series is kept, so that counts can be made again without training."),

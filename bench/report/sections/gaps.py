@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
-from bench.datasets.base import Metric
+from bench.metric import Quantity
 from bench.report.analysis.gaps import reasons
 from bench.report.analysis.problems import Problem
 from bench.report.page import numbers
 
 
-def explained(problem: Problem, metrics: Sequence[Metric]) -> list[tuple[str, str]]:
+def explained(problem: Problem, metrics: Sequence[Quantity]) -> list[tuple[str, str]]:
     """Those of ``metrics`` that finished seeds lack, with the reason, told once.
 
     Items of a list: ("Not computed", "FID and Inception KID: no Inception weights").

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from bench.metrics.gradients import Gradients
 from bench.report.analysis.findings import Findings
 from bench.report.analysis.problems import PLAYERS, Problem
 from bench.report.analysis.ranking import Standing
@@ -13,7 +14,6 @@ from bench.report.page import numbers
 from bench.report.page.document import Block, Details, Entry, Paragraph, Section, Table
 from bench.report.sections.sureness import order_table
 from bench.report.statistics import Spread, spread
-from bench.training.gradients import Thresholds
 
 Cells = dict[tuple[str, str], pd.DataFrame]
 
@@ -44,8 +44,8 @@ _STABILITY = (
     "so that a gap alone is no collapse. All modes first held: median over the seeds that ever "
     "did. Explosions (spike or drift), their episodes and vanishing: per 10,000 updates of that "
     "player, median over seeds (least – greatest), failed seeds included as far as they came. A "
-    f"player is judged once it has made more than {Thresholds().warm_up} updates of its own, and "
-    f"for drift more than {Thresholds().reference_until:,}; where no seed was judged there is no "
+    f"player is judged once it has made more than {Gradients().warm_up} updates of its own, and "
+    f"for drift more than {Gradients().reference_until:,}; where no seed was judged there is no "
     "number."
 )
 
@@ -151,7 +151,7 @@ def mean_of(values: pd.Series) -> float | None:
 
 def _judged(own: pd.DataFrame, player: str) -> pd.DataFrame:
     """Cells whose player got past the warm-up, before which nothing can be flagged."""
-    return own[own[f"{player}_updates"] > Thresholds().warm_up]
+    return own[own[f"{player}_updates"] > Gradients().warm_up]
 
 
 def _spread(found: Spread | None) -> Entry:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.datasets.base import Metric
+from bench.metric import Quantity
 from bench.report.analysis.problems import Problem
 from bench.report.analysis.ranking import ABSENT, Standing
 from bench.report.page import numbers
@@ -94,7 +94,7 @@ def _leader(problem: Problem, ranked: list[Standing]) -> list[str]:
     return [best, *_others(metric, rest)]
 
 
-def _reached(metric: Metric, leader: Standing) -> str:
+def _reached(metric: Quantity, leader: Standing) -> str:
     """``24.3 (5 seeds)``: the number that ranks it."""
     finished = leader.last[metric.name]
     found = leader.centre if leader.holds else finished
@@ -108,7 +108,7 @@ def _reached(metric: Metric, leader: Standing) -> str:
     return f"{value} ({told}{numbers.count(found.n, 'seed')})"
 
 
-def _others(metric: Metric, rest: list[Standing]) -> list[str]:
+def _others(metric: Quantity, rest: list[Standing]) -> list[str]:
     lost = [s.method for s in rest if not s.learnt and s.against_best != "behind"]
     sides: dict[str, list[Standing]] = {"tied": [], "behind": [], "ahead": [], "unsure": []}
     for standing in rest:
@@ -136,7 +136,7 @@ def _others(metric: Metric, rest: list[Standing]) -> list[str]:
     return parts
 
 
-def _gap(metric: Metric, standing: Standing) -> str:
+def _gap(metric: Quantity, standing: Standing) -> str:
     """``by 3.2 on average (95 % interval 1.1 to 5.3)``; after failures, how often one wins."""
     found = standing.to_best
     assert found is not None

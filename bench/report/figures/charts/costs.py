@@ -14,7 +14,7 @@ import seaborn as sns
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from bench.datasets.base import Metric
+from bench.metric import Quantity
 from bench.records.store import Record
 from bench.report.analysis.problems import Problem
 from bench.report.analysis.ranking import Standing
@@ -123,7 +123,7 @@ def draw_costs(
 def _cost(record: Record, measure: str) -> float | None:
     if measure == SECONDS:
         return record.data["run"].get("training_seconds")
-    return record.data["result"].get("cost", {}).get("gradient_evaluations")
+    return record.cost.get("gradient_evaluations")
 
 
 def _panel(axis: Any, problem: Problem, measure: str, drawn: list[Point], style: Style) -> None:
@@ -165,7 +165,7 @@ def _panel(axis: Any, problem: Problem, measure: str, drawn: list[Point], style:
     sns.despine(ax=axis)
 
 
-def _limits(axis: Any, metric: Metric, drawn: list[Point]) -> tuple[float, float]:
+def _limits(axis: Any, metric: Quantity, drawn: list[Point]) -> tuple[float, float]:
     """Fixes the limits of y, with a grey lane at the bad end for methods that have no number."""
     axis.margins(y=0.12)
     low, high = (float(end) for end in axis.get_ylim())
@@ -184,12 +184,12 @@ def _limits(axis: Any, metric: Metric, drawn: list[Point]) -> tuple[float, float
     return low, high
 
 
-def _lane(metric: Metric) -> float:
+def _lane(metric: Quantity) -> float:
     """The middle of the lane, in heights of the panel."""
     return LANE / 2 if metric.higher_is_better else 1 - LANE / 2
 
 
-def _point(axis: Any, metric: Metric, point: Point, factor: int, style: Style) -> None:
+def _point(axis: Any, metric: Quantity, point: Point, factor: int, style: Style) -> None:
     colour = style.colour[point.method]
     if point.value is None:
         (cross,) = axis.plot(
@@ -213,7 +213,7 @@ def _point(axis: Any, metric: Metric, point: Point, factor: int, style: Style) -
 
 
 def _name(
-    axis: Any, metric: Metric, drawn: list[Point], labelled: list[Point], style: Style
+    axis: Any, metric: Quantity, drawn: list[Point], labelled: list[Point], style: Style
 ) -> None:  # fmt: skip
     """Writes names beside their marks where they cover neither marks nor other names."""
     factor, size = 100 if metric.percent else 1, style.letters(style.small - 1)

@@ -11,7 +11,7 @@ import seaborn as sns
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from bench.datasets.base import Metric
+from bench.metric import Quantity
 from bench.report.analysis.problems import Problem
 from bench.report.figures.drawing.style import FLAG, INK, Style, named, powers, save
 from bench.report.figures.drawing.words import abreast, fitted
@@ -109,7 +109,7 @@ def _legend(
     return entries
 
 
-def _absence(problem: Problem, first: Metric) -> str:
+def _absence(problem: Problem, first: Quantity) -> str:
     """Why the metric that ranks the methods has no curve."""
     primary = problem.primary
     if primary == first:
@@ -134,7 +134,7 @@ def evaluations(problem: Problem) -> pd.DataFrame:
 
 
 def _metric(
-    axis: Any, problem: Problem, metric: Metric, table: pd.DataFrame, shown: list[str],
+    axis: Any, problem: Problem, metric: Quantity, table: pd.DataFrame, shown: list[str],
     bright: list[str], style: Style,
 ) -> None:  # fmt: skip
     scale = 100 if metric.percent else 1
@@ -169,7 +169,7 @@ def _metric(
             )  # fmt: skip
             style.tag(line, method)
             style.tag(end, method)
-    floor = problem.shared_result("floor").get(metric.name)
+    floor = problem.floor.get(metric.name)
     if floor is not None:
         axis.axhline(floor * scale, color=INK, ls=(0, (1, 1.5)), lw=0.7 * style.line, zorder=1)
     if spans_decades(metric, values["value"]):
@@ -189,7 +189,7 @@ def _banded(table: pd.DataFrame) -> bool:
     return table["method"].nunique() <= MOST_BANDS
 
 
-def spans_decades(metric: Metric, values: pd.Series[float]) -> bool:
+def spans_decades(metric: Quantity, values: pd.Series[float]) -> bool:
     """Whether a logarithmic axis shows more: distances that shrink over orders of magnitude."""
     if metric.higher_is_better or values.empty:
         return False

@@ -69,7 +69,7 @@ class Scale:
 def scale_of(problem: Problem) -> Scale | None:
     """None where nothing says what real data would get, or training starts no worse than that."""
     metric = problem.primary
-    goal = problem.shared_result("floor").get(metric.name)
+    goal = problem.floor.get(metric.name)
     goal = metric.ceiling if goal is None else goal
     if goal is None:
         return None
@@ -329,7 +329,7 @@ class HeatMap:
         return f"{CROSS} {told}"
 
     def _floor(self, problem: Problem) -> float | None:
-        return problem.shared_result("floor").get(problem.primary.name)
+        return problem.floor.get(problem.primary.name)
 
     def _middle(self, column: int) -> float:
         return self.left + (column + 0.5) * self.column

@@ -13,13 +13,14 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from bench.errors import BenchError
+from bench.metrics.gradients import detect
 from bench.records.store import Arrays, Record
+from bench.report.analysis.counts import gradient_counts
 from bench.report.analysis.problems import PLAYERS, Problem
 from bench.report.figures.drawing.sheets import Sheet
 from bench.report.figures.drawing.style import FLAG, INK, Style, named, powers, put, save
 from bench.report.figures.drawing.words import fitted
 from bench.report.page.document import Figure
-from bench.training.gradients import detect
 
 BINS = 250
 """Points of a drawn series; each stands for the updates of its bin."""
@@ -143,11 +144,11 @@ def _series(problem: Problem, method: str, notes: list[str]) -> list[dict[str, d
 def _player(record: Record, arrays: Arrays, player: str) -> dict[str, Points]:
     norms = arrays.get(f"{player}_norm", np.empty(0))
     losses = arrays.get(f"{player}_loss", norms)
-    cost = record.data["result"]["cost"]
+    cost = record.cost
     # the generator moves once in so many updates of the discriminator
     pace = cost["discriminator_updates"] / max(cost[f"{player}_updates"], 1)
     found = {"updates": np.arange(1, norms.size + 1) * pace, "norms": norms.astype(float)}
-    counts = record.data["result"]["gradients"][player]
+    counts = gradient_counts(record)[player]
     if any(counts[kind]["steps"] for kind in KINDS):
         flags = detect(norms, player == "generator")
         found["explosion"] = np.flatnonzero(flags.spike | flags.drift)

@@ -77,7 +77,7 @@ def _words(problems: list[Problem], standings: list[list[Standing]], methods: li
     columns = []
     for problem, ranked in zip(problems, standings, strict=True):
         told = [_heard(problem, s) for s in ranked if few or s.against_best == "best"]
-        real = problem.shared_result("floor").get(problem.primary.name)
+        real = problem.floor.get(problem.primary.name)
         if real is not None:
             told.append(f"{FLOOR} {numbers.of(problem.primary, real)}")
         columns.append(f"{problem.label} by {problem.primary.label}: {', '.join(told)}")

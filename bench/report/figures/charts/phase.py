@@ -22,7 +22,7 @@ FURTHEST = 1e6
 
 def has_phases(problem: Problem) -> bool:
     """Whether θ and ψ are metrics of the dataset."""
-    return {"theta", "psi"} <= {metric.name for metric in problem.dataset.metrics}
+    return {"theta", "psi"} <= {metric.name for metric in problem.quantities}
 
 
 def draw_phase(

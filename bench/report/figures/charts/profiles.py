@@ -16,7 +16,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator, PercentFormatter
 from numpy.typing import NDArray
 
-from bench.datasets.base import Metric
+from bench.metric import Quantity
 from bench.report.analysis.problems import Problem
 from bench.report.analysis.ranking import Standing
 from bench.report.analysis.tables import FLOOR
@@ -60,7 +60,7 @@ class Upright:
     """Whether the axis reaches to it however far away it is."""
 
 
-def profile(scores: Sequence[float], metric: Metric, at: Floats) -> Floats:
+def profile(scores: Sequence[float], metric: Quantity, at: Floats) -> Floats:
     """Share of the scores that are at least as good as each value."""
     return performance_profile(list(scores), at, metric.higher_is_better)
 
@@ -72,7 +72,7 @@ def draw_profiles(
     shown = [standing for standing in ranked if standing.scores]
     if sum(len(standing.values) for standing in shown) < 2:
         return None
-    real = problem.shared_result("floor").get(problem.primary.name)
+    real = problem.floor.get(problem.primary.name)
     mark = None if real is None else Upright(float(real), FLOOR)
     lines = [Line(standing.method, list(standing.scores.values())) for standing in shown]
     canvas, has_line = draw_lines(lines, problem.primary, "share of seeds this good", mark, style)
@@ -83,7 +83,7 @@ def draw_profiles(
 
 
 def draw_lines(
-    lines: list[Line], metric: Metric, counted: str, mark: Upright | None, style: Style
+    lines: list[Line], metric: Quantity, counted: str, mark: Upright | None, style: Style
 ) -> tuple[Any, bool]:
     """The canvas of profiles, best method first, and whether the mark is drawn as a line.
 
@@ -156,7 +156,7 @@ def draw_lines(
     return canvas, drawn is not None
 
 
-def _steps(line: Line, metric: Metric, at: Floats) -> tuple[Floats, Floats]:
+def _steps(line: Line, metric: Quantity, at: Floats) -> tuple[Floats, Floats]:
     """A profile without its length at 0, where all lines would lie on each other."""
     share = profile(line.scores, metric, at)
     reached = np.flatnonzero(share)

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.datasets.base import Metric
 from bench.errors import BenchError
 from bench.execution.plan import Planned
+from bench.metric import Quantity
 from bench.records.store import Arrays, Record
 from bench.report.analysis.problems import Problem
 from bench.report.analysis.ranking import final
@@ -45,7 +45,7 @@ class Shown:
         """``diverged at 1,234``, counted in discriminator updates; nothing for a finished seed."""
         if self.record.status == "ok":
             return ""
-        cost = self.record.data["result"].get("cost", {})
+        cost = self.record.cost
         last = cost.get("discriminator_updates", self.record.evaluations[-1]["update"])
         return f"{self.record.status.replace('_', ' ')} at {last:,}"
 
@@ -101,15 +101,15 @@ def _shown(record: Record, places: tuple[str, ...], notes: list[str]) -> Shown |
     return Shown(record, arrays, places) if arrays.get("samples", np.empty(0)).size else None
 
 
-def guide(problem: Problem) -> Metric:
+def guide(problem: Problem) -> Quantity:
     """The metric that seeds are chosen by: the one that ranks, or the first with values."""
-    for metric in problem.dataset.metrics:
+    for metric in problem.quantities:
         if any(final(planned, metric) is not None for planned in problem.planned):
             return metric
     return problem.primary
 
 
-def ordered(cells: list[Planned], by: Metric) -> list[Record]:
+def ordered(cells: list[Planned], by: Quantity) -> list[Record]:
     """A method's records, best first: finished ones by a metric, then failed ones.
 
     Of failed ones that with evaluations alone have anything to show; the one that came furthest is
@@ -121,7 +121,7 @@ def ordered(cells: list[Planned], by: Metric) -> list[Record]:
     return _finished(cells, by) + failed
 
 
-def median_seed(cells: list[Planned], by: Metric) -> Record | None:
+def median_seed(cells: list[Planned], by: Quantity) -> Record | None:
     """The record in the middle of the finished ones by a metric, the better of two in the middle.
 
     Where no seed finished, the failed one that came furthest.
@@ -132,7 +132,7 @@ def median_seed(cells: list[Planned], by: Metric) -> Record | None:
     return next(iter(ordered(cells, by)), None)
 
 
-def _finished(cells: list[Planned], by: Metric) -> list[Record]:
+def _finished(cells: list[Planned], by: Quantity) -> list[Record]:
     found = [(value, c.cell.seed, c.record) for c in cells
              if (value := final(c, by)) is not None and c.record is not None]  # fmt: skip
     sign = -1 if by.higher_is_better else 1

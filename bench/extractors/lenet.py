@@ -7,22 +7,41 @@ weights and its accuracy on the part it has not seen. Distances between its feat
 
 from __future__ import annotations
 
-import copy
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from bench.metrics.once import once
+from bench.metric import Extractor, Facts, Features
+from bench.once import once
 
 EPOCHS, BATCH, LEARNING_RATE, SEED = 12, 64, 1e-3, 1998
 
+Labelled = tuple[Tensor, Tensor]
+"""Byte images (N, 1, 28, 28) and labels (N,) from 0."""
 
-class LeNet(nn.Module):
+
+@dataclass(frozen=True)
+class LeNet(Extractor):
+    """LeNet-5's 84 features of 28 × 28 pixels, channel by channel."""
+
+    label: ClassVar[str] = "LeNet"
+    distance_digits: ClassVar[int] = 1
+    kernel_digits: ClassVar[int] = 1
+
+    def not_applicable(self, dataset: Facts) -> str | None:
+        return None if dataset.labelled else "a LeNet needs labelled images to learn from"
+
+    def load(self, dataset: Any, cache: Path, device: torch.device) -> Trained:
+        train, held_out = dataset.labelled_parts(cache)
+        return trained(train, held_out, cache, device)
+
+
+class LeNet5(nn.Module):
     """LeNet-5 (LeCun et al. 1998) with ReLU and max pooling, for 28 × 28 pixels in [−1, 1]."""
 
     def __init__(self, classes: int = 10) -> None:
@@ -42,51 +61,49 @@ class LeNet(nn.Module):
 
 
 @dataclass(frozen=True)
-class Extractor:
+class Trained:
     """A trained LeNet and what identifies it."""
 
-    network: LeNet
+    network: LeNet5
     weights_sha256: str
     accuracy: float
     """Share of the held-out part that is labelled correctly."""
 
     @torch.no_grad()
-    def __call__(self, images: Tensor, batch: int = 500) -> tuple[Tensor, Tensor]:
-        """Features (N, 84) and predicted labels (N,) of (N, 1, 28, 28), on the CPU."""
+    def __call__(self, samples: Tensor, batch: int = 500) -> Features:
+        """Bytes (N, C, 28, 28) → features (N, 84·C), side by side, and logits (N, C, classes)."""
+        count, channels = samples.shape[:2]
         device = self.network.labels.weight.device
+        images = samples.flatten(0, 1)[:, None].float() / 127.5 - 1
         parts = [self.network(part.to(device)) for part in images.split(batch)]
+        if not parts:
+            return Features(torch.empty(0, 84 * channels), torch.empty(0, channels, 10))
         features, logits = (torch.cat(whole).cpu() for whole in zip(*parts, strict=True))
-        return features, logits.argmax(1)
-
-    def to(self, device: torch.device) -> Extractor:
-        """The same extractor on another device."""
-        return replace(self, network=copy.deepcopy(self.network).to(device))
+        return Features(features.view(count, -1), logits.view(count, channels, -1))
 
     def describe(self) -> dict[str, Any]:
         return {
-            "extractor": "LeNet-5, 84-dimensional features",
-            "weights_sha256": self.weights_sha256,
-            "held_out_accuracy": self.accuracy,
+            "LeNet": "LeNet-5, 84-dimensional features",
+            "LeNet weights_sha256": self.weights_sha256,
+            "LeNet held_out_accuracy": self.accuracy,
         }
 
 
-def lenet(cache: Path, train: tuple[Tensor, Tensor], held_out: tuple[Tensor, Tensor]) -> Extractor:
-    """The LeNet for these images: from ``cache``, or trained now and put there.
+def trained(
+    train: Labelled, held_out: Labelled, cache: Path, device: torch.device | str = "cpu"
+) -> Trained:
+    """Return the LeNet for these images: from ``cache``, or trained now and put there.
 
-    Processes that ask at the same time wait for the one that trains. A damaged file is
-    trained again.
-
-    Args:
-        train, held_out: images (N, 1, 28, 28) in [−1, 1] and labels (N,) from 0; the largest
-            label of ``train`` tells how many classes there are.
+    Processes that ask at the same time wait for the one that trains. A damaged file is trained
+    again. The largest label of ``train`` tells how many classes there are.
     """
     content = hashlib.sha256(train[0].numpy().tobytes() + train[1].numpy().tobytes())
     recipe = f"{EPOCHS}-{BATCH}-{LEARNING_RATE}-{SEED}".encode()
     content.update(Path(__file__).read_bytes() + recipe)
     classes = int(train[1].max()) + 1
 
-    def load(file: Path) -> LeNet:
-        network = LeNet(classes)
+    def load(file: Path) -> LeNet5:
+        network = LeNet5(classes)
         network.load_state_dict(torch.load(file, weights_only=True))
         return network.eval()
 
@@ -94,15 +111,18 @@ def lenet(cache: Path, train: tuple[Tensor, Tensor], held_out: tuple[Tensor, Ten
         torch.save(_train(*train, classes).state_dict(), file)
 
     network = once(cache / f"lenet-{content.hexdigest()[:16]}.pt", load, make)
-    extractor = Extractor(network, _hash(network), float("nan"))
-    predicted = extractor(held_out[0])[1]
-    return replace(extractor, accuracy=float((predicted == held_out[1]).double().mean()))
+    sha256 = _hash(network)
+    logits = Trained(network, sha256, float("nan"))(held_out[0]).logits
+    assert logits is not None
+    correct = logits[:, 0].argmax(1) == held_out[1]
+    return Trained(network.to(device), sha256, float(correct.double().mean()))
 
 
-def _train(images: Tensor, labels: Tensor, classes: int) -> LeNet:
+def _train(images: Tensor, labels: Tensor, classes: int) -> LeNet5:
+    images = images.float() / 127.5 - 1
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
-        network = LeNet(classes)
+        network = LeNet5(classes)
         optimizer = torch.optim.Adam(network.parameters(), LEARNING_RATE)
         for _ in range(EPOCHS):
             for chosen in torch.randperm(len(images)).split(BATCH):
@@ -112,7 +132,7 @@ def _train(images: Tensor, labels: Tensor, classes: int) -> LeNet:
     return network
 
 
-def _hash(network: LeNet) -> str:
+def _hash(network: LeNet5) -> str:
     digest = hashlib.sha256()
     for name, value in sorted(network.state_dict().items()):
         digest.update(name.encode() + value.cpu().numpy().tobytes())

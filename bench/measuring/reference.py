@@ -1,4 +1,4 @@
-"""The real side of every comparison: measured once, cached, and asked for all scores."""
+"""The real side of every comparison: computed once and cached."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from bench.metrics.frechet import Gaussian, TooFew, as_features, distance, fit
-from bench.metrics.neighbours import Manifold, kid, precision_recall_density_coverage
-from bench.metrics.once import once
+from bench.measuring.frechet import Gaussian, fit
+from bench.measuring.neighbours import Manifold
+from bench.metric import TooFew
+from bench.once import once
 
 FORMAT = 1
 """Raise it when a stored reference would be read or computed otherwise."""
-MANIFOLD_SCORES = ("precision", "recall", "density", "coverage")
-SCORES = ("frechet", "kid", *MANIFOLD_SCORES)
+KEPT = 5000
+"""Samples of either side that serve metrics whose cost grows with the square, as KID's does."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,50 +94,6 @@ def cached_reference(
         Reference.load,
         lambda file: Reference.of(make_features(), keep).save(file),
     )
-
-
-def scores(
-    features: Tensor | ArrayLike, reference: Reference, keep: int | None = None
-) -> tuple[dict[str, float | None], dict[str, str]]:
-    """All scores of (N, D) generated features, and why those that are None have no value.
-
-    With ``keep``, the Fréchet distance is that of all features, and the first that many serve
-    the others, whose cost grows with the square.
-
-    Keys: ``frechet``, ``kid``, ``precision``, ``recall``, ``density``, ``coverage``. Samples that
-    are few, collapsed or not finite never raise.
-    """
-    values: dict[str, float | None] = dict.fromkeys(SCORES)
-    try:
-        rows = as_features(_on_cpu(features))
-    except ValueError as error:
-        return values, dict.fromkeys(SCORES, str(error))
-    reasons: dict[str, str] = {}
-
-    def attempt(names: tuple[str, ...], compute: Callable[[], dict[str, float]]) -> None:
-        try:
-            with np.errstate(over="ignore", invalid="ignore"):
-                found = compute()
-        except (TooFew, np.linalg.LinAlgError) as error:
-            reasons.update(dict.fromkeys(names, str(error)))
-            return
-        for name, value in found.items():
-            if np.isfinite(value):
-                values[name] = value
-            else:
-                reasons[name] = "the features are so large that it overflows"
-
-    attempt(("frechet",), lambda: {"frechet": distance(fit(rows), reference.gaussian)})
-    attempt(("kid",), lambda: {"kid": kid(rows[:keep], reference.features)})
-    attempt(MANIFOLD_SCORES, lambda: _manifold_scores(rows[:keep], reference))
-    return values, reasons
-
-
-def _manifold_scores(rows: NDArray[np.float64], reference: Reference) -> dict[str, float]:
-    manifold = reference.manifold or Manifold.of(
-        reference.features
-    )  # which tells how many it needs
-    return precision_recall_density_coverage(rows, manifold)
 
 
 def _on_cpu(features: Tensor | ArrayLike) -> NDArray[Any]:

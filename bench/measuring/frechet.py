@@ -15,21 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bench.metric import NotFinite, TooFew
+
 Array = NDArray[np.float64]
 
 BLOCK = 4096
 """Rows that are centred at once: bounds the memory, whatever the number of samples."""
-INFINITY_POINTS, INFINITY_FROM, INFINITY_NEEDS = 15, 5_000, 10_000
-
-
-class TooFew(ValueError):
-    """A number is not defined, or not worth reporting, for so few samples."""
-
-    @classmethod
-    def of(cls, needed: int, there: int, what: str = "samples") -> TooFew:
-        return cls(
-            f"needs at least {needed:,} {what}, there {'is' if there == 1 else 'are'} {there:,}"
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +47,14 @@ class Gaussian:
         except np.linalg.LinAlgError:  # singular: collapsed, or features that are always 0
             values, vectors = np.linalg.eigh(self.covariance)
             return vectors * np.sqrt(np.maximum(values, 0))
+
+    @property
+    def whole_covariance(self) -> Array:
+        """(D, D), however it is held."""
+        if self.factor is not None:
+            return np.asarray(self.factor.T @ self.factor)
+        assert self.covariance is not None
+        return self.covariance
 
     @property
     def spread(self) -> float:
@@ -188,32 +187,11 @@ def frechet_distance(first: ArrayLike, second: ArrayLike) -> float:
     return distance(fit(first), fit(second))
 
 
-def frechet_infinity(features: ArrayLike, reference: Gaussian, seed: int = 0) -> float:
-    """FID∞ (Chong & Forsyth, CVPR 2020): the distance that infinitely many samples would have.
-
-    The bias of the distance is linear in 1/N: it is measured on random subsets, drawn without
-    replacement, of 15 sizes evenly spaced from 5,000 to all N samples; the intercept of the
-    regression on 1/N is returned. It removes the bias of the generated side only, and may be
-    slightly negative.
-
-    Raises :class:`TooFew` below 10,000 samples.
-    """
-    rows = as_features(features)
-    if len(rows) < INFINITY_NEEDS:
-        raise TooFew.of(INFINITY_NEEDS, len(rows))
-    random = np.random.default_rng(seed)
-    sizes = np.linspace(INFINITY_FROM, len(rows), INFINITY_POINTS).astype(int)
-    values = [
-        distance(fit(rows[random.permutation(len(rows))[:size]]), reference) for size in sizes
-    ]
-    return float(np.polyfit(1 / sizes, values, 1)[1])
-
-
 def as_features(features: ArrayLike) -> Array:
-    """(N, D) in float64; ValueError for another shape and for values that are not finite."""
+    """(N, D) in float64; ValueError for another shape, NotFinite for values that are not."""
     rows = np.asarray(features, np.float64)
     if rows.ndim != 2:
         raise ValueError(f"features must be of shape (N, D), not {rows.shape}")
     if not np.isfinite(rows).all():
-        raise ValueError("the features hold values that are not finite (NaN or infinite)")
+        raise NotFinite("the features hold values that are not finite (NaN or infinite)")
     return rows

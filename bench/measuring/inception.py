@@ -14,12 +14,13 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import adaptive_avg_pool2d
+from torch.nn.functional import adaptive_avg_pool2d, interpolate
 
 from bench.errors import BenchError
 
@@ -29,10 +30,11 @@ PUBLISHED = "6726825d"
 WEIGHTS_VARIABLE, SHA256_VARIABLE = "BENCH_INCEPTION_WEIGHTS", "BENCH_INCEPTION_SHA256"
 UNAVAILABLE = (
     "no Inception weights: let this machine reach the network once, or name the file with "
-    "--inception-weights (environment: BENCH_INCEPTION_WEIGHTS); cells trained without them are "
-    "tried again with --retry"
+    "--inception-weights (environment: BENCH_INCEPTION_WEIGHTS), and measure again"
 )
+SIZE = 299
 RESIZE = "bilinear to 299 without antialiasing, align_corners False"
+RESIZE_CLEAN = "bicubic to 299 with antialiasing"
 TIMEOUT = 15
 """Seconds without a byte after which the download gives up."""
 
@@ -93,6 +95,10 @@ class Inception:
     dims: int
     dtype: torch.dtype
     sha256: str
+    classes: Tensor
+    """(1008, 2048), the weights that turn its last features into class scores, on the CPU."""
+    antialias: bool = False
+    """Whether images are resized as PIL does, bicubic and with antialiasing."""
 
     @torch.no_grad()
     def features(self, images: Tensor, batch: int | None = None) -> Tensor:
@@ -115,6 +121,9 @@ class Inception:
 
     def _features(self, images: Tensor) -> Tensor:
         pixels = images.to(self.device).expand(-1, 3, -1, -1).float().div(255)
+        if self.antialias:
+            # the network's own resizing then has nothing left to do
+            pixels = interpolate(pixels, (SIZE, SIZE), mode="bicubic", antialias=True)
         pixels = pixels.contiguous(memory_format=_layout(self.device, self.dtype))
         half = self.dtype == torch.bfloat16
         with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
@@ -127,7 +136,7 @@ class Inception:
             "extractor": f"Inception-v3 of pytorch-fid, {self.dims}-dimensional features",
             "weights_sha256": self.sha256,
             "weights": "published" if published else f"vouched for by {SHA256_VARIABLE}",
-            "resize": RESIZE,
+            "resize": RESIZE_CLEAN if self.antialias else RESIZE,
             "dims": self.dims,
             "precision": str(self.dtype).removeprefix("torch."),
         }
@@ -138,6 +147,7 @@ def load_inception(
     device: torch.device | str,
     dims: int = 2048,
     dtype: torch.dtype = torch.float32,
+    antialias: bool = False,
 ) -> Inception:
     """The network with the weights of ``file``, whose hash must be the published one.
 
@@ -147,6 +157,7 @@ def load_inception(
     Args:
         dims: 64, 192, 768 or 2048 features, as in pytorch-fid.
         dtype: float32, or bfloat16 for autocast.
+        antialias: resize as PIL does, which gives no published FID.
 
     Raises BenchError for a file that cannot be read, is not vouched for, or holds other weights,
     and where pytorch-fid is not installed.
@@ -154,10 +165,11 @@ def load_inception(
     if dtype not in (torch.float32, torch.bfloat16):
         raise ValueError(f"Inception runs in float32 or bfloat16, not {dtype}")
     sha256 = vouched(file)
-    network = _build(_weights(file, sha256), file, sha256, dims)
+    state = _weights(file, sha256)
+    network = _build(state, file, sha256, dims)
     device = torch.device(device)
     network = network.to(memory_format=_layout(device, dtype)).to(device).eval()
-    return Inception(network, device, dims, dtype, sha256)
+    return Inception(network, device, dims, dtype, sha256, state["fc.weight"], antialias)
 
 
 def _layout(device: torch.device, dtype: torch.dtype) -> torch.memory_format:
@@ -170,8 +182,7 @@ def _layout(device: torch.device, dtype: torch.dtype) -> torch.memory_format:
 def vouched(file: Path) -> str:
     """The file's SHA-256, which is published or vouched for."""
     try:
-        with open(file, "rb") as stream:
-            found = hashlib.file_digest(stream, "sha256").hexdigest()
+        found = _sha256(str(file), file.stat().st_mtime_ns, file.stat().st_size)
     except OSError as error:
         raise BenchError(
             f"cannot read the Inception weights '{file}' ({error.strerror}); name an existing "
@@ -190,6 +201,13 @@ def vouched(file: Path) -> str:
         f"published ones: the file may be truncated, so delete it and download {WEIGHTS_NAME} "
         f"again; only for a copy you trust, set {SHA256_VARIABLE}={found[:8]}"
     )
+
+
+@lru_cache(maxsize=8)
+def _sha256(file: str, *known: int) -> str:  # noqa: ARG001
+    """Hash a file; its time and size tell it from what it was before."""
+    with open(file, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _weights(file: Path, sha256: str) -> dict[str, Tensor]:

@@ -1,0 +1,198 @@
+"""Commands that measure what is stored or made elsewhere: measure, score, sample, prune."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.cli.options import (
+    Datasets,
+    Device,
+    InceptionWeights,
+    Jobs,
+    Methods,
+    Results,
+    Retry,
+    Seeds,
+    SlotsPerDevice,
+    StudyName,
+    Vary,
+    chosen_study,
+    make_table,
+    notes,
+    out,
+    say_notes,
+    say_problems,
+    use_inception_weights,
+    with_the_rest,
+)
+from bench.errors import BenchError
+
+
+def measure(
+    study: StudyName = "quick",
+    metrics: Annotated[
+        str, typer.Option(help="Only these, separated by commas; also ones that are not asked for.")
+    ] = "",
+    methods: Methods = "",
+    datasets: Datasets = "",
+    seeds: Seeds = "",
+    vary: Vary = "",
+    device: Device = "auto",
+    jobs: Jobs = None,
+    slots_per_device: SlotsPerDevice = 1,
+    results: Results = Path("results"),
+    retry: Retry = False,
+    inception_weights: InceptionWeights = "",
+) -> None:
+    """Measure what is stored, without training anything, then write the report.
+
+    Examples:
+
+    bench measure quick
+
+    bench measure images --metrics fid,kid
+    """
+    from bench.execution.coordinator import run as run_study
+    from bench.execution.plan import plan as make_plan
+    from bench.records.store import Store
+    from bench.report import write_report
+    from bench.tracking import Tracker
+
+    use_inception_weights(inception_weights)
+    begun = time.monotonic()
+    chosen = chosen_study(study, methods, datasets, seeds, None, vary=vary, metrics=metrics)
+    store = Store(results)
+    with store.writing():
+        with Tracker(results, chosen.name) as tracker:
+            finished = run_study(
+                chosen, store, tracker, out, device=device, jobs=jobs,
+                slots_per_device=slots_per_device, retry=retry, train=False,
+            )  # fmt: skip
+        shown = with_the_rest(chosen, store)
+        page = write_report(shown, make_plan(shown.cells, store), results, notes(store))
+    say_notes(store)
+    say_problems(tracker)
+    told = f"{finished.measured} cells measured" if finished.measured else "nothing to measure"
+    out.print(f"{told}, {time.monotonic() - begun:.0f} s. Report: {page}", markup=False)
+
+
+def score(
+    generated: Annotated[str, typer.Argument(help="A folder of images, .npy, .npz, or dataset.")],
+    reference: Annotated[
+        str, typer.Argument(help="The same, or pytorch-fid's .npz of mu and sigma.")
+    ],
+    metrics: Annotated[
+        str, typer.Option(help="Only these, separated by commas; default: every one that applies.")
+    ] = "",
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Also write the scores there, as JSON.")
+    ] = None,
+    save_reference: Annotated[
+        Path | None, typer.Option(help="Write the reference's statistics as pytorch-fid's .npz.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "",
+    results: Results = Path("results"),
+    inception_weights: InceptionWeights = "",
+) -> None:
+    """Score samples that anything has made against real ones, as studies do.
+
+    Examples:
+
+    bench score samples/ folder:photographs --metrics fid,kid
+
+    bench score points.npy ring8
+
+    bench score samples.npz real_statistics.npz --metrics fid
+    """
+    import torch
+
+    from bench.measuring.score import score as compute
+
+    use_inception_weights(inception_weights)
+    where = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    names = [name.strip() for name in metrics.split(",") if name.strip()]
+    found = compute(
+        generated, reference, names, results / "cache", torch.device(where), save_reference
+    )
+    table = make_table("metric", "value", "")
+    for each in found.scores:
+        quantity = each.quantity
+        told = "–" if each.value is None else f"{each.value:.{max(quantity.digits, 4)}f}"
+        better = "more is better" if quantity.higher_is_better else "less is better"
+        table.add_row(quantity.name, told, each.why or better)
+    out.print(table)
+    for name, value in found.protocol.items():
+        out.print(f"{name}: {value}", markup=False, highlight=False)
+    if json_file is not None:
+        try:
+            json_file.write_text(found.to_json() + "\n", encoding="utf-8")
+        except OSError as error:
+            raise BenchError(f"cannot write '{json_file}' ({error.strerror})") from error
+
+
+def sample(
+    key: Annotated[str, typer.Argument(help="The beginning of a cell's key.")],
+    output: Annotated[Path, typer.Option(help="A folder for PNGs, or a .npy or .npz file.")],
+    count: Annotated[int, typer.Option(min=1, help="Samples.")] = 64,
+    update: Annotated[
+        int | None, typer.Option(help="Checkpoint, by its discriminator updates; default: last.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Of the latents; default: those the run is measured with.")
+    ] = None,
+    results: Results = Path("results"),
+) -> None:
+    """Write samples of a stored generator.
+
+    Example: bench sample 37c4008a --count 50000 --output samples.npz
+    """
+    from bench.stored import load_run, write_samples
+
+    run = load_run(results, key)
+    write_samples(run.samples(count, update, seed), output)
+    out.print(f"{count} samples of {run.record.cell}: {output}", markup=False)
+
+
+def prune(
+    keep: Annotated[
+        str, typer.Option(help="all, ends (the first, best and last), last or none.")
+    ] = "ends",
+    yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
+    results: Results = Path("results"),
+) -> None:
+    """Delete stored networks that are not worth their room; scores and samples stay.
+
+    Example: bench prune --keep last
+    """
+    from bench.execution.keeping import POLICIES, prunable
+    from bench.records.store import Store
+
+    if keep not in POLICIES:
+        raise BenchError(f"--keep {keep}: give one of {', '.join(POLICIES)}")
+    store = Store(results)
+    with store.writing():
+        dropped = {
+            record.key: updates
+            for record in store.records.values()
+            if (updates := prunable(record, keep))
+        }
+        size = sum(
+            record.data["files"][record.networks[update]]["bytes"]
+            for record in store.records.values()
+            for update in dropped.get(record.key, ())
+        )
+        if not size:
+            out.print("Nothing to delete.")
+            return
+        files = sum(map(len, dropped.values()))
+        told = f"{files} networks of {len(dropped)} cells, {size / 2**20:.0f} MiB"
+        if not yes and not typer.confirm(f"Delete {told}? What is measured stays measured"):
+            return
+        for key, updates in dropped.items():
+            store.drop_networks(key, updates)
+    out.print(f"Deleted {told}.")
+    say_notes(store)

@@ -1,0 +1,69 @@
+"""Which networks of a run are kept."""
+
+from __future__ import annotations
+
+from bench.measuring.evaluation import modules_of
+from bench.records.cell import Cell
+from bench.records.fingerprint import digest
+from bench.records.store import Record
+from bench.registry import make_architecture, make_dataset
+
+POLICIES = ("all", "ends", "last", "none")
+"""``ends``: the untrained, the best and the last."""
+SMALL = 4 * 2**20
+"""Bytes of a run's networks up to which all of them are kept, unless a study says otherwise."""
+
+
+def policy_of(record: Record, asked: str | None) -> str:
+    """What a study asks for; where it leaves it open, all that is small, else the ends."""
+    return asked or ("all" if bytes_kept(record) <= SMALL else "ends")
+
+
+def bytes_kept(record: Record) -> int:
+    """Bytes of the networks that a record keeps."""
+    return sum(record.data["files"][name]["bytes"] for name in record.networks.values())
+
+
+def prunable(record: Record, policy: str) -> list[int]:
+    """The updates whose networks a policy gives up.
+
+    A run of which no metric tells the best checkpoint keeps all but for ``last`` and ``none``.
+    """
+    updates = sorted(record.networks)
+    if policy == "all" or not updates:
+        return []
+    if policy == "none":
+        return updates
+    kept = {updates[-1]}
+    if policy == "ends":
+        best = next((m.best for m in record.measurements if m.best is not None), None)
+        if best is None:
+            return []
+        kept |= {updates[0], best}
+    return [update for update in updates if update not in kept]
+
+
+def bytes_to_keep(cells: list[Cell], asked: str | None) -> int:
+    """About how many bytes the networks of cells will take; 0 for those that cannot be built."""
+    sizes: dict[str, int] = {}
+    total = 0
+    for cell in cells:
+        named = digest([cell.architecture.name, cell.architecture.settings, cell.dataset.settings])
+        if named not in sizes:
+            sizes[named] = _bytes_of(cell)
+        points = cell.evaluations + 1
+        policy = asked or ("all" if sizes[named] * points <= SMALL else "ends")
+        total += sizes[named] * {"all": points, "ends": 3, "last": 1, "none": 0}[policy]
+    return total
+
+
+def _bytes_of(cell: Cell) -> int:
+    """Bytes of one checkpoint's networks."""
+    part = cell.dataset
+    architecture = make_architecture(cell.architecture.name, cell.architecture.settings)
+    try:
+        players = modules_of(architecture, make_dataset(part.name, part.settings), 1)
+    except Exception:  # a user's file may raise anything; a run says what is wrong with it
+        return 0
+    tensors = [tensor for module in players for tensor in module.state_dict().values()]
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)

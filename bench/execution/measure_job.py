@@ -1,0 +1,53 @@
+"""Measures the stored runs of one job; ``worker.py`` calls it.
+
+The job's folder gets a file ``<key>.json`` with the measurements of each run as it is done.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bench.errors import BenchError
+from bench.execution.prepared import KEPT, Heartbeat
+from bench.execution.worker import surroundings
+from bench.measuring.evaluation import Subject
+from bench.measuring.keys import Keys
+from bench.measuring.runs import Measurer
+from bench.records.cell import Cell
+from bench.records.fingerprint import digest
+from bench.records.sources import sources_of_part
+from bench.records.store import load
+from bench.registry import make_architecture, make_dataset, make_method
+
+
+def measure_all(cells: list[Cell], job: dict[str, Any], device: torch.device, folder: Path) -> None:
+    """Measure runs of one dataset, whatever their methods and architectures."""
+    part = cells[0].dataset
+    dataset = KEPT.prepare(make_dataset(part.name, part.settings), Path(job["cache"]), device)
+    real = [part.name, part.settings, dataset.content(), sources_of_part(dataset)]
+    subject, keys = Subject(dataset, digest(real), Path(job["cache"]), device), Keys()
+    where, beat = surroundings(device), Heartbeat(folder, len(cells))
+    for number, cell in enumerate(cells):
+        wanted = {each.key: each for each in keys.wanted(cell, dataset)}
+        missing = [key for key in job["wanted"][cell.key] if key not in wanted]
+        if missing:
+            raise BenchError(
+                "the code that measures was changed after this had been planned; run again"
+            )
+        architecture = make_architecture(cell.architecture.name, cell.architecture.settings)
+        method = make_method(cell.method.name, cell.method.settings)
+        measurer = Measurer(subject, architecture, method.packing)
+        record = load(Path(job["records"][cell.key]))
+        asked = [wanted[key] for key in job["wanted"][cell.key]]
+        found = [each.to_json() for each in measurer.measure(record, asked)]
+        for each in found:
+            each["measured"] |= where
+        scratch = folder / f".{cell.key}.json"
+        scratch.write_text(json.dumps(found, allow_nan=False), encoding="utf-8")
+        os.rename(scratch, folder / f"{cell.key}.json")
+        beat(number + 1)

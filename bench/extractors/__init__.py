@@ -1,0 +1,1 @@
+"""One file per extractor: what turns samples into features (``bench/metric.py``)."""

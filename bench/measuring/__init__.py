@@ -1,0 +1,1 @@
+"""Measuring apart from training: stored networks and series in, measurements out."""

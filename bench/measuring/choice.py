@@ -1,0 +1,174 @@
+"""Which metrics a dataset is measured by: those that apply by default, and those asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from functools import lru_cache
+from typing import Any
+
+from bench.datasets.base import Dataset
+from bench.errors import BenchError, nearest
+from bench.metric import FeatureMetric, Metric, Quantity
+from bench.records.cell import Cell, Component
+from bench.registry import find, make_dataset, make_metric
+
+Asked = str | dict[str, dict[str, Any]]
+"""A name, or a name with hyperparameters: ``fid``, ``{kid: {when: every}}``."""
+
+
+class DoesNotApply(BenchError):
+    """A dataset has no such metric."""
+
+
+def metrics_of(dataset: Dataset, asked: list[Asked] | None = None) -> list[Metric]:
+    """Every metric that measures a dataset, in the order of the tables.
+
+    First the one that ranks the methods, then the others by name; those of the whole run last.
+    """
+    chosen = {metric.called: metric for metric in defaults(dataset)}
+    for each in asked or []:
+        metric = named(each, dataset)
+        chosen[metric.called] = metric
+    _check_distinct(list(chosen.values()), dataset)
+
+    def place(metric: Metric) -> tuple[Any, ...]:
+        ranks = min(_rank(quantity, dataset) for quantity in metric.quantities(dataset))
+        return metric.times == "once", ranks, metric.name, metric.called
+
+    return sorted(chosen.values(), key=place)
+
+
+def quantities_of(metrics: list[Metric], dataset: Dataset) -> list[Quantity]:
+    """All numbers of metrics that are taken at checkpoints, the one that ranks first."""
+    found = [
+        quantity
+        for metric in metrics
+        if metric.times != "once"
+        for quantity in metric.quantities(dataset)
+    ]
+    return sorted(found, key=lambda quantity: _rank(quantity, dataset))
+
+
+def primary(metrics: list[Metric], dataset: Dataset) -> Quantity:
+    """The quantity that ranks methods.
+
+    Raises:
+        BenchError: nothing measures the dataset.
+    """
+    found = quantities_of(metrics, dataset)
+    if not found:
+        raise BenchError(f"no metric applies to {dataset.name}; ask for one with metrics:")
+    return found[0]
+
+
+def shown_of(cells: Iterable[Cell]) -> tuple[list[Quantity], Dataset]:
+    """The quantities that cells of one dataset are measured by, and the dataset."""
+    components: dict[str, Component] = {}
+    for cell in cells:
+        components |= {each.label: each for each in cell.metrics}
+        part = cell.dataset
+    dataset = make_dataset(part.name, part.settings)
+    metrics = []
+    for each in components.values():
+        # what was measured by a metric that is gone has numbers, and no meaning
+        with suppress(BenchError):
+            metrics.append(make_metric(each.name, each.settings))
+    return quantities_of(metrics, dataset), dataset
+
+
+def _rank(quantity: Quantity, dataset: Dataset) -> int:
+    order = dataset.ranked_by
+    return order.index(quantity.name) if quantity.name in order else len(order)
+
+
+def defaults(dataset: Dataset) -> list[Metric]:
+    """The metrics that are taken wherever they apply, of those that were not installed.
+
+    What a study measures is not to depend on what packages happen to be there.
+    """
+    packages = find("metric").packages
+    found: dict[str, Metric] = {}
+    for metric, preference in sorted(_all(), key=lambda each: each[1] or 0):
+        if preference is None or metric.name in packages or metric.not_applicable(dataset):
+            continue
+        # of the extractors that a metric prefers, the first that fits
+        found.setdefault(metric.name, metric)
+    return list(found.values())
+
+
+def named(asked: Asked, dataset: Dataset) -> Metric:
+    """The metric that a study, or a user, calls so: by its own name or that of a quantity.
+
+    Raises:
+        BenchError: there is none, it does not apply here, or not accept its hyperparameters.
+    """
+    name, settings = (asked, {}) if isinstance(asked, str) else next(iter(asked.items()))
+    metric = _named(name, dataset, bool(settings.get("extractor")))
+    if not settings:
+        return metric
+    return make_metric(metric.name, metric.settings() | settings)
+
+
+def _named(name: str, dataset: Dataset, other_extractor: bool) -> Metric:
+    broken = find("metric").broken
+    whys: list[str] = []
+    fitting: dict[str, Metric] = {}
+    for metric, _ in _all():
+        why = metric.not_applicable(dataset)
+        if why is None:
+            fitting.setdefault(metric.called, metric)
+            for quantity in metric.quantities(dataset):
+                fitting.setdefault(quantity.name, metric)
+        elif metric.called == name or (metric.name == name and not other_extractor):
+            whys.append(why)
+        if other_extractor and metric.name == name:
+            return metric
+    if name in fitting:
+        return fitting[name]
+    if name in broken:
+        raise BenchError(
+            f"metric '{name}' ({broken[name].where}) cannot be used: {broken[name].reason}"
+        )
+    if whys:
+        raise DoesNotApply(f"metric '{name}' does not apply to {dataset.name}: {whys[0]}")
+    raise DoesNotApply(f"{dataset.name} has no metric '{name}'{nearest(name, sorted(fitting))}")
+
+
+def offered(dataset: Dataset) -> list[Metric]:
+    """Every metric that applies, asked for by default or not."""
+    return [metric for metric, _ in _all() if metric.not_applicable(dataset) is None]
+
+
+def _all() -> list[tuple[Metric, int | None]]:
+    """Every metric with every extractor, and its place among those taken by default, if it is."""
+    return _combined(tuple(find("metric").parts), tuple(find("extractor").parts))
+
+
+@lru_cache(maxsize=2)
+def _combined(
+    metrics: tuple[str, ...], extractors: tuple[str, ...]
+) -> list[tuple[Metric, int | None]]:
+    found: list[tuple[Metric, int | None]] = []
+    for name in metrics:
+        kind = find("metric").parts[name]
+        if issubclass(kind, FeatureMetric):
+            preferred = kind.extractors
+            for each in extractors:
+                place = preferred.index(each) if each in preferred else None
+                found.append((make_metric(name, {"extractor": each}), place))
+        else:
+            found.append((make_metric(name), 0 if kind.by_default else None))
+    return found
+
+
+def _check_distinct(metrics: list[Metric], dataset: Dataset) -> None:
+    owners: dict[str, str] = {}
+    for metric in metrics:
+        for quantity in metric.quantities(dataset):
+            owner = owners.setdefault(quantity.name, metric.called)
+            if owner != metric.called:
+                raise BenchError(
+                    f"metrics '{owner}' and '{metric.called}' both measure '{quantity.name}' on "
+                    f"{dataset.name}; give the quantity of one another name"
+                )

@@ -1,0 +1,196 @@
+"""What metrics are shown: samples of stored networks, their features, and the real side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from bench.errors import BenchError
+from bench.measuring.reference import KEPT, Reference, cached_reference
+from bench.metric import (
+    Evaluation,
+    Extractor,
+    Features,
+    Metric,
+    Network,
+    NotFinite,
+    NotMeasured,
+    Quantity,
+    Reason,
+    Results,
+)
+from bench.networks import Tensors
+from bench.records.sources import sources_that_measure
+
+POINTS_AT_ONCE, IMAGES_AT_ONCE = 2500, 500
+"""Samples that are generated at once."""
+
+
+class Subject:
+    """A prepared dataset with the extractors that look at it, loaded once for many runs.
+
+    Args:
+        dataset: prepared; gives the real side.
+        identity: a hash of all that its real samples depend on.
+    """
+
+    def __init__(self, dataset: Any, identity: str, cache: Path, device: torch.device):
+        self.dataset, self.identity, self.cache, self.device = dataset, identity, cache, device
+        self._networks: dict[Extractor, Network] = {}
+        self._references: dict[Extractor, Reference] = {}
+
+    def network(self, extractor: Extractor) -> Network:
+        if extractor not in self._networks:
+            self._networks[extractor] = extractor.load(self.dataset, self.cache, self.device)
+        return self._networks[extractor]
+
+    def reference(self, extractor: Extractor) -> Reference:
+        """The reference samples as an extractor sees them, computed once for all processes."""
+        if extractor not in self._references:
+            network = self.network(extractor)
+            parts = [extractor.name, extractor.settings(), extractor.identity(), str(self.device)]
+            content = repr([self.identity, *parts, sources_that_measure(extractor)])
+            self._references[extractor] = cached_reference(
+                self.cache,
+                f"{self.dataset.name}-{extractor.name}",
+                content,
+                lambda: network(self.real).values,
+                KEPT,
+            )
+        return self._references[extractor]
+
+    def know(self, extractor: Extractor, reference: Reference) -> None:
+        """Take a reference that was computed elsewhere."""
+        self._references[extractor] = reference
+
+    @cached_property
+    def real(self) -> Tensor:
+        """The reference samples, as generated ones are compared with them."""
+        return as_compared(self.dataset.reference_samples())
+
+
+def as_compared(samples: Tensor) -> Tensor:
+    """Points as they are; images in [−1, 1] as the bytes that an image file would hold."""
+    if samples.dtype == torch.uint8 or samples.ndim != 4:
+        return samples
+    return ((samples + 1) * 127.5).round().clamp(0, 255).byte()
+
+
+@dataclass
+class Seen:
+    """Samples beside real ones, and the networks and series behind them where there are any."""
+
+    subject: Subject
+    samples: Tensor
+    series: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    players: tuple[nn.Module, nn.Module] | None = None
+    _features: dict[Extractor, Features] = field(default_factory=dict)
+
+    @property
+    def dataset(self) -> Any:
+        return self.subject.dataset
+
+    @property
+    def real(self) -> Tensor:
+        return self.subject.real
+
+    @property
+    def generator(self) -> nn.Module:
+        return self._players[0]
+
+    @property
+    def discriminator(self) -> nn.Module:
+        return self._players[1]
+
+    @property
+    def _players(self) -> tuple[nn.Module, nn.Module]:
+        if self.players is None:
+            raise NotMeasured("it looks at networks, and these samples have none")
+        return self.players
+
+    def features(self, extractor: Extractor) -> Features:
+        if extractor not in self._features:
+            if not bool(self.samples.isfinite().all()):
+                raise NotFinite("a generated sample is not finite")
+            self._features[extractor] = self.subject.network(extractor)(self.samples)
+        return self._features[extractor]
+
+    def reference(self, extractor: Extractor) -> Reference:
+        return self.subject.reference(extractor)
+
+
+def take(metric: Metric, seen: Evaluation, expected: tuple[Quantity, ...]) -> Results:
+    """Measure; whatever goes wrong in a metric is the reason for its own missing numbers."""
+    names = [quantity.name for quantity in expected]
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = metric.measure(seen)
+    except NotMeasured as error:
+        return dict.fromkeys(names, error.reason)
+    except (BenchError, MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:  # a user's file may raise anything
+        told = (str(error).splitlines() or [""])[0]
+        return dict.fromkeys(names, Reason("failed", f"it raises {type(error).__name__}: {told}"))
+    if set(found) != set(names):
+        told = f"it measures {', '.join(sorted(found))} where {', '.join(names)} is expected"
+        return dict.fromkeys(names, Reason("failed", told))
+    return {name: _number(found[name]) for name in names}
+
+
+def _number(value: Any) -> float | Reason:
+    if isinstance(value, Reason):
+        return value
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return Reason("failed", f"it gives {value!r:.40}, which is no number")
+    if not np.isfinite(number):
+        return Reason("not_finite", "the number is not finite: features may be so large that it "
+                      "overflows")  # fmt: skip
+    return number
+
+
+def loaded(module: nn.Module, tensors: Tensors, player: str) -> nn.Module:
+    """Return a module with stored parameters and buffers, in evaluation mode.
+
+    Raises:
+        BenchError: they are those of another architecture.
+    """
+    own = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+    shapes = {name: tuple(tensor.shape) for name, tensor in own.items()}
+    apart = {name: tuple(tensor.shape) for name, tensor in tensors.items()}.items() ^ shapes.items()
+    if apart:
+        names = ", ".join(sorted({name for name, _ in apart})[:3])
+        raise BenchError(f"the stored {player} is not this architecture's: {names} differ")
+    with torch.no_grad():
+        for name, tensor in tensors.items():
+            own[name].copy_(tensor)
+    return module.eval().requires_grad_(False)
+
+
+@torch.no_grad()
+def generated(generator: nn.Module, latents: Tensor, images: bool) -> Tensor:
+    """Return samples of latents (N, Z), some at a time."""
+    at_once = IMAGES_AT_ONCE if images else POINTS_AT_ONCE
+    return torch.cat([generator(part) for part in latents.split(at_once)])
+
+
+def modules_of(architecture: Any, dataset: Any, packing: int) -> tuple[nn.Module, nn.Module]:
+    """Return both networks of an architecture, their weights to be loaded."""
+    from bench.training.views import packed_shape
+
+    shape = dataset.sample_shape
+    with torch.random.fork_rng(devices=[]):
+        return (
+            architecture.generator(shape),
+            architecture.discriminator(packed_shape(shape, packing)),
+        )

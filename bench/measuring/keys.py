@@ -1,0 +1,95 @@
+"""What a measurement depends on, and the key that says it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bench.datasets.base import Dataset
+from bench.metric import Metric, Quantity, Unavailable
+from bench.records.cell import Cell, Component
+from bench.records.fingerprint import digest
+from bench.records.sources import sources_that_measure
+from bench.registry import make_metric
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A measurement that a study asks of one of its cells."""
+
+    metric: Metric
+    component: Component
+    ingredients: dict[str, Any]
+    judge: tuple[str, Quantity] | None = None
+    """What tells the best checkpoint: the key of a measurement of every one, and its quantity."""
+    names: tuple[str, ...] = ()
+    """Of its quantities."""
+    unavailable: str = ""
+    """Why it cannot be measured on this machine."""
+
+    @property
+    def part(self) -> dict[str, Any]:
+        """The metric as a measurement names it."""
+        return {"name": self.component.name, "settings": self.component.settings}
+
+    @property
+    def key(self) -> str:
+        return digest(self.ingredients)
+
+
+class Keys:
+    """Finds what cells are to be measured by, with each metric made and hashed once."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Wanted] = {}
+
+    def wanted(self, cell: Cell, dataset: Dataset) -> list[Wanted]:
+        """The measurements of a cell, in the order of the tables.
+
+        Those taken at the best checkpoint depend on the measurement that tells which it is: the
+        first that is taken at every one.
+        """
+        found: list[Wanted] = []
+        judge: tuple[str, Quantity] | None = None
+        evaluation = {f"evaluation {k}": v for k, v in dataset.evaluation_settings().items()}
+        for component in cell.metrics:
+            made = self._made(component)
+            ingredients = {"run": cell.key, **evaluation, **made.ingredients}
+            own = judge if made.metric.times == "ends" else None
+            if own is not None:
+                ingredients["best checkpoint by"] = own[0]
+            names = tuple(quantity.name for quantity in made.metric.quantities(dataset))
+            wanted = replace(
+                made, component=component, ingredients=ingredients, judge=own, names=names
+            )
+            if judge is None and made.metric.times == "every":
+                judge = wanted.key, judging(made.metric, dataset)
+            found.append(wanted)
+        return found
+
+    def _made(self, component: Component) -> Wanted:
+        named = digest([component.name, component.settings])
+        if named not in self._known:
+            metric = make_metric(component.name, component.settings)
+            extractor = metric.sees
+            ingredients: dict[str, Any] = {
+                "metric": component.name,
+                **{f"metric {name}": value for name, value in component.settings.items()},
+            }
+            unavailable = ""
+            if extractor is not None:
+                try:
+                    ingredients["extractor weights"] = extractor.identity()
+                except Unavailable as error:
+                    unavailable = str(error)
+            parts = [metric] if extractor is None else [metric, extractor]
+            sources = sources_that_measure(*parts)
+            ingredients |= {f"source {file}": value for file, value in sources.items()}
+            self._known[named] = Wanted(metric, component, ingredients, unavailable=unavailable)
+        return self._known[named]
+
+
+def judging(metric: Metric, dataset: Dataset) -> Quantity:
+    """The quantity of a metric that tells the best checkpoint: the one that ranks, or the first."""
+    quantities = metric.quantities(dataset)
+    return next((q for q in quantities if q.name in dataset.ranked_by), quantities[0])

@@ -1,0 +1,204 @@
+"""Measures a stored run: its networks, samples and series, by the metrics it lacks."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bench.errors import BenchError
+from bench.measuring.evaluation import (
+    Seen,
+    Subject,
+    as_compared,
+    generated,
+    loaded,
+    modules_of,
+    take,
+)
+from bench.measuring.keys import Wanted, judging
+from bench.metric import Metric, NotMeasured, Quantity, Reason, Results
+from bench.once import once
+from bench.records.fingerprint import digest
+from bench.records.measurements import Measurement, Numbers
+from bench.records.store import Record
+from bench.training.streams import Stream, generator
+
+
+@dataclass(frozen=True)
+class Measurer:
+    """Measures runs of one method on one dataset with one architecture.
+
+    Args:
+        subject: the prepared dataset and its extractors.
+        architecture: whose networks the runs keep.
+        packing: how many samples the method shows its discriminator at once.
+    """
+
+    subject: Subject
+    architecture: Any
+    packing: int = 1
+
+    def measure(self, record: Record, wanted: list[Wanted]) -> list[Measurement]:
+        """Take the measurements ``wanted`` of a run.
+
+        What cannot be measured costs its own numbers, and the measurement holds the reason. Which
+        checkpoint is the best is told by a measurement of every one, which may be an older one.
+        """
+        taken = {each.key: _Taken(each.metric, self._quantities(each.metric)) for each in wanted}
+        whole = Seen(self.subject, torch.empty(0), record.series())
+        for each in wanted:
+            if each.metric.times == "once":
+                taken[each.key].whole = taken[each.key].take(whole)
+        updates = [checkpoint["update"] for checkpoint in record.checkpoints]
+        every = [taken[each.key] for each in wanted if each.metric.times == "every"]
+        self._visit(record, updates, every)
+        for each in wanted:
+            if each.metric.times == "ends":
+                at = {*updates[-1:]}
+                if each.judge is not None and len(updates) > 1:
+                    known = record.known.get(each.judge[0])
+                    values = known.values if known else taken[each.judge[0]].values
+                    at.add(best(values, updates, each.judge[1]))
+                taken[each.key].at = sorted(at)
+        ends = sorted({at for each in taken.values() for at in each.at})
+        self._visit(record, ends, [each for each in taken.values() if each.at])
+        return [self._measurement(each, taken[each.key], updates) for each in wanted]
+
+    def _visit(self, record: Record, updates: list[int], metrics: list[_Taken]) -> None:
+        """Show checkpoint after checkpoint to all metrics that want it."""
+        if not metrics:
+            return
+        modules = modules_of(self.architecture, self.subject.dataset, self.packing)
+        for update in updates:
+            interested = [each for each in metrics if not each.at or update in each.at]
+            try:
+                seen = self._seen(record, update, modules)
+            except (NotMeasured, BenchError) as error:
+                for each in interested:
+                    each.missing(error)
+                continue
+            for each in interested:
+                each.values[update] = each.take(seen)
+
+    def _seen(self, record: Record, update: int, modules: Any) -> Seen:
+        checkpoint, dataset = record.checkpoint(update), self.subject.dataset
+        players = (
+            loaded(modules[0], checkpoint.measured, "generator").to(self.subject.device),
+            loaded(modules[1], checkpoint.players["discriminator"], "discriminator"),
+        )
+        latents = latents_of(
+            record.cell.seed, dataset.evaluation_samples, self.architecture.latent
+        ).to(self.subject.device)
+        samples = generated(players[0], latents, len(dataset.sample_shape) == 3)
+        return Seen(self.subject, as_compared(samples), players=players)
+
+    def _measurement(self, wanted: Wanted, taken: _Taken, updates: list[int]) -> Measurement:
+        begun = time.perf_counter()
+        found: int | None = None
+        if wanted.metric.times == "every" and len(updates) > 1:
+            found = best(taken.values, updates, judging(wanted.metric, self.subject.dataset))
+        floor: Numbers = {}
+        protocol: dict[str, Any] = {}
+        if wanted.metric.needs != "series":
+            floor, reasons = self._floor(wanted)
+            # a floor's reason counts where nothing else was wrong
+            taken.reasons = reasons | taken.reasons
+            protocol = self.protocol(wanted.metric)
+        return Measurement(
+            key=wanted.key,
+            metric=wanted.metric.called,
+            component=wanted.part,
+            ingredients=wanted.ingredients,
+            values=taken.values,
+            whole=taken.whole,
+            reasons=taken.reasons,
+            floor=floor,
+            protocol=protocol,
+            best=found,
+            measured={"seconds": taken.seconds + time.perf_counter() - begun},
+        )
+
+    def _quantities(self, metric: Metric) -> tuple[Quantity, ...]:
+        return metric.quantities(self.subject.dataset)
+
+    def _floor(self, wanted: Wanted) -> tuple[Numbers, dict[str, Reason]]:
+        """Measure real samples: those held out from the reference. Once for a machine."""
+        metric, dataset = wanted.metric, self.subject.dataset
+        stated = metric.floor(dataset)
+        if stated is not None:
+            return dict(stated), {}
+        if metric.needs == "networks":
+            return {}, {}
+        of_a_run = ("run", "best checkpoint by")
+        known = {k: value for k, value in wanted.ingredients.items() if k not in of_a_run}
+        key = digest([self.subject.identity, known, str(self.subject.device)])
+
+        def make(file: Path) -> None:
+            taken = _Taken(metric, self._quantities(metric))
+            numbers = taken.take(Seen(self.subject, as_compared(dataset.held_out_samples())))
+            reasons = {name: [why.kind, why.text] for name, why in taken.reasons.items()}
+            file.write_text(json.dumps([numbers, reasons]), encoding="utf-8")
+
+        def load(file: Path) -> tuple[Numbers, dict[str, Reason]]:
+            numbers, reasons = json.loads(file.read_text(encoding="utf-8"))
+            return numbers, {name: Reason(*why) for name, why in reasons.items()}
+
+        return once(self.subject.cache / f"floor-{dataset.name}-{key}.json", load, make)
+
+    def protocol(self, metric: Metric) -> dict[str, Any]:
+        """Return what a score needs beside its number to be compared."""
+        extractor = {} if metric.sees is None else self.subject.network(metric.sees).describe()
+        return {**self.subject.dataset.protocol(), **extractor, **metric.describe()}
+
+
+@dataclass
+class _Taken:
+    """Numbers of one metric as they come in."""
+
+    metric: Metric
+    quantities: tuple[Quantity, ...]
+    at: list[int] = field(default_factory=list)
+    """The checkpoints it wants; none: every one."""
+    values: dict[int, Numbers] = field(default_factory=dict)
+    whole: Numbers = field(default_factory=dict)
+    reasons: dict[str, Reason] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def take(self, seen: Seen) -> Numbers:
+        """Measure, and note why numbers are missing."""
+        begun = time.perf_counter()
+        results: Results = take(self.metric, seen, self.quantities)
+        self.seconds += time.perf_counter() - begun
+        self.reasons |= {n: v for n, v in results.items() if isinstance(v, Reason)}
+        return {n: None if isinstance(v, Reason) else v for n, v in results.items()}
+
+    def missing(self, error: NotMeasured | BenchError) -> None:
+        """Note why a checkpoint could not be seen."""
+        reason = error.reason if isinstance(error, NotMeasured) else Reason("failed", str(error))
+        self.reasons |= {quantity.name: reason for quantity in self.quantities}
+
+
+def best(values: dict[int, Numbers], updates: Iterable[int], quantity: Quantity) -> int:
+    """The update of the best checkpoint by one quantity; of equals the earliest.
+
+    The start is none: an untrained generator may happen to sit on a mode.
+    """
+    sign = 1 if quantity.higher_is_better else -1
+
+    def score(update: int) -> float:
+        value = values.get(update, {}).get(quantity.name)
+        return float("-inf") if value is None else sign * value
+
+    return max(list(updates)[1:], key=score)
+
+
+def latents_of(seed: int, count: int, size: int) -> Tensor:
+    """A seed's latents for evaluation, (count, size): the same at every checkpoint."""
+    return torch.randn((count, size), generator=generator(seed, Stream.EVALUATION))

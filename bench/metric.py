@@ -1,0 +1,300 @@
+"""The contract of metrics and extractors: what measures a trained run.
+
+A metric is one file in ``bench/metrics/`` (or a folder of one's own, or an installed package) with
+one frozen dataclass that derives from :class:`Metric`; its fields are its hyperparameters. It is
+shown an :class:`Evaluation` and returns a number, or the reason why there is none, for each of its
+quantities. An extractor, one file in ``bench/extractors/``, turns samples into features; metrics
+that compare features work with all of them.
+
+Nothing else lists metrics: tables, figures, MLflow, exports and the documentation ask them.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+When = Literal["every", "ends", "once"]
+"""At every checkpoint; at the last and the best one; or once, from the whole run's series."""
+Need = Literal["samples", "features", "networks", "series"]
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a number is missing: a kind that programs test, and a text that people read."""
+
+    kind: Literal["too_few", "undefined", "not_finite", "unavailable", "not_kept", "failed"]
+    text: str
+
+
+class NotMeasured(ValueError):
+    """A number is missing for a reason that can be stated."""
+
+    kind: ClassVar[Any] = "undefined"
+
+    @property
+    def reason(self) -> Reason:
+        return Reason(self.kind, str(self))
+
+
+class TooFew(NotMeasured):
+    """A number is not defined, or not worth reporting, for so few samples."""
+
+    kind = "too_few"
+
+    @classmethod
+    def of(cls, needed: int, there: int, what: str = "samples") -> Self:
+        return cls(
+            f"needs at least {needed:,} {what}, there {'is' if there == 1 else 'are'} {there:,}"
+        )
+
+
+class NotFinite(NotMeasured):
+    """Samples or features hold NaN or infinities, or overflow on the way."""
+
+    kind = "not_finite"
+
+
+class Unavailable(NotMeasured):
+    """Something that a metric needs, such as weights, is not on this machine."""
+
+    kind = "unavailable"
+
+
+class NotKept(NotMeasured):
+    """A metric asks for networks that the run did not keep."""
+
+    kind = "not_kept"
+
+
+Values = dict[str, float]
+Results = dict[str, float | Reason]
+"""A number, or why there is none, by the name of the quantity."""
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One number of a metric, as it is named in every table."""
+
+    name: str
+    label: str
+    meaning: str
+    higher_is_better: bool
+    digits: int = 3
+    percent: bool = False
+    ceiling: float | None = None
+    """The value at which nothing is left to gain, if there is one."""
+    group: str = ""
+    """Quantities of a group share a table of their own in the report; without one, the main one."""
+
+
+class Facts(Protocol):
+    """What a metric or an extractor may ask of a dataset before anything is measured."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def sample_shape(self) -> tuple[int, ...]: ...
+    @property
+    def evaluation_samples(self) -> int: ...
+    @property
+    def labelled(self) -> bool:
+        """Whether it has labelled images of digits, which a classifier can learn from."""
+
+
+class Features(NamedTuple):
+    """What an extractor makes of N samples."""
+
+    values: Tensor
+    """(N, D), on the CPU."""
+    logits: Tensor | None = None
+    """(N, C) class scores, or (N, K, C) of K parts of a sample; None where it has no classes."""
+
+
+class Network(Protocol):
+    """An extractor that is ready: weights loaded, on its device."""
+
+    def __call__(self, samples: Tensor) -> Features:
+        """Points (N, d), or images as bytes (N, C, H, W), to their features."""
+
+    def describe(self) -> dict[str, Any]:
+        """What identifies it: its part of a score's protocol."""
+
+
+@dataclass(frozen=True)
+class Extractor(ABC):
+    """A source of features; its fields are its hyperparameters."""
+
+    name: ClassVar[str] = ""
+    label: ClassVar[str] = ""
+    """What reports call it: ``LeNet``."""
+
+    @property
+    def prefix(self) -> str:
+        """What its quantities' names begin with: ``lenet_`` makes ``kid`` ``lenet_kid``."""
+        return f"{self.name}_"
+
+    distance_digits: ClassVar[int] = 2
+    kernel_digits: ClassVar[int] = 3
+    """Decimals that tables show of Fréchet distances and of kernel distances."""
+
+    @property
+    def distance(self) -> tuple[str, str]:
+        """Name and label of the Fréchet distance between its features; only one is FID."""
+        return f"{self.prefix}fd", f"{self.label} FD"
+
+    def settings(self) -> dict[str, Any]:
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    @abstractmethod
+    def not_applicable(self, dataset: Facts) -> str | None:
+        """Why its features mean nothing for these samples, or None."""
+
+    def fetch(self) -> None:  # noqa: B027 - optional
+        """Bring its weights to this machine, once and before anything is trained.
+
+        Raises:
+            Unavailable: they are not here and cannot be had.
+        """
+
+    def identity(self) -> str:
+        """Return a hash of weights that its hyperparameters do not name; part of every key.
+
+        Raises:
+            Unavailable: there are no weights.
+        """
+        return ""
+
+    @abstractmethod
+    def load(self, dataset: Any, cache: Path, device: Any) -> Network:
+        """Return it ready to use. What ``dataset`` and ``identity`` name is all it depends on."""
+
+
+class Evaluation(Protocol):
+    """What a metric is shown: one member at one checkpoint, beside real data."""
+
+    @property
+    def dataset(self) -> Any: ...
+    @property
+    def samples(self) -> Tensor:
+        """Generated samples: points (N, d), or images as bytes (N, C, H, W)."""
+
+    @property
+    def real(self) -> Tensor:
+        """The reference samples, of the same kind: (M, …)."""
+
+    @property
+    def generator(self) -> nn.Module: ...
+    @property
+    def discriminator(self) -> nn.Module: ...
+    @property
+    def series(self) -> Mapping[str, NDArray[np.float32]]:
+        """``discriminator_loss``, ``discriminator_norm`` and the generator's, (T,) each."""
+
+    def features(self, extractor: Extractor) -> Features:
+        """The samples' features, computed once for all metrics."""
+
+    def reference(self, extractor: Extractor) -> Any:
+        """The reference samples' (:class:`bench.measuring.reference.Reference`), cached."""
+
+
+@dataclass(frozen=True)
+class Metric(ABC):
+    """A metric; its fields are its hyperparameters.
+
+    ``name`` is the file's unless the class states one.
+    """
+
+    name: ClassVar[str] = ""
+    needs: ClassVar[Need] = "samples"
+    by_default: ClassVar[bool] = True
+    """Whether it is measured wherever it applies, or only where a study asks for it by name."""
+    measured: ClassVar[When] = "every"
+    """When it is taken, unless a study says otherwise (``{kid: {when: every}}``)."""
+
+    when: When | None = None
+    """``every`` checkpoint, or the ``ends``: the last and the best. None: as the metric says."""
+
+    @abstractmethod
+    def quantities(self, dataset: Facts) -> tuple[Quantity, ...]:
+        """Its numbers, in the order of the tables."""
+
+    @abstractmethod
+    def not_applicable(self, dataset: Facts) -> str | None:
+        """Why it means nothing for this dataset, or None."""
+
+    @abstractmethod
+    def measure(self, seen: Evaluation) -> Results:
+        """A finite number, or a :class:`Reason`, for every quantity.
+
+        It may raise :class:`NotMeasured`, which is the reason for all of them.
+        """
+
+    def floor(self, dataset: Any) -> Values | None:
+        """What a perfect generator gets; None: measured on real samples held out from training."""
+        return None
+
+    def describe(self) -> dict[str, Any]:
+        """Its part of a score's protocol, beside the extractor's: counts, constants."""
+        return {}
+
+    def settings(self) -> dict[str, Any]:
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    @property
+    def times(self) -> When:
+        return self.when or self.measured
+
+    @property
+    def called(self) -> str:
+        """The name by which a study asks for it, unique among the metrics of a dataset."""
+        return self.name
+
+    @property
+    def sees(self) -> Extractor | None:
+        """The extractor whose features it compares."""
+        return None
+
+
+@dataclass(frozen=True)
+class FeatureMetric(Metric):
+    """A metric of features, which works with every extractor that fits the data.
+
+    It is called by its name behind the extractor's prefix: ``lenet_kid``; Inception's and those of
+    points have none.
+    """
+
+    needs: ClassVar[Need] = "features"
+    extractors: ClassVar[tuple[str, ...]] = ()
+    """Extractors with which it is measured by default, with the first that fits the data; with
+    others where a study asks for it."""
+
+    extractor: Any = "inception"
+    """Its name, or ``{name: its hyperparameters}``; the registry makes it into one."""
+
+    @property
+    def sees(self) -> Extractor:
+        if not isinstance(self.extractor, Extractor):
+            raise TypeError(f"the extractor {self.extractor!r} has not been made yet")
+        return self.extractor
+
+    def settings(self) -> dict[str, Any]:
+        return super().settings() | {"extractor": {self.sees.name: self.sees.settings()}}
+
+    @property
+    def called(self) -> str:
+        return f"{self.sees.prefix}{self.name}"
+
+    @property
+    def group(self) -> str:
+        return f"{self.sees.label} features"
+
+    def not_applicable(self, dataset: Facts) -> str | None:
+        return self.sees.not_applicable(dataset)

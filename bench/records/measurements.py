@@ -1,0 +1,67 @@
+"""Measurements on disk: one file a run, ``measurements.json``, written whole.
+
+A measurement is one metric's numbers of one run, under a key that hashes the run's key and all
+that measures it: an edited metric makes its own measurements stale and nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from bench.metric import Reason
+from bench.records.fingerprint import digest
+
+FILE = "measurements.json"
+
+Numbers = dict[str, float | None]
+"""By the name of the quantity; None where there is none."""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One metric of one run."""
+
+    key: str
+    metric: str
+    """The name by which a study asks for it."""
+    component: dict[str, Any]
+    """``name`` and ``settings`` of the metric."""
+    ingredients: dict[str, Any]
+    values: dict[int, Numbers] = field(default_factory=dict)
+    """Numbers by the update of the checkpoint, and by name; None where there is none."""
+    whole: Numbers = field(default_factory=dict)
+    """Numbers of the whole run, for metrics that are taken once."""
+    reasons: dict[str, Reason] = field(default_factory=dict)
+    """Why a number is missing, by its name: at the last checkpoint where it is."""
+    floor: Numbers = field(default_factory=dict)
+    """What real samples get."""
+    protocol: dict[str, Any] = field(default_factory=dict)
+    best: int | None = None
+    """The best checkpoint's update by this metric, if it was taken at every one."""
+    measured: dict[str, Any] = field(default_factory=dict)
+    """Seconds, device, versions and time: recorded, and no part of the key."""
+
+    @property
+    def place(self) -> str:
+        """Equal for measurements of which the newest stands: same metric, settings, evaluation."""
+        return digest([self.component, self.evaluation])
+
+    @property
+    def evaluation(self) -> dict[str, Any]:
+        """The dataset's settings that only measuring depends on."""
+        begins = "evaluation "
+        return {
+            name.removeprefix(begins): value
+            for name, value in self.ingredients.items()
+            if name.startswith(begins)
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Measurement:
+        reasons = {name: Reason(**reason) for name, reason in data["reasons"].items()}
+        values = {int(update): numbers for update, numbers in data["values"].items()}
+        return cls(**{**data, "reasons": reasons, "values": values})

@@ -1,0 +1,167 @@
+"""Trained generators as ordinary modules: load what a run has kept.
+
+from bench.stored import load_run
+run = load_run("results", "37c4008a")
+images = run.generator()(run.latents(64))
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.errors import BenchError
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from bench.records.store import Record, Store
+
+
+def find_record(store: Store, key: str) -> Record:
+    """The record of a results folder whose key begins so.
+
+    Raises:
+        BenchError: there is none, or there are several.
+    """
+    found = [record for record in store.records.values() if record.key.startswith(key)]
+    if len(found) != 1:
+        raise BenchError(
+            f"{len(found) or 'no'} cells in '{store.results}' have a key that begins with '{key}'; "
+            "bench plan lists the keys"
+        )
+    return found[0]
+
+
+def load_run(results: str | Path, key: str) -> StoredRun:
+    """A run by the beginning of its key.
+
+    Raises:
+        BenchError: there is no such run, or its method or architecture is gone.
+    """
+    from bench.records.store import Store
+
+    return StoredRun(find_record(Store(Path(results)), key))
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A run whose networks can be had back."""
+
+    record: Record
+
+    @cached_property
+    def architecture(self) -> Any:
+        from bench.registry import make_architecture
+
+        part = self.record.cell.architecture
+        return make_architecture(part.name, part.settings)
+
+    @cached_property
+    def dataset(self) -> Any:
+        from bench.registry import make_dataset
+
+        part = self.record.cell.dataset
+        return make_dataset(part.name, part.settings)
+
+    @property
+    def updates(self) -> list[int]:
+        """Discriminator updates after which networks are kept, in order."""
+        return sorted(self.record.networks)
+
+    def generator(self, update: int | None = None, average: bool = True) -> nn.Module:
+        """The generator (N, Z) → (N, …) after ``update`` updates, in evaluation mode.
+
+        Args:
+            update: one of :attr:`updates`; None: the last.
+            average: the moving average of its weights, where the run has one.
+
+        Raises:
+            BenchError: none is kept, or the file is damaged.
+        """
+        checkpoint = self.record.checkpoint(self._at(update))
+        tensors = checkpoint.measured if average else checkpoint.players["generator"]
+        return self._loaded(0, tensors, "generator")
+
+    def discriminator(self, update: int | None = None) -> nn.Module:
+        """The discriminator (N, …) → (N,), without what its method does to its weights."""
+        players = self.record.checkpoint(self._at(update)).players
+        return self._loaded(1, players["discriminator"], "discriminator")
+
+    def latents(self, count: int, seed: int | None = None) -> Tensor:
+        """Latents (count, Z); without a ``seed`` those that the run was measured with."""
+        import torch
+
+        from bench.measuring.runs import latents_of
+
+        size = self.architecture.latent
+        if seed is None:
+            return latents_of(self.record.cell.seed, count, size)
+        return torch.randn((count, size), generator=torch.Generator().manual_seed(seed))
+
+    def samples(self, count: int, update: int | None = None, seed: int | None = None) -> Tensor:
+        """Samples: points (count, d), or images as bytes (count, C, H, W)."""
+        from bench.measuring.evaluation import as_compared, generated
+
+        images = len(self.dataset.sample_shape) == 3
+        made = generated(self.generator(update), self.latents(count, seed), images)
+        return as_compared(made)
+
+    def _at(self, update: int | None) -> int:
+        if not self.updates:
+            raise BenchError(
+                f"{self.record.cell} keeps no networks; a study with keep: all does, once it is "
+                "trained again"
+            )
+        if update is None:
+            return self.updates[-1]
+        if update not in self.updates:
+            kept = ", ".join(map(str, self.updates))
+            raise BenchError(f"{self.record.cell} keeps networks after {kept} updates only")
+        return update
+
+    def _loaded(self, player: int, tensors: Any, name: str) -> nn.Module:
+        from bench.measuring.evaluation import loaded, modules_of
+        from bench.registry import make_method
+
+        part = self.record.cell.method
+        packing = make_method(part.name, part.settings).packing if player else 1
+        module = modules_of(self.architecture, self.dataset, packing)[player]
+        return loaded(module, tensors, name)
+
+
+def write_samples(samples: Tensor, output: Path) -> None:
+    """Write samples: a .npy or .npz file, or for images a folder of PNGs.
+
+    In an array, images are (N, H, W) or (N, H, W, 3) bytes.
+
+    Raises:
+        BenchError: points cannot be PNGs, or the place cannot be written to.
+    """
+    import numpy as np
+
+    array = samples.cpu().numpy()
+    if array.ndim == 4:
+        array = array[:, 0] if array.shape[1] == 1 else array.transpose(0, 2, 3, 1)
+    try:
+        if output.suffix in (".npy", ".npz"):
+            output.parent.mkdir(parents=True, exist_ok=True)
+            with open(output, "wb") as file:
+                if output.suffix == ".npy":
+                    np.save(file, array)
+                else:
+                    np.savez(file, samples=array)
+            return
+        if array.ndim < 3:
+            raise BenchError(
+                f"points cannot be written as pictures; name a .npy file, as {output}.npy"
+            )
+        from PIL import Image
+
+        output.mkdir(parents=True, exist_ok=True)
+        for number, image in enumerate(array):
+            Image.fromarray(image).save(output / f"{number:06d}.png")
+    except OSError as error:
+        raise BenchError(f"cannot write to '{output}' ({error.strerror or error})") from error

@@ -1,0 +1,134 @@
+"""What is kept of a population along its training: networks, and pictures of their samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from bench.datasets.base import Dataset
+from bench.method import Weights
+from bench.networks import Checkpoint
+from bench.training.game import Rules
+from bench.training.population import member
+from bench.training.state import State
+
+PATHS, PATH_STEPS = 8, 10
+"""Latent interpolations: how many, and of how many images each."""
+
+
+@dataclass
+class Outcome:
+    """All that training one member has shown."""
+
+    seed: int
+    status: str = "ok"
+    reason: str = ""
+    checkpoints: list[dict[str, int]] = field(default_factory=list)
+    """``update`` and ``generator_update`` of each, the untrained one first."""
+    samples: list[NDArray[Any]] = field(default_factory=list)
+    """The first generated samples of every checkpoint, from the same latents."""
+    interpolations: NDArray[Any] | None = None
+    """Images along the way between two latents, at the end: (paths, steps, …)."""
+    series: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    """``discriminator_loss``, ``discriminator_norm``, and the same for the generator: (T,)."""
+    cost: dict[str, float] = field(default_factory=dict)
+    timing: dict[str, float] = field(default_factory=dict)
+    engine: str = ""
+    """How rounds were played: ``compiled`` or ``eager``."""
+    engine_note: str = ""
+    """Why they were not compiled although they should have been."""
+
+
+Keep = Callable[[int, Checkpoint], None]
+"""Takes a seed and its networks, at every checkpoint."""
+
+
+class Checkpoints:
+    """Takes the networks of a population's members, and samples of the same latents every time.
+
+    Args:
+        dataset: packs samples as pictures.
+        rules: the networks whose weights a state holds.
+        latents: (P, n, Z), every member's own.
+        results: outcomes of the members that are wanted, by their place in the population.
+        keep: takes the networks.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        rules: Rules,
+        latents: Tensor,
+        results: dict[int, Outcome],
+        keep: Keep,
+    ):
+        self.dataset, self.rules, self.latents = dataset, rules, latents
+        self.results, self.keep = results, keep
+
+    def take(
+        self,
+        state: State,
+        update: int,
+        generator_update: int,
+        diverged: Callable[[int, str], None],
+    ) -> None:
+        """Take a checkpoint of every member that is well: one whose samples are finite."""
+        for place, result in self.results.items():
+            already = result.checkpoints and result.checkpoints[-1]["update"] == update
+            if result.status != "ok" or already:
+                continue
+            checkpoint = self._checkpoint(state, place, update, generator_update)
+            samples = self._generate(checkpoint, self.latents[place])
+            if not bool(samples.isfinite().all()):
+                diverged(place, "a generated sample is not finite")
+                continue
+            self.keep(result.seed, checkpoint)
+            result.checkpoints.append({"update": update, "generator_update": generator_update})
+            result.samples.append(self.dataset.pack(samples))
+
+    def conclude(self, state: State) -> None:
+        """Add images between two latents: do neighbours look alike, are all the same?"""
+        if len(self.dataset.sample_shape) != 3 or self.latents.shape[1] < 2 * PATHS:
+            return
+        for place, result in self.results.items():
+            if result.status == "ok":
+                latents = self.latents[place]
+                paths = slerp(latents[:PATHS], latents[PATHS : 2 * PATHS], PATH_STEPS)
+                checkpoint = self._checkpoint(state, place, 0, 0)
+                packed = self.dataset.pack(self._generate(checkpoint, paths.flatten(0, 1)))
+                result.interpolations = packed.reshape(PATHS, PATH_STEPS, *packed.shape[1:])
+
+    def _checkpoint(
+        self, state: State, place: int, update: int, generator_update: int
+    ) -> Checkpoint:
+        networks = self.rules.generator, self.rules.discriminator
+        players: dict[str, Weights] = {
+            "generator": networks[0].shaped(state.generator) | state.generator_buffers,
+            "discriminator": networks[1].shaped(state.discriminator) | state.discriminator_buffers,
+        }
+        if "generator" in state.average:
+            players["average"] = networks[0].shaped(state.average["generator"])
+        own = {player: member(tensors, place) for player, tensors in players.items()}
+        return Checkpoint(update, generator_update, own)
+
+    def _generate(self, checkpoint: Checkpoint, latents: Tensor) -> Tensor:
+        return self.rules.generator.evaluate(latents, checkpoint.measured)
+
+
+def slerp(start: Tensor, end: Tensor, steps: int) -> Tensor:
+    """Latents along great circles: two (…, Z) → (…, steps, Z), both ends included.
+
+    Spherical, as Gaussian latents lie near a sphere, whose inside a straight way would cross
+    (White 2016, "Sampling Generative Networks", section 2.1).
+    """
+    cosine = torch.cosine_similarity(start, end, dim=-1).clamp(-1, 1)
+    angle = cosine.acos()[..., None, None].clamp(min=1e-4)
+    share = torch.linspace(0, 1, steps, device=start.device)[:, None]
+    first, second = start[..., None, :], end[..., None, :]
+    return (((1 - share) * angle).sin() * first + (share * angle).sin() * second) / angle.sin()
