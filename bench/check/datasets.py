@@ -155,10 +155,12 @@ def floor_is_measured(dataset: Dataset) -> None:
 
 SUITE = Suite(
     (shape_is_stated, size_is_stated, metrics_are_named),
-    (same_settings_are_the_same_data, is_pickled_whole),
+    (same_settings_are_the_same_data,),
+    (is_pickled_whole,),
     (batches_have_the_shape,),
     (samples_are_finite,),
-    (one_seed_is_one_stream, other_seeds_are_other_streams, copies_are_alike),
+    (one_seed_is_one_stream,),
+    (other_seeds_are_other_streams, copies_are_alike),
     (pictures_are_real, floor_is_measured),
 )
 
