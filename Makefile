@@ -8,7 +8,7 @@ DATASETS ?=
 DATASETS_DIR ?=
 ARCHITECTURES_DIR ?=
 SEEDS   ?=
-SETTINGS ?=
+VARY    ?=
 DEVICE  ?= auto
 JOBS    ?=
 SLOTS   ?= 1
@@ -24,10 +24,10 @@ PICK  := '$(STUDY)' --results '$(RESULTS)' $(if $(METHODS),--methods '$(METHODS)
          $(if $(ARCHITECTURES_DIR),--architectures-dir '$(ARCHITECTURES_DIR)') \
          $(if $(DATASETS),--datasets '$(DATASETS)') $(if $(SEEDS),--seeds '$(SEEDS)')
 PLACE := --device '$(DEVICE)' --slots-per-device '$(SLOTS)' $(if $(JOBS),--jobs '$(JOBS)')
-VARY  := $(if $(SETTINGS),--settings '$(SETTINGS)')
+ONLY  := $(if $(VARY),--vary '$(VARY)')
 
 help: ## show this list
-	@echo 'make TARGET [STUDY=quick METHODS= METHODS_DIR= DATASETS= DATASETS_DIR= ARCHITECTURES_DIR= SEEDS= SETTINGS= DEVICE=auto JOBS= SLOTS=1 RESULTS=results TRIALS=20]'
+	@echo 'make TARGET [STUDY=quick METHODS= METHODS_DIR= DATASETS= DATASETS_DIR= ARCHITECTURES_DIR= SEEDS= VARY= DEVICE=auto JOBS= SLOTS=1 RESULTS=results TRIALS=20]'
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## make the virtual environment and install everything, once
@@ -40,13 +40,13 @@ $(STAMP): pyproject.toml
 	@touch $(STAMP)
 
 bench: $(STAMP) ## train what is missing of a study and write its report
-	@$(BENCH) run $(PICK) $(VARY) $(PLACE)
+	@$(BENCH) run $(PICK) $(ONLY) $(PLACE)
 
 tune: $(STAMP) ## give every method TRIALS trials, then run the best of each on fresh seeds
 	@$(BENCH) tune $(PICK) --trials '$(TRIALS)' $(PLACE)
 
 report: $(STAMP) ## write the report of what is stored, without training
-	@$(BENCH) report $(PICK) $(VARY)
+	@$(BENCH) report $(PICK) $(ONLY)
 
 test: $(STAMP) ## run the whole test suite
 	.venv/bin/python -m pytest -n auto

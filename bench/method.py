@@ -96,7 +96,7 @@ class Game(Protocol):
 
     simultaneous: bool
     critic_steps: int
-    """The method's, unless the setting gives one for all methods."""
+    """The method's, unless training gives one for all methods."""
 
     def discriminator_gradients(self) -> Gradients: ...
     def generator_gradients(self, ahead: int = 0) -> Gradients:
@@ -158,7 +158,7 @@ class Method:
 
     @property
     def batches(self) -> int:
-        """How many of the setting's batches one batch of this method holds."""
+        """How many of the study's batches one batch of this method holds."""
         return 1
 
     ema = 0.0
@@ -205,13 +205,13 @@ class Method:
         return gradients
 
     def optimizers(self, base: Optimizer) -> tuple[Optimizer, Optimizer]:
-        """The generator's and the discriminator's, stated relative to the setting's ``base``."""
+        """The generator's and the discriminator's, stated relative to the study's ``base``."""
         return base, base
 
     def update(self, game: Game) -> None:
         """One round: ``critic_steps`` discriminator updates, then one of the generator.
 
-        In a simultaneous setting both players move from the same point.
+        In simultaneous training both players move from the same point.
         """
         for _ in range(game.critic_steps - 1):
             game.step_discriminator(game.discriminator_gradients())

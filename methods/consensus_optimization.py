@@ -14,7 +14,7 @@ class ConsensusOptimization(Method):
 
     Paper: Mescheder et al., "The Numerics of GANs", NeurIPS 2017, algorithm 2.
     Objective: each player's own loss, plus γ/2 ‖v‖², v the gradients of both players together.
-    Changes: both players' gradients. They move from the same point, whatever the setting says.
+    Changes: both players' gradients. They move from the same point, whatever the study says.
     """
 
     on_request = True

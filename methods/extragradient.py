@@ -7,7 +7,7 @@ from bench.method import Game, Method
 
 @dataclass(frozen=True)
 class Extragradient(Method):
-    """Extragradient (ExtraAdam where the setting says Adam) with the non-saturating loss.
+    """Extragradient (ExtraAdam where the study says Adam) with the non-saturating loss.
 
     Paper: Gidel et al., "A Variational Inequality Perspective on Generative Adversarial Networks",
     ICLR 2019, algorithms 2 and 4.

@@ -12,7 +12,7 @@ class OptimisticAdam(Method):
     Paper: Daskalakis et al., "Training GANs with Optimism", ICLR 2018, algorithm 1.
     Objective: the non-saturating GAN's.
     Changes: the optimiser of both players: it makes twice the step it would make, and takes back
-    the one of the update before. Where the setting says RMSProp or SGD, it is theirs.
+    the one of the update before. Where the study says RMSProp or SGD, it is theirs.
     """
 
     on_request = True

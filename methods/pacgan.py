@@ -15,7 +15,7 @@ class PacGAN(Method):
     real or all fake, their channels or coordinates in a row.
     Changes: the discriminator's first layer, which is m times as deep, and what it sees: as in the
     paper m batches are drawn and packed into one, so that it makes as many decisions as other
-    methods' on m times the data. With ``whole_batches`` off the setting's batch is split into
+    methods' on m times the data. With ``whole_batches`` off the study's batch is split into
     packs instead: equal data, m times fewer decisions; samples that fill no pack are left out.
     """
 

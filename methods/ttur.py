@@ -12,7 +12,7 @@ class TTUR(Method):
     Paper: Heusel et al., "GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash
     Equilibrium", NeurIPS 2017; the ratio of 4 as in Zhang et al., SAGAN, ICML 2019.
     Objective: the non-saturating GAN's.
-    Changes: the discriminator learns ``ratio`` times as fast as the setting says.
+    Changes: the discriminator learns ``ratio`` times as fast as the study says.
     """
 
     ratio: float = 4.0

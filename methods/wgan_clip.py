@@ -14,8 +14,8 @@ class WGANClip(Method):
     Paper: Arjovsky et al., "Wasserstein Generative Adversarial Networks", ICML 2017, algorithm 1.
     Objective: E[D(G(z))] − E[D(x)], every parameter of D kept within ±c.
     Changes: both losses, clipping after every step of the discriminator, 5 critic updates per
-    generator update, and RMSProp where the setting says Adam, as the paper found momentum to harm.
-    The learning rate stays the setting's (the paper: 5e-5).
+    generator update, and RMSProp where the study says Adam, as the paper found momentum to harm.
+    The learning rate stays the study's (the paper: 5e-5).
     """
 
     on_request = True

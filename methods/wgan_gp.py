@@ -22,7 +22,7 @@ class WGANGP(Method):
     Objective: E[D(G(z))] − E[D(x)] + λ E[(‖∇D(x̂)‖₂ − 1)²], x̂ uniform on the segment between a
     real and a fake sample, the norm taken for every sample by itself.
     Changes: both losses, the penalty, and 5 critic updates per generator update. Learning rate
-    and betas stay the setting's (the paper: 1e-4 and (0, .9); its code: (.5, .9)).
+    and betas stay the study's (the paper: 1e-4 and (0, .9); its code: (.5, .9)).
     """
 
     penalty_weight: float = 10.0

@@ -4,9 +4,9 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from bench.method import Optimizer
-from bench.records.cell import SCHEMA, Cell, Component, Setting, sources_of
+from bench.records.cell import SCHEMA, Cell, Component, sources_of
 from bench.registry import find, label_of, make_architecture, make_dataset, make_method
+from bench.training.configuration import TrainingConfiguration
 
 torch.set_num_threads(1)
 
@@ -39,7 +39,7 @@ def _make_cell(
     components = [Component(part.name, part.settings(), label_of(part)) for part in parts]
     return Cell(
         *components,
-        setting=Setting(Optimizer(learning_rate=1e-3), batch_size=32),
+        training=TrainingConfiguration(learning_rate=1e-3, batch_size=32),
         seed=seed,
         updates=updates,
         evaluations=2,

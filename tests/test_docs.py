@@ -1,14 +1,19 @@
 """The documents say what the code does."""
 
+import json
+import os
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
 from bench.datasets.images import ImageDataset
 from bench.registry import find
 from bench.report.analysis.tables import RUN_COLUMNS, SUMMARY_COLUMNS
 from bench.study import studies
+from bench.training.configuration import TrainingConfiguration
 from bench.tuning.writing import COLUMNS as TRIAL_COLUMNS
 
 ROOT = Path(__file__).parent.parent
@@ -25,6 +30,46 @@ def test_every_column_of_a_tuning_is_documented():
     told = (ROOT / "docs" / "tuning.md").read_text()
     for name, meaning in TRIAL_COLUMNS.items():
         assert f"| `{name}` | {meaning} |" in told
+
+
+def test_every_option_of_training_is_documented():
+    page = ROOT / "docs" / "architecture.md"
+    before, begin, rest = page.read_text().partition("<!-- training options -->\n")
+    _, end, after = rest.partition("<!-- end of training options -->\n")
+    whole = before + begin + training_table() + end + after
+    if os.environ.get("GOLDEN") == "write":
+        page.write_text(whole)
+    assert page.read_text() == whole
+
+
+def training_table() -> str:
+    lines = ["| option | values | default | unit | meaning |", "|---|---|---|---|---|"]
+    for name, told in TypeAdapter(TrainingConfiguration).json_schema()["properties"].items():
+        default, meaning = json.dumps(told["default"]), " ".join(told["description"].split())
+        shown = (
+            f"`{name}`",
+            values_told(told),
+            f"`{default}`".replace('"', ""),
+            told.get("unit", ""),
+        )
+        lines.append(f"| {' | '.join([*shown, meaning])} |")
+    return "\n".join(lines) + "\n"
+
+
+def values_told(told: dict[str, Any]) -> str:
+    """What JSON Schema says of a value, in words."""
+    if "anyOf" in told:
+        return " or ".join(map(values_told, told["anyOf"]))
+    if "prefixItems" in told:
+        first, *others = map(values_told, told["prefixItems"])
+        assert set(others) <= {first}
+        return f"{len(others) + 1} of: {first}"
+    if "enum" in told:
+        return ", ".join(f"`{value}`" for value in told["enum"])
+    limits = {"exclusiveMinimum": "above", "minimum": "from", "exclusiveMaximum": "below"}
+    kind = {"integer": "whole number", "boolean": "`true` or `false`", "null": "`null`"}
+    words = [f"{word} {told[name]:g}" for name, word in limits.items() if name in told]
+    return " ".join([kind.get(told["type"], told["type"]), ", ".join(words)]).strip()
 
 
 def test_every_metric_is_documented():

@@ -45,11 +45,11 @@ evaluations: 2
 experiments:
   - dataset: dirac
     architecture: dirac
-    setting: {optimizer: sgd, learning_rate: 0.1, batch_size: 2}
+    training: {optimizer: sgd, learning_rate: 0.1, batch_size: 2}
     updates: 60
   - dataset: ring8
     architecture: {mlp: {generator_widths: [16], discriminator_widths: [16]}}
-    setting: {learning_rate: 0.001, batch_size: 16}
+    training: {learning_rate: 0.001, batch_size: 16}
     updates: 60
 """
 

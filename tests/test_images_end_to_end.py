@@ -20,7 +20,7 @@ evaluations: 3
 experiments:
   - dataset: {digits8: {inception: last, evaluation_samples: 24}}
     architecture: {mlp: {generator_widths: [16], discriminator_widths: [16]}}
-    setting: {learning_rate: 0.001, batch_size: 32, ema: 0.9}
+    training: {learning_rate: 0.001, batch_size: 32, ema: 0.9}
     updates: 30
 """
 

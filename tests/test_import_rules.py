@@ -21,7 +21,7 @@ FORBIDDEN = {
     "architectures": {"training", "datasets", "metrics", "registry"},
     "training": {"registry"},
     "registry": {"training"},
-    "records": {"training", "registry"},
+    "records": {"registry"},
     "execution": {"cli", "report", "tuning"},
     "report": {"cli", "tracking", "tuning"},
     "tracking": {"cli", "report", "tuning"},
@@ -76,6 +76,12 @@ def test_arrows_point_one_way(file):
     if part == "records":
         forbidden = forbidden | ABOVE
     assert not parts_of_bench(file) & forbidden
+
+
+def test_of_training_records_know_the_configuration_alone():
+    found = {module for file in BENCH if file.parent.name == "records" for module in imports(file)}
+    known = {module.split(".")[2] for module in found if module.startswith("bench.training.")}
+    assert known == {"configuration"}
 
 
 HEAVY = """

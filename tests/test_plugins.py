@@ -150,7 +150,7 @@ evaluations: 1
 experiments:
   - dataset: dirac
     architecture: dirac
-    setting: {optimizer: sgd, learning_rate: 0.1, batch_size: 2}
+    training: {optimizer: sgd, learning_rate: 0.1, batch_size: 2}
     updates: 10
 """
 

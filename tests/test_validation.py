@@ -21,12 +21,10 @@ POINTS = [(0.6, 0.7), (-0.4, 1.2), (0.9, -0.5), (0.1, 0.2)]
 
 
 def test_the_table_and_the_study_are_about_the_same_runs():
-    trained = {(c.method.label, c.setting.simultaneous, c.setting.critic_steps) for c in CELLS}
+    trained = {(c.method.label, c.training.simultaneous, c.training.critic_steps) for c in CELLS}
     assert trained == {(row.method, *mode) for row in ROWS for mode in MODES.values()}
-    assert {(c.setting.optimizer.learning_rate, c.evaluations) for c in CELLS} == {
-        (H, dirac.ROUNDS)
-    }
-    assert {c.updates // (c.setting.critic_steps or 1) for c in CELLS} == {dirac.ROUNDS}
+    assert {(c.training.learning_rate, c.evaluations) for c in CELLS} == {(H, dirac.ROUNDS)}
+    assert {c.updates // (c.training.critic_steps or 1) for c in CELLS} == {dirac.ROUNDS}
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.clip > 9], ids=lambda row: row.method)

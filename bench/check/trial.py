@@ -16,7 +16,8 @@ from bench.datasets.images import Parts
 from bench.datasets.mnist5k import MNIST5k
 from bench.datasets.ring8 import Ring8
 from bench.errors import BenchError
-from bench.method import Method, Optimizer
+from bench.method import Method
+from bench.training.configuration import TrainingConfiguration
 from bench.training.engines import Engine
 from bench.training.examiner import Outcome
 from bench.training.loop import Training, train
@@ -43,8 +44,7 @@ def small_training(
         method=method,
         dataset=FewDigits() if images else Ring8(evaluation_samples=64),
         architecture=SMALL_DCGAN if images else SMALL_MLP,
-        optimizer=Optimizer(learning_rate=1e-3, betas=(0.5, 0.9)),
-        batch_size=BATCH,
+        configuration=TrainingConfiguration(learning_rate=1e-3, betas=(0.5, 0.9), batch_size=BATCH),
         updates=updates or (10 if images else 40),
         evaluations=1,
     )

@@ -32,14 +32,16 @@ Methods = Annotated[
 ]
 Datasets = Annotated[str, typer.Option(help="Only these, separated by commas.")]
 Seeds = Annotated[str, typer.Option(help="A count (5: seeds 0 to 4) or a list (3,4,7).")]
-Settings = Annotated[
-    str,
-    typer.Option(help="Only these of the settings that the study varies, separated by commas."),
+Vary = Annotated[
+    str, typer.Option(help="Only these variants of varied experiments, separated by commas.")
 ]
 OneCell = Annotated[str, typer.Option("--cell", help="Only this one: the beginning of its key.")]
 Overrides = Annotated[
     list[str] | None,
-    typer.Option("--set", help="PART.SETTING=VALUE, as wgan_gp.penalty_weight=1. Repeatable."),
+    typer.Option(
+        "--set",
+        help="PART.HYPERPARAMETER=VALUE, as wgan_gp.penalty_weight=1. Repeatable.",
+    ),
 ]
 Retry = Annotated[
     bool,
@@ -104,7 +106,7 @@ def chosen_study(
     seeds: str,
     overrides: list[str] | None,
     cell: str = "",
-    settings: str = "",
+    vary: str = "",
 ) -> Any:
     """The study, narrowed to what was typed."""
     from dataclasses import replace
@@ -112,7 +114,7 @@ def chosen_study(
     from bench.study import load_study
     from bench.study.selection import parse
 
-    study = load_study(name, parse(methods, datasets, seeds, overrides or [], settings))
+    study = load_study(name, parse(methods, datasets, seeds, overrides or [], vary))
     if not cell:
         return study
     found = [each for each in study.cells if each.key.startswith(cell)]

@@ -16,8 +16,8 @@ from bench.cli.options import (
     Overrides,
     Results,
     Seeds,
-    Settings,
     StudyName,
+    Vary,
     chosen_study,
     make_table,
     notes,
@@ -33,7 +33,7 @@ def report(
     methods: Methods = "",
     datasets: Datasets = "",
     seeds: Seeds = "",
-    settings: Settings = "",
+    vary: Vary = "",
     results: Results = Path("results"),
     overrides: Overrides = None,
     baseline: Annotated[str, typer.Option(help="Also compare every method with this one.")] = "",
@@ -56,7 +56,7 @@ def report(
             f"'{results}' holds no records; give the folder that `bench run` wrote to with "
             "--results, or train with `bench run`"
         )
-    chosen = chosen_study(study, methods, datasets, seeds, overrides, settings=settings)
+    chosen = chosen_study(study, methods, datasets, seeds, overrides, vary=vary)
     shown = with_the_rest(chosen, store)
     page = write_report(shown, make_plan(shown.cells, store), results, notes(store), baseline)
     say_notes(store)

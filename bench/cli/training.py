@@ -20,9 +20,9 @@ from bench.cli.options import (
     Results,
     Retry,
     Seeds,
-    Settings,
     SlotsPerDevice,
     StudyName,
+    Vary,
     chosen_study,
     make_table,
     notes,
@@ -39,7 +39,7 @@ def run(
     methods: Methods = "",
     datasets: Datasets = "",
     seeds: Seeds = "",
-    settings: Settings = "",
+    vary: Vary = "",
     device: Device = "auto",
     jobs: Jobs = None,
     slots_per_device: SlotsPerDevice = 1,
@@ -75,7 +75,7 @@ def run(
         # the workers inherit it
         os.environ["BENCH_INCEPTION_WEIGHTS"] = inception_weights
     begun = time.monotonic()
-    chosen = chosen_study(study, methods, datasets, seeds, overrides, cell, settings)
+    chosen = chosen_study(study, methods, datasets, seeds, overrides, cell, vary)
     store = Store(results)
     with store.writing():
         with Tracker(results, chosen.name) as tracker:
@@ -103,7 +103,7 @@ def plan(
     methods: Methods = "",
     datasets: Datasets = "",
     seeds: Seeds = "",
-    settings: Settings = "",
+    vary: Vary = "",
     results: Results = Path("results"),
     overrides: Overrides = None,
     retry: Retry = False,
@@ -117,7 +117,7 @@ def plan(
     from bench.records.store import Store
 
     store = Store(results)
-    chosen = chosen_study(study, methods, datasets, seeds, overrides, cell, settings)
+    chosen = chosen_study(study, methods, datasets, seeds, overrides, cell, vary)
     planned = make_plan(chosen.cells, store, retry, chosen.require)
     table = make_table("state", "cell", "why", "key")
     for each in planned:
@@ -133,7 +133,7 @@ def sync(
     methods: Methods = "",
     datasets: Datasets = "",
     seeds: Seeds = "",
-    settings: Settings = "",
+    vary: Vary = "",
     results: Results = Path("results"),
     overrides: Overrides = None,
 ) -> None:
@@ -146,7 +146,7 @@ def sync(
     from bench.tracking import Tracker
 
     store = Store(results)
-    narrowed = chosen_study(study, methods, datasets, seeds, overrides, settings=settings)
+    narrowed = chosen_study(study, methods, datasets, seeds, overrides, vary=vary)
     with store.writing():
         chosen = with_the_rest(narrowed, store)
         planned = make_plan(chosen.cells, store)

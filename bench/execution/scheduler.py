@@ -52,7 +52,7 @@ def _blocks(job: Job) -> list[list[Cell]]:
     first = job.cells[0]
     architecture = make_architecture(first.architecture.name, first.architecture.settings)
     by_seed = {cell.seed: cell for cell in job.cells}
-    blocks = blocks_of(list(by_seed), width_of(architecture, first.setting.precision))
+    blocks = blocks_of(list(by_seed), width_of(architecture, first.training))
     return [[by_seed[seed] for seed in block] for block in blocks]
 
 
@@ -61,7 +61,7 @@ def _size(job: Job) -> float:
     cell = job.cells[0]
     architecture = make_architecture(cell.architecture.name, cell.architecture.settings)
     weight = 1.0 if architecture.stacks else 50.0
-    return weight * cell.updates * cell.setting.batch_size * len(job.cells)
+    return weight * cell.updates * cell.training.batch_size * len(job.cells)
 
 
 class _Shared:

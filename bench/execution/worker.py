@@ -158,15 +158,9 @@ def _train_all(cells: list[Cell], device: torch.device, cache: Path, folder: Pat
         method,
         dataset,
         architecture,
-        first.setting.optimizer,
-        first.setting.batch_size,
+        first.training,
         first.updates,
         first.evaluations,
-        first.setting.simultaneous,
-        first.setting.critic_steps,
-        first.setting.decay,
-        first.setting.ema,
-        first.setting.precision,
     )
     shared = _Shared(dataset, dataset.pack(dataset.real(dataset.kept_samples)), dataset.floor())
     by_seed = {cell.seed: cell for cell in cells}

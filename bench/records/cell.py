@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,11 @@ import bench
 from bench.architectures.base import Architecture
 from bench.combination import parts_of
 from bench.datasets.base import Dataset
-from bench.method import Method, Optimizer
+from bench.method import Method
 from bench.records.fingerprint import digest, imported_modules, source_hash
+from bench.training.configuration import TrainingConfiguration
 
-SCHEMA = 2
+SCHEMA = 3
 """Version of the record format; a record of another schema never answers for a cell."""
 
 ROOT = Path(bench.__file__).parent
@@ -53,49 +54,32 @@ class Component:
 
 
 @dataclass(frozen=True)
-class Setting:
-    """The base optimiser and how it is applied; methods state their changes relative to it."""
-
-    optimizer: Optimizer = field(default_factory=Optimizer)
-    batch_size: int = 64
-    simultaneous: bool = False
-    critic_steps: int | None = None
-    """Discriminator updates for one of the generator, for all methods; None: each method's own."""
-    decay: str = "none"
-    """``linear``: both learning rates fall evenly to 0 over the budget."""
-    ema: float | None = None
-    """Decay of the average of the generator's weights that is evaluated in its place."""
-    precision: str = "float32"
-    """``float32``, ``tf32`` or ``bfloat16`` in matrix products and convolutions."""
-
-
-@dataclass(frozen=True)
 class Variation:
-    """Which of an experiment's ``settings`` a cell belongs to.
+    """Which variant of its experiment a cell belongs to.
 
-    Like a label it is no part of the key: a cell of another study, or of a setting that was called
+    Like a label it is no part of the key: a cell of another study, or of a variant that was called
     something else, answers for this one.
     """
 
     name: str
     group: str
-    """Equal for the settings of one experiment."""
+    """Equal for the variants of one experiment."""
     dataset: str
-    """Label of the experiment's dataset before a setting changes it."""
+    """Label of the experiment's dataset before a variant changes it."""
     target: float
     """Value of the primary metric at which a method works, stated beforehand."""
     changes: str
-    """What the setting changes of its experiment, in words; nothing where it changes nothing."""
+    """What the variant changes of its experiment, in words; nothing where it changes nothing."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """method × dataset × architecture × setting × seed × budget."""
+    """method × dataset × architecture × training × seed × budget."""
 
     method: Component
     dataset: Component
     architecture: Component
-    setting: Setting
+    training: TrainingConfiguration
     seed: int
     updates: int
     """Budget in discriminator updates."""
@@ -104,7 +88,7 @@ class Cell:
     """Hashes of the code this result depends on, by file."""
     not_applicable: str | None = None
     variation: Variation | None = None
-    """None where the experiment has one setting alone."""
+    """None where the experiment is not varied."""
 
     def ingredients(self) -> dict[str, Any]:
         """Everything the result depends on, one entry for each thing that may change."""
@@ -115,7 +99,7 @@ class Cell:
             **{f"dataset setting {k}": v for k, v in self.dataset.settings.items()},
             "architecture": self.architecture.name,
             **{f"architecture setting {k}": v for k, v in self.architecture.settings.items()},
-            **{f"setting {k}": v for k, v in asdict(self.setting).items()},
+            **{f"training {k}": v for k, v in asdict(self.training).items()},
             "seed": self.seed,
             "budget": self.updates,
             "evaluations": self.evaluations,
@@ -159,13 +143,11 @@ class Cell:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Cell:
         parts = {name: Component(**data[name]) for name in ("method", "dataset", "architecture")}
-        optimizer = data["setting"]["optimizer"]
-        optimizer = Optimizer(**{**optimizer, "betas": tuple(optimizer["betas"])})
-        setting = Setting(**{**data["setting"], "optimizer": optimizer})
+        training = TrainingConfiguration(**data["training"])
         variation = data.get("variation")
         if variation is not None:
             variation = Variation(**variation)
-        return cls(**{**data, **parts, "setting": setting, "variation": variation})
+        return cls(**{**data, **parts, "training": training, "variation": variation})
 
 
 def _helpers(file: Path, package: str, within: str = "") -> dict[str, Path]:

@@ -152,14 +152,17 @@ class Store:
             lock.truncate(0)
 
     def get(self, key: str) -> Record | None:
-        """The record of one key, or None. A damaged one is set aside and counts as none."""
+        """The record of one key, or None. One of an older schema counts as none, and so does a
+        damaged one, which is set aside."""
         folder = self.cells / key
         if not folder.is_dir():
             return None
         try:
             data = json.loads((folder / "record.json").read_text(encoding="utf-8"))
             schema = data["schema"]
-            if schema <= SCHEMA:
+            if schema < SCHEMA:
+                return None
+            if schema == SCHEMA:
                 self._check(folder, key, data)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             self._set_aside(folder, error)

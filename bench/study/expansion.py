@@ -11,8 +11,8 @@ from bench.combination import SIGN, parts_of
 from bench.datasets.base import Dataset
 from bench.datasets.instruments import INCEPTION_NAMES
 from bench.errors import BenchError, nearest
-from bench.method import Method, Optimizer
-from bench.records.cell import Cell, Component, Setting, Variation, sources_of
+from bench.method import Method
+from bench.records.cell import Cell, Component, Variation, sources_of
 from bench.records.fingerprint import digest
 from bench.registry import (
     find,
@@ -32,7 +32,8 @@ from bench.study.file import (
     name_and_settings,
 )
 from bench.study.selection import Selection
-from bench.study.variation import variation, varied
+from bench.study.variation import variants_of, variation
+from bench.training.configuration import TrainingConfiguration
 
 
 class Expansion:
@@ -84,22 +85,22 @@ def cells_of(expansion: Expansion, selection: Selection) -> list[Cell]:
             raise BenchError(str(error)) from error
     _check_overrides(selection, chosen, experiments)
     cells: list[Cell] = []
-    settings: set[tuple[str, str]] = set()
+    variants: set[tuple[str, str]] = set()
     for experiment in experiments:
         base = _dataset(expansion, experiment, selection)
-        for name, laid in varied(experiment).items():
-            if selection.settings and name not in selection.settings:
+        for name, laid in variants_of(experiment).items():
+            if selection.variants and name not in selection.variants:
                 continue
             own, dataset = laid.experiment, base
             if own.dataset != experiment.dataset:
                 dataset = _dataset(expansion, own, selection)
             told = _variation(name, laid.changes, experiment, base, selection) if name else None
-            if told is not None and (told.group, told.name) in settings:
-                raise BenchError(f"two settings are called '{name}'; give one another name")
+            if told is not None and (told.group, told.name) in variants:
+                raise BenchError(f"two variants are called '{name}'; give one another name")
             if told is not None:
-                settings.add((told.group, told.name))
+                variants.add((told.group, told.name))
             if dataset.primary != base.primary:
-                raise BenchError(f"setting '{name}' changes the metric that ranks the methods")
+                raise BenchError(f"variant '{name}' changes the metric that ranks the methods")
             for method in chosen:
                 cells += [
                     dataclasses.replace(cell, variation=told)
@@ -119,7 +120,7 @@ def _check_distinct(cells: list[Cell]) -> None:
         repeated += 1
         if cell.variation and other.variation:
             raise BenchError(
-                f"settings '{other.variation.name}' and '{cell.variation.name}' are the same on "
+                f"variants '{other.variation.name}' and '{cell.variation.name}' are the same on "
                 f"{cell.variation.dataset}; remove one of them"
             )
     if repeated:
@@ -137,7 +138,7 @@ def _variation(
     base = {
         "dataset": [dataset.name, dataset.settings()],
         "architecture": [architecture, settings | _overrides(selection, architecture)],
-        "setting": experiment.setting.model_dump(),
+        "training": dataclasses.asdict(experiment.training),
         "budget": [experiment.updates, experiment.epochs, experiment.evaluations],
     }
     return variation(name, changes, experiment, dataset, base)
@@ -183,17 +184,17 @@ def _experiments(study: StudyFile, selection: Selection) -> list[Experiment]:
         for experiment, names in zip(study.experiments, called, strict=True)
         if not selection.datasets or names & set(selection.datasets)
     ]
-    return _with_settings(chosen, selection.settings) if selection.settings else chosen
+    return _varied(chosen, selection.variants) if selection.variants else chosen
 
 
-def _with_settings(experiments: list[Experiment], wanted: tuple[str, ...]) -> list[Experiment]:
-    """Those experiments that are varied over one of the settings."""
-    names = [set(varied(experiment)) for experiment in experiments]
+def _varied(experiments: list[Experiment], wanted: tuple[str, ...]) -> list[Experiment]:
+    """Those experiments that have one of the variants."""
+    names = [set(variants_of(experiment)) for experiment in experiments]
     known = sorted(set[str]().union(*names) - {""})
     for name in wanted:
         if name not in known:
             hint = nearest(name, known) if known else "; it varies none"
-            raise BenchError(f"the study has no setting '{name}'{hint}")
+            raise BenchError(f"the study has no variant '{name}'{hint}")
     return [e for e, own in zip(experiments, names, strict=True) if own & set(wanted)]
 
 
@@ -256,25 +257,15 @@ def _expand(
         raise BenchError(
             f"architecture '{architecture.name}' does not fit dataset '{dataset.name}': {problem}"
         )
-    s = experiment.setting
-    setting = Setting(
-        Optimizer(s.optimizer, s.learning_rate, s.betas),
-        s.batch_size,
-        s.simultaneous,
-        s.critic_steps,
-        s.decay,
-        s.ema,
-        s.precision,
-    )
     seeds = selection.seeds or experiment.seeds or expansion.study.seeds
     assert not isinstance(seeds, int)
     updates = _updates(experiment, dataset.training_size())
-    check_budget(method, setting, updates, dataset.name)
+    check_budget(method, experiment.training, updates, dataset.name)
     shared = Cell(
         method=Component(method.name, method.settings(), label_of(method)),
         dataset=Component(dataset.name, dataset.settings(), label_of(dataset)),
         architecture=Component(architecture.name, architecture.settings(), architecture.name),
-        setting=setting,
+        training=experiment.training,
         seed=0,
         updates=updates,
         evaluations=min(experiment.evaluations or expansion.study.evaluations, updates),
@@ -284,24 +275,26 @@ def _expand(
     return [dataclasses.replace(shared, seed=seed) for seed in seeds]
 
 
-def check_budget(method: Method, setting: Setting, updates: int, dataset: str) -> None:
-    """Whether so many updates and the setting's batch have room for what the method does.
+def check_budget(
+    method: Method, training: TrainingConfiguration, updates: int, dataset: str
+) -> None:
+    """Whether so many updates and the batch have room for what the method does.
 
     Raises:
         BenchError: they have not; the message says what is too large.
     """
     if method.critic_steps < 1:
         raise BenchError(f"method {method.name}: critic_steps is {method.critic_steps}; at least 1")
-    critic_steps = setting.critic_steps or method.critic_steps
+    critic_steps = training.critic_steps or method.critic_steps
     if updates < method.round_length(critic_steps):
         raise BenchError(
             f"'{dataset}': a budget of {updates} updates is less than one round of "
             f"{method.name} ({critic_steps} critic steps)"
         )
-    if not 1 <= method.packing <= setting.batch_size:
+    if not 1 <= method.packing <= training.batch_size:
         raise BenchError(
             f"method {method.name}: packing is {method.packing}; at least 1 is needed, and at most "
-            f"the {setting.batch_size} samples of a batch"
+            f"the {training.batch_size} samples of a batch"
         )
 
 
@@ -318,4 +311,4 @@ def _updates(experiment: Experiment, size: int | None) -> int:
             "give updates instead"
         )
     assert experiment.epochs is not None
-    return math.ceil(experiment.epochs * size / experiment.setting.batch_size)
+    return math.ceil(experiment.epochs * size / experiment.training.batch_size)

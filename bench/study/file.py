@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -9,6 +10,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from bench.errors import BenchError, nearest
+from bench.training.configuration import TrainingConfiguration
+
+TRAINING_KEYS = [field.name for field in fields(TrainingConfiguration)]
 
 Whole = Annotated[int, Field(strict=True)]
 Settings = dict[str, Any]
@@ -18,27 +22,6 @@ Part = str | Annotated[dict[str, Settings], Field(min_length=1, max_length=1)]
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class SettingFile(_Strict):
-    """The base optimiser, batch size, and whether both players move at once."""
-
-    optimizer: Literal["adam", "rmsprop", "sgd"] = "adam"
-    learning_rate: float = Field(default=2e-4, gt=0, allow_inf_nan=False)
-    betas: tuple[float, float] = (0.5, 0.999)
-    batch_size: Whole = Field(default=64, gt=1)
-    simultaneous: bool = False
-    critic_steps: Whole | None = Field(default=None, gt=0)
-    decay: Literal["none", "linear"] = "none"
-    ema: float | None = Field(default=None, gt=0, lt=1)
-    precision: Literal["float32", "tf32", "bfloat16"] = "float32"
-
-    @field_validator("betas")
-    @classmethod
-    def _below_one(cls, betas: tuple[float, float]) -> tuple[float, float]:
-        if not all(0 <= beta < 1 for beta in betas):
-            raise ValueError("each of betas must be at least 0 and below 1")
-        return betas
 
 
 def distinct_seeds(value: int | list[int]) -> list[int]:
@@ -54,13 +37,13 @@ def distinct_seeds(value: int | list[int]) -> list[int]:
 
 
 class Experiment(_Strict):
-    """A dataset with the architecture, setting and budget on which methods are compared."""
+    """A dataset with the architecture, training and budget on which methods are compared."""
 
     dataset: Part
     architecture: Part
-    setting: SettingFile = SettingFile()
-    settings: Annotated[list[Part], Field(min_length=1)] | None = None
-    """Settings that ``setting`` is varied over (bench/study/variation.py)."""
+    training: TrainingConfiguration = TrainingConfiguration()
+    vary: Annotated[list[Part], Field(min_length=1)] | None = None
+    """Variants of the experiment that stand in its place (bench/study/variation.py)."""
     target: float | None = Field(None, allow_inf_nan=False)
     """Value of the primary metric at which a method works; None: the dataset's own."""
     updates: Whole | None = Field(None, gt=0)
@@ -76,8 +59,8 @@ class Experiment(_Strict):
     @field_validator("target")
     @classmethod
     def _has_use(cls, value: float | None, info: ValidationInfo) -> float | None:
-        if value is not None and not info.data.get("settings"):
-            raise ValueError("a target is what settings are judged by; give settings, too")
+        if value is not None and not info.data.get("vary"):
+            raise ValueError("a target is what variants are judged by; give vary, too")
         return value
 
 
@@ -131,22 +114,23 @@ def read(file: Path) -> StudyFile:
     try:
         return StudyFile.model_validate(content)
     except ValidationError as error:
-        raise BenchError(f"study file {file}: {_first_problem(error)}") from error
+        raise BenchError(f"study file {file}: {first_problem(error)}") from error
 
 
-def _first_problem(error: ValidationError) -> str:
+def first_problem(error: ValidationError) -> str:
+    """One line for what is wrong in a study file, or in a part of one."""
     problem = max(error.errors(), key=lambda each: len(each["loc"]))
     # pydantic also names the alternative it tried: int, str, list[…]
     place = [str(part) for part in problem["loc"] if isinstance(part, int) or
              (part.isidentifier() and part not in ("int", "str"))]  # fmt: skip
     where = ".".join(place) or "top level"
-    if problem["type"] == "extra_forbidden":
-        model: type[BaseModel] = StudyFile
-        if "setting" in place:
-            model = SettingFile
+    if problem["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        known = list(StudyFile.model_fields)
+        if "training" in place:
+            known = TRAINING_KEYS
         elif "experiments" in place:
-            model = Experiment
-        return f"unknown key '{where}'{nearest(place[-1], list(model.model_fields))}"
+            known = list(Experiment.model_fields)
+        return f"unknown key '{where}'{nearest(place[-1], known)}"
     if problem["type"] == "missing":
         return f"the key '{where}' is missing"
     told = problem["msg"].removeprefix("Value error, ")

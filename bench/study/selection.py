@@ -12,23 +12,23 @@ from bench.errors import BenchError
 
 @dataclass(frozen=True)
 class Selection:
-    """What the command line narrows a study to, and the settings it overrides."""
+    """What the command line narrows a study to, and the hyperparameters it overrides."""
 
     methods: tuple[str, ...] = ()
     beside: bool = False
     """Whether these methods run beside those of the study, not instead of them."""
     datasets: tuple[str, ...] = ()
     seeds: tuple[int, ...] = ()
-    settings: tuple[str, ...] = ()
-    """Names of those settings that experiments are varied over."""
+    variants: tuple[str, ...] = ()
+    """Names of those variants of experiments that are kept."""
     overrides: tuple[tuple[str, str, Any], ...] = ()
-    """(part, setting, value), as in ``--set wgan_gp.penalty_weight=1``."""
+    """(part, hyperparameter, value), as in ``--set wgan_gp.penalty_weight=1``."""
 
 
 def parse(
-    methods: str, datasets: str, seeds: str, overrides: list[str], settings: str = ""
+    methods: str, datasets: str, seeds: str, overrides: list[str], vary: str = ""
 ) -> Selection:
-    """Read names separated by commas, a seed count or list, and PART.SETTING=VALUE texts.
+    """Read names separated by commas, a seed count or list, and PART.HYPERPARAMETER=VALUE texts.
 
     A + before the methods' names has them run beside the study's own.
 
@@ -40,7 +40,7 @@ def parse(
         beside=methods.strip().startswith("+"),
         datasets=_names(datasets),
         seeds=_seeds(seeds),
-        settings=_names(settings),
+        variants=_names(vary),
         overrides=tuple(_override(text) for text in overrides),
     )
 
@@ -69,10 +69,10 @@ def _seeds(text: str) -> tuple[int, ...]:
 
 def _override(text: str) -> tuple[str, str, Any]:
     place, equals, value = text.partition("=")
-    part, dot, setting = place.partition(".")
-    if not (equals and dot and part and setting):
-        raise BenchError(f"--set {text!r}: write it as PART.SETTING=VALUE")
+    part, dot, name = place.partition(".")
+    if not (equals and dot and part and name):
+        raise BenchError(f"--set {text!r}: write it as PART.HYPERPARAMETER=VALUE")
     try:
-        return part.strip(), setting.strip(), yaml.safe_load(value)
+        return part.strip(), name.strip(), yaml.safe_load(value)
     except yaml.YAMLError as error:
         raise BenchError(f"--set {text!r}: the value cannot be read") from error

@@ -1,8 +1,8 @@
-"""The settings that an experiment is varied over."""
+"""The variants that an experiment is varied over."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -13,7 +13,14 @@ from bench.errors import BenchError, nearest
 from bench.records.cell import Variation
 from bench.records.fingerprint import digest
 from bench.registry import label_of
-from bench.study.file import Experiment, Part, SettingFile, Settings, name_and_settings
+from bench.study.file import (
+    TRAINING_KEYS,
+    Experiment,
+    Part,
+    Settings,
+    first_problem,
+    name_and_settings,
+)
 
 SNGAN: dict[str, Settings] = {
     name: {
@@ -31,45 +38,44 @@ SNGAN: dict[str, Settings] = {
         ("F", 1e-3, (0.9, 0.999), 5),
     )
 }
-"""Settings by name, of Miyato et al. 2018, table 1."""
+"""Variants by name, the settings of Miyato et al. 2018, table 1."""
 
 GRID = "grid"
 PARTS = ("architecture", "dataset")
-"""What a setting of one's own may change beside the keys of ``setting``."""
+"""What a variant of one's own may change beside the keys of ``training``."""
 
 
 @dataclass(frozen=True)
-class Laid:
-    """A setting laid over its experiment."""
+class Variant:
+    """An experiment with the changes of one of its variants laid over it."""
 
     experiment: Experiment
     changes: Settings
 
 
-def varied(experiment: Experiment) -> dict[str, Laid]:
-    """Each of the ``settings`` of an experiment, by name; itself, without a name, where it has
-    none.
+def variants_of(experiment: Experiment) -> dict[str, Variant]:
+    """The variants of an experiment, by name; itself, without a name, where it has none.
 
     Raises:
-        BenchError: a setting is not known, not valid, or called like another.
+        BenchError: a variant is not known, not valid, or called like another.
     """
-    if experiment.settings is None:
-        return {"": Laid(experiment, {})}
-    found: dict[str, Laid] = {}
-    for entry in experiment.settings:
+    if experiment.vary is None:
+        return {"": Variant(experiment, {})}
+    found: dict[str, Variant] = {}
+    for entry in experiment.vary:
         for name, changes in _named(entry):
             if name in found:
-                raise BenchError(f"two settings are called '{name}'; give one another name")
-            found[name] = Laid(_laid_over(experiment, name, changes), changes)
+                raise BenchError(f"two variants are called '{name}'; give one another name")
+            found[name] = Variant(_laid_over(experiment, name, changes), changes)
     return found
 
 
 def variation(
     name: str, changes: Settings, experiment: Experiment, dataset: Dataset, base: Settings
 ) -> Variation:
-    """What cells of the setting ``name`` are told by.
+    """What cells of the variant ``name`` are told by.
 
-    ``dataset`` is the experiment's own and ``base`` all that its settings have in common.
+    ``dataset`` is the experiment's own and ``base`` all that its variants have in common.
 
     Raises:
         BenchError: nothing says from which value on a method works on this dataset.
@@ -79,7 +85,7 @@ def variation(
     if target is None:
         metric = dataset.primary
         raise BenchError(
-            f"experiment on {label}: settings are judged by a target, which this dataset has none "
+            f"experiment on {label}: variants are judged by a target, which this dataset has none "
             f"of; state the value of {metric.label} ({metric.name}) at which a method works, as "
             f"target: {0.9 * metric.ceiling if metric.ceiling else 10:g}"
         )
@@ -88,30 +94,30 @@ def variation(
 
 
 def _named(entry: Part) -> list[tuple[str, Settings]]:
-    """The settings of one entry, by name: a shipped one, one's own, or all those of a grid."""
+    """The variants of one entry, by name: a shipped one, one's own, or all those of a grid."""
     name, changes = name_and_settings(entry)
     if isinstance(entry, str):
         if name not in SNGAN:
             raise BenchError(
-                f"unknown setting '{name}'; SNGAN's are {', '.join(SNGAN)}, and one of your own is "
+                f"unknown variant '{name}'; SNGAN's are {', '.join(SNGAN)}, and one of your own is "
                 f"written with what it changes, as {{{name}: {{learning_rate: 0.001}}}}"
             )
         return [(name, SNGAN[name])]
     if name == GRID:
         return _grid(changes)
     if name in SNGAN:
-        raise BenchError(f"setting '{name}' is one of SNGAN's; give your own another name")
+        raise BenchError(f"variant '{name}' is one of SNGAN's; give your own another name")
     if not name.strip() or "," in name:
-        raise BenchError(f"a setting cannot be called '{name}': --settings takes names by commas")
+        raise BenchError(f"a variant cannot be called '{name}': --vary takes names by commas")
     return [(name, changes)]
 
 
 def _grid(axes: dict[str, Any]) -> list[tuple[str, Settings]]:
     if not axes:
-        raise BenchError("the grid of settings is empty; name keys and their values, as "
+        raise BenchError("the grid is empty; name keys and their values, as "
                          "grid: {learning_rate: [0.0001, 0.001]}")  # fmt: skip
     for key, values in axes.items():
-        _known(GRID, key, list(SettingFile.model_fields))
+        _known(GRID, key, TRAINING_KEYS)
         if not isinstance(values, list) or not values:
             raise BenchError(f"the grid's '{key}' is {values!r}: give a list of values")
     combinations = (dict(zip(axes, values, strict=True)) for values in product(*axes.values()))
@@ -137,30 +143,25 @@ def _value(value: Any) -> str:
 
 
 def _laid_over(experiment: Experiment, name: str, changes: Settings) -> Experiment:
-    setting = experiment.setting.model_dump()
+    training: Settings = {}
     parts: dict[str, Part] = {}
     for key, value in changes.items():
-        _known(name, key, [*SettingFile.model_fields, *PARTS])
+        _known(name, key, [*TRAINING_KEYS, *PARTS])
         if key not in PARTS:
-            setting[key] = value
+            training[key] = value
         elif isinstance(value, dict):
             part, own = name_and_settings(getattr(experiment, key))
             parts[key] = {part: own | value}
         else:
-            raise BenchError(f"setting '{name}': {key} is {value!r}; give what changes of it, as "
-                             "{name of a setting: value}")  # fmt: skip
+            raise BenchError(f"variant '{name}': {key} is {value!r}; give what changes of it, as "
+                             "{name of a hyperparameter: value}")  # fmt: skip
     try:
-        made = SettingFile.model_validate(setting)
+        made = replace(experiment.training, **training)
     except ValidationError as error:
-        first = error.errors()[0]
-        told = first["msg"].removeprefix("Value error, ")
-        raise BenchError(
-            f"setting '{name}': '{first['loc'][0]}' is {first['input']!r}: "
-            f"{told[0].lower()}{told[1:]}"
-        ) from error
-    return experiment.model_copy(update={"setting": made, **parts})
+        raise BenchError(f"variant '{name}': {first_problem(error)}") from error
+    return experiment.model_copy(update={"training": made, **parts})
 
 
 def _known(name: str, key: str, keys: list[str]) -> None:
     if key not in keys:
-        raise BenchError(f"setting '{name}': unknown key '{key}'{nearest(key, keys)}")
+        raise BenchError(f"variant '{name}': unknown key '{key}'{nearest(key, keys)}")

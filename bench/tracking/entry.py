@@ -49,14 +49,11 @@ def describe(record: Record) -> Entry:
         BenchError: a file of the record is damaged.
     """
     cell, run = record.data["cell"], record.data["run"]
-    optimizer = cell["setting"]["optimizer"]
     params = {
         **_component("method", cell["method"]),
         **_component("dataset", cell["dataset"]),
         **_component("architecture", cell["architecture"]),
-        "optimizer": optimizer["kind"],
-        **{name: optimizer[name] for name in ("learning_rate", "betas")},
-        **{name: value for name, value in cell["setting"].items() if name != "optimizer"},
+        **cell["training"],
         **{name: cell[name] for name in ("seed", "updates", "evaluations")},
     }
     tags = {

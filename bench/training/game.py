@@ -25,6 +25,7 @@ from bench.method import (
     Regulariser,
     Weights,
 )
+from bench.training.configuration import TrainingConfiguration
 from bench.training.feed import Feed, Needs, Recorder
 from bench.training.optimizers import step
 from bench.training.population import Network, joined
@@ -41,37 +42,33 @@ class Rules:
     Args:
         method: the hooks.
         generator, discriminator: the networks.
-        base: the setting's optimiser, from which the method derives both players'.
-        simultaneous: whether both players move from the same point.
-        critic_steps: discriminator updates for one of the generator; the method's if not given.
-        decay: whether both learning rates fall evenly to 0 over the training.
-        ema: decay of the average of the generator's weights; the method's if not given.
+        configuration: how they are trained; the method's own choices hold where it has None.
     """
 
     method: Method
     generator: Network
     discriminator: Network
-    base: Optimizer
-    simultaneous: bool = False
-    critic_steps: int | None = None
-    decay: bool = False
-    ema: float | None = None
+    configuration: TrainingConfiguration
 
     @cached_property
     def optimizers(self) -> dict[Player, Optimizer]:
-        for_generator, for_discriminator = self.method.optimizers(self.base)
+        for_generator, for_discriminator = self.method.optimizers(self.configuration.base_optimizer)
         return {"discriminator": for_discriminator, "generator": for_generator}
 
     @property
     def average_decay(self) -> float | None:
         """Decay of the generator's average, or None where none is kept."""
-        if self.ema is not None:
-            return self.ema
+        if self.configuration.ema is not None:
+            return self.configuration.ema
         return self.method.ema if self.method.ema > 0 else None
 
     @property
+    def critic_steps(self) -> int:
+        return self.configuration.critic_steps or self.method.critic_steps
+
+    @property
     def round_length(self) -> int:
-        return self.method.round_length(self.critic_steps or self.method.critic_steps)
+        return self.method.round_length(self.critic_steps)
 
 
 Observed = dict[str, Tensor]
@@ -149,8 +146,8 @@ class Game:
 
     def __init__(self, rules: Rules, state: State, feed: Feed | Recorder):
         self._rules, self._method, self._feed = rules, rules.method, feed
-        self.simultaneous = rules.simultaneous
-        self.critic_steps = rules.critic_steps or rules.method.critic_steps
+        self.simultaneous = rules.configuration.simultaneous
+        self.critic_steps = rules.critic_steps
         self.made: dict[Player, int] = {"discriminator": 0, "generator": 0}
         self.gradients = 0
         self._weights: dict[Player, Tensor] = {
@@ -312,7 +309,7 @@ class Game:
 
     def _factor(self) -> Tensor | float:
         """Return what the learning rates are multiplied by."""
-        if not self._rules.decay:
+        if self._rules.configuration.decay == "none":
             return 1.0
         # the generator's last update comes after the whole budget
         return torch.maximum(1 - self.progress.fraction, 1 / self._feed.total)

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from bench.architectures.base import Architecture
 from bench.datasets.base import Dataset, Draw
-from bench.method import Method, Optimizer
+from bench.method import Method
+from bench.training.configuration import TrainingConfiguration
 from bench.training.engines import Engine
 from bench.training.examiner import Examiner, Outcome
 from bench.training.feed import NoiseAhead
@@ -42,20 +43,14 @@ class Training:
     method: Method
     dataset: Dataset
     architecture: Architecture
-    optimizer: Optimizer
-    batch_size: int
+    configuration: TrainingConfiguration
     updates: int
     evaluations: int
-    simultaneous: bool = False
-    critic_steps: int | None = None
-    decay: str = "none"
-    ema: float | None = None
-    precision: str = "float32"
 
     @property
     def samples(self) -> int:
         """Samples, or latents, in one batch of the method."""
-        return self.batch_size * self.method.batches
+        return self.configuration.batch_size * self.method.batches
 
     @property
     def width(self) -> int:
@@ -64,7 +59,7 @@ class Training:
         Kernels may round a member's numbers by the width of the stack and by its place there. With
         one width, and a seed's place given by its number, they do not depend on the company.
         """
-        return width_of(self.architecture, self.precision)
+        return width_of(self.architecture, self.configuration)
 
     @property
     def is_long(self) -> bool:
@@ -77,9 +72,9 @@ class Training:
         return sorted({int(point) for point in rounds})
 
 
-def width_of(architecture: Architecture, precision: str) -> int:
+def width_of(architecture: Architecture, configuration: TrainingConfiguration) -> int:
     """Return how many members of such a training are always trained together."""
-    return STACKED if architecture.stacks and precision != "bfloat16" else 1
+    return STACKED if architecture.stacks and configuration.precision != "bfloat16" else 1
 
 
 def blocks_of(seeds: list[int], width: int) -> list[list[int]]:
@@ -143,7 +138,7 @@ class _Run:
         self.state = self._initial_state(noise)
         self.total = torch.tensor(float(max(training.updates, 1)), dtype=torch.float64).to(device)
         batch = (training.width, training.samples)
-        with tf32(training.precision == "tf32"):
+        with tf32(training.configuration.precision == "tf32"):
             self.cost = survey(
                 self.rules,
                 self.state,
@@ -165,7 +160,8 @@ class _Run:
 
     def _rules(self) -> Rules:
         training = self.training
-        shape, bfloat16 = training.dataset.sample_shape, training.precision == "bfloat16"
+        shape = training.dataset.sample_shape
+        bfloat16 = training.configuration.precision == "bfloat16"
         shown = packed_shape(shape, training.method.packing)
         pair = training.architecture
         return Rules(
@@ -184,11 +180,7 @@ class _Run:
                 self.device,
                 bfloat16,
             ),
-            training.optimizer,
-            training.simultaneous,
-            training.critic_steps,
-            training.decay == "linear",
-            training.ema,
+            training.configuration,
         )
 
     def _initial_state(self, noise: MemberNoise) -> State:
@@ -207,7 +199,7 @@ class _Run:
         begun, evaluating, flushed = time.perf_counter(), 0.0, 0
         points = training.evaluation_points()
         inputs = self._inputs()
-        with tf32(training.precision == "tf32"):
+        with tf32(training.configuration.precision == "tf32"):
             ready = self.engine.prepare(round_of(self.rules, self.cost.needs), self.state, inputs)
         while True:
             done = self.rounds * self.cost.discriminator_updates
@@ -226,7 +218,7 @@ class _Run:
                 evaluating += time.perf_counter() - paused
             if finished:
                 break
-            with tf32(training.precision == "tf32"):
+            with tf32(training.configuration.precision == "tf32"):
                 self.state, observed = ready.play(self.state, inputs)
             self.rounds += 1
             for name, values in observed.items():

@@ -67,7 +67,7 @@ def draw_trials(result: Result, style: Style, folder: Path) -> Figure | None:
         powers(axis.yaxis)
     most_trials = max(map(len, shown.values()))
     axis.set(
-        xlabel="trials, the first with the study's own settings",
+        xlabel="trials, the first with the study's own values",
         ylabel=f"best {metric.label}" + (" (%)" if scale > 1 else "") + " on tuning seeds",
         xlim=(1, max(most_trials, 2)),
     )

@@ -14,7 +14,7 @@ from bench.tuning.tune import Tuned, Tuning
 
 @dataclass(frozen=True)
 class Result:
-    """One problem: its methods with the study's own settings and with their best trial's.
+    """One problem: its methods with the study's own values and with their best trial's.
 
     Both on the study's own seeds, which no trial has seen.
     """
@@ -39,7 +39,7 @@ class Result:
 
 
 def curve(tuned: Tuned) -> list[Interval]:
-    """The best after 1, 2, … trials: the study's own settings first, the others in any order."""
+    """The best after 1, 2, … trials: the study's own values first, the others in any order."""
     higher = tuned.search.metric.higher_is_better
     worst = float("-inf") if higher else float("inf")
     first, *others = [worst if t.score is None else t.score for t in tuned.trials]

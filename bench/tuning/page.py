@@ -34,8 +34,8 @@ from bench.tuning.search import Trial
 from bench.tuning.space import BETA1, BETA2, LEARNING_RATE, Value, Values
 from bench.tuning.tune import FILE, Tuned, Tuning
 
-SETTING = {LEARNING_RATE: "learning rate", BETA1: "β₁", BETA2: "β₂"}
-"""Parameters of the setting, which most methods have; the others are a method's own."""
+TRAINING = {LEARNING_RATE: "learning rate", BETA1: "β₁", BETA2: "β₂"}
+"""Parameters of training, which most methods have; the others are a method's own."""
 EMPTY = Entry("", "quiet")
 
 
@@ -66,8 +66,8 @@ def _what(tuning: Tuning) -> str:
     methods = len({each.search.method for each in tuning.tuned})
     return (
         f"{numbers.count(methods, 'method')}, each with {numbers.count(tuning.count, 'trial')} on "
-        "every dataset: the study's own settings first, the others drawn at random. A trial is "
-        f"judged on {_seeds(tuning.seeds)}. The best one and the study's own settings then "
+        "every dataset: the study's own values first, the others drawn at random. A trial is "
+        f"judged on {_seeds(tuning.seeds)}. The best one and the study's own values then "
         "ran on the study's seeds, which no trial has seen; scores are from these, unless said."
     )
 
@@ -124,7 +124,7 @@ def _problem(tuning: Tuning, result: Result, figure: Drawn) -> Section:
         blocks.append(Notice("Not all cells were run under the same conditions", warnings))
     blocks += [_ranking(tuning, result), figure, _best(result)]
     searched: list[Block] = [_space(result), Items(list(describe(result.problem.cell).items()))]
-    blocks.append(Details("What was searched, and the study's own setting", searched))
+    blocks.append(Details("What was searched, and the study's own values", searched))
     blocks.append(Details("Every trial", [_trials(tuning, result)]))
     return Section(result.problem.label, _anchor(result), blocks)
 
@@ -148,7 +148,7 @@ def _ranking(tuning: Tuning, result: Result) -> Table:
         if (best := tuned.best) is not None:
             seen = Entry(numbers.of(metric, best.score), "quiet", value=best.score)
             if best.number == 0:
-                gain = Entry("the same settings", "quiet")
+                gain = Entry("the same values", "quiet")
         rows.append([
             name, *after, centre(problem, result.default[method]), gain, seen,
             Entry(f"{scored} of {len(tuned.trials)}",
@@ -165,13 +165,13 @@ def _ranking(tuning: Tuning, result: Result) -> Table:
         f"tuning-{problem.anchor}",
         f"Methods on {problem.label} after tuning, by {metric.label} at the last evaluation: "
         f"interquartile mean over {_seeds(sorted({p.cell.seed for p in problem.planned}))}, failed "
-        "ones the worst, with each method's best trial and with the study's own settings. ★ marks "
+        "ones the worst, with each method's best trial and with the study's own values. ★ marks "
         "the best, ≈ what cannot be told apart from it. Gain: tuned less own, paired at equal "
         f"seeds, with its {numbers.INTERVAL}. In tuning: the best trial's score on "
         f"{_seeds(tuning.seeds)}, which is too good, as these seeds chose it. Training: of all "
         "its trials together; every trial of every method makes as many discriminator updates.",
         ["method", f"tuned, {headed(metric)}", "from", "to", "seeds finished",
-         f"own settings, {headed(metric)}", "gain", f"in tuning, {headed(metric)}",
+         f"own values, {headed(metric)}", "gain", f"in tuning, {headed(metric)}",
          "trials with a score", "training, seconds"],
         rows,
         hidden=(2, 3),
@@ -208,18 +208,18 @@ def _best(result: Result) -> Table:
         ])  # fmt: skip
     return Table(
         f"tuning-best-{result.problem.anchor}",
-        f"The settings of each method's best trial on {result.problem.label}, the study's own in "
-        "brackets where these differ. Trial 0 is the study's own settings.",
-        ["method", "trial", *SETTING.values(), "the method's own"],
+        f"The values of each method's best trial on {result.problem.label}, the study's own in "
+        "brackets where these differ. Trial 0 is the study's own values.",
+        ["method", "trial", *TRAINING.values(), "the method's own"],
         rows,
         texts=(5,),
     )
 
 
 def _values(values: Values, start: Values | None = None) -> list[Entry]:
-    """Entries of the setting's parameters and, as words, of the method's own."""
+    """Entries of training's parameters and, as words, of the method's own."""
     entries = []
-    for name in SETTING:
+    for name in TRAINING:
         if name not in values:
             entries.append(Entry("not read", "quiet"))
             continue
@@ -228,7 +228,7 @@ def _values(values: Values, start: Values | None = None) -> list[Entry]:
     own = [
         f"{name} {_told(value, start[name] if start else None)}"
         for name, value in values.items()
-        if name not in SETTING
+        if name not in TRAINING
     ]
     return [*entries, Entry(", ".join(own))]
 
@@ -241,7 +241,7 @@ def _told(value: Value, start: Value | None) -> str:
 
 def _space(result: Result) -> Table:
     rows = [
-        [Entry(method, method=method), Entry(SETTING.get(name, name)), Entry(str(known)),
+        [Entry(method, method=method), Entry(TRAINING.get(name, name)), Entry(str(known)),
          Entry(_told(tuned.search.start[name], None))]
         for method, tuned in result.tuned.items()
         for name, known in tuned.search.space.items()
@@ -271,13 +271,13 @@ def _trials(tuning: Tuning, result: Result) -> Table:
                 *_values(trial.values),
                 Entry(trial.reason),
             ])  # fmt: skip
-    first = 3 + len(tuning.seeds) + len(SETTING)
+    first = 3 + len(tuning.seeds) + len(TRAINING)
     return Table(
         f"tuning-trials-{result.problem.anchor}",
         f"Every trial on {result.problem.label}: {metric.label} at the last evaluation, mean over "
         f"{_seeds(tuning.seeds)} and seed by seed. ★ marks each method's best.",
         ["method", "trial", headed(metric), *(f"seed {seed}" for seed in tuning.seeds),
-         *SETTING.values(), "the method's own", "why it failed"],
+         *TRAINING.values(), "the method's own", "why it failed"],
         rows,
         texts=(first, first + 1),
     )  # fmt: skip
@@ -301,7 +301,7 @@ def _reading(tuning: Tuning) -> list[tuple[str, str]]:
          "methods, at the last evaluation. A trial one of whose seeds failed has no score."),
         ("Too good", "The best of many noisy scores is partly luck: what it scored in tuning is "
          "better than what it is worth. Only the scores on fresh seeds compare methods."),
-        ("Quality against trials", "The first trial is the study's own settings. Of the others "
+        ("Quality against trials", "The first trial is the study's own values. Of the others "
          "any k are as likely to have come first, so that the figure shows the mean of the best "
          "over all choices of k, exactly (by order statistics; after Lucic et al. 2018). Its right "
          "end rests on the one best trial alone."),

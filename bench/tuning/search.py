@@ -94,7 +94,7 @@ def searches_of(cells: list[Cell], seeds: int) -> list[Search]:
     """A search for each method and problem of a study, in its order, judged on so many seeds.
 
     Raises:
-        BenchError: the study varies its setting itself, its seeds are among those of the trials,
+        BenchError: the study has variants, its seeds are among those of the trials,
             or a method's statement of what may be searched cannot be understood.
     """
     judged = tuple(range(FIRST_SEED, FIRST_SEED + seeds))
@@ -108,8 +108,8 @@ def searches_of(cells: list[Cell], seeds: int) -> list[Search]:
     for cell in cells:
         if cell.variation is not None:
             raise BenchError(
-                "the study varies its settings itself, and tuning would vary the same: give "
-                "`bench tune` a study whose experiments have one setting each"
+                "the study has variants, and tuning would vary the same: give "
+                "`bench tune` a study without vary"
             )
         if not cell.not_applicable:
             groups[cell.group].append(cell)

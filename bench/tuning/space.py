@@ -1,4 +1,4 @@
-"""What may be tuned of a method in a setting, and the cell that values of it make."""
+"""What may be tuned of a method and its training, and the cell that values of it make."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from typing import Any
 
 from bench.errors import BenchError
 from bench.method import Method, Optimizer
-from bench.records.cell import Cell, Component, Setting
+from bench.records.cell import Cell, Component
 from bench.registry import label_of, make_architecture, make_dataset, make_method
 from bench.study.expansion import check_budget
+from bench.training.configuration import TrainingConfiguration
 
 Value = float | int | str | bool
 Values = dict[str, Value]
 """Of every parameter, by its name."""
 
-LEARNING_RATE, BETA1, BETA2 = (f"setting.{name}" for name in ("learning_rate", "beta1", "beta2"))
-"""The setting's parameters; all others are a method's own, by the names of its settings."""
+LEARNING_RATE, BETA1, BETA2 = (f"training.{name}" for name in ("learning_rate", "beta1", "beta2"))
+"""Parameters of training; all others are a method's own, by the names of its hyperparameters."""
 LEARNING_RATES = 10**1.5
-"""Factor either side of the setting's own: three decades, as many as Lucic et al. search."""
+"""Factor either side of the study's own: three decades, as many as Lucic et al. search."""
 BETAS1, BETAS2 = (0.0, 0.5, 0.9), (0.9, 0.99, 0.999)
 UNSTATED = 10.0
 """Factor either side of a positive float of which a method says nothing."""
@@ -56,18 +57,18 @@ Space = dict[str, Range | Choice]
 
 
 def space_of(cell: Cell) -> Space:
-    """What is searched for a cell's method in its setting, around the cell's own values.
+    """What is searched for a cell's method and its training, around the cell's own values.
 
     Learning rate and betas come first, so that a trial of the same number tries the same ones for
-    every method. Betas are left out where the method's optimisers do not read them, settings of the
-    method where the study's setting takes their place, choices where the budget has no room for
-    them.
+    every method. Betas are left out where the method's optimisers do not read them, hyperparameters
+    of the method where the study's value takes their place, choices where the budget has no room
+    for them.
 
     Raises:
-        BenchError: what the method says of its settings cannot be understood.
+        BenchError: what the method says of its hyperparameters cannot be understood.
     """
     method = make_method(cell.method.name, cell.method.settings)
-    own = cell.setting.optimizer
+    own = cell.training.base_optimizer
     space: Space = {
         LEARNING_RATE: Range(
             rounded(own.learning_rate / LEARNING_RATES),
@@ -81,9 +82,11 @@ def space_of(cell: Cell) -> Space:
             space[name] = Choice(tuple(sorted({*betas, own.betas[place]})))
     unknown = sorted(method.search.keys() - method.settings().keys())
     if unknown:
-        raise BenchError(f"method {method.name}: search names '{unknown[0]}', which is no setting")
+        raise BenchError(
+            f"method {method.name}: search names '{unknown[0]}', which is no hyperparameter"
+        )
     for name, value in method.settings().items():
-        if _is_overruled(name, cell.setting):
+        if _is_overruled(name, cell.training):
             continue
         if name in method.search:
             found = _stated(f"{method.name}.{name}", method.search[name], value)
@@ -101,13 +104,9 @@ def space_of(cell: Cell) -> Space:
 
 def own_values(cell: Cell, space: Space) -> Values:
     """The cell's own value of every parameter: where tuning starts."""
-    optimizer = cell.setting.optimizer
-    setting = {
-        LEARNING_RATE: optimizer.learning_rate,
-        BETA1: optimizer.betas[0],
-        BETA2: optimizer.betas[1],
-    }
-    return {name: {**cell.method.settings, **setting}[name] for name in space}
+    training, (beta1, beta2) = cell.training, cell.training.betas
+    own = {LEARNING_RATE: training.learning_rate, BETA1: beta1, BETA2: beta2}
+    return {name: {**cell.method.settings, **own}[name] for name in space}
 
 
 def applied(cell: Cell, values: Values) -> Cell:
@@ -116,19 +115,17 @@ def applied(cell: Cell, values: Values) -> Cell:
     Raises:
         BenchError: the method does not accept them, or the budget has no room for them.
     """
-    optimizer = cell.setting.optimizer
-    beta1, beta2 = optimizer.betas
-    optimizer = replace(
-        optimizer,
-        learning_rate=float(values.get(LEARNING_RATE, optimizer.learning_rate)),
+    training, (beta1, beta2) = cell.training, cell.training.betas
+    training = replace(
+        training,
+        learning_rate=float(values.get(LEARNING_RATE, training.learning_rate)),
         betas=(float(values.get(BETA1, beta1)), float(values.get(BETA2, beta2))),
     )
-    setting = replace(cell.setting, optimizer=optimizer)
     rest = {k: v for k, v in values.items() if k not in (LEARNING_RATE, BETA1, BETA2)}
     method = make_method(cell.method.name, cell.method.settings | rest)
-    check_budget(method, setting, cell.updates, cell.dataset.name)
+    check_budget(method, training, cell.updates, cell.dataset.name)
     component = Component(method.name, method.settings(), label_of(method))
-    return replace(cell, method=component, setting=setting)
+    return replace(cell, method=component, training=training)
 
 
 def rounded(value: float) -> float:
@@ -150,10 +147,10 @@ def _effect(method: Method, base: Optimizer) -> list[tuple[Any, ...]]:
     ]
 
 
-def _is_overruled(name: str, setting: Setting) -> bool:
+def _is_overruled(name: str, training: TrainingConfiguration) -> bool:
     """Whether the study gives one value for all methods."""
     plain = name.rpartition(".")[2]
-    return plain in ("critic_steps", "ema") and getattr(setting, plain) is not None
+    return plain in ("critic_steps", "ema") and getattr(training, plain) is not None
 
 
 def _fits(cell: Cell, name: str, value: Value) -> bool:

@@ -112,7 +112,7 @@ def tune(
         _say(console, f"{count(trials, 'trial')} each of", searches)
         _run_trials(searches, trials, database, train)
         found = [database.trials(search, trials) for search in searches]
-    _say(console, "The best trial and the study's own settings, on fresh seeds, of", searches)
+    _say(console, "The best trial and the study's own values, on fresh seeds, of", searches)
     ends = [
         (search.cells, [] if best is None else search.fresh_cells(best.values))
         for search, own in zip(searches, found, strict=True)

@@ -17,7 +17,7 @@ from bench.tuning.tune import Tuning
 COLUMNS: dict[str, str] = {
     "problem": "dataset label, with what tells it from other problems on the same dataset",
     "method": "label of the method",
-    "trial": "its number; 0 is the study's own settings",
+    "trial": "its number; 0 is the study's own values",
     "state": "ok, failed, or open: ended by the machine, to be tried again",
     "best": "whether it is the method's best",
     "metric": "name of the primary metric",

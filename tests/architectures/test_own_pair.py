@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from bench.cli import main
-from bench.method import Optimizer
 from bench.records.cell import sources_of
 from bench.records.store import Store
 from bench.registry import find, make_architecture, make_dataset, make_method
+from bench.training.configuration import TrainingConfiguration
 from bench.training.loop import Training, train
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "adding-an-architecture.md"
@@ -28,7 +28,7 @@ evaluations: 1
 experiments:
   - dataset: {ring8: {evaluation_samples: 100}}
     architecture: {my_pair: {width: 16}}
-    setting: {batch_size: 16}
+    training: {batch_size: 16}
     updates: 6
 """
 
@@ -60,8 +60,7 @@ def test_the_example_trains(example, method):
         make_method(method),
         make_dataset("ring8", {"evaluation_samples": 100}),
         example("my_pair"),
-        Optimizer("sgd", 1e-3),
-        batch_size=16,
+        TrainingConfiguration(optimizer="sgd", learning_rate=1e-3, batch_size=16),
         updates=10,
         evaluations=1,
     )

@@ -12,8 +12,8 @@ from torch.nn.functional import avg_pool2d, interpolate, relu
 
 from bench.architectures.resnet import ResNet
 from bench.datasets.base import Dataset, Metric
-from bench.method import Optimizer
 from bench.registry import find, make_method
+from bench.training.configuration import TrainingConfiguration
 from bench.training.engines import Engine
 from bench.training.loop import Training, _Run, train
 
@@ -142,8 +142,8 @@ def test_every_method_trains_it(name):
         method=method,
         dataset=RandomImages(),
         architecture=SMALL,
-        optimizer=Optimizer("sgd", 1e-5),  # sums over all positions make large gradients
-        batch_size=4,
+        # sums over all positions make large gradients
+        configuration=TrainingConfiguration(optimizer="sgd", learning_rate=1e-5, batch_size=4),
         updates=2 * method.critic_steps,
         evaluations=1,
     )
@@ -159,7 +159,14 @@ def test_every_method_trains_it(name):
 
 
 def test_both_players_learn_with_adam():
-    training = Training(make_method("non_saturating"), RandomImages(), SMALL, Optimizer(), 4, 2, 1)
+    training = Training(
+        make_method("non_saturating"),
+        RandomImages(),
+        SMALL,
+        TrainingConfiguration(batch_size=4),
+        2,
+        1,
+    )
     run = _Run(training, [0], CPU, lambda _: None, Engine())
     before = run.state
     run.outcomes()

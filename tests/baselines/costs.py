@@ -21,8 +21,9 @@ from bench.architectures.dcgan import DCGAN
 from bench.architectures.mlp import MLP
 from bench.check.trial import CPU, FewDigits
 from bench.datasets.ring8 import Ring8
-from bench.method import Method, Optimizer
+from bench.method import Method
 from bench.training import loop
+from bench.training.configuration import TrainingConfiguration
 from bench.training.loop import Training, train
 from tests.baselines.speed import machine
 
@@ -34,15 +35,15 @@ REPETITIONS = 7
 def points() -> tuple[Training, list[int]]:
     """The mlp of the quick study at batch 64, a population of 5."""
     pair = MLP(latent=2, generator_widths=(64,) * 3, discriminator_widths=(64,) * 3)
-    base = Optimizer(learning_rate=1e-3, betas=(0.0, 0.99))
-    return Training(Method(), Ring8(evaluation_samples=2), pair, base, 64, 30, 1), [*range(5)]
+    own = TrainingConfiguration(learning_rate=1e-3, betas=(0.0, 0.99), batch_size=64)
+    return Training(Method(), Ring8(evaluation_samples=2), pair, own, 30, 1), [*range(5)]
 
 
 def images() -> tuple[Training, list[int]]:
     """The DCGAN of the quick study at batch 32, one seed: for methods without meaning on points."""
     pair = DCGAN(16, (64, 32, 16), (16, 32, 64), discriminator_batch_norm=False, init="torch")
-    base = Optimizer(learning_rate=1e-3, betas=(0.5, 0.9))
-    return Training(Method(), FewDigits(evaluation_samples=2), pair, base, 32, 10, 1), [0]
+    own = TrainingConfiguration(learning_rate=1e-3, betas=(0.5, 0.9), batch_size=32)
+    return Training(Method(), FewDigits(evaluation_samples=2), pair, own, 10, 1), [0]
 
 
 def measure(methods: Iterable[Method], repetitions: int = REPETITIONS) -> list[dict[str, object]]:
@@ -70,7 +71,8 @@ def measure(methods: Iterable[Method], repetitions: int = REPETITIONS) -> list[d
         print(f"repetition {repetition} of {repetitions}", flush=True)
     rows = []
     for plain, seeds, own in sides.values():
-        on = f"{plain.dataset.name}, {plain.architecture.name}, batch {plain.batch_size}, "
+        batch = plain.configuration.batch_size
+        on = f"{plain.dataset.name}, {plain.architecture.name}, batch {batch}, "
         for method in own:
             low, middle, high = statistics.quantiles(ratios[method], n=4)
             numbers = (f"{value:.3f}" for value in (middle, low, high, gradients[method]))

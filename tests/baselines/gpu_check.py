@@ -25,12 +25,13 @@ from bench.architectures.mlp import MLP
 from bench.datasets.base import Draw, Snapshot, Values
 from bench.datasets.grid25 import Grid25
 from bench.datasets.ring8 import Ring8
-from bench.method import Optimizer
 from bench.registry import find, make_method
+from bench.training.configuration import TrainingConfiguration
 from bench.training.engines import Compiled, Engine
 from bench.training.examiner import Outcome
 from bench.training.loop import Training, train
 from bench.training.streams import Stream, generator
+from tests.recipes import changed
 
 LIMIT_S = 8 * 60
 QUICK = ("non_saturating", "vanilla", "ttur", "label_smoothing", "wgan_gp", "spectral_norm")
@@ -90,10 +91,10 @@ def training(name: str, updates: int = 6, **changes) -> Training:
             RandomImages(evaluation_samples=64)
         )  # fmt: skip
     recipe = Training(
-        method, data, pair, Optimizer("adam", 1e-3, (0.0, 0.99)), 64,
+        method, data, pair, TrainingConfiguration(learning_rate=1e-3, betas=(0.0, 0.99)),
         updates * method.round_length(method.critic_steps), 1,
     )  # fmt: skip
-    return replace(recipe, **changes)
+    return changed(recipe, **changes)
 
 
 def near(plain: Outcome, other: Outcome) -> float:

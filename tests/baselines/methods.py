@@ -51,7 +51,7 @@ HEAD = """\
 # Methods
 
 The methods that come with the benchmark, by what they change first of the plain non-saturating GAN.
-Learning rate, betas and batch size are the setting's unless a method says otherwise. Where a study
+Learning rate, betas and batch size are the study's unless a method says otherwise. Where a study
 says `methods: all`, it means the six in bold and every file of your own; the others run where they
 are named, as with `make bench METHODS=+hinge,r1`. [adding-a-method.md](adding-a-method.md) has the
 hooks.

@@ -1,7 +1,7 @@
 """Times trainings of one checkout, which its path names: ``python probe.py CHECKOUT``.
 
-It uses only what has been the same in all versions since there are populations: ``Training``,
-``train``, and engines where there are any.
+It uses only what has been the same in all versions since there is one training configuration:
+``Training``, ``train`` and engines.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from bench.architectures.dcgan import DCGAN  # noqa: E402
 from bench.architectures.mlp import MLP  # noqa: E402
 from bench.check.trial import FewDigits  # noqa: E402
 from bench.datasets.ring8 import Ring8  # noqa: E402
-from bench.method import Optimizer  # noqa: E402
 from bench.registry import make_method  # noqa: E402
 from bench.training import loop  # noqa: E402
+from bench.training.configuration import TrainingConfiguration  # noqa: E402
 
 CPU = torch.device("cpu")
 
@@ -33,17 +33,17 @@ CPU = torch.device("cpu")
 def points(method: str, updates: int) -> loop.Training:
     """The ring8 of the study ``quick``."""
     pair = MLP(latent=2, generator_widths=(64,) * 3, discriminator_widths=(64,) * 3)
-    base = Optimizer(learning_rate=1e-3, betas=(0.0, 0.99))
+    own = TrainingConfiguration(learning_rate=1e-3, betas=(0.0, 0.99), batch_size=64)
     data = Ring8(evaluation_samples=2)
-    return loop.Training(make_method(method), data, pair, base, 64, updates, 1)
+    return loop.Training(make_method(method), data, pair, own, updates, 1)
 
 
 def images(method: str, updates: int) -> loop.Training:
     """The mnist5k of the study ``quick``."""
     pair = DCGAN(100, (64, 32, 16), (16, 32, 64), discriminator_batch_norm=False, init="torch")
-    base = Optimizer(learning_rate=1e-3, betas=(0.5, 0.9))
+    own = TrainingConfiguration(learning_rate=1e-3, betas=(0.5, 0.9), batch_size=32)
     data = FewDigits(evaluation_samples=2)
-    return loop.Training(make_method(method), data, pair, base, 32, updates, 1)
+    return loop.Training(make_method(method), data, pair, own, updates, 1)
 
 
 def whole(training: loop.Training, seeds: list[int], cache: str, silent: bool) -> float:
@@ -54,7 +54,7 @@ def whole(training: loop.Training, seeds: list[int], cache: str, silent: bool) -
         from bench.training.engines import Compiled
 
         parts = training.method, training.dataset, training.architecture
-        told = *parts, training.optimizer, silent, sources_of(*parts)
+        told = *parts, training.configuration, silent, sources_of(*parts)
         options["engine"] = Compiled(Path(cache), repr(told))
     with contextlib.ExitStack() as stack:
         if silent:

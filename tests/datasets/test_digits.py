@@ -14,10 +14,11 @@ from bench.datasets.digits8 import Digits8
 from bench.datasets.instruments import as_bytes, as_floats
 from bench.datasets.mnist5k import MNIST5k
 from bench.errors import BenchError
-from bench.method import Method, Optimizer
+from bench.method import Method
 from bench.metrics import features
 from bench.metrics.neighbours import TooFew
 from bench.registry import make_dataset
+from bench.training.configuration import TrainingConfiguration
 from bench.training.loop import Training, train
 from bench.training.streams import Stream, generator
 
@@ -174,8 +175,7 @@ def test_digits8_trains_with_an_mlp_and_gives_numbers(tmp_path):
         Method(),
         dataset,
         MLP(16, (64, 64), (64, 64)),
-        Optimizer(learning_rate=1e-3, betas=(0.5, 0.9)),
-        batch_size=32,
+        TrainingConfiguration(learning_rate=1e-3, betas=(0.5, 0.9), batch_size=32),
         updates=150,
         evaluations=2,
     )

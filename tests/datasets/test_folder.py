@@ -371,7 +371,7 @@ def study(tmp_path, images):
         file = tmp_path / "mine.yaml"
         part = {f"folder:{images}": {"size": 16, **settings}}
         experiment = {"dataset": part, "architecture": "mlp", "epochs": 4,
-                      "setting": {"batch_size": 3}}  # fmt: skip
+                      "training": {"batch_size": 3}}  # fmt: skip
         file.write_text(yaml.safe_dump({"methods": ["vanilla"], "experiments": [experiment]}))
         return load_study(str(file)).cells
 
@@ -577,7 +577,7 @@ def test_a_run_on_a_folder_with_odd_names_ends_in_a_report(tmp_path, monkeypatch
     experiment = {
         "dataset": {"folder": {"path": f"./{folder.name}", "size": 8, "evaluation_samples": 20}},
         "architecture": {"mlp": {"generator_widths": [8], "discriminator_widths": [8]}},
-        "setting": {"batch_size": 4},
+        "training": {"batch_size": 4},
         "epochs": 2,
     }
     described = {"methods": ["vanilla"], "seeds": 1, "evaluations": 1, "experiments": [experiment]}

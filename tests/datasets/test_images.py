@@ -18,9 +18,10 @@ from bench.datasets.digits8 import Digits8
 from bench.datasets.images import packed
 from bench.datasets.instruments import INCEPTION_NAMES, as_floats
 from bench.errors import BenchError
-from bench.method import Method, Optimizer
+from bench.method import Method
 from bench.metrics.inception import SHA256_VARIABLE, UNAVAILABLE, WEIGHTS_VARIABLE
 from bench.registry import make_dataset
+from bench.training.configuration import TrainingConfiguration
 from bench.training.loop import Training, train
 from tests.metrics.random_inception import random_images, save_random_weights
 
@@ -34,8 +35,7 @@ def training(dataset, updates: int = 40, evaluations: int = 4) -> Training:
         Method(),
         dataset,
         MLP(4, (16, 16), (16, 16)),
-        Optimizer(learning_rate=1e-3),
-        batch_size=32,
+        TrainingConfiguration(learning_rate=1e-3, batch_size=32),
         updates=updates,
         evaluations=evaluations,
     )

@@ -139,13 +139,13 @@ def cells(tmp_path):
 
 
 def test_epochs_are_allowed_where_points_are_counted(cells):
-    setting = {"setting": {"batch_size": 100}, "epochs": 400}
-    (cell,) = cells({"ring8": {"training_points": 100_000}}, **setting)
+    changes = {"training": {"batch_size": 100}, "epochs": 400}
+    (cell,) = cells({"ring8": {"training_points": 100_000}}, **changes)
     assert cell.updates == 400_000
-    (cell,) = cells({"grid25": {"training_points": 250}}, **{**setting, "epochs": 0.5})
+    (cell,) = cells({"grid25": {"training_points": 250}}, **{**changes, "epochs": 0.5})
     assert cell.updates == 2
     with pytest.raises(BenchError, match="epochs need a dataset of finite size"):
-        cells("ring8", **setting)
+        cells("ring8", **changes)
 
 
 def test_a_training_set_is_part_of_the_key(cells):

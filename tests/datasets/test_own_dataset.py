@@ -143,11 +143,11 @@ evaluations: 1
 experiments:
   - dataset: {my_data: {turns: 1, evaluation_samples: 100}}
     architecture: {my_pair: {width: 16}}
-    setting: {batch_size: 16}
+    training: {batch_size: 16}
     updates: 6
   - dataset: ring8
     architecture: {my_pair: {width: 16}}
-    setting: {batch_size: 16}
+    training: {batch_size: 16}
     updates: 6
 """
 

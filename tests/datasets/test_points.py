@@ -177,11 +177,11 @@ evaluations: 2
 experiments:
   - dataset: points:table.npy
     architecture: {mlp: {generator_widths: [8], discriminator_widths: [8]}}
-    setting: {batch_size: 8}
+    training: {batch_size: 8}
     epochs: 2
   - dataset: {points:two.npz: {array: plane, standardise: true}}
     architecture: {mlp: {generator_widths: [8], discriminator_widths: [8]}}
-    setting: {batch_size: 8}
+    training: {batch_size: 8}
     updates: 10
 """
 

@@ -15,25 +15,25 @@ from bench.datasets.digits8 import Digits8
 from bench.datasets.grid25 import Grid25
 from bench.execution import worker
 from bench.method import Method, Optimizer
-from bench.records.cell import Setting
 from bench.registry import make_architecture, make_dataset, make_method
+from bench.training.configuration import TrainingConfiguration
 from bench.training.engines import Engine
 from bench.training.examiner import Outcome, slerp
 from bench.training.loop import Training, _Run, train
 from bench.training.population import joined
 from tests.methods.by_formula import small_game, weights
+from tests.recipes import changed
 
 CPU = torch.device("cpu")
 
 
 def training(**changes) -> Training:
-    return replace(
+    return changed(
         Training(
             method=Method(),
             dataset=Grid25(evaluation_samples=100),
             architecture=MLP(latent=4, generator_widths=(16, 16), discriminator_widths=(16, 16)),
-            optimizer=Optimizer(learning_rate=1e-3),
-            batch_size=32,
+            configuration=TrainingConfiguration(learning_rate=1e-3, batch_size=32),
             updates=30,
             evaluations=3,
         ),
@@ -100,7 +100,7 @@ def test_samples_are_those_of_the_averaged_weights():
         np.testing.assert_allclose(outcome.samples[-1], samples[member].numpy(), atol=2e-3)
 
 
-@pytest.mark.parametrize("decay", [True, False])
+@pytest.mark.parametrize("decay", ["linear", "none"])
 @pytest.mark.parametrize("name", ["non_saturating", "wgan_gp", "ttur"])
 def test_both_step_sizes_fall_evenly_to_nothing_where_asked(name, decay):
     method, updates = make_method(name), 10
@@ -111,7 +111,7 @@ def test_both_step_sizes_fall_evenly_to_nothing_where_asked(name, decay):
             gradients = getattr(game, f"{player}_gradients")()
             before, done = weights(game, player), game.made["discriminator"]
             getattr(game, f"step_{player}")(gradients)
-            share = max(1 - done / updates, 1 / updates) if decay else 1
+            share = max(1 - done / updates, 1 / updates) if decay == "linear" else 1
             rate = share * game._rules.optimizers[player].learning_rate
             expected = before - rate * joined(gradients)
             torch.testing.assert_close(weights(game, player), expected)
@@ -182,10 +182,11 @@ def test_dirac_is_measured_by_its_averaged_weight():
     recipe = training(
         dataset=make_dataset("dirac"),
         architecture=make_architecture("dirac"),
-        optimizer=Optimizer("sgd", 0.2),
+        optimizer="sgd",
+        learning_rate=0.2,
         batch_size=2,
     )
-    plain, averaged = (train(replace(recipe, ema=ema), [0], CPU)[0] for ema in (None, 0.9))
+    plain, averaged = (train(changed(recipe, ema=ema), [0], CPU)[0] for ema in (None, 0.9))
     last = averaged.evaluations[-1]["theta"]
     assert last != plain.evaluations[-1]["theta"]
     assert averaged.samples[-1][0, 0] == pytest.approx(last, rel=1e-3)
@@ -203,7 +204,7 @@ def test_a_seed_that_was_not_asked_for_is_not_measured():
     assert len(measured) == len(outcome.evaluations) == 4
 
 
-def test_a_worker_trains_by_every_field_of_the_setting(make_cell, tmp_path, monkeypatch):
+def test_a_worker_trains_by_the_whole_configuration(make_cell, tmp_path, monkeypatch):
     seen = []
 
     def keep(recipe, seeds, *_):
@@ -212,12 +213,11 @@ def test_a_worker_trains_by_every_field_of_the_setting(make_cell, tmp_path, monk
 
     monkeypatch.setattr(worker, "train", keep)
     monkeypatch.setattr(worker, "_write", lambda *_: None)
-    setting = Setting(Optimizer("sgd", 0.125, (0.25, 0.5)), 48, True, 3, "linear", 0.75, "bfloat16")
-    cell = replace(make_cell(), setting=setting, updates=77, evaluations=7)
+    configuration = TrainingConfiguration(optimizer="sgd", critic_steps=3, ema=0.75)
+    cell = replace(make_cell(), training=configuration, updates=77, evaluations=7)
     worker._train_all([cell], CPU, tmp_path, tmp_path)
     (recipe,) = seen
-    for name in Setting.__dataclass_fields__:
-        assert getattr(recipe, name) == getattr(setting, name), name
+    assert recipe.configuration is configuration
     assert (recipe.updates, recipe.evaluations) == (77, 7)
 
 

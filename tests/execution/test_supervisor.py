@@ -124,8 +124,7 @@ def test_a_healthy_job_beside_them_gives_what_training_in_this_process_gives(row
         make_method("healthy"),
         make_dataset("ring8", first.dataset.settings),
         make_architecture("mlp", first.architecture.settings),
-        first.setting.optimizer,
-        first.setting.batch_size,
+        first.training,
         first.updates,
         first.evaluations,
     )

@@ -19,9 +19,10 @@ from bench.execution.devices import Slot
 from bench.execution.progress import Progress
 from bench.execution.scheduler import make_jobs, run_jobs
 from bench.execution.supervisor import Job, Place, SlotFailed, Workers
-from bench.records.cell import Cell, Component, Setting, sources_of
+from bench.records.cell import Cell, Component, sources_of
 from bench.records.store import Store
 from bench.registry import find, make_architecture, make_dataset, make_method
+from bench.training.configuration import TrainingConfiguration
 
 pytestmark = pytest.mark.slow
 
@@ -139,7 +140,7 @@ def image_cell(seed: int) -> Cell:
         ),
     )
     components = [Component(part.name, part.settings()) for part in parts]
-    return Cell(*components, Setting(batch_size=16), seed, 3, 1, sources_of(*parts))
+    return Cell(*components, TrainingConfiguration(batch_size=16), seed, 3, 1, sources_of(*parts))
 
 
 def test_images_prepared_for_an_earlier_job_give_the_same_record(workers, train):

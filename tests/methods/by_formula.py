@@ -6,6 +6,7 @@ import torch
 
 from bench.architectures.mlp import MLP
 from bench.method import Method, Optimizer
+from bench.training.configuration import TrainingConfiguration
 from bench.training.game import Game, Player, Rules
 from bench.training.population import Network
 from bench.training.state import initial_state
@@ -99,8 +100,12 @@ def small_game(
         method,
         Exact(lambda: pair.generator((2,)), seeds, Stream.GENERATOR_WEIGHTS, CPU),
         Exact(lambda: pair.discriminator(packs), seeds, Stream.DISCRIMINATOR_WEIGHTS, CPU),
-        base,
-        **options,
+        TrainingConfiguration(
+            optimizer=base.kind,
+            learning_rate=base.learning_rate,
+            betas=base.betas,
+            **options,
+        ),
     )
     dtype = torch.get_default_dtype()
     feed = SameBatches(

@@ -5,7 +5,8 @@ import torch
 
 from bench.architectures.dirac import DiracPair
 from bench.datasets.dirac import Dirac
-from bench.method import Method, Optimizer
+from bench.method import Method
+from bench.training.configuration import TrainingConfiguration
 from bench.training.game import Rules
 from bench.training.loop import Training, train
 from bench.training.population import Network
@@ -34,11 +35,11 @@ def path(
         method,
         Dirac(),
         DiracPair(),
-        Optimizer("sgd", H),
-        batch,
+        TrainingConfiguration(
+            optimizer="sgd", learning_rate=H, batch_size=batch, simultaneous=simultaneous
+        ),
         updates,
         updates // every,
-        simultaneous,
     )
     (trained,) = train(training, [0], torch.device("cpu"))
     assert trained.status == "ok", trained.reason
@@ -58,7 +59,8 @@ def velocity(method: Method, points: list, noise=None, batch: int = 2) -> np.nda
     )
     start = torch.tensor(points)
     generator.flat, discriminator.flat = start[:, :1], start[:, 1:]
-    rules = Rules(method, generator, discriminator, Optimizer("sgd", 1.0), simultaneous=True)
+    unit = TrainingConfiguration(optimizer="sgd", learning_rate=1.0, simultaneous=True)
+    rules = Rules(method, generator, discriminator, unit)
     zeros = torch.zeros(len(seeds), batch, 1)
     feed = SameBatches(
         noise or MemberNoise(seeds),

@@ -14,14 +14,14 @@ from bench.datasets.ring8 import Ring8
 from bench.errors import BenchError
 from bench.method import Optimizer
 from bench.registry import find, make_method
+from bench.training.configuration import TrainingConfiguration
 from bench.training.loop import Outcome, Training, train
 
 RECIPE = Training(
     method=make_method("non_saturating"),
     dataset=Grid25(evaluation_samples=64),
     architecture=MLP(latent=4, generator_widths=(16,), discriminator_widths=(16,)),
-    optimizer=Optimizer(learning_rate=1e-3, betas=(0.0, 0.9)),
-    batch_size=32,
+    configuration=TrainingConfiguration(learning_rate=1e-3, betas=(0.0, 0.9), batch_size=32),
     updates=20,
     evaluations=1,
 )

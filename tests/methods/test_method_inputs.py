@@ -14,6 +14,7 @@ from bench.datasets.ring8 import Ring8
 from bench.errors import BenchError
 from bench.method import Optimizer, Progress
 from bench.registry import make_method
+from bench.training.configuration import TrainingConfiguration
 from bench.training.loop import Training, train
 from bench.training.population import Network
 from bench.training.streams import Stream
@@ -141,8 +142,7 @@ def training(name: str, **settings) -> Training:
         make_method(name, settings),
         Ring8(evaluation_samples=50),
         MLP(latent=4, generator_widths=(16,), discriminator_widths=(16,)),
-        Optimizer(learning_rate=1e-3),
-        32,
+        TrainingConfiguration(learning_rate=1e-3, batch_size=32),
         20,
         2,
     )

@@ -1,7 +1,6 @@
 """How the players move: steps ahead, both gradients together, optimism, averages."""
 
 import copy
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ from bench.architectures.mlp import MLP
 from bench.datasets.ring8 import Ring8
 from bench.method import Method, Optimizer
 from bench.registry import make_method
+from bench.training.configuration import TrainingConfiguration
 from bench.training.loop import Training, train
 from bench.training.optimizers import initial_moments, step
 from bench.training.population import joined, member
@@ -23,7 +23,6 @@ KINDS = [
     Optimizer("adam", 0.05, (0.5, 0.9)),
     Optimizer("rmsprop", 0.05),
 ]
-OPTIMISTIC = [replace(base, kind=f"optimistic_{base.kind}") for base in KINDS]
 
 
 @pytest.fixture
@@ -37,13 +36,16 @@ def double():
 @pytest.mark.truth("unrolled")
 @pytest.mark.usefixtures("double")
 @pytest.mark.parametrize(
-    ("base", "steps"),
-    [*((base, 0) for base in KINDS), *((base, 3) for base in (*KINDS, *OPTIMISTIC))],
+    ("name", "base", "steps"),
+    [
+        *(("unrolled", base, 0) for base in KINDS),
+        *((n, base, 3) for n in ("unrolled", "optimistic_adam+unrolled") for base in KINDS),
+    ],
     ids=lambda each: each.kind if isinstance(each, Optimizer) else str(each),
 )
 @pytest.mark.parametrize("begun", [0, 2])
-def test_unrolled_gradients_are_those_through_real_steps_of_the_optimiser(base, steps, begun):
-    method = make_method("unrolled", {"steps": steps})
+def test_unrolled_gradients_are_those_through_real_steps_of_the_optimiser(name, base, steps, begun):
+    method = make_method(name, {"steps" if name == "unrolled" else "unrolled.steps": steps})
     game = small_game(method, base)
     for _ in range(begun):
         method.update(game)
@@ -191,9 +193,9 @@ def test_optimistic_steps_are_algorithm_1(base):
 
 
 @pytest.mark.usefixtures("double")
-def test_optimistic_rates_fall_with_the_setting():
+def test_optimistic_rates_fall_with_the_others():
     game = game_after(
-        make_method("optimistic_adam"), Optimizer("sgd", 0.1), 9, decay=True, updates=10
+        make_method("optimistic_adam"), Optimizer("sgd", 0.1), 9, decay="linear", updates=10
     )
     gradients = game.discriminator_gradients()
     before, start = game._moments["discriminator"]["before"], weights(game, "discriminator")
@@ -235,11 +237,9 @@ def training(name: str, updates: int = 20, **options) -> Training:
         make_method(name),
         Ring8(evaluation_samples=50),
         MLP(latent=4, generator_widths=(16,), discriminator_widths=(16,)),
-        Optimizer(learning_rate=1e-3),
-        32,
+        TrainingConfiguration(learning_rate=1e-3, batch_size=32, **options),
         updates,
         2,
-        **options,
     )
 
 
@@ -274,18 +274,18 @@ def test_what_is_rehearsed_or_differentiated_again_is_counted(name, evaluations)
 
 @pytest.mark.truth("generator_ema")
 def test_the_averaged_generator_is_what_is_measured():
-    plain, averaged, setting = (
+    plain, averaged, asked = (
         run("non_saturating", 40)[0],
         run("generator_ema", 40)[0],
         run("non_saturating", 40, ema=0.999)[0],
     )
     for name, values in plain.series.items():
         np.testing.assert_array_equal(values, averaged.series[name])
-    assert averaged.evaluations == setting.evaluations
+    assert averaged.evaluations == asked.evaluations
     assert averaged.evaluations[-1] != plain.evaluations[-1]
 
 
-def test_a_settings_average_takes_the_place_of_the_methods():
+def test_a_studys_average_takes_the_place_of_the_methods():
     with_both = run("generator_ema", 40, ema=0.5)[0]
     assert with_both.evaluations == run("non_saturating", 40, ema=0.5)[0].evaluations
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 import bench
-from bench.method import Optimizer
 from bench.records.cell import Cell, Variation, sources_of
 from bench.registry import make_architecture, make_dataset, make_method
 
@@ -122,22 +121,22 @@ def test_an_edit_touches_the_methods_that_depend_on_the_file(edits, file):
 
 def changed(cell: Cell) -> dict[str, Cell]:
     replace = dataclasses.replace
-    setting = cell.setting
+    training = cell.training
     return {
         "seed": replace(cell, seed=1),
         "budget": replace(cell, updates=21),
         "evaluations": replace(cell, evaluations=3),
-        "batch": replace(cell, setting=replace(setting, batch_size=64)),
-        "simultaneous": replace(cell, setting=replace(setting, simultaneous=True)),
-        "critic steps": replace(cell, setting=replace(setting, critic_steps=1)),
-        "decay": replace(cell, setting=replace(setting, decay="linear")),
-        "ema": replace(cell, setting=replace(setting, ema=0.999)),
-        "another ema": replace(cell, setting=replace(setting, ema=0.99)),
-        "precision": replace(cell, setting=replace(setting, precision="bfloat16")),
-        "rate": replace(cell, setting=replace(setting, optimizer=Optimizer(learning_rate=2e-3))),
+        "batch": replace(cell, training=replace(training, batch_size=64)),
+        "simultaneous": replace(cell, training=replace(training, simultaneous=True)),
+        "critic steps": replace(cell, training=replace(training, critic_steps=1)),
+        "decay": replace(cell, training=replace(training, decay="linear")),
+        "ema": replace(cell, training=replace(training, ema=0.999)),
+        "another ema": replace(cell, training=replace(training, ema=0.99)),
+        "precision": replace(cell, training=replace(training, precision="bfloat16")),
+        "rate": replace(cell, training=replace(training, learning_rate=2e-3)),
         "betas": replace(
             cell,
-            setting=replace(setting, optimizer=replace(setting.optimizer, betas=(0.5, 0.9))),
+            training=replace(training, betas=(0.5, 0.9)),
         ),
         "source": replace(cell, sources={**cell.sources, "bench/method.py": "0"}),
         "method": replace(cell, method=replace(cell.method, name="other")),
@@ -204,7 +203,7 @@ def test_labels_are_for_the_eye(make_cell):
     )
 
 
-def test_the_name_of_a_setting_is_for_the_eye(make_cell):
+def test_the_name_of_a_variant_is_for_the_eye(make_cell):
     plain = make_cell()
     varied = dataclasses.replace(plain, variation=FAST)
     assert varied.key == plain.key
@@ -225,5 +224,5 @@ def test_a_cell_survives_json(make_cell):
         assert again.key == cell.key
         assert again.group == cell.group
         assert str(again) == str(cell)
-        assert again.setting == cell.setting
+        assert again.training == cell.training
         assert again.variation == cell.variation

@@ -114,7 +114,17 @@ def test_a_missing_file_sets_the_record_aside(store, put, name):
 
 @pytest.mark.parametrize(
     "content",
-    ["", "null", "[]", "3", '"text"', "{}", '{"schema": "1"}', '{"schema": null}', '{"schema": 1}'],
+    [
+        "",
+        "null",
+        "[]",
+        "3",
+        '"text"',
+        "{}",
+        '{"schema": "1"}',
+        '{"schema": null}',
+        f'{{"schema": {SCHEMA}}}',
+    ],
 )
 def test_json_that_is_no_record_is_set_aside(store, put, content):
     record = put()
@@ -143,7 +153,7 @@ def test_a_list_of_files_that_says_nothing_is_set_aside(store, put, files):
     assert store.get(record.key) is None
 
 
-@pytest.mark.parametrize("part", ["method", "setting", "seed"])
+@pytest.mark.parametrize("part", ["method", "training", "seed"])
 def test_a_cell_that_lacks_a_part_is_set_aside(store, put, part):
     record = put()
     del record.data["cell"][part]

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.errors import BenchError
-from bench.records.cell import Cell
+from bench.records.cell import SCHEMA, Cell
 from bench.records.store import Record, Store
 from bench.report.compare import Comparison, compare, compare_folders, compose, write_comparison
 from bench.report.compare.page import headline
@@ -243,7 +243,7 @@ def test_a_setting_that_is_new_in_one_commit_had_its_default(folders):
     for record in a.records():
         data = json.loads(json.dumps(record.data))
         del data["cell"]["dataset"]["settings"]["sigma"]
-        del data["cell"]["setting"]["ema"]
+        del data["cell"]["training"]["ema"]
         old.append(Record(data))
     assert compare(old, b.records()).pairs[0].verdict == "identical"
 
@@ -367,7 +367,7 @@ def make(make_cell: Callable[..., Cell]) -> Callable[[list[Any]], list[Record]]:
     def make(values: list[Any]) -> list[Record]:
         return [
             Record({
-                "schema": 2, "key": cell.key, "cell": cell.to_json(),
+                "schema": SCHEMA, "key": cell.key, "cell": cell.to_json(),
                 "ingredients": cell.ingredients(), "reason": "", "run": {}, "files": {},
                 "status": value if isinstance(value, str) else "ok",
                 "result": {"evaluations": [{"update": 20, "modes_20": value}]}

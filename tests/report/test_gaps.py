@@ -237,18 +237,15 @@ def test_no_metric_takes_the_name_of_another_column():
 
 def test_settings_tell_experiments_apart_and_stand_in_the_table(make_study, train):
     text = IMAGES.format(dataset="digits8")
-    setting = "setting: {decay: linear, ema: 0.99, critic_steps: 2, precision: bfloat16}"
-    study = make_study(text + text[text.index("  - dataset") :] + f"    {setting}\n")
+    training = "training: {decay: linear, ema: 0.99, critic_steps: 2, precision: bfloat16}"
+    study = make_study(text + text[text.index("  - dataset") :] + f"    {training}\n")
     planned = [train(cell, {100: {"pixel_fd": 1.0}}) for cell in study.cells]
     plain, other = found = problems(planned)
-    assert other.label == (
-        "digits8, critic steps 2, learning rate decay linear, to 0, weight averaging 0.99, "
-        "precision bfloat16"
-    )
-    assert "weight averaging none" in plain.label
+    assert other.label == ("digits8, critic steps 2, decay linear, ema 0.99, precision bfloat16")
+    assert "ema each method's own" in plain.label
     assert describe(plain.cell)["critic steps"] == "each method's own"
     runs = runs_table(found)
-    assert runs["decay"].tolist() == ["none"] * 4 + ["linear"] * 4
-    assert runs["setting_precision"].tolist() == ["float32"] * 4 + ["bfloat16"] * 4
-    assert runs["critic_steps"].isna().tolist() == [True] * 4 + [False] * 4
-    np.testing.assert_equal(runs["ema"].tolist(), [np.nan] * 4 + [0.99] * 4)
+    assert runs["training_decay"].tolist() == ["none"] * 4 + ["linear"] * 4
+    assert runs["training_precision"].tolist() == ["float32"] * 4 + ["bfloat16"] * 4
+    assert runs["training_critic_steps"].isna().tolist() == [True] * 4 + [False] * 4
+    np.testing.assert_equal(runs["training_ema"].tolist(), [np.nan] * 4 + [0.99] * 4)

@@ -1,4 +1,4 @@
-"""Settings of one dataset: at how many of them methods work, and what the report makes of it."""
+"""Variants of one dataset: at how many of them methods work, and what the report makes of it."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from bench.report import write_report
 from bench.report.analysis.findings import Findings, find
 from bench.report.analysis.reproduce import reproducer
 from bench.report.analysis.robustness import Varied
-from bench.report.figures import OF_A_SETTING, drawings
+from bench.report.figures import OF_A_VARIANT, drawings
 from bench.report.figures.charts import robustness as charts
 from bench.report.figures.drawing.style import Style
 from bench.report.page.markdown import render_markdown
 from bench.report.sections.content import compose
-from bench.report.statistics import meets, performance_profile, share_of_settings
+from bench.report.statistics import meets, performance_profile, share_of_variants
 from bench.study import Study
 
 STUDY = """
@@ -36,7 +36,7 @@ experiments:
   - dataset: ring8
     architecture: &small {mlp: {generator_widths: [8], discriminator_widths: [8]}}
     updates: 100
-    settings: [own: {}, F, small batches: {batch_size: 16}, noisy data: {dataset: {noise: 0.02}}]
+    vary: [own: {}, F, small batches: {batch_size: 16}, noisy data: {dataset: {noise: 0.02}}]
     target: 6
 """
 FIXED = """
@@ -44,7 +44,7 @@ FIXED = """
     architecture: *small
     updates: 100
 """
-SETTINGS = ["own", "F", "small batches", "noisy data"]
+VARIANTS = ["own", "F", "small batches", "noisy data"]
 X = math.inf
 """A seed that failed."""
 # interquartile means of five: 8, 6, none (two of five failed), 2 · 6, 5.67, 7, 6.33 · 1, 1, 1, 1
@@ -56,11 +56,11 @@ LAST = {
 
 
 def trained(folder: Path, text: str, last=LAST) -> tuple[Study, list[Planned]]:
-    """A study and its records, which end at these values by method, setting and seed."""
+    """A study and its records, which end at these values by method, variant and seed."""
     study, train = studies_in(folder)(text, "stressed"), trainer(store_in(folder))
     planned = []
     for cell in study.cells:
-        place = SETTINGS.index(cell.variation.name) if cell.variation else 0
+        place = VARIANTS.index(cell.variation.name) if cell.variation else 0
         value = last[cell.method.name][place][cell.seed]
         failed = math.isinf(value)
         norms = np.ones(60 if failed else 100, np.float32)
@@ -77,7 +77,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Study, list[Planned]
 
 @pytest.fixture
 def stressed(both):
-    """The findings of a study on four settings, and on grid25 in one if asked for."""
+    """The findings of a study on four variants, and on grid25 in one if asked for."""
     study, planned = both
 
     def make(fixed: bool = False) -> Findings:
@@ -103,11 +103,11 @@ def test_a_method_works_where_its_interquartile_mean_reaches_the_target(varied):
     assert by_name["non_saturating"].scores["small batches"] == -math.inf
 
 
-def test_the_worst_setting_is_where_most_failed_and_all_are_named_that_are_alike(varied):
+def test_the_worst_variant_is_where_most_failed_and_all_are_named_that_are_alike(varied):
     by_name = {m.method: m for m in varied.methods}
     assert by_name["non_saturating"].worst == ("small batches",)
     assert by_name["vanilla"].worst == ("F",)
-    assert by_name["wgan_gp"].worst == tuple(SETTINGS)
+    assert by_name["wgan_gp"].worst == tuple(VARIANTS)
     assert by_name["vanilla"].median == pytest.approx((6 + 19 / 3) / 2)
     assert by_name["non_saturating"].median == 4
     assert (by_name["non_saturating"].failed, by_name["non_saturating"].trained) == (2, 20)
@@ -148,7 +148,7 @@ Scores = some.lists(
 @given(Scores, some.floats(0, 8), some.floats(0, 8))
 def test_a_share_lies_in_its_interval_and_falls_as_more_is_asked(scores, one, other):
     milder, harder = sorted((one, other))
-    found = [share_of_settings(scores, t, True, 2, resamples=50) for t in (milder, harder)]
+    found = [share_of_variants(scores, t, True, 2, resamples=50) for t in (milder, harder)]
     assert found[0] is not None
     assert found[1] is not None
     assert found[0].value >= found[1].value
@@ -157,12 +157,12 @@ def test_a_share_lies_in_its_interval_and_falls_as_more_is_asked(scores, one, ot
             assert 0 <= share.low <= share.value <= share.high <= 1
 
 
-def test_seeds_are_drawn_for_all_settings_at_once():
+def test_seeds_are_drawn_for_all_variants_at_once():
     """Where seeds fail together, shares of 0 and 1 lie in the interval; apart, they hardly do."""
     together = [[8.0] * 20, [8.0] * 20, [0.0] * 20]
     rolled = [[8.0 if (seed + k) % 3 else 0.0 for k in range(20)] for seed in range(3)]
-    one = share_of_settings(together, 5, True, 2)
-    other = share_of_settings(rolled, 5, True, 2)
+    one = share_of_variants(together, 5, True, 2)
+    other = share_of_variants(rolled, 5, True, 2)
     assert one is not None
     assert other is not None
     assert (one.low, one.high) == (0, 1)
@@ -170,15 +170,15 @@ def test_seeds_are_drawn_for_all_settings_at_once():
     assert other.low > 0
 
 
-def test_a_seed_that_a_setting_lacks_counts_for_the_share_and_not_for_the_interval():
-    found = share_of_settings([[8, math.nan], [8, 0]], 5, True, 2)
+def test_a_seed_that_a_variant_lacks_counts_for_the_share_and_not_for_the_interval():
+    found = share_of_variants([[8, math.nan], [8, 0]], 5, True, 2)
     assert found is not None
     assert (found.value, found.low, found.high) == (0.5, None, None)
-    assert share_of_settings([], 5, True, 2) is None
+    assert share_of_variants([], 5, True, 2) is None
 
 
 def test_less_is_better_where_it_is_and_values_are_held_as_they_are_shown():
-    found = share_of_settings([[1.004, 2.0, math.inf]], 1.0, False, 2)
+    found = share_of_variants([[1.004, 2.0, math.inf]], 1.0, False, 2)
     assert found is not None
     assert found.value == pytest.approx(1 / 3)
     assert meets(1.004, 1.0, False, 2)
@@ -198,11 +198,11 @@ def test_the_profile_falls_and_is_the_share_at_the_target(varied):
         assert shares[0] == finite / 4
 
 
-def test_settings_are_one_dataset_and_enter_no_rank(stressed, tmp_path):
+def test_variants_are_one_dataset_and_enter_no_rank(stressed, tmp_path):
     found = stressed(fixed=True)
     assert [p.label for p, _ in found.fixed] == ["grid25"]
     names = [d.name for d in drawings(found.problems, found.standings, Style([]), tmp_path, [])]
-    assert {"overview", "ring8/settings", "ring8/robustness"} <= set(names)
+    assert {"overview", "ring8/variants", "ring8/robustness"} <= set(names)
     assert not {"ranks", "critical-difference"} & set(names)
     alone = stressed()
     names = [d.name for d in drawings(alone.problems, alone.standings, Style([]), tmp_path, [])]
@@ -222,10 +222,10 @@ def markdown(stressed):
 def test_the_first_screen_says_who_breaks_where(markdown):
     text = markdown(fixed=False)
     lead = text.partition("\n## ")[0]
-    assert "3 methods on 1 dataset in 4 settings: 60 cells, 57 ok, 3 diverged." in lead
+    assert "3 methods on 1 dataset in 4 variants: 60 cells, 57 ok, 3 diverged." in lead
     assert (
-        "**ring8, 4 settings**: A method works where modes (≥20) of 8 is 6.00 or more: vanilla "
-        "works at 3 of 4 settings; non_saturating works at 2 of 4; wgan_gp works at no" in lead
+        "**ring8, 4 variants**: A method works where modes (≥20) of 8 is 6.00 or more: vanilla "
+        "works at 3 of 4 variants; non_saturating works at 2 of 4; wgan_gp works at no" in lead
     )
     assert (
         "Breaks most: F (but for non_saturating), small batches (but for vanilla) and noisy "
@@ -239,14 +239,14 @@ def test_the_first_screen_says_who_breaks_where(markdown):
 def test_fixed_datasets_keep_their_cards_and_their_overview(markdown):
     text = markdown(fixed=True)
     lead = text.partition("\n## ")[0]
-    assert "3 methods on 2 datasets in 5 settings" in lead
+    assert "3 methods on 2 datasets in 5 variants" in lead
     assert "- **grid25**: " in lead
-    assert "- **ring8, 4 settings**: " in lead
+    assert "- **ring8, 4 variants**: " in lead
     assert [row[0] for row in rows_of(text, "| method | grid25")][:3] == sorted(LAST)
     assert text.index("\n## Overview") < text.index("\n## Robustness") < text.index("\n## Datasets")
 
 
-def test_tables_hold_shares_and_every_setting(markdown):
+def test_tables_hold_shares_and_every_variant(markdown):
     text = markdown(fixed=False)
     rows = rows_of(text, "works at")
     assert [row[:2] for row in rows] == [
@@ -255,9 +255,9 @@ def test_tables_hold_shares_and_every_setting(markdown):
     assert rows[0][3:6] == ["6.17", "5.67", "F"]
     assert rows[1][3:7] == ["4.00", "2 of 5 seeds failed", "small batches", "2 of 20"]
     assert rows[2][5] == "own, F, small batches and 1 more, alike"
-    settings = rows_of(text, "what it changes")
+    variants = rows_of(text, "what it changes")
     failed = "2 of 5 seeds failed"
-    assert settings == [
+    assert variants == [
         ["own", "2 of 3", "6.00 ✓", "8.00 ✓", "1.00", "8.00", "nothing"],
         ["F", "1 of 3", "5.67", "6.00 ✓", "1.00", "8.00",
          "optimizer adam, learning_rate 0.001, betas 0.9/0.999, critic_steps 5"],
@@ -271,13 +271,13 @@ def test_the_heat_map_ticks_what_works(varied, tmp_path, monkeypatch):
     monkeypatch.setattr(charts, "save", lambda canvas, *_: kept.append(canvas) or "figures/x")
     style = Style([m.method for m in varied.methods])
     with style.drawing():
-        figure = charts.draw_settings(varied, style, tmp_path)
+        figure = charts.draw_variants(varied, style, tmp_path)
         profile = charts.draw_robustness(varied, style, tmp_path)
     words = [text.get_text() for axis in kept[0].axes for text in axis.texts]
     assert sorted(word for word in words if "✓" in word) == [
         "6.00 ✓", "6.00 ✓", "6.33 ✓", "7.00 ✓", "8.00 ✓", "✓ works: 6.00 or more",
     ]  # fmt: skip
-    assert {"3/4", "2/4", "0/4", "✗ 2 of 5 failed", *SETTINGS} <= set(words)
+    assert {"3/4", "2/4", "0/4", "✗ 2 of 5 failed", *VARIANTS} <= set(words)
     assert figure is not None
     assert "vanilla works at 3/4: own 6.00, works; F 5.67; small batches 7.00, works" in figure.alt
     upright = [line for line in kept[1].axes[0].lines if list(line.get_xdata()) == [6, 6]]
@@ -295,7 +295,7 @@ experiments:
   - dataset: ring8
     architecture: {mlp: {generator_widths: [8], discriminator_widths: [8]}}
     updates: 100
-    settings: [own: {}, F]
+    vary: [own: {}, F]
 """
 
 
@@ -303,10 +303,10 @@ def test_the_page_holds_tables_and_figures_and_a_new_target_makes_it_anew(tmp_pa
     study, planned = trained(tmp_path, SMALL)
     page = write_report(study, planned, tmp_path / "results")
     tables = {file.name.partition("-varied")[0] for file in (page.parent / "tables").iterdir()}
-    assert {"robustness-ring8", "settings-ring8", "cost-ring8"} <= tables
+    assert {"robustness-ring8", "variants-ring8", "cost-ring8"} <= tables
     drawn = {file.stem.rpartition("-")[2] for file in (page.parent / "figures").iterdir()}
-    assert drawn == {"settings", "robustness", *OF_A_SETTING}
-    assert page.read_text(encoding="utf-8").count("<figure") == 2 + 2 * len(OF_A_SETTING)
+    assert drawn == {"variants", "robustness", *OF_A_VARIANT}
+    assert page.read_text(encoding="utf-8").count("<figure") == 2 + 2 * len(OF_A_VARIANT)
     before = page.stat().st_mtime_ns
     assert write_report(study, planned, tmp_path / "results").stat().st_mtime_ns == before
     again = [
@@ -317,17 +317,17 @@ def test_the_page_holds_tables_and_figures_and_a_new_target_makes_it_anew(tmp_pa
     assert page.stat().st_mtime_ns != before
 
 
-def test_a_cell_that_options_brought_in_is_reproduced_in_its_own_setting(make_study):
+def test_a_cell_that_options_brought_in_is_reproduced_in_its_own_variant(make_study):
     study = make_study(STUDY, "stressed")
     command = reproducer(study)
     changed = chosen_study(study.source, "wgan_gp", "", "", ["wgan_gp.penalty_weight=1"],
-                           settings="noisy data")  # fmt: skip
+                           vary="noisy data")  # fmt: skip
     told = command(changed.cells[0])
     assert "wgan_gp.penalty_weight=1" in told
     assert "noise" not in told
 
 
-def test_partly_trained_settings_are_told_and_judged_by_what_there_is(stressed):
+def test_partly_trained_variants_are_told_and_judged_by_what_there_is(stressed):
     found = stressed()
     left = [
         each

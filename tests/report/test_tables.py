@@ -151,7 +151,7 @@ methods: [vanilla]
 seeds: 1
 experiments:
   - {dataset: ring8, architecture: mlp, updates: 100}
-  - {dataset: ring8, architecture: mlp, updates: 200, setting: {learning_rate: 0.01}}
+  - {dataset: ring8, architecture: mlp, updates: 200, training: {learning_rate: 0.01}}
   - {dataset: grid25, architecture: mlp, updates: 100}
 """
     )

@@ -99,14 +99,14 @@ def test_an_experiment_overrides_the_studys_defaults(study):
         methods=["vanilla"],
         evaluations=10,
         experiments=[
-            {**RING, "evaluations": 4, "setting": {"batch_size": 32, "optimizer": "sgd"}},
+            {**RING, "evaluations": 4, "training": {"batch_size": 32, "optimizer": "sgd"}},
             GRID,
         ],
     )
     ring, grid = cells[0], cells[-1]
     assert (ring.evaluations, grid.evaluations) == (4, 10)
-    assert (ring.setting.batch_size, grid.setting.batch_size) == (32, 64)
-    assert ring.setting.optimizer.kind == "sgd"
+    assert (ring.training.batch_size, grid.training.batch_size) == (32, 64)
+    assert ring.training.optimizer == "sgd"
     assert ring.updates == 100
 
 
@@ -116,7 +116,7 @@ def test_epochs_are_turned_into_updates(study):
         seeds=1,
         experiments=[
             {"dataset": "mnist5k", "architecture": "dcgan", "epochs": 2,
-             "setting": {"batch_size": 60}}
+             "training": {"batch_size": 60}}
         ],
     )  # fmt: skip
     assert cell.updates == 134
@@ -127,17 +127,17 @@ def test_a_study_that_names_no_seeds_has_three(study):
     assert [cell.seed for cell in study(text)] == [0, 1, 2]
 
 
-def test_settings_of_training_are_those_of_the_file_or_what_they_were_before(study):
+def test_options_of_training_are_those_of_the_file_or_what_they_were_before(study):
     (plain,) = study(methods=["vanilla"], seeds=1)
-    assert (plain.setting.decay, plain.setting.ema, plain.setting.precision) == (
+    assert (plain.training.decay, plain.training.ema, plain.training.precision) == (
         "none", None, "float32"
     )  # fmt: skip
     given = {"decay": "linear", "ema": 0.999, "precision": "bfloat16"}
-    (cell,) = study(methods=["vanilla"], seeds=1, **experiment(setting=given))
-    assert {name: getattr(cell.setting, name) for name in given} == given
+    (cell,) = study(methods=["vanilla"], seeds=1, **experiment(training=given))
+    assert {name: getattr(cell.training, name) for name in given} == given
     assert cell.key != plain.key
-    (tf32,) = study(methods=["vanilla"], seeds=1, **experiment(setting={"precision": "tf32"}))
-    assert tf32.setting.precision == "tf32"
+    (tf32,) = study(methods=["vanilla"], seeds=1, **experiment(training={"precision": "tf32"}))
+    assert tf32.training.precision == "tf32"
 
 
 @pytest.fixture
@@ -208,7 +208,7 @@ def test_a_folder_is_looked_through_once_for_all_methods(study, images, monkeypa
 
 def test_epochs_of_a_folder_count_its_training_part(study, images):
     part = {f"folder:{images}": {"held_out": 0.2}}
-    (cell,) = study(**of_folder(part, updates=None, epochs=3, setting={"batch_size": 4}))
+    (cell,) = study(**of_folder(part, updates=None, epochs=3, training={"batch_size": 4}))
     assert cell.updates == 3 * 16 // 4
 
 
@@ -348,8 +348,8 @@ def test_a_combination_is_selected_and_set_in_any_order(study, methods, override
 
 
 def test_packs_that_no_batch_holds_are_refused(study):
-    setting = {**RING, "setting": {"batch_size": 4}}
-    told = one_line(study, methods=[{"pacgan": {"packing": 5}}], experiments=[setting])
+    small = {**RING, "training": {"batch_size": 4}}
+    told = one_line(study, methods=[{"pacgan": {"packing": 5}}], experiments=[small])
     assert "packing is 5" in told
 
 
@@ -392,8 +392,8 @@ def test_settings_can_be_overridden_for_methods_datasets_and_architectures(study
         ({"methods": [{"wgan_gp": {"penalty_wieght": 1}}]},
          "method 'wgan_gp' has no setting 'penalty_wieght'; did you mean 'penalty_weight'?"),
         (experiment(dataset={"ring8": {"sgima": 1}}), "dataset 'ring8' has no setting 'sgima'"),
-        (experiment(setting={"learning_rat": 1}),
-         "unknown key 'experiments.0.setting.learning_rat'; did you mean 'learning_rate'?"),
+        (experiment(training={"learning_rat": 1}),
+         "unknown key 'experiments.0.training.learning_rat'; did you mean 'learning_rate'?"),
         (experiment(updaets=1), "did you mean 'updates'?"),
         ({"metods": "all"}, "unknown key 'metods'; did you mean 'methods'?"),
         ({"methods": []}, "'methods' is []: give a list of at least one method, or all"),
@@ -409,19 +409,19 @@ def test_settings_can_be_overridden_for_methods_datasets_and_architectures(study
         (experiment(updates=None, epochs=float("inf")), "'experiments.0.epochs' is inf"),
         (experiment(updates=3), "less than one round of wgan_gp (5 critic steps)"),
         ({"methods": [{"wgan_gp": {"critic_steps": 0}}]}, "critic_steps is 0; at least 1"),
-        (experiment(setting={"optimizer": "adma"}), "'experiments.0.setting.optimizer' is 'adma'"),
-        (experiment(setting={"learning_rate": "fast"}), "learning_rate' is 'fast'"),
-        (experiment(setting={"learning_rate": -1}), "learning_rate' is -1"),
-        (experiment(setting={"betas": [0.5, 1.0]}), "below 1"),
-        (experiment(setting={"betas": [0.5]}), "betas"),
-        (experiment(setting={"batch_size": 1}), "batch_size' is 1"),
-        (experiment(setting={"decay": "cosine"}), "'experiments.0.setting.decay' is 'cosine'"),
-        (experiment(setting={"ema": 1}), "'experiments.0.setting.ema' is 1"),
-        (experiment(setting={"ema": 0.0}), "'experiments.0.setting.ema' is 0.0"),
-        (experiment(setting={"ema": "slow"}), "'experiments.0.setting.ema' is 'slow'"),
-        (experiment(setting={"ema": float("nan")}), "'experiments.0.setting.ema' is nan"),
-        (experiment(setting={"precision": "float16"}), "setting.precision' is 'float16'"),
-        (experiment(setting={"ema_decay": 0.9}), "unknown key 'experiments.0.setting.ema_decay'"),
+        (experiment(training={"optimizer": "adma"}), "0.training.optimizer' is 'adma'"),
+        (experiment(training={"learning_rate": "fast"}), "learning_rate' is 'fast'"),
+        (experiment(training={"learning_rate": -1}), "learning_rate' is -1"),
+        (experiment(training={"betas": [0.5, 1.0]}), "betas.1' is 1.0: input should be less"),
+        (experiment(training={"betas": [0.5]}), "'experiments.0.training.betas.1' is missing"),
+        (experiment(training={"batch_size": 1}), "batch_size' is 1"),
+        (experiment(training={"decay": "cosine"}), "'experiments.0.training.decay' is 'cosine'"),
+        (experiment(training={"ema": 1}), "'experiments.0.training.ema' is 1"),
+        (experiment(training={"ema": 0.0}), "'experiments.0.training.ema' is 0.0"),
+        (experiment(training={"ema": "slow"}), "'experiments.0.training.ema' is 'slow'"),
+        (experiment(training={"ema": float("nan")}), "'experiments.0.training.ema' is nan"),
+        (experiment(training={"precision": "float16"}), "training.precision' is 'float16'"),
+        (experiment(training={"ema_decay": 0.9}), "unknown key 'experiments.0.training.ema_decay'"),
         ({"seeds": [1, 2, 1]}, "seed 1 is given twice"),
         (experiment(seeds=[3, 3]), "seed 3 is given twice"),
         ({"seeds": []}, "at least one seed is needed"),

@@ -9,8 +9,9 @@ import torch
 
 from bench.architectures.dirac import DiracPair
 from bench.datasets.dirac import Dirac
-from bench.method import Method, Optimizer
+from bench.method import Method
 from bench.registry import make_method
+from bench.training.configuration import TrainingConfiguration
 from bench.training.loop import Outcome, Training, train
 from tests.methods.on_dirac import path, radius, velocity
 
@@ -37,9 +38,10 @@ class R1(Method):
 
 def outcome(method: Method, simultaneous: bool, updates: int, evaluations: int) -> Outcome:
     """Trained from (1, 1) with plain gradient steps."""
-    training = Training(
-        method, Dirac(), DiracPair(), Optimizer("sgd", H), BATCH, updates, evaluations, simultaneous
+    steps = TrainingConfiguration(
+        optimizer="sgd", learning_rate=H, batch_size=BATCH, simultaneous=simultaneous
     )
+    training = Training(method, Dirac(), DiracPair(), steps, updates, evaluations)
     return train(training, [0], torch.device("cpu"))[0]
 
 

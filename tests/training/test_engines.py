@@ -19,11 +19,13 @@ from bench.check.suite import can_be_compiled
 from bench.check.trial import FewDigits
 from bench.datasets.grid25 import Grid25
 from bench.errors import BenchError
-from bench.method import Method, Optimizer
+from bench.method import Method
 from bench.registry import find, make_method
+from bench.training.configuration import TrainingConfiguration
 from bench.training.engines import Compiled, Engine, Traced, _overwrite, compiler
 from bench.training.examiner import Outcome
 from bench.training.loop import Training, train
+from tests.recipes import changed
 
 CPU = torch.device("cpu")
 METHODS = list(find("method").parts)
@@ -36,13 +38,12 @@ def training(method: Method, rounds: int = 6, **changes) -> Training:
     """A few rounds on points, or on images where the method means nothing on points."""
     images = method.not_applicable(Grid25(), SMALL) is not None
     steps = changes.get("critic_steps") or method.critic_steps
-    return replace(
+    return changed(
         Training(
             method=method,
             dataset=FewDigits(evaluation_samples=16) if images else Grid25(evaluation_samples=50),
             architecture=IMAGES if images else SMALL,
-            optimizer=Optimizer(learning_rate=1e-3, betas=(0.5, 0.9)),
-            batch_size=8,
+            configuration=TrainingConfiguration(learning_rate=1e-3, betas=(0.5, 0.9), batch_size=8),
             updates=rounds * method.round_length(steps),
             evaluations=1,
         ),
@@ -75,8 +76,7 @@ OPTIONS = {
     "simultaneous": {"simultaneous": True},
     "critic steps": {"critic_steps": 2},
     "bfloat16": {"precision": "bfloat16"},
-    "rmsprop": {"optimizer": Optimizer("rmsprop", 1e-3)},
-    "optimistic": {"optimizer": Optimizer("optimistic_adam", 1e-3)},
+    "rmsprop": {"optimizer": "rmsprop"},
     "batch normalisation": {
         "architecture": replace(SMALL, generator_batch_norm=True, discriminator_batch_norm=True)
     },

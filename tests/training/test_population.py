@@ -10,8 +10,9 @@ from bench.architectures.dcgan import DCGAN
 from bench.architectures.mlp import MLP
 from bench.datasets.grid25 import Grid25
 from bench.datasets.mnist5k import MNIST5k
-from bench.method import Method, Optimizer
+from bench.method import Method
 from bench.registry import find, make_method
+from bench.training.configuration import TrainingConfiguration
 from bench.training.engines import Engine
 from bench.training.examiner import Outcome
 from bench.training.game import Rules
@@ -21,6 +22,7 @@ from bench.training.state import State
 from bench.training.streams import MemberNoise, Stream, generator
 from bench.training.views import packed_shape
 from tests.methods.by_formula import SameBatches, begin
+from tests.recipes import changed
 
 CPU = torch.device("cpu")
 METHODS = list(find("method").parts)
@@ -32,8 +34,7 @@ def training(method: Method, updates: int = 30, evaluations: int = 2) -> Trainin
         method=method,
         dataset=Grid25(evaluation_samples=100),
         architecture=MLP(latent=4, generator_widths=(16, 16), discriminator_widths=(16, 16)),
-        optimizer=Optimizer(learning_rate=1e-3),
-        batch_size=32,
+        configuration=TrainingConfiguration(learning_rate=1e-3, batch_size=32),
         updates=updates,
         evaluations=evaluations,
     )
@@ -64,7 +65,7 @@ def test_a_member_is_bit_for_bit_the_same_seed_alone(name):
 
 
 def test_so_it_is_with_odd_batches_and_widths():
-    recipe = replace(
+    recipe = changed(
         training(make_method("wgan_gp"), 20),
         batch_size=7,
         architecture=MLP(latent=3, generator_widths=(9,), discriminator_widths=(11,)),
@@ -101,7 +102,7 @@ def test_a_stack_agrees_with_a_member_called_by_itself(name):
             method,
             Network(lambda: pair.generator(shape), own, Stream.GENERATOR_WEIGHTS, CPU),
             Network(lambda: pair.discriminator(packs), own, Stream.DISCRIMINATOR_WEIGHTS, CPU),
-            Optimizer("sgd", 1e-3),
+            TrainingConfiguration(optimizer="sgd", learning_rate=1e-3),
         )
         feed = SameBatches(
             MemberNoise(own), 10, **{kind: batch[places] for kind, batch in batches.items()}
@@ -225,7 +226,7 @@ def test_every_method_starts_from_the_same_weights():
 
 def test_data_and_latents_of_an_update_do_not_depend_on_the_critic_steps():
     every, fifth = (
-        fed(replace(training(Method(), 150), critic_steps=steps), [0, 1]) for steps in (1, 5)
+        fed(changed(training(Method(), 150), critic_steps=steps), [0, 1]) for steps in (1, 5)
     )
     assert len(every["real"]) == len(fifth["real"]) == 150
     for name in ("real", "discriminator_latents"):
@@ -287,7 +288,7 @@ def test_methods_with_the_same_discriminator_loss_begin_with_the_same_number(nam
     ],
 )
 def test_the_budget_counts_discriminator_updates(critic_steps, updates, rounds, measured_at):
-    recipe = replace(training(Method(), updates, evaluations=3), critic_steps=critic_steps)
+    recipe = changed(training(Method(), updates, evaluations=3), critic_steps=critic_steps)
     outcome = train(recipe, [0], CPU)[0]
     assert outcome.cost == {
         "discriminator_updates": critic_steps * rounds,
@@ -325,10 +326,11 @@ def test_recorded_norms_are_those_of_the_whole_gradient():
 
 
 def test_training_learns_something():
-    recipe = replace(
+    recipe = changed(
         training(make_method("ttur"), 300, 1),
         architecture=MLP(16, (32, 32), (32, 32)),
-        optimizer=Optimizer("adam", 3e-3, (0.5, 0.9)),
+        learning_rate=3e-3,
+        betas=(0.5, 0.9),
     )
     for outcome in train(recipe, [0, 1], CPU):
         start, end = outcome.evaluations

@@ -25,7 +25,7 @@ evaluations: 2
 experiments:
   - dataset: dirac
     architecture: dirac
-    setting: {optimizer: sgd, learning_rate: 0.1, batch_size: 2}
+    training: {optimizer: sgd, learning_rate: 0.1, batch_size: 2}
     updates: 60
 """
 BEST_RATE = 0.5
@@ -33,7 +33,7 @@ BEST_RATE = 0.5
 
 def radius(cell: Cell) -> float:
     """Least at one learning rate, a little apart from seed to seed, worse by one a decade."""
-    rate = cell.setting.optimizer.learning_rate
+    rate = cell.training.learning_rate
     return abs(math.log10(rate / BEST_RATE)) + 0.01 * (cell.seed % 7)
 
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 import pytest
 
 from bench.errors import BenchError
-from bench.method import Method, Optimizer
-from bench.records.cell import Component, Setting
+from bench.method import Method
+from bench.records.cell import Component
 from bench.registry import find, make_method
+from bench.training.configuration import TrainingConfiguration
 from bench.tuning import space as spaces
 from bench.tuning.database import draw
 from bench.tuning.search import Search, searches_of
@@ -38,7 +39,7 @@ def test_every_method_starts_within_its_space_and_accepts_all_of_it(name, make_c
         assert values.keys() == search.space.keys()
         assert all(holds(search.space[n], value) for n, value in values.items())
         tried = applied(cell, values)
-        assert tried.setting.optimizer.learning_rate == values[LEARNING_RATE]
+        assert tried.training.learning_rate == values[LEARNING_RATE]
         assert {k: v for k, v in tried.method.settings.items() if k in values} == {
             k: v for k, v in values.items() if k in tried.method.settings
         }
@@ -74,8 +75,8 @@ def test_the_learning_rate_spans_three_decades_around_the_studys_own(make_cell):
 def test_betas_are_searched_where_the_optimisers_read_them(make_cell):
     def betas(method: str, kind: str = "adam") -> set[str]:
         cell = make_cell(method)
-        setting = replace(cell.setting, optimizer=Optimizer(kind))
-        return {BETA1, BETA2} & space_of(replace(cell, setting=setting)).keys()
+        training = replace(cell.training, optimizer=kind)
+        return {BETA1, BETA2} & space_of(replace(cell, training=training)).keys()
 
     assert betas("non_saturating") == betas("optimistic_adam") == {BETA1, BETA2}
     assert betas("non_saturating", "sgd") == betas("non_saturating", "rmsprop") == set()
@@ -85,8 +86,8 @@ def test_betas_are_searched_where_the_optimisers_read_them(make_cell):
 
 def test_a_studys_own_values_are_always_among_those_searched(make_cell):
     cell = make_cell("wgan_gp", method_settings={"penalty_weight": 1000, "critic_steps": 2})
-    setting = replace(cell.setting, optimizer=Optimizer(betas=(0.3, 0.99)))
-    space = space_of(replace(cell, setting=setting))
+    training = replace(cell.training, betas=(0.3, 0.99))
+    space = space_of(replace(cell, training=training))
     assert space["penalty_weight"] == Range(0.1, 1000, log=True)
     assert space["critic_steps"].values == (2, 1, 5)
     assert space[BETA1].values == (0.0, 0.3, 0.5, 0.9)
@@ -95,9 +96,9 @@ def test_a_studys_own_values_are_always_among_those_searched(make_cell):
 def test_what_the_study_gives_for_all_methods_is_not_searched(make_cell):
     cell = make_cell("wgan_gp")
     assert "critic_steps" in space_of(cell)
-    setting = Setting(Optimizer(), critic_steps=3)
-    assert "critic_steps" not in space_of(replace(cell, setting=setting))
-    averaged = replace(make_cell("generator_ema"), setting=Setting(Optimizer(), ema=0.9))
+    training = TrainingConfiguration(critic_steps=3)
+    assert "critic_steps" not in space_of(replace(cell, training=training))
+    averaged = replace(make_cell("generator_ema"), training=TrainingConfiguration(ema=0.9))
     assert "ema" not in space_of(averaged)
 
 
@@ -105,7 +106,7 @@ def test_choices_that_the_budget_has_no_room_for_are_left_out(make_cell):
     settings = {"critic_steps": 1}
     assert space_of(make_cell("wgan_gp", method_settings=settings))["critic_steps"].values == (1, 5)
     assert "critic_steps" not in space_of(make_cell("wgan_gp", updates=4, method_settings=settings))
-    small = replace(make_cell("pacgan"), setting=Setting(Optimizer(), batch_size=3))
+    small = replace(make_cell("pacgan"), training=TrainingConfiguration(batch_size=3))
     assert space_of(small)["packing"].values == (2, 3)
 
 
@@ -137,14 +138,14 @@ def stating(monkeypatch, make_cell):
 
 
 def test_unstated_settings_are_left_alone_but_for_positive_floats(stating):
-    own = {name: known for name, known in stating().items() if not name.startswith("setting.")}
+    own = {name: known for name, known in stating().items() if not name.startswith("training.")}
     assert own == {"weight": Range(0.2, 20, log=True), "times": Range(1, 8, True, True)}
 
 
 @pytest.mark.parametrize(
     ("search", "told"),
     [
-        ({"wieght": [1]}, "search names 'wieght', which is no setting"),
+        ({"wieght": [1]}, "search names 'wieght', which is no hyperparameter"),
         ({"weight": (3, 1)}, r"search of own.weight is \(3, 1\): give choices"),
         ({"weight": (0, 4, "log")}, "above 0"),
         ({"weight": (1, 4, "ln")}, "give choices"),

@@ -45,7 +45,7 @@ def test_the_best_is_the_best_by_tuning_seeds_and_runs_on_the_studys(tune):
     for each in tune(6).tuned:
         scores = [trial.score for trial in each.trials]
         assert each.best.score == min(scores) < scores[0]
-        rates = {p.cell.setting.optimizer.learning_rate for p in each.tuned}
+        rates = {p.cell.training.learning_rate for p in each.tuned}
         assert rates == {each.best.values[LEARNING_RATE]}
         assert each.best.score == pytest.approx(sum(each.best.scores.values()) / 2)
 
@@ -77,7 +77,7 @@ def test_an_interrupted_tuning_goes_on_to_the_same_end(tune, trainer, stop_after
 
 def test_a_trial_that_diverged_counts_and_has_no_score(tune, trainer):
     trainer.fails = lambda cell: (
-        "diverged" if cell.setting.optimizer.learning_rate > 0.1 and cell.seed == 1001 else ""
+        "diverged" if cell.training.learning_rate > 0.1 and cell.seed == 1001 else ""
     )
     done = tune(6)
     for each in done.tuned:

@@ -25,7 +25,7 @@ evaluations: 1
 experiments:
   - dataset: dirac
     architecture: dirac
-    setting: {optimizer: sgd, learning_rate: 0.1, batch_size: 2}
+    training: {optimizer: sgd, learning_rate: 0.1, batch_size: 2}
     updates: 40
 """
 

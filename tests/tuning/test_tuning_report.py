@@ -17,9 +17,7 @@ from bench.tuning.writing import COLUMNS, write_tuning
 def tuned(tune, trainer):
     """Four trials of three methods; one trial of wgan_gp diverged."""
     trainer.fails = lambda cell: (
-        "diverged"
-        if cell.method.name == "wgan_gp" and cell.setting.optimizer.learning_rate > 0.1
-        else ""
+        "diverged" if cell.method.name == "wgan_gp" and cell.training.learning_rate > 0.1 else ""
     )
     return tune(4)
 
@@ -59,7 +57,7 @@ def test_the_page_tells_scores_on_fresh_seeds_and_those_of_tuning_apart(tuned, t
         assert cells[2] == f"{own.centre.value:.4f}"
         assert cells[4] == f"{each.best.score:.4f}"
         if each.best.number == 0:
-            assert cells[3] == "the same settings"
+            assert cells[3] == "the same values"
         else:
             assert cells[3].startswith(f"−{own.centre.value - standing.centre.value:.4f}")
         # the trainer makes seeds 0 to 3 score 0.015 more than at no seed at all

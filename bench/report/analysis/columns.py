@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bench.report.analysis.problems import PLAYERS
+from bench.report.analysis.training import TRAINING_COLUMNS
 
 KINDS = ("explosions", "spike", "drift", "non_finite", "vanishing")
 """Kinds of flagged updates; vanishing is looked for in the generator's series alone."""
@@ -34,19 +35,7 @@ _IDENTITY_COLUMNS = {
     "dataset_settings": "all settings of the dataset, as JSON",
     "architecture": "name of the architecture",
     "architecture_settings": "all settings of the architecture, as JSON",
-    "optimizer": "the setting's optimiser",
-    "learning_rate": "the setting's learning rate; a method may change it relative to this",
-    "beta1": "the setting's first Adam beta",
-    "beta2": "the setting's second Adam beta",
-    "batch_size": "samples in a batch",
-    "simultaneous": "whether both players move from the same point",
-    "critic_steps": "discriminator updates for one of the generator, the same for all methods; "
-    "empty where each method has its own",
-    "decay": "how the learning rates fall over the budget: none or linear, to 0",
-    "ema": "decay of the average of the generator's weights that is evaluated; empty where the "
-    "generator itself is",
-    "setting_precision": "the setting's precision, of matrix products and convolutions: float32, "
-    "tf32 or bfloat16",
+    **{column.name: column.meaning for column in TRAINING_COLUMNS},
     "seed": "seed of the member",
     "budget": "discriminator updates the cell may make",
     "evaluations": "evaluation points after the one before training",

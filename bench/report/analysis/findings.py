@@ -36,12 +36,12 @@ class Findings:
 
     @property
     def fixed(self) -> list[tuple[Problem, list[Standing]]]:
-        """Those of ``pairs`` whose experiment has one setting alone."""
+        """Those of ``pairs`` whose experiment is not varied."""
         return [pair for pair in self.pairs if pair[0].cell.variation is None]
 
     @cached_property
     def varied(self) -> list[Varied]:
-        """The experiments that are varied over settings; their problems are all the others."""
+        """The experiments that are varied; their problems are all the others."""
         return varied(self.problems, self.standings)
 
     @cached_property

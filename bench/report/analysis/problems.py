@@ -1,4 +1,4 @@
-"""Problems: what methods are compared on. Dataset × architecture × setting × budget."""
+"""Problems: what methods are compared on. Dataset × architecture × training × budget."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from bench.records.cell import Cell
 from bench.records.fingerprint import digest
 from bench.records.store import Record
 from bench.registry import make_dataset
+from bench.report.analysis.training import training_words
 
 PLAYERS = ("discriminator", "generator")
 
@@ -130,27 +131,18 @@ def problems(planned: list[Planned]) -> list[Problem]:
 
 
 def describe(cell: Cell) -> dict[str, str]:
-    """Architecture, setting and budget as words."""
-    optimizer, critic_steps = cell.setting.optimizer, cell.setting.critic_steps
+    """Architecture, training and budget as words."""
     return {
         "architecture": cell.architecture.name,
         **{f"{cell.architecture.name} {k}": str(v) for k, v in cell.architecture.settings.items()},
-        "optimiser": optimizer.kind,
-        "learning rate": str(optimizer.learning_rate),
-        **({"betas": " ".join(map(str, optimizer.betas))} if optimizer.kind == "adam" else {}),
-        "batch size": str(cell.setting.batch_size),
-        "players move": "at once" if cell.setting.simultaneous else "in turn",
-        "critic steps": "each method's own" if critic_steps is None else str(critic_steps),
-        "learning rate decay": "linear, to 0" if cell.setting.decay == "linear" else "none",
-        "weight averaging": "none" if cell.setting.ema is None else str(cell.setting.ema),
-        "precision": cell.setting.precision,
+        **training_words(cell.training),
         "discriminator updates": str(cell.updates),
         "evaluations": str(cell.evaluations),
     }
 
 
 def _shared(cell: Cell) -> dict[str, Any]:
-    parts = ("dataset", "architecture", "setting", "updates", "evaluations")
+    parts = ("dataset", "architecture", "training", "updates", "evaluations")
     return {name: value for name, value in asdict(cell).items() if name in parts}
 
 
@@ -170,7 +162,7 @@ def _labels(cells: list[Cell]) -> list[str]:
 
 
 def _label(cell: Cell) -> str:
-    """The dataset, and the name of the setting where there are several."""
+    """The dataset, and the name of the variant where there are several."""
     if cell.variation is not None:
         return f"{cell.variation.dataset}, {cell.variation.name}"
     return cell.dataset.label or cell.dataset.name

@@ -32,21 +32,21 @@ def reproducer(study: Study) -> Callable[[Cell], str]:
         words = ["bench", "run", name, "--cell", cell.key[:DIGITS]]
         if cell.key not in keys:
             words += ["--methods", cell.method.name, "--seeds", f"{cell.seed},"]
-            for part, setting, value in _overrides(cell, plain):
+            for part, parameter, value in _overrides(cell, plain):
                 told = yaml.safe_dump(value, default_flow_style=True, width=10**6).splitlines()[0]
-                words += ["--set", f"{part}.{setting}={told}"]
+                words += ["--set", f"{part}.{parameter}={told}"]
         return shlex.join(words)
 
     return command
 
 
 def _place(cell: Cell) -> tuple[str, str, str]:
-    setting = cell.variation.name if cell.variation is not None else ""
-    return cell.dataset.name, cell.architecture.name, setting
+    variant = cell.variation.name if cell.variation is not None else ""
+    return cell.dataset.name, cell.architecture.name, variant
 
 
 def _overrides(cell: Cell, plain: list[Cell]) -> list[tuple[str, str, Any]]:
-    """Settings in which a cell's parts differ from those of the study's own cells like it."""
+    """Hyperparameters of a cell's parts that its like in the study have otherwise."""
     alike = [own for own in plain if _place(own) == _place(cell)]
     method = next((own.method for own in plain if own.method.name == cell.method.name), None)
     if method is None:
@@ -56,9 +56,9 @@ def _overrides(cell: Cell, plain: list[Cell]) -> list[tuple[str, str, Any]]:
     if alike:
         pairs += [(cell.dataset, alike[0].dataset), (cell.architecture, alike[0].architecture)]
     return [
-        (part.name, setting, value)
+        (part.name, name, value)
         for part, usual in pairs
         if usual is not None
-        for setting, value in part.settings.items()
-        if usual.settings.get(setting) != value
+        for name, value in part.settings.items()
+        if usual.settings.get(name) != value
     ]

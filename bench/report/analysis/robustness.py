@@ -1,4 +1,4 @@
-"""Where an experiment is varied over settings: at which of them each method works."""
+"""Where an experiment is varied over variants: at which of them each method works."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ import numpy as np
 from bench.datasets.base import Metric
 from bench.report.analysis.problems import Problem, describe
 from bench.report.analysis.ranking import Standing
-from bench.report.statistics import Interval, median, meets, share_of_settings
+from bench.report.statistics import Interval, median, meets, share_of_variants
 
 Pair = tuple[Problem, list[Standing]]
 
 
 @dataclass(frozen=True)
 class Robustness:
-    """One method over the settings of an experiment."""
+    """One method over the variants of an experiment."""
 
     method: str
     scores: dict[str, float]
-    """Interquartile mean over seeds by setting, infinitely bad where too many seeds failed.
-    Settings without a trained seed are left out."""
+    """Interquartile mean over seeds by variant, infinitely bad where too many seeds failed.
+    Variants without a trained seed are left out."""
     works: tuple[str, ...]
-    """Settings at which it reaches the target."""
+    """Variants at which it reaches the target."""
     share: Interval
-    """Of the settings in ``scores``; the interval speaks of other seeds, not of other settings."""
+    """Of the variants in ``scores``; the interval speaks of other seeds, not of other variants."""
     median: float
-    """Over settings; infinitely bad where half of them are."""
+    """Over variants; infinitely bad where half of them are."""
     worst: tuple[str, ...]
-    """The setting at which it does worst; several where they are equally bad."""
+    """The variant at which it does worst; several where they are equally bad."""
     failed: int
-    """Seeds that failed, over all settings."""
+    """Seeds that failed, over all variants."""
     trained: int
 
 
 @dataclass(frozen=True)
 class Varied:
-    """The problems that one experiment is varied over: they differ by their settings alone.
+    """The problems that one experiment is varied over: they differ by their variants alone.
 
     They are one dataset seen several times, and never counted as several datasets.
     """
@@ -49,7 +49,7 @@ class Varied:
     label: str
     """The dataset's label, with what tells it from other experiments on the same dataset."""
     pairs: list[Pair]
-    """A problem for each setting, in the study's order."""
+    """A problem for each variant, in the study's order."""
 
     @property
     def metric(self) -> Metric:
@@ -69,12 +69,12 @@ class Varied:
         return f"{self.pairs[0][0].anchor.rpartition('-')[0]}-varied-{variation.group[:6]}"
 
     @property
-    def settings(self) -> list[str]:
-        return [setting_of(problem) for problem, _ in self.pairs]
+    def variants(self) -> list[str]:
+        return [variant_of(problem) for problem, _ in self.pairs]
 
     @cached_property
     def methods(self) -> list[Robustness]:
-        """Those with a trained seed: most settings at which they work first, then by the median."""
+        """Those with a trained seed: most variants at which they work first, then by the median."""
         labels = sorted({s.method for _, ranked in self.pairs for s in ranked})
         found = [each for label in labels if (each := self._robustness(label)) is not None]
         sign = -1 if self.metric.higher_is_better else 1
@@ -82,8 +82,8 @@ class Varied:
 
     @cached_property
     def standing(self) -> dict[tuple[str, str], Standing]:
-        """By setting and method."""
-        return {(setting_of(p), s.method): s for p, ranked in self.pairs for s in ranked}
+        """By variant and method."""
+        return {(variant_of(p), s.method): s for p, ranked in self.pairs for s in ranked}
 
     def meets(self, value: float) -> bool:
         """Whether a value is as good as the target."""
@@ -95,31 +95,31 @@ class Varied:
         return [round(v, places) if math.isfinite(v) else v for v in method.scores.values()]
 
     def breaks(self) -> dict[str, tuple[list[str], list[str]]]:
-        """For each setting the methods that work there and those that do not."""
+        """For each variant the methods that work there and those that do not."""
         return {
-            setting: (
-                [m.method for m in self.methods if setting in m.works],
-                [m.method for m in self.methods if setting in m.scores and setting not in m.works],
+            variant: (
+                [m.method for m in self.methods if variant in m.works],
+                [m.method for m in self.methods if variant in m.scores and variant not in m.works],
             )
-            for setting in self.settings
+            for variant in self.variants
         }
 
     def _robustness(self, label: str) -> Robustness | None:
-        own = {setting: s for (setting, method), s in self.standing.items() if method == label}
-        trained = {setting: s for setting, s in own.items() if s.centre is not None}
-        scores = {setting: s.centre.value for setting, s in trained.items() if s.centre}
+        own = {variant: s for (variant, method), s in self.standing.items() if method == label}
+        trained = {variant: s for variant, s in own.items() if s.centre is not None}
+        scores = {variant: s.centre.value for variant, s in trained.items() if s.centre}
         if not scores:
             return None
         seeds = sorted({seed for s in trained.values() for seed in s.scores})
         table = [[s.scores.get(seed, math.nan) for s in trained.values()] for seed in seeds]
         metric = self.metric
-        share = share_of_settings(table, self.target, metric.higher_is_better, digits(metric))
+        share = share_of_variants(table, self.target, metric.higher_is_better, digits(metric))
         assert share is not None
-        badness = {setting: _badness(metric, s) for setting, s in trained.items()}
+        badness = {variant: _badness(metric, s) for variant, s in trained.items()}
         return Robustness(
             label,
             scores,
-            tuple(setting for setting, value in scores.items() if self.meets(value)),
+            tuple(variant for variant, value in scores.items() if self.meets(value)),
             share,
             float(np.asarray(median(list(scores.values())))),
             tuple(s for s, value in badness.items() if value == max(badness.values())),
@@ -129,7 +129,7 @@ class Varied:
 
 
 def varied(problems: list[Problem], standings: list[list[Standing]]) -> list[Varied]:
-    """The experiments of a study that are varied over settings, in its order."""
+    """The experiments of a study that are varied over variants, in its order."""
     grouped: dict[str, list[Pair]] = defaultdict(list)
     for problem, ranked in zip(problems, standings, strict=True):
         if problem.cell.variation is not None:
@@ -138,8 +138,8 @@ def varied(problems: list[Problem], standings: list[list[Standing]]) -> list[Var
     return [Varied(label, pairs) for label, pairs in zip(_labels(groups), groups, strict=True)]
 
 
-def setting_of(problem: Problem) -> str:
-    """The name of a problem's setting; nothing where its experiment is not varied."""
+def variant_of(problem: Problem) -> str:
+    """The name of a problem's variant; nothing where its experiment is not varied."""
     return problem.cell.variation.name if problem.cell.variation is not None else ""
 
 

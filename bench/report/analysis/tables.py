@@ -21,14 +21,15 @@ from bench.report.analysis.contrast import Contrast
 from bench.report.analysis.gaps import reasons
 from bench.report.analysis.problems import PLAYERS, Problem
 from bench.report.analysis.ranking import Standing
+from bench.report.analysis.training import TRAINING_COLUMNS, training_row
 from bench.training.gradients import Thresholds
 
 FLOOR = "real data"
 
 _WHOLE = (
-    "budget", "evaluations", "seed", "batch_size", "critic_steps", "last_evaluation",
-    "best_evaluation", "first_update_all_modes", "discriminator_updates", "generator_updates",
-    "gradient_evaluations", "population",
+    "budget", "evaluations", "seed", "last_evaluation", "best_evaluation", "first_update_all_modes",
+    "discriminator_updates", "generator_updates", "gradient_evaluations", "population",
+    *(column.name for column in TRAINING_COLUMNS if column.kind == "integer"),
 )  # fmt: skip
 
 
@@ -115,7 +116,6 @@ def _contrast(name: str, found: Contrast | None) -> dict[str, Any]:
 
 def _run(problem: Problem, planned: Planned) -> dict[str, Any]:
     cell, record = planned.cell, planned.record
-    optimizer = cell.setting.optimizer
     row: dict[str, Any] = {
         "problem": problem.label,
         "method": cell.method.name,
@@ -125,16 +125,7 @@ def _run(problem: Problem, planned: Planned) -> dict[str, Any]:
         "dataset_settings": json.dumps(cell.dataset.settings, sort_keys=True),
         "architecture": cell.architecture.name,
         "architecture_settings": json.dumps(cell.architecture.settings, sort_keys=True),
-        "optimizer": optimizer.kind,
-        "learning_rate": optimizer.learning_rate,
-        "beta1": optimizer.betas[0],
-        "beta2": optimizer.betas[1],
-        "batch_size": cell.setting.batch_size,
-        "simultaneous": cell.setting.simultaneous,
-        "critic_steps": cell.setting.critic_steps,
-        "decay": cell.setting.decay,
-        "ema": cell.setting.ema,
-        "setting_precision": cell.setting.precision,
+        **training_row(cell.training),
         "seed": cell.seed,
         "budget": cell.updates,
         "evaluations": cell.evaluations,

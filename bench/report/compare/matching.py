@@ -14,9 +14,9 @@ from bench.registry import label_of, make_architecture, make_dataset, make_metho
 
 
 class Spelling:
-    """Cells with their settings as the code here spells them, and without its sources.
+    """Cells with their hyperparameters as the code here spells them, and without its sources.
 
-    A setting that was added between two commits is missing in the older records; it had its
+    A hyperparameter that was added between two commits is missing in the older records; it had its
     default. What the code here does not know stays as it was recorded.
     """
 
@@ -55,7 +55,7 @@ def spelled_as(component: Component) -> str:
 def identity(cell: Cell) -> str:
     """Equal for cells that are the same but for the code that trained them."""
     parts = {n: spelled_as(getattr(cell, n)) for n in ("method", "dataset", "architecture")}
-    return digest([parts, asdict(cell.setting), cell.seed, cell.updates, cell.evaluations])
+    return digest([parts, asdict(cell.training), cell.seed, cell.updates, cell.evaluations])
 
 
 def nearest(record: Record, others: Iterable[Record], *, in_a: bool) -> tuple[str, ...]:

@@ -234,16 +234,17 @@ def _ingredients(comparison: Comparison) -> list[Block]:
     blocks: list[Block] = []
     if comparison.ingredients:
         caption = (
-            "Ingredients of the compared cells that are not the same: settings by their values, "
-            "source files by a hash of their meaning. Identical: cells with the same results, "
-            "bit for bit, all the same."
+            "Ingredients of the compared cells that are not the same: hyperparameters by their "
+            "values, source files by a hash of their meaning. Identical: cells with the same "
+            "results, bit for bit, all the same."
         )
         blocks.append(_differences("ingredients", caption, comparison.ingredients))
     else:
         blocks.append(
             Paragraph(
-                "The compared cells depend on the same settings and on the same sources, by their "
-                "hashes. Where results differ, the machine, its libraries or chance is the cause."
+                "The compared cells depend on the same hyperparameters and on the same sources, "
+                "by their hashes. Where results differ, the machine, its libraries or chance is "
+                "the cause."
             )
         )
     if comparison.protocols:

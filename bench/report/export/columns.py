@@ -7,9 +7,13 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from bench.report.analysis.columns import COST_COLUMNS, RUN_COLUMNS
+from bench.report.analysis.training import TRAINING_COLUMNS
 
 TEXT = pa.dictionary(pa.int32(), pa.string())
 """Words that many rows share: pandas reads them as categories."""
+
+BY_KIND = {"boolean": pa.bool_(), "integer": pa.int32(), "number": pa.float64(), "string": TEXT}
+"""Types by the kinds of training columns."""
 
 ORIGIN = ("device", "device_name", "engine", "python", "torch", "numpy", "commit", "finished_at")
 """What a record says of where it comes from."""
@@ -39,16 +43,7 @@ CELL_COLUMNS = (
     _as_in_runs("dataset_settings", TEXT),
     _as_in_runs("architecture", TEXT),
     _as_in_runs("architecture_settings", TEXT),
-    _as_in_runs("optimizer", TEXT),
-    _as_in_runs("learning_rate", pa.float64()),
-    _as_in_runs("beta1", pa.float64()),
-    _as_in_runs("beta2", pa.float64()),
-    _as_in_runs("batch_size", pa.int32(), "samples"),
-    _as_in_runs("simultaneous", pa.bool_()),
-    _as_in_runs("critic_steps", pa.int32(), "updates"),
-    _as_in_runs("decay", TEXT),
-    _as_in_runs("ema", pa.float64()),
-    _as_in_runs("setting_precision", TEXT),
+    *(_as_in_runs(c.name, BY_KIND[c.kind], c.unit) for c in TRAINING_COLUMNS),
     _as_in_runs("seed", pa.int64()),
     _as_in_runs("budget", pa.int64(), "discriminator updates"),
     _as_in_runs("evaluations", pa.int32()),

@@ -16,6 +16,7 @@ from bench.execution.plan import Planned
 from bench.records.store import Arrays, Record
 from bench.registry import make_dataset
 from bench.report.analysis.problems import PLAYERS, problems
+from bench.report.analysis.training import training_row
 from bench.report.export.columns import COSTS, FLAGS, ORIGIN
 from bench.training.gradients import Thresholds, detect
 
@@ -102,7 +103,7 @@ def told(planned: Sequence[Planned]) -> list[Told]:
 def facts(cell: Told) -> dict[str, Any]:
     """What every row of a cell says of it, by the names of ``CELL_COLUMNS``."""
     planned, record = cell.planned, cell.planned.record
-    parts, setting = planned.cell, planned.cell.setting
+    parts = planned.cell
     found: dict[str, Any] = {
         "key": parts.key if record is None else record.key,
         "problem": cell.problem,
@@ -110,16 +111,7 @@ def facts(cell: Told) -> dict[str, Any]:
         "method_label": parts.method.label or parts.method.name,
         "dataset": parts.dataset.name,
         "architecture": parts.architecture.name,
-        "optimizer": setting.optimizer.kind,
-        "learning_rate": setting.optimizer.learning_rate,
-        "beta1": setting.optimizer.betas[0],
-        "beta2": setting.optimizer.betas[1],
-        "batch_size": setting.batch_size,
-        "simultaneous": setting.simultaneous,
-        "critic_steps": setting.critic_steps,
-        "decay": setting.decay,
-        "ema": setting.ema,
-        "setting_precision": setting.precision,
+        **training_row(parts.training),
         "seed": parts.seed,
         "budget": parts.updates,
         "evaluations": parts.evaluations,

@@ -20,7 +20,7 @@ from bench.report.figures.charts.overview import draw_overview
 from bench.report.figures.charts.phase import draw_phase, has_phases
 from bench.report.figures.charts.profiles import draw_profiles
 from bench.report.figures.charts.ranks import draw_critical_difference, draw_ranks
-from bench.report.figures.charts.robustness import draw_robustness, draw_settings
+from bench.report.figures.charts.robustness import draw_robustness, draw_variants
 from bench.report.figures.drawing.sheets import sheets
 from bench.report.figures.drawing.style import Style
 from bench.report.figures.pictures.latents import draw_evolution, draw_interpolations
@@ -31,8 +31,8 @@ Ranked = list[Standing]
 
 OVERVIEW, COST = "overview", "cost"
 """Sections whose figures are of no single problem."""
-OF_A_SETTING = ("curves", "samples", "norms")
-"""Figures of a problem that is one of many settings; the others are drawn when asked for."""
+OF_A_VARIANT = ("curves", "samples", "norms")
+"""Figures of a problem that is one of many variants; the others are drawn when asked for."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def drawings(
     if not problems:
         return
     pairs = zip(problems, standings, strict=True)
-    # the settings of one experiment are one dataset seen several times, and no datasets to rank on
+    # the variants of one experiment are one dataset seen several times, and no datasets to rank on
     fixed = [pair for pair in pairs if pair[0].cell.variation is None]
     whole = ([problem for problem, _ in fixed], [ranked for _, ranked in fixed], style, folder)
     if fixed:
@@ -97,7 +97,7 @@ def drawings(
     groups = varied(problems, standings)
     for group, name in zip(groups, _slugs([(g.label, g.anchor) for g in groups]), strict=True):
         place = (group, style, folder)
-        yield Drawing(f"{name}/settings", group.anchor, partial(draw_settings, *place))
+        yield Drawing(f"{name}/variants", group.anchor, partial(draw_variants, *place))
         yield Drawing(f"{name}/robustness", group.anchor, partial(draw_robustness, *place))
     names = _names(problems)
     for problem, ranked, name in zip(problems, standings, names, strict=True):
@@ -138,8 +138,8 @@ def _of_one(
 
 
 def _is_shown(problem: Problem, kind: str) -> bool:
-    """Whether the report shows such a figure: of many settings, some kinds alone."""
-    return problem.cell.variation is None or kind in OF_A_SETTING
+    """Whether the report shows such a figure: of many variants, some kinds alone."""
+    return problem.cell.variation is None or kind in OF_A_VARIANT
 
 
 def _names(problems: list[Problem]) -> list[str]:

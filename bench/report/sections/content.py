@@ -31,7 +31,7 @@ from bench.report.sections.gaps import explained
 from bench.report.sections.glance import glance
 from bench.report.sections.methods import methods
 from bench.report.sections.provenance import mixed, provenance
-from bench.report.sections.robustness import card, robustness, settings
+from bench.report.sections.robustness import card, robustness, variants
 from bench.report.sections.stability import stability
 from bench.report.sections.verdict import failed, headline
 
@@ -51,7 +51,7 @@ def compose(found: Findings, figures: dict[str, list[Drawn]], colours: dict[str,
     led = shown[0] if shown and isinstance(shown[0], Figure) else None
     if found.problems:
         parts = [dataset(found, p, figures.get(p.label, [])) for p, _ in found.fixed]
-        parts += [settings(found, v, figures) for v in found.varied]
+        parts += [variants(found, v, figures) for v in found.varied]
         if found.fixed:
             sections.append(
                 Section("Overview", "overview", [*overview[1:], _overview(found.fixed)])
@@ -127,12 +127,12 @@ def _what_was_run(problems: list[Problem]) -> str:
 
 
 def _datasets(problems: list[Problem]) -> str:
-    """``2 datasets``, ``1 dataset in 3 settings``."""
-    # a setting may change the dataset, as noise does, and it is the same dataset all the same
+    """``2 datasets``, ``1 dataset in 3 variants``."""
+    # a variant may change the dataset, as noise does, and it is the same dataset all the same
     cells = [problem.cell for problem in problems]
     names = {c.variation.dataset if c.variation else c.dataset.label for c in cells}
     told = numbers.count(len(names), "dataset")
-    return told if len(names) == len(problems) else f"{told} in {len(problems)} settings"
+    return told if len(names) == len(problems) else f"{told} in {len(problems)} variants"
 
 
 def _overview(pairs: list[tuple[Problem, Ranked]]) -> Table:

@@ -19,7 +19,7 @@ def cost(found: Findings, figures: list[Drawn]) -> Section:
         blocks.append(_table(found, "cost", found.fixed))
     for varied in found.varied:
         table = _table(found, f"cost-{varied.anchor}", varied.pairs)
-        blocks.append(Details(f"Cost on {varied.label}, setting by setting", [table]))
+        blocks.append(Details(f"Cost on {varied.label}, variant by variant", [table]))
     return Section("Cost", "cost", blocks)
 
 

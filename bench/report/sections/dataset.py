@@ -53,7 +53,7 @@ def dataset(found: Findings, problem: Problem, figures: list[Drawn]) -> Section:
     blocks += figures
     blocks += sureness(problem, ranked)
     conditions = Items(list(describe(problem.cell).items()))
-    blocks.append(Details("Architecture, setting and budget", [conditions]))
+    blocks.append(Details("Architecture, training and budget", [conditions]))
     return Section(problem.label, f"dataset-{problem.anchor}", blocks)
 
 

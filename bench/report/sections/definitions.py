@@ -63,7 +63,7 @@ _STATISTICS = [
 
 def _metrics(problems: list[Problem]) -> list[Section]:
     parts = []
-    # two problems may share a dataset and differ in the metrics that its settings ask for
+    # two problems may share a dataset and differ in the metrics that its hyperparameters ask for
     seen: set[tuple[str, Metric]] = set()
     varied: set[str] = set()
     for problem in problems:
@@ -84,7 +84,7 @@ def _metrics(problems: list[Problem]) -> list[Section]:
             blocks.append(Paragraph(_heading(problem, group)))
             blocks.append(Items([_defined(problem, m) for m in new if m.group == group]))
         seen |= {(name, metric) for metric in new}
-        title = problem.label if variation is None else f"{variation.dataset}, at every setting"
+        title = problem.label if variation is None else f"{variation.dataset}, in every variant"
         parts.append(Section(title, f"definitions-{problem.anchor}", blocks))
     return parts
 
@@ -110,7 +110,7 @@ def _seldom(problem: Problem, metric: Metric) -> bool:
 
 
 def _told(value: Any) -> str:
-    """A setting or an entry of the protocol in words."""
+    """A hyperparameter or an entry of the protocol in words."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):

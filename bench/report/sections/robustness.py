@@ -1,4 +1,4 @@
-"""At which settings methods work and where they break."""
+"""At which variants methods work and where they break."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 from bench.report.analysis.findings import Findings
 from bench.report.analysis.ranking import Standing
-from bench.report.analysis.robustness import Robustness, Varied, setting_of
+from bench.report.analysis.robustness import Robustness, Varied, variant_of
 from bench.report.analysis.tables import FLOOR
 from bench.report.page import numbers
 from bench.report.page.document import (
@@ -24,9 +24,9 @@ from bench.report.sections.dataset import centre, dataset, floor
 from bench.report.sections.stability import mean_of
 
 MOST_NAMED = 3
-"""Settings that are named one by one."""
+"""Variants that are named one by one."""
 FEW = 3
-"""A setting breaks most methods where at most one in so many works."""
+"""A variant breaks most methods where at most one in so many works."""
 
 
 def robustness(found: Findings, figures: dict[str, list[Drawn]], led: Figure | None) -> Section:
@@ -37,10 +37,10 @@ def robustness(found: Findings, figures: dict[str, list[Drawn]], led: Figure | N
 
 
 _ROBUSTNESS = (
-    "A method works at a setting where the interquartile mean of its seeds reaches the target, "
-    "which was stated before anything was trained. The settings are those of the study and no "
+    "A method works at a variant where the interquartile mean of its seeds reaches the target, "
+    "which was stated before anything was trained. The variants are those of the study and no "
     "sample of others: shares count them, intervals say what other seeds would have changed, and "
-    "neither speaks of settings that were not tried. The settings of one dataset are not several "
+    "neither speaks of variants that were not tried. The variants of one dataset are not several "
     "datasets: they enter no rank over datasets."
 )
 
@@ -53,7 +53,7 @@ def card(varied: Varied) -> Verdict:
         if m.failed
     ]
     return Verdict(
-        f"{varied.label}, {numbers.count(len(varied.pairs), 'setting')}",
+        f"{varied.label}, {numbers.count(len(varied.pairs), 'variant')}",
         varied.anchor,
         sentence(varied),
         "; ".join(failed),
@@ -62,60 +62,60 @@ def card(varied: Varied) -> Verdict:
 
 
 def sentence(varied: Varied) -> str:
-    """Who works at how many settings, in one sentence."""
+    """Who works at how many variants, in one sentence."""
     if not varied.methods:
         return "No method has a trained seed."
     works = f"A method works where {varied.metric.label} is {_required(varied)}"
     if not any(m.works for m in varied.methods):
         best = varied.methods[0]
         return (
-            f"{works}: none does at any setting; {best.method} comes closest, with a median of "
-            f"{_number(varied, best.median)} over the settings."
+            f"{works}: none does at any variant; {best.method} comes closest, with a median of "
+            f"{_number(varied, best.median)} over the variants."
         )
     by_count: dict[tuple[int, int], list[str]] = {}
     for m in varied.methods:
         by_count.setdefault((len(m.works), len(m.scores)), []).append(m.method)
     told: list[str] = []
     for (count, of), names in by_count.items():
-        at = "no setting" if not count else "every setting" if count == of else f"{count} of {of}"
-        at += " settings" if not told and 0 < count < of else ""
+        at = "no variant" if not count else "every variant" if count == of else f"{count} of {of}"
+        at += " variants" if not told and 0 < count < of else ""
         told.append(f"{numbers.listing(names)} {'works' if len(names) == 1 else 'work'} at {at}")
     return f"{works}: {'; '.join(told)}."
 
 
 def _hardest(varied: Varied) -> list[tuple[str, str]]:
-    """Settings that break every method, most of them, and none, as far as all were trained."""
+    """Variants that break every method, most of them, and none, as far as all were trained."""
     every, most, none = [], [], []
-    for setting, (works, broken) in varied.breaks().items():
-        absent = [m.method for m in varied.methods if setting not in m.scores]
-        if any(_is_open(varied, setting, method) for method in absent) or not (works or broken):
+    for variant, (works, broken) in varied.breaks().items():
+        absent = [m.method for m in varied.methods if variant not in m.scores]
+        if any(_is_open(varied, variant, method) for method in absent) or not (works or broken):
             continue
         if not works:
-            every.append(setting)
+            every.append(variant)
         elif not broken:
-            none.append(setting)
+            none.append(variant)
         elif len(works) <= len(varied.methods) / FEW:
-            most.append(f"{setting} (but for {numbers.listing(works)})")
+            most.append(f"{variant} (but for {numbers.listing(works)})")
     told = {"Breaks every method": every, "Breaks most": most, "Breaks none": none}
     return [(term, numbers.listing(names)) for term, names in told.items() if names]
 
 
-def _is_open(varied: Varied, setting: str, method: str) -> bool:
-    """Whether a method may yet work at a setting at which it has no score."""
-    standing = varied.standing.get((setting, method))
+def _is_open(varied: Varied, variant: str, method: str) -> bool:
+    """Whether a method may yet work at a variant at which it has no score."""
+    standing = varied.standing.get((variant, method))
     return standing is not None and "not applicable" not in standing.statuses
 
 
-def settings(found: Findings, varied: Varied, figures: dict[str, list[Drawn]]) -> Section:
-    """Every setting as a dataset is shown, each folded away under its verdict."""
+def variants(found: Findings, varied: Varied, figures: dict[str, list[Drawn]]) -> Section:
+    """Every variant as a dataset is shown, each folded away under its verdict."""
     blocks: list[Block] = []
     for problem, _ in varied.pairs:
         whole = dataset(found, problem, figures.get(problem.label, []))
-        works, broken = varied.breaks()[setting_of(problem)]
+        works, broken = varied.breaks()[variant_of(problem)]
         told = f"{numbers.listing(works) or 'no method'} {'work' if len(works) > 1 else 'works'}"
         told = told if works or broken else "not trained"
-        blocks.append(Details(f"{setting_of(problem)}: {told}", whole.blocks))
-    return Section(f"{varied.label}, setting by setting", f"{varied.anchor}-settings", blocks)
+        blocks.append(Details(f"{variant_of(problem)}: {told}", whole.blocks))
+    return Section(f"{varied.label}, variant by variant", f"{varied.anchor}-variants", blocks)
 
 
 def _part(found: Findings, varied: Varied, figures: list[Drawn]) -> Section:
@@ -148,51 +148,51 @@ def _shares(found: Findings, varied: Varied) -> Table:
     partly = [m.method for m in varied.methods if len(m.scores) < len(varied.pairs)]
     return Table(
         f"robustness-{varied.anchor}",
-        f"Methods over the {numbers.count(len(varied.pairs), 'setting')} of {varied.label}: at how "
+        f"Methods over the {numbers.count(len(varied.pairs), 'variant')} of {varied.label}: at how "
         f"many they work ({varied.metric.label} of {_required(varied)}), the share of them with "
         f"its {numbers.INTERVAL} over seeds (none where other seeds would change nothing), the "
-        "median over settings, and the worst setting with its interquartile mean. Failed seeds are "
-        "over all settings; training is the mean over finished seeds, in seconds a seed."
-        + (f" Not trained, or not applicable, at every setting: {numbers.listing(partly)}."
+        "median over variants, and the worst variant with its interquartile mean. Failed seeds are "
+        "over all variants; training is the mean over finished seeds, in seconds a seed."
+        + (f" Not trained, or not applicable, at every variant: {numbers.listing(partly)}."
            if partly else "")
         + (f" Without a trained seed: {numbers.listing(absent)}." if absent else ""),
-        ["method", "works at", "share of settings", "median over settings", "worst",
-         "worst setting", "seeds failed", "training, seconds"],
+        ["method", "works at", "share of variants", "median over variants", "worst",
+         "worst variant", "seeds failed", "training, seconds"],
         rows,
         texts=(5,),
     )  # fmt: skip
 
 
 def _map(varied: Varied) -> Table:
-    """The heat map's numbers: settings × methods."""
+    """The heat map's numbers: variants × methods."""
     methods = [m.method for m in varied.methods]
     rows = []
     for problem, _ in varied.pairs:
-        setting = setting_of(problem)
-        works, broken = varied.breaks()[setting]
+        variant = variant_of(problem)
+        works, broken = varied.breaks()[variant]
         variation = problem.cell.variation
         changes = variation.changes if variation is not None else ""
         row = [
-            Entry(setting),
+            Entry(variant),
             Entry(f"{len(works)} of {len(works) + len(broken)}", value=len(works)),
         ]
         for method in methods:
-            standing = varied.standing.get((setting, method))
-            row.append(Entry("", "quiet") if standing is None else _cell(varied, setting, standing))
+            standing = varied.standing.get((variant, method))
+            row.append(Entry("", "quiet") if standing is None else _cell(varied, variant, standing))
         row += [floor(problem, varied.metric), Entry(changes or "nothing")]
         rows.append(row)
     return Table(
-        f"settings-{varied.anchor}",
-        f"Settings of {varied.label}: interquartile mean of {varied.metric.label} over seeds, "
+        f"variants-{varied.anchor}",
+        f"Variants of {varied.label}: interquartile mean of {varied.metric.label} over seeds, "
         f"failed ones the worst. ✓ marks where a method works: {_required(varied)}.",
-        ["setting", "methods that work", *methods, FLOOR, "what it changes"],
+        ["variant", "methods that work", *methods, FLOOR, "what it changes"],
         rows,
         texts=(3 + len(methods),),
     )
 
 
-def _cell(varied: Varied, setting: str, standing: Standing) -> Entry:
-    problem = next(p for p, _ in varied.pairs if setting_of(p) == setting)
+def _cell(varied: Varied, variant: str, standing: Standing) -> Entry:
+    problem = next(p for p, _ in varied.pairs if variant_of(p) == variant)
     if not standing.trained:
         return Entry(standing.told_statuses, "quiet")
     shown = centre(problem, standing)

@@ -26,7 +26,7 @@ def stability(found: Findings) -> Section:
     for varied in found.varied:
         inner = [block for problem, ranked in varied.pairs
                  for block in _of_one(found, problem, ranked)]  # fmt: skip
-        blocks.append(Details(f"Stability on {varied.label}, setting by setting", inner))
+        blocks.append(Details(f"Stability on {varied.label}, variant by variant", inner))
     return Section("Stability", "stability", blocks)
 
 

@@ -24,7 +24,7 @@ from bench.report.statistics.ranks import (
     critical_difference,
     mean_ranks,
 )
-from bench.report.statistics.robustness import meets, share_of_settings
+from bench.report.statistics.robustness import meets, share_of_variants
 from bench.report.statistics.significance import (
     EXACT,
     Test,
@@ -63,7 +63,7 @@ __all__ = [
     "probability_of_improvement",
     "rank_p",
     "seeds_to_settle",
-    "share_of_settings",
+    "share_of_variants",
     "smallest_rank_p",
     "spread",
 ]

@@ -1,4 +1,4 @@
-"""At how many settings a method works."""
+"""At how many variants a method works."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bench.report.statistics.intervals import (
 )
 
 
-def share_of_settings(
+def share_of_variants(
     scores: ArrayLike,
     target: float,
     higher_is_better: bool,
@@ -27,13 +27,13 @@ def share_of_settings(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Interval | None:
-    """Share of settings whose interquartile mean reaches ``target``: (runs, settings) → interval.
+    """Share of variants whose interquartile mean reaches ``target``: (runs, variants) → interval.
 
     Means are held against the target as they are shown, with ``digits``; a run that failed is
-    infinitely bad. Settings are those of the design and no sample: only runs are drawn anew, and
-    a run in all settings at once, as runs of equal seed share weights and data. NaN is no run; such
+    infinitely bad. Variants are those of the design and no sample: only runs are drawn anew, and
+    a run in all variants at once, as runs of equal seed share weights and data. NaN is no run; such
     rows count for the share and not for its interval. No ends where fewer than two rows are whole,
-    or where all draws agree. None without settings; ``n`` counts them.
+    or where all draws agree. None without variants; ``n`` counts them.
     """
     table = np.asarray(scores, dtype=float)
     if table.ndim != 2 or not table.size:

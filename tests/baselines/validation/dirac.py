@@ -111,7 +111,7 @@ class Row:
     critic: Velocity | None = None
     """What the discriminator's steps before the last one of a round follow, if not ``velocity``."""
     together: bool = False
-    """Whether both players move at once in any setting."""
+    """Whether both players move at once in any mode."""
     smooth: bool = True
     """Whether there is a Jacobian at the equilibrium."""
     noisy: bool = False

@@ -50,11 +50,11 @@ def records(study: str, results: Path) -> list[Record]:
 
 
 def problem(cell: Cell) -> str:
-    """What methods are compared on: the dataset and, of a mixture, the setting that varies."""
+    """What methods are compared on: the dataset and, of a mixture, what varies."""
     name = cell.dataset.name
     if cell.architecture.name != "mlp":
         return name
-    rate = "constant" if cell.setting.decay == "none" else "falling"
+    rate = "constant" if cell.training.decay == "none" else "falling"
     plain = "" if cell.architecture.settings["generator_batch_norm"] else ", no batch normalisation"
     return f"{name}, {rate} rate{plain}"
 
@@ -78,11 +78,12 @@ def run_rows(found: list[Record]) -> Table:
 
 def paths(found: list[Record]) -> Paths:
     """Of the records on dirac. A run that failed ends its path early."""
-    modes = {setting: name for name, setting in dirac.MODES.items()}
+    modes = {mode: name for name, mode in dirac.MODES.items()}
     return {
-        (r.cell.method.label, modes[r.cell.setting.simultaneous, r.cell.setting.critic_steps or 1]):
+        (r.cell.method.label, modes[own.simultaneous, own.critic_steps or 1]):
         np.array([(e["theta"], e["psi"]) for e in r.evaluations])
         for r in found
+        for own in (r.cell.training,)
     }  # fmt: skip
 
 

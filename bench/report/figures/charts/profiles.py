@@ -1,4 +1,4 @@
-"""Profiles: how many seeds of every method, or settings, reach a value. Failures reach none."""
+"""Profiles: how many seeds of every method, or variants, reach a value. Failures reach none."""
 
 from __future__ import annotations
 

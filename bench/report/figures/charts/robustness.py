@@ -1,4 +1,4 @@
-"""Where an experiment is varied over settings: who works at which, and at how many."""
+"""Where an experiment is varied over variants: who works at which, and at how many."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from bench.report.analysis.problems import Problem
 from bench.report.analysis.ranking import Standing
-from bench.report.analysis.robustness import Robustness, Varied, setting_of
+from bench.report.analysis.robustness import Robustness, Varied, variant_of
 from bench.report.figures.charts.heatmap import CROSS, HeatMap
 from bench.report.figures.charts.profiles import MOST_COLOURED, Line, Upright, draw_lines
 from bench.report.figures.drawing.style import Style, save
@@ -18,12 +18,12 @@ from bench.report.page.document import Figure
 
 WORKS = "✓"
 MOST_TOLD = 60
-"""Cells beyond which the text that stands for the picture tells the settings at which a method
+"""Cells beyond which the text that stands for the picture tells the variants at which a method
 fails alone."""
 
 
-class SettingsMap(HeatMap):
-    """Methods × settings: coloured by what is attained, ticked where the target is reached."""
+class VariantsMap(HeatMap):
+    """Methods × variants: coloured by what is attained, ticked where the target is reached."""
 
     counted: ClassVar[tuple[str, str]] = ("works", "at")
 
@@ -36,7 +36,7 @@ class SettingsMap(HeatMap):
         return {m.method: told_share(m) for m in self.varied.methods}
 
     def head(self, problem: Problem) -> tuple[str, str]:
-        return setting_of(problem), ""
+        return variant_of(problem), ""
 
     def leads(self, column: int, standing: Standing) -> str:
         works = standing.centre is not None and self.varied.meets(standing.centre.value)
@@ -51,11 +51,11 @@ class SettingsMap(HeatMap):
         return f"{number} {WORKS}" if self.leads(column, standing) else number
 
 
-def draw_settings(varied: Varied, style: Style, folder: Path) -> Figure | None:
-    """The heat map of methods × settings; None where nothing was trained."""
+def draw_variants(varied: Varied, style: Style, folder: Path) -> Figure | None:
+    """The heat map of methods × variants; None where nothing was trained."""
     if not varied.methods:
         return None
-    sheet = SettingsMap(varied, style)
+    sheet = VariantsMap(varied, style)
     sheet.draw()
     metric = varied.metric
     required = numbers.requirement(metric, varied.target)
@@ -63,45 +63,45 @@ def draw_settings(varied: Varied, style: Style, folder: Path) -> Figure | None:
     parts = [
         f"{varied.label} by {metric.label} at the last evaluation: the interquartile mean over "
         f"{seeds_told(problems)}, a failed seed counting as the worst value there is, at every "
-        f"setting. {WORKS}: the method works there, as the mean is {required}, the "
+        f"variant. {WORKS}: the method works there, as the mean is {required}, the "
         "target stated beforehand. Colour: how much of the way from an untrained generator (pale) "
-        "to real data (dark) is done. Rows: the methods that work at most settings first.",
+        "to real data (dark) is done. Rows: the methods that work at most variants first.",
     ]
     if sheet.any_failed:
         parts.append(f"{CROSS}: seeds that failed; where a cell is grey, too many for a mean.")
     return Figure(
-        save(sheet.canvas, folder, f"{varied.anchor}-settings"), _heard(varied), " ".join(parts)
+        save(sheet.canvas, folder, f"{varied.anchor}-variants"), _heard(varied), " ".join(parts)
     )
 
 
 def draw_robustness(varied: Varied, style: Style, folder: Path) -> Figure | None:
-    """Share of settings against what is required; None where no setting has a mean."""
+    """Share of variants against what is required; None where no variant has a mean."""
     if not any(math.isfinite(value) for m in varied.methods for value in m.scores.values()):
         return None
     metric = varied.metric
     required = numbers.requirement(metric, varied.target)
     target = Upright(varied.target, f"target, {required}", "--", is_kept=True)
     lines = [Line(m.method, varied.shown(m)) for m in varied.methods]
-    canvas, _ = draw_lines(lines, metric, "share of settings this good", target, style)
+    canvas, _ = draw_lines(lines, metric, "share of variants this good", target, style)
     at = ", ".join(f"{m.method} {told_share(m)}" for m in varied.methods[:MOST_COLOURED])
     rest = f" Grey: all but the first {MOST_COLOURED}." if len(lines) > MOST_COLOURED else ""
     return Figure(
         save(canvas, folder, f"{varied.anchor}-robustness"),
-        f"Robustness profiles on {varied.label}: the share of {len(varied.pairs)} settings at "
+        f"Robustness profiles on {varied.label}: the share of {len(varied.pairs)} variants at "
         f"which each method is at least as good as required of {metric.label}, a line a method. "
         f"At the target, {required}: {at}.",
-        f"How many of the {len(varied.pairs)} settings of {varied.label} a method bears, whatever "
-        f"is asked of it: for every value of {metric.label}, the share of settings at which its "
+        f"How many of the {len(varied.pairs)} variants of {varied.label} a method bears, whatever "
+        f"is asked of it: for every value of {metric.label}, the share of variants at which its "
         "interquartile mean over seeds is at least as good. Dashed: the target stated beforehand, "
-        "where a line crosses it at the share of settings at which the method works; the lines to "
+        "where a line crosses it at the share of variants at which the method works; the lines to "
         f"its {'left' if metric.higher_is_better else 'right'} say what a milder target would "
-        "have found. A setting at which too many seeds failed is reached by no requirement. The "
+        "have found. A variant at which too many seeds failed is reached by no requirement. The "
         f"most robust method lies on top and is the thinnest.{rest}",
     )
 
 
 def told_share(method: Robustness) -> str:
-    """``4/6``: settings at which it works, of those at which it was trained."""
+    """``4/6``: variants at which it works, of those at which it was trained."""
     return f"{len(method.works)}/{len(method.scores)}"
 
 
@@ -110,14 +110,14 @@ def _heard(varied: Varied) -> str:
     rows = []
     for m in varied.methods:
         told = [
-            f"{setting} {_value(varied, value)}{', works' if setting in m.works else ''}"
-            for setting, value in m.scores.items()
+            f"{variant} {_value(varied, value)}{', works' if variant in m.works else ''}"
+            for variant, value in m.scores.items()
             if few
         ]
         rows.append(f"{m.method} works at {told_share(m)}" + (f": {'; '.join(told)}" * few))
     return (
         f"Heat map of {numbers.count(len(varied.methods), 'method')} by "
-        f"{numbers.count(len(varied.pairs), 'setting')} of {varied.label}. {'. '.join(rows)}."
+        f"{numbers.count(len(varied.pairs), 'variant')} of {varied.label}. {'. '.join(rows)}."
     )
 
 

@@ -1,4 +1,4 @@
-"""Settings that an experiment is varied over: names, grids, what they change, what is refused."""
+"""Variants that an experiment is varied over: names, grids, what they change, what is refused."""
 
 import dataclasses
 
@@ -13,17 +13,17 @@ from bench.study.selection import parse
 RING = {
     "dataset": {"ring8": {"sigma": 0.02}},
     "architecture": {"mlp": {"latent": 2, "discriminator_widths": [64, 64]}},
-    "setting": {"learning_rate": 0.001, "batch_size": 32, "decay": "linear"},
+    "training": {"learning_rate": 0.001, "batch_size": 32, "decay": "linear"},
     "updates": 100,
 }
 
 
 @pytest.fixture
 def study(tmp_path):
-    """The cells of an experiment on ring8 with these settings."""
+    """The cells of an experiment on ring8 with these variants."""
 
-    def load(settings=None, *more, selection=None, **keys) -> list[Cell]:
-        varied = {} if settings is None else {"settings": settings}
+    def load(vary=None, *more, selection=None, **keys) -> list[Cell]:
+        varied = {} if vary is None else {"vary": vary}
         file = tmp_path / "mine.yaml"
         content = {"methods": ["vanilla"], "seeds": 1, "experiments": [RING | varied | keys, *more]}
         file.write_text(yaml.safe_dump(content, sort_keys=False))
@@ -36,13 +36,10 @@ def names(cells: list[Cell]) -> list[str]:
     return [cell.variation.name for cell in cells if cell.variation is not None]
 
 
-def test_sngans_settings_are_those_of_its_table_and_keep_the_rest(study):
+def test_sngans_variants_are_those_of_its_table_and_keep_the_rest(study):
     cells = study(["A", "B", "C", "D", "E", "F"])
     assert names(cells) == list("ABCDEF")
-    found = [
-        (s.optimizer.learning_rate, *s.optimizer.betas, s.critic_steps)
-        for s in (cell.setting for cell in cells)
-    ]
+    found = [(s.learning_rate, *s.betas, s.critic_steps) for s in (cell.training for cell in cells)]
     assert found == [
         (1e-4, 0.5, 0.9, 5),
         (1e-4, 0.5, 0.999, 1),
@@ -51,10 +48,10 @@ def test_sngans_settings_are_those_of_its_table_and_keep_the_rest(study):
         (1e-3, 0.5, 0.999, 5),
         (1e-3, 0.9, 0.999, 5),
     ]
-    assert {(s.batch_size, s.decay) for s in (cell.setting for cell in cells)} == {(32, "linear")}
+    assert {(s.batch_size, s.decay) for s in (cell.training for cell in cells)} == {(32, "linear")}
 
 
-def test_a_setting_of_ones_own_is_laid_over_the_experiments(study):
+def test_a_variant_of_ones_own_is_laid_over_the_experiments(study):
     own, small, noisy, large = study(
         [
             {"own": {}},
@@ -68,11 +65,11 @@ def test_a_setting_of_ones_own_is_laid_over_the_experiments(study):
     assert small.architecture.settings == {
         **own.architecture.settings, "discriminator_widths": (16,)
     }  # fmt: skip
-    assert small.setting == own.setting
+    assert small.training == own.training
     assert noisy.dataset.settings == {**own.dataset.settings, "noise": 0.1}
-    assert noisy.setting.optimizer.learning_rate == 0.01
-    assert noisy.setting.batch_size == 32
-    assert dataclasses.replace(own.setting, batch_size=256) == large.setting
+    assert noisy.training.learning_rate == 0.01
+    assert noisy.training.batch_size == 32
+    assert dataclasses.replace(own.training, batch_size=256) == large.training
 
 
 def test_a_grid_is_every_combination_named_by_its_values(study):
@@ -83,14 +80,14 @@ def test_a_grid_is_every_combination_named_by_its_values(study):
         "learning_rate 0.001 betas 0/0.9",
         "learning_rate 0.001 betas 0.9/0.999",
     ]
-    found = {(s.optimizer.learning_rate, s.optimizer.betas) for s in (c.setting for c in cells)}
+    found = {(s.learning_rate, s.betas) for s in (c.training for c in cells)}
     assert found == {(rate, betas) for rate in (1e-4, 1e-3) for betas in ((0, 0.9), (0.9, 0.999))}
 
 
 def test_names_targets_and_groups_are_no_part_of_a_key(study):
     (named,) = study([{"one": {"batch_size": 64}}])
     (otherwise,) = study([{"other": {"batch_size": 64}}], target=3)
-    (plain,) = study(setting={**RING["setting"], "batch_size": 64})
+    (plain,) = study(training={**RING["training"], "batch_size": 64})
     assert named.key == otherwise.key == plain.key
     assert named.group == plain.group
     assert plain.variation is None
@@ -98,8 +95,8 @@ def test_names_targets_and_groups_are_no_part_of_a_key(study):
     assert named.variation.changes == "batch_size 64"
 
 
-def test_settings_of_one_experiment_share_a_group_and_a_target(study):
-    other = {**RING, "updates": 50, "settings": ["A", "B"], "target": 6}
+def test_variants_of_one_experiment_share_a_group_and_a_target(study):
+    other = {**RING, "updates": 50, "vary": ["A", "B"], "target": 6}
     cells = study(["A", "B"], other)
     groups = [cell.variation.group for cell in cells]
     assert groups[0] == groups[1] != groups[2] == groups[3]
@@ -108,24 +105,24 @@ def test_settings_of_one_experiment_share_a_group_and_a_target(study):
 
 
 def test_a_dataset_without_a_target_must_be_given_one(study):
-    digits = {"dataset": "mnist5k", "architecture": "dcgan", "updates": 10, "settings": ["A"]}
+    digits = {"dataset": "mnist5k", "architecture": "dcgan", "updates": 10, "vary": ["A"]}
     with pytest.raises(BenchError, match=r"LeNet FD \(lenet_fd\) at which a method works, as targ"):
         study(None, digits)
     assert study(None, {**digits, "target": 40})[-1].variation.target == 40
 
 
-def test_selected_settings_are_the_only_ones(study):
+def test_selected_variants_are_the_only_ones(study):
     fixed = {**RING, "updates": 50}
-    settings = ["A", "D", {"own": {}}]
-    assert names(study(settings, fixed, selection=Selection(settings=("own", "A")))) == ["A", "own"]
-    assert parse("", "", "", [], "A, own").settings == ("A", "own")
-    with pytest.raises(BenchError, match=r"no setting 'E'.*own"):
-        study(settings, selection=Selection(settings=("E",)))
-    with pytest.raises(BenchError, match="no setting 'A'; it varies none"):
-        study(selection=Selection(settings=("A",)))
+    variants = ["A", "D", {"own": {}}]
+    assert names(study(variants, fixed, selection=Selection(variants=("own", "A")))) == ["A", "own"]
+    assert parse("", "", "", [], "A, own").variants == ("A", "own")
+    with pytest.raises(BenchError, match=r"no variant 'E'.*own"):
+        study(variants, selection=Selection(variants=("E",)))
+    with pytest.raises(BenchError, match="no variant 'A'; it varies none"):
+        study(selection=Selection(variants=("A",)))
 
 
-def test_an_override_holds_in_every_setting(study):
+def test_an_override_holds_in_every_variant(study):
     cells = study(
         [{"own": {}}, {"noisy": {"dataset": {"noise": 0.1}}}],
         selection=Selection(overrides=(("ring8", "radius", 2.0),)),
@@ -135,44 +132,44 @@ def test_an_override_holds_in_every_setting(study):
 
 
 @pytest.mark.parametrize(
-    ("settings", "message"),
+    ("vary", "message"),
     [
-        ([], "'experiments.0.settings' is []"),
-        (["G"], "unknown setting 'G'"),
+        ([], "'experiments.0.vary' is []"),
+        (["G"], "unknown variant 'G'"),
         ([{"A": {}}], "'A' is one of SNGAN's"),
-        (["A", "A"], "two settings are called 'A'"),
-        ([{"own": {}}, {"own": {"batch_size": 64}}], "two settings are called 'own'"),
+        (["A", "A"], "two variants are called 'A'"),
+        ([{"own": {}}, {"own": {"batch_size": 64}}], "two variants are called 'own'"),
         ([{"own": {}}, {"as before": {"batch_size": 32}}],
-         "settings 'own' and 'as before' are the same on ring8(sigma=0.02)"),
+         "variants 'own' and 'as before' are the same on ring8(sigma=0.02)"),
         ([{"a,b": {}}], "cannot be called 'a,b'"),
         ([{" ": {}}], "cannot be called ' '"),
         ([{"fast": {"learning_rat": 1}}], "did you mean 'learning_rate'?"),
-        ([{"fast": {"learning_rate": -1}}], "setting 'fast': 'learning_rate' is -1"),
-        ([{"odd": {"betas": [0, 1]}}], "below 1"),
+        ([{"fast": {"learning_rate": -1}}], "variant 'fast': 'learning_rate' is -1"),
+        ([{"odd": {"betas": [0, 1]}}], "'betas.1' is 1: input should be less than 1"),
         ([{"odd": {"architecture": "dcgan"}}], "architecture is 'dcgan'; give what changes"),
         ([{"odd": {"architecture": {"widths": [1]}}}], "'mlp' has no setting 'widths'"),
         ([{"odd": {"dataset": {"noise": -1}}}], "noise must be at least 0"),
-        ([{"odd": None}], "settings.0"),
-        ([{"grid": {}}], "the grid of settings is empty"),
+        ([{"odd": None}], "vary.0"),
+        ([{"grid": {}}], "the grid is empty"),
         ([{"grid": {"learning_rate": 0.1}}], "'learning_rate' is 0.1: give a list"),
-        ([{"grid": {"widths": [1]}}], "setting 'grid': unknown key 'widths'"),
-        ([{"grid": {"learning_rate": [0.1, 0.1]}}], "two settings are called"),
+        ([{"grid": {"widths": [1]}}], "variant 'grid': unknown key 'widths'"),
+        ([{"grid": {"learning_rate": [0.1, 0.1]}}], "two variants are called"),
     ],
     ids=str,
 )  # fmt: skip
-def test_what_settings_get_wrong_is_told_in_one_line(study, settings, message):
+def test_what_variants_get_wrong_is_told_in_one_line(study, vary, message):
     with pytest.raises(BenchError) as told:
-        study(settings)
+        study(vary)
     assert message in str(told.value)
     assert "\n" not in str(told.value)
 
 
-def test_a_target_is_of_no_use_without_settings(study):
-    with pytest.raises(BenchError, match="give settings, too"):
+def test_a_target_is_of_no_use_without_variants(study):
+    with pytest.raises(BenchError, match="give vary, too"):
         study(target=3)
 
 
 def test_the_same_name_twice_in_experiments_that_share_a_base_is_told(study):
-    other = {**RING, "settings": [{"fast": {"learning_rate": 0.02}}]}
-    with pytest.raises(BenchError, match="two settings are called 'fast'"):
+    other = {**RING, "vary": [{"fast": {"learning_rate": 0.02}}]}
+    with pytest.raises(BenchError, match="two variants are called 'fast'"):
         study([{"fast": {"learning_rate": 0.01}}], other)
