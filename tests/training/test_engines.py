@@ -15,7 +15,7 @@ import torch
 from bench.architectures.dcgan import DCGAN
 from bench.architectures.mlp import MLP
 from bench.check import check_part
-from bench.check.suite import can_be_compiled
+from bench.check.methods import can_be_compiled
 from bench.check.trial import FewDigits
 from bench.datasets.grid25 import Grid25
 from bench.errors import BenchError
