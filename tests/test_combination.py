@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 import torch
 
-from bench.check import check_method
+from bench.check import check_part
 from bench.combination import CLAIMS, NUMBERS, SHARED, Combination
 from bench.errors import BenchError
 from bench.method import Method, Optimizer
@@ -173,5 +173,5 @@ def test_a_description_says_what_each_part_brings_in():
 
 
 def test_a_combination_passes_the_suite():
-    verdicts = check_method(make_method("lecam+spectral_norm+dragan+ttur"))
+    verdicts = check_part(make_method("lecam+spectral_norm+dragan+ttur"))
     assert [verdict for verdict in verdicts if verdict.problem] == []

@@ -1,4 +1,4 @@
-"""`bench new` writes methods that run at once, and overwrites nothing."""
+"""`bench new` writes parts that run at once, and overwrites nothing."""
 
 import ast
 import os
@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 import bench
-from bench.check import preflight
-from bench.drafting import draft
+from bench.check import SUITES, causes, check_part, preflight
+from bench.cli import main
+from bench.drafting import TEMPLATES, draft
 from bench.errors import BenchError
-from bench.registry import find, make_method
+from bench.kinds import KINDS, variable
+from bench.registry import SHELVES, find, make, make_method
 
 ROOT = Path(bench.__file__).parent.parent
 SHIPPED = sorted(find("method").parts)
@@ -73,6 +75,53 @@ def test_a_copy_is_its_parent_but_for_name_and_docstrings(folder):
         kind.name = ""
         kind.body = [n for n in kind.body[1:] if not isinstance(n, ast.Assign)]
     assert list(map(ast.dump, own.body[1:])) == list(map(ast.dump, parent.body[1:]))
+
+
+@pytest.mark.parametrize("kind", ["dataset", "architecture"])
+def test_a_draft_of_another_kind_is_found_and_passes_its_suite(tmp_path, monkeypatch, kind):
+    monkeypatch.setenv(variable(kind), str(tmp_path))
+    find.cache_clear()
+    made = draft(kind, "my_own", folder=tmp_path)
+    assert (made.part, made.test) == (tmp_path / "my_own.py", tmp_path / "test_my_own.py")
+    ruff(tmp_path)
+    find.cache_clear()
+    try:
+        assert find(kind).broken == {}
+        assert find(kind).parts["my_own"].__name__ == "MyOwn"
+        assert not causes(check_part(make(kind, "my_own")))
+        with pytest.raises(BenchError, match=r"--like copies methods only"):
+            draft(kind, "another", "wgan_gp", tmp_path)
+        with pytest.raises(BenchError, match=rf"taken by the {kind} in '.+my_own\.py'"):
+            draft("method", "my_own", folder=tmp_path)
+    finally:
+        find.cache_clear()
+        del sys.modules[f"bench.{kind}s.my_own"]
+    environment = {k: v for k, v in os.environ.items() if k != variable(kind)}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", made.test]
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_kind_has_templates_and_a_suite():
+    assert tuple(SHELVES) == KINDS == tuple(SUITES)
+    for kind in KINDS:
+        assert {f"{kind}.txt", f"test_{kind}.txt"} <= {file.name for file in TEMPLATES.iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        (["my_idea"], "say what 'my_idea' is to be: bench new method my_idea or bench new dataset"),
+        (["dataset"], "say its name: bench new dataset NAME"),
+        (["dataset", "images"], "the name 'images' is taken by a module that datasets share"),
+        (["architecture", "2d"], "'2d' cannot name an architecture"),
+    ],
+)
+def test_what_is_typed_wrongly_is_told(monkeypatch, capsys, typed, told):
+    monkeypatch.setattr(sys, "argv", ["bench", "new", *typed])
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    assert told in capsys.readouterr().err
 
 
 ODD = '''"""An odd one,
@@ -158,7 +207,8 @@ def test_a_newcomers_first_minutes(tmp_path):
     for part in ("bench", "methods"):
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / part, tmp_path / part, ignore=ignored)
-    (tmp_path / "tests" / "methods").mkdir(parents=True)
+    for kind in KINDS:
+        (tmp_path / "tests" / f"{kind}s").mkdir(parents=True)
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     environment = os.environ | {"PYTHONPATH": str(tmp_path)}
     environment.pop("BENCH_METHODS_DIR", None)
@@ -193,6 +243,10 @@ def test_a_newcomers_first_minutes(tmp_path):
     quick = ("-q", "-p", "no:cacheprovider", "-k", "bit_for_bit or describes")
     assert "2 passed" in python("pytest", *quick, "own ideas/test_my_gp.py")
     assert "It passes." in python("bench", "check", "my_gp", "--methods-dir", "own ideas")
+    told = python("bench", "new", "dataset", "my_data")
+    assert "name it in a study file: `dataset: my_data`" in told
+    assert (tmp_path / "tests" / "datasets" / "test_my_data.py").exists()
+    assert "It passes." in python("bench", "check", "my_data")
     planned = python("bench", "plan", "smoke", "--methods-dir", "own ideas", "--methods", "my_gp")
     assert "my_gp on ring8" in planned
     refused = python("bench", "plan", "smoke", "--methods-dir", "no", code=2)

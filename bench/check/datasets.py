@@ -158,10 +158,12 @@ def real_samples_compare(dataset: Dataset) -> None:
 
 SUITE = Suite(
     (shape_is_stated, size_is_stated, something_measures_it),
-    (same_settings_are_the_same_data, is_pickled_whole),
+    (same_settings_are_the_same_data,),
+    (is_pickled_whole,),
     (batches_have_the_shape,),
     (samples_are_finite,),
-    (one_seed_is_one_stream, other_seeds_are_other_streams, copies_are_alike),
+    (one_seed_is_one_stream,),
+    (other_seeds_are_other_streams, copies_are_alike),
     (pictures_are_real, real_samples_compare),
 )
 

@@ -9,7 +9,7 @@ from by_formula import CPU, fresh_noise, randn, small_game
 
 from bench.architectures.dcgan import DCGAN
 from bench.architectures.mlp import MLP
-from bench.check import check_method
+from bench.check import check_part
 from bench.datasets.ring8 import Ring8
 from bench.errors import BenchError
 from bench.method import Optimizer, Progress
@@ -203,4 +203,4 @@ def test_packed_images_reach_a_convolution():
 
 def test_other_packs_pass_the_suite():
     method = make_method("pacgan", {"packing": 3})
-    assert [v.problem for v in check_method(method) if v.problem] == []
+    assert [v.problem for v in check_part(method) if v.problem] == []

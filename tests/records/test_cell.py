@@ -47,6 +47,7 @@ for name in sys.argv[1:]:
 print(json.dumps(seen))
 """
 
+IMAGES = {"base", "images", "instruments"}
 EVERY = ["vanilla", "wgan_gp", "child"]
 DEPENDENTS = {
     "methods/vanilla.py": ["vanilla"],
@@ -164,11 +165,11 @@ def test_a_methods_and_a_datasets_setting_change_the_key(make_cell):
 @pytest.mark.parametrize(
     ("dataset", "files"),
     [
-        ("ring8", {"base", "mixtures"}),
-        ("digits8", {"base", "digits", "images", "instruments"}),
-        ("mnist5k", {"base", "digits", "images", "instruments"}),
-        ("cifar10", {"base", "digits", "images", "instruments", "downloaded"}),
-        ("stacked_mnist", {"base", "digits", "images", "instruments", "downloaded", "stacked"}),
+        ("ring8", {"base", "mixtures", "ring8"}),
+        ("digits8", {*IMAGES, "classified", "digits8"}),
+        ("mnist5k", {*IMAGES, "classified", "mnist5k"}),
+        ("cifar10", {*IMAGES, "downloaded", "cifar10"}),
+        ("stacked_mnist", {*IMAGES, "classified", "downloaded", "mnist5k", "stacked_mnist"}),
     ],
 )
 def test_a_dataset_depends_on_the_files_it_is_made_of(dataset, files):

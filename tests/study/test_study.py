@@ -220,8 +220,8 @@ def test_epochs_of_a_folder_count_its_training_part(study, images):
         ("folder:/no/such/place", "dataset folder:/no/such/place: there is no such folder"),
         ({"folder:/x": {"sise": 3}}, "dataset 'folder' has no setting 'sise'; did you mean 'size'"),
         ({"folder:/x": {"held_out": 2}}, "held_out must lie between 0 and 1"),
-        ("foldr:/x", "unknown dataset 'foldr:/x'; did you mean 'folder'?"),
-        ("ring8:/x", "unknown dataset 'ring8:/x'"),
+        ("foldr:/x", "unknown dataset 'foldr'; did you mean 'folder'?"),
+        ("ring8:/x", "dataset 'ring8' has no setting 'path'"),
     ],
 )
 def test_a_folder_that_is_not_there_is_told_in_one_line(study, part, message):

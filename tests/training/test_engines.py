@@ -14,8 +14,8 @@ import torch
 
 from bench.architectures.dcgan import DCGAN
 from bench.architectures.mlp import MLP
-from bench.check import check_method
-from bench.check.suite import can_be_compiled
+from bench.check import check_part
+from bench.check.methods import can_be_compiled
 from bench.check.trial import FewDigits
 from bench.datasets.grid25 import Grid25
 from bench.errors import BenchError
@@ -248,7 +248,7 @@ def test_a_method_that_looks_at_values_trains_plainly_and_the_place_is_named(tmp
 
 
 def test_the_suite_says_beforehand_that_a_method_cannot_be_compiled():
-    problems = [v.problem for v in check_method(Looking()) if v.problem]
+    problems = [v.problem for v in check_part(Looking()) if v.problem]
     assert any("cannot be compiled" in problem and "line" in problem for problem in problems)
 
 
