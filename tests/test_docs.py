@@ -45,14 +45,9 @@ def test_every_option_of_training_is_documented():
 def training_table() -> str:
     lines = ["| option | values | default | unit | meaning |", "|---|---|---|---|---|"]
     for name, told in TypeAdapter(TrainingConfiguration).json_schema()["properties"].items():
-        default, meaning = json.dumps(told["default"]), " ".join(told["description"].split())
-        shown = (
-            f"`{name}`",
-            values_told(told),
-            f"`{default}`".replace('"', ""),
-            told.get("unit", ""),
-        )
-        lines.append(f"| {' | '.join([*shown, meaning])} |")
+        default, unit = json.dumps(told["default"]).strip('"'), told.get("unit", "")
+        meaning = " ".join(told["description"].split())
+        lines.append(f"| `{name}` | {values_told(told)} | `{default}` | {unit} | {meaning} |")
     return "\n".join(lines) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""The variants that an experiment is varied over."""
+"""The variants of an experiment."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SNGAN: dict[str, Settings] = {
         ("F", 1e-3, (0.9, 0.999), 5),
     )
 }
-"""Variants by name, the settings of Miyato et al. 2018, table 1."""
+"""Variants by name, those of Miyato et al. 2018, table 1."""
 
 GRID = "grid"
 PARTS = ("architecture", "dataset")

@@ -188,6 +188,13 @@ def test_a_flipped_byte_in_an_array_is_noticed_when_it_is_read(store, put):
         store.get(record.key).series()
 
 
+def test_an_older_schema_counts_as_none_and_is_left_alone(store, put):
+    record = put(schema=SCHEMA - 1)
+    assert store.get(record.key) is None
+    assert store.set_aside == []
+    assert record.folder.exists()
+
+
 def test_a_newer_schema_is_told(store, put):
     record = put(schema=SCHEMA + 1)
     with pytest.raises(BenchError, match="written by a newer version"):

@@ -1,4 +1,4 @@
-"""Where an experiment is varied over variants: at which of them each method works."""
+"""Where an experiment has variants: at which of them each method works."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ class Varied:
 
 
 def varied(problems: list[Problem], standings: list[list[Standing]]) -> list[Varied]:
-    """The experiments of a study that are varied over variants, in its order."""
+    """The experiments of a study that have variants, in its order."""
     grouped: dict[str, list[Pair]] = defaultdict(list)
     for problem, ranked in zip(problems, standings, strict=True):
         if problem.cell.variation is not None:

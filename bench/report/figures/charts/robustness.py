@@ -1,4 +1,4 @@
-"""Where an experiment is varied over variants: who works at which, and at how many."""
+"""Where an experiment has variants: who works at which, and at how many."""
 
 from __future__ import annotations
 
