@@ -8,13 +8,13 @@ import sys
 import numpy as np
 import pytest
 import torch
+from bench.metrics.frechet import frechet_distance
 
 from bench.architectures.mlp import MLP
 from bench.check import SUITES, pair_fits
 from bench.datasets.base import Snapshot
 from bench.datasets.points import Points
 from bench.errors import BenchError
-from bench.metrics.frechet import frechet_distance
 from bench.records.store import Store
 from bench.registry import label_of, make_dataset
 

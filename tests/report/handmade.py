@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bench.execution.plan import Planned
+from bench.execution.plan import Planned, plan
+from bench.measuring.keys import Keys
+from bench.metric import Reason
 from bench.records.cell import SCHEMA, Cell
-from bench.records.store import Store, pack, with_files
+from bench.records.measurements import Measurement
+from bench.records.store import Record, Store, pack, with_files
 from bench.registry import make_dataset
 from bench.study import Study, load_study
-from bench.training.gradients import summary
 
 STUDY = """
 description: Two methods, by hand.
@@ -80,18 +83,12 @@ def trainer(store: Store) -> Callable[..., Planned]:
                 ),
             }
             result = {
-                "evaluations": [
-                    {"update": at, "generator_update": at, **evaluations[at]} for at in updates
-                ],
-                "gradients": summary(norms, norms),
+                "checkpoints": [{"update": at, "generator_update": at} for at in updates],
                 "cost": {
                     "discriminator_updates": len(norms),
                     "generator_updates": len(norms),
                     "gradient_evaluations": 2 * len(norms),
                 },
-                "floor": dict(floor or {"modes_20": 8.0, **RING}),
-                "protocol": {"evaluation_samples": 2500} | dict(protocol or {}),
-                "not_computed": dict(not_computed or {}),
             }
         data = {
             "schema": SCHEMA,
@@ -104,7 +101,6 @@ def trainer(store: Store) -> Callable[..., Planned]:
             "result": result,
             "run": {
                 "training_seconds": 3.0,
-                "evaluation_seconds": 0.5,
                 "population": 3,
                 "peak_memory_mb": 100.0,
                 "device": "cpu",
@@ -114,11 +110,67 @@ def trainer(store: Store) -> Callable[..., Planned]:
                 **run,
             },
         }
-        record = store.put(with_files(data, files), files)
-        state = "done" if status in ("ok", "diverged") else "failed"
-        return Planned(cell, state, f"{status}: {reason}", record)
+        store.put(with_files(data, files), files)
+        if evaluations is not None:
+            found = measured(
+                cell,
+                evaluations,
+                {"modes_20": 8.0, **RING} if floor is None else floor,
+                {"evaluation_samples": 2500} | dict(protocol or {}),
+                not_computed or {},
+                store.records[cell.key],
+            )
+            store.measured(cell.key, found)
+        return plan([cell], store)[0]
 
     return put
+
+
+def measured(
+    cell: Cell,
+    evaluations: Mapping[int, Mapping[str, float | None]],
+    floor: Mapping[str, float | None],
+    protocol: Mapping[str, Any],
+    not_computed: Mapping[str, str],
+    record: Record,
+) -> list[Measurement]:
+    """Measurements that hold these numbers, as if a worker had taken them."""
+    dataset = make_dataset(cell.dataset.name, cell.dataset.settings)
+    found = []
+    for wanted in Keys().wanted(cell, dataset):
+        names = set(wanted.names)
+        whole = wanted.metric.times == "once"
+        taken = wanted.metric.measure(Series(record.series())) if whole else {}
+        found.append(
+            Measurement(
+                wanted.key,
+                wanted.metric.called,
+                wanted.part,
+                wanted.ingredients,
+                values={
+                    at: {name: value for name, value in numbers.items() if name in names}
+                    for at, numbers in evaluations.items()
+                    if names & numbers.keys()
+                },
+                whole={n: None if isinstance(v, Reason) else v for n, v in taken.items()},
+                reasons={
+                    name: Reason("undefined", why)
+                    for name, why in not_computed.items()
+                    if name in names
+                },
+                floor={name: value for name, value in floor.items() if name in names},
+                protocol={} if whole else dict(protocol),
+                measured={"seconds": 0.5},
+            )
+        )
+    return found
+
+
+@dataclass
+class Series:
+    """What a metric of the whole run is shown."""
+
+    series: Mapping[str, np.ndarray]
 
 
 def ring_modes(*values: float) -> dict[int, dict[str, float | None]]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from bench.training.examiner import Outcome
 
 from bench.architectures.dcgan import DCGAN
 from bench.architectures.mlp import MLP
@@ -23,7 +24,6 @@ from bench.method import Method
 from bench.registry import find, make_method
 from bench.training.configuration import TrainingConfiguration
 from bench.training.engines import Compiled, Engine, Traced, _overwrite, compiler
-from bench.training.examiner import Outcome
 from bench.training.loop import Training, train
 from tests.recipes import changed
 
