@@ -123,13 +123,17 @@ def _version(planned: Planned) -> list[Any]:
     if record is None:
         return []
     lying: list[Any] = []
-    for name in sorted(record.data["files"]) if record.folder is not None else ():
+    # networks are not looked at
+    files = set(record.data["files"]) - set(record.networks.values())
+    for name in sorted(files) if record.folder is not None else ():
         try:
             stat = (record.folder / name).stat()
             lying.append([name, stat.st_size, stat.st_mtime_ns])
         except OSError:  # the report says that it is missing
             lying.append([name])
-    return [digest(record.data), lying]
+    taken = [[each.key, each.measured.get("finished_at")] for each in record.measurements]
+    missing = {name: why.text for name, why in record.absent.items()}
+    return [digest(record.data), lying, taken, missing]
 
 
 def _written(folder: Path) -> dict[str, Any]:
