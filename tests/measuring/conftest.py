@@ -1,5 +1,6 @@
 """A small study, run once for all tests of a module, and copies of what it has stored."""
 
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,12 +39,12 @@ class Bench:
     def results(self) -> Path:
         return self.folder / "results"
 
-    def study(self, extra: str = "", overrides: tuple[str, ...] = (), **options: str) -> Study:
-        file = self.folder / "small.yaml"
+    def study(self, extra: str = "", overrides: tuple[str, ...] = (), **keys: str) -> Study:
+        """The study with more keys of its own, and other values of the numbers it states."""
         text = STUDY.format(extra=extra)
-        for old, new in options.items():
-            key = old.replace("__", "-")
-            text = text.replace(f"{key}: ", f"{key}: {new}\n    # was: ", 1)
+        for key, value in keys.items():
+            text = re.sub(rf"\b{key}: [\d.]+", f"{key}: {value}", text)
+        file = self.folder / "small.yaml"
         file.write_text(text, encoding="utf-8")
         return load_study(str(file), parse("", "", "", list(overrides)))
 
@@ -53,7 +54,9 @@ class Bench:
     def run(self, study: Study, train: bool = True) -> Finished:
         store = Store(self.results)
         with store.writing(), Tracker(self.results, study.name, uri="file:///nowhere") as tracker:
-            return run(study, store, tracker, Console(quiet=True), device="cpu", jobs=1, train=train)
+            return run(
+                study, store, tracker, Console(quiet=True), device="cpu", jobs=1, train=train
+            )
 
     def store(self) -> Store:
         return Store(self.results)

@@ -1,5 +1,7 @@
 """What is trained and what is measured anew, ingredient by ingredient."""
 
+import sys
+
 import pytest
 
 from bench.registry import find
@@ -39,8 +41,6 @@ def own_metric(tmp_path, monkeypatch):
 
 
 def _look_again():
-    import sys
-
     sys.modules.pop("bench.metrics.spread", None)
     find.cache_clear()
 
@@ -66,24 +66,15 @@ def test_a_hyperparameter_trains_or_measures(bench, override, trained, measured)
 
 @pytest.mark.parametrize(
     ("key", "value", "trained"),
-    [("learning_rate", "0.01", 2), ("updates", "30", 2), ("evaluations", "3", 2), ("seeds", "3", 1)],
+    [
+        ("learning_rate", "0.01", 2),
+        ("updates", "30", 2),
+        ("evaluations", "3", 2),
+        ("seeds", "3", 1),
+    ],
 )
 def test_a_key_of_the_study_trains(bench, key, value, trained):
-    text = bench.study().source
-    from pathlib import Path
-
-    file = Path(text)
-    content = file.read_text()
-    import re
-
-    if key == "learning_rate":
-        content = content.replace("learning_rate: 0.001", f"learning_rate: {value}")
-    else:
-        content = re.sub(rf"(?m)^(\s*){key}: \d+", rf"\g<1>{key}: {value}", content)
-    file.write_text(content)
-    from bench.study import load_study
-
-    assert bench.work(load_study(str(file))) == (trained, set())
+    assert bench.work(bench.study(**{key: value})) == (trained, set())
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,14 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 import torch
 
+from bench.errors import BenchError
 from bench.records import measurements
 from bench.stored import StoredRun, load_run, write_samples
+from tests.measuring.conftest import Bench
 
 SLOW = '''
 """A metric that waits, so that its run can be killed while it is measured."""
@@ -103,10 +106,6 @@ def test_three_lines_load_a_generator(bench):
 
 
 def test_samples_are_written_as_arrays_and_not_as_pictures_of_points(bench, tmp_path):
-    import numpy as np
-
-    from bench.errors import BenchError
-
     key = next(iter(bench.store().records))
     samples = load_run(bench.results, key).samples(5)
     write_samples(samples, tmp_path / "a.npy")
@@ -145,8 +144,6 @@ def test_what_was_not_kept_says_what_would_have_kept_it(bench):
 
 
 def test_keep_last_keeps_the_last(bench, tmp_path):
-    from tests.measuring.conftest import Bench
-
     own = Bench(tmp_path / "fresh")
     own.folder.mkdir()
     own.run(own.study(extra="keep: last"))
