@@ -72,7 +72,9 @@ def test_dropped_in_it_is_measured_of_what_is_stored_and_reported(folder, tmp_pa
 
 
 def test_one_that_fails_costs_its_own_column(folder, tmp_path):
-    broken = EXAMPLE.replace("if len(x) < 2:", "if True:\n            x.nothing()\n        if False:")
+    broken = EXAMPLE.replace(
+        "if len(x) < 2:", "if True:\n            x.nothing()\n        if False:"
+    )
     (folder / "my_metric.py").write_text(broken, encoding="utf-8")
     study = tmp_path / "own.yaml"
     study.write_text(STUDY, encoding="utf-8")
