@@ -97,7 +97,7 @@ def test_without_weights_the_rest_is_scored_and_the_reason_stated(tmp_path, colo
         (lambda at: np.save(f"{at}.npy", np.zeros((3, 4, 4))) or f"{at}.npy",
          r"float64 of shape \(3, 4, 4\); give points"),
         (lambda at: np.save(f"{at}.npy", np.zeros((1, 2))) or f"{at}.npy", "at least 2 samples"),
-        (lambda at: "no_such_thing", "is no folder, no .npy or .npz file and no dataset"),
+        (lambda _: "no_such_thing", "is no folder, no .npy or .npz file and no dataset"),
         (lambda at: f"{at}.npy", "there is no such file"),
         (lambda at: np.save(f"{at}.npy", np.array([{}, {}])) or f"{at}.npy", "Python objects"),
     ],

@@ -112,7 +112,7 @@ def test_samples_are_written_as_arrays_and_not_as_pictures_of_points(bench, tmp_
     write_samples(samples, tmp_path / "a.npz")
     assert np.array_equal(np.load(tmp_path / "a.npy"), samples.numpy())
     assert np.array_equal(np.load(tmp_path / "a.npz")["samples"], samples.numpy())
-    with pytest.raises(BenchError, match="name a .npy file"):
+    with pytest.raises(BenchError, match=r"name a \.npy file"):
         write_samples(samples, tmp_path / "folder")
 
 
