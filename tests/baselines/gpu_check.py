@@ -28,7 +28,7 @@ from bench.datasets.ring8 import Ring8
 from bench.registry import find, make_method
 from bench.training.configuration import TrainingConfiguration
 from bench.training.engines import Compiled, Engine
-from bench.training.examiner import Outcome
+from bench.training.checkpoints import Outcome
 from bench.training.loop import Training, train
 from bench.training.streams import Stream, generator
 from tests.recipes import changed

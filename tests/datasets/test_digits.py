@@ -16,7 +16,7 @@ from bench.datasets.mnist5k import MNIST5k
 from bench.errors import BenchError
 from bench.method import Method
 from bench.metrics import features
-from bench.metrics.neighbours import TooFew
+from bench.measuring.neighbours import TooFew
 from bench.registry import make_dataset
 from bench.training.configuration import TrainingConfiguration
 from bench.training.loop import Training, train

@@ -19,7 +19,7 @@ from bench.datasets.images import packed
 from bench.datasets.instruments import INCEPTION_NAMES, as_floats
 from bench.errors import BenchError
 from bench.method import Method
-from bench.metrics.inception import SHA256_VARIABLE, UNAVAILABLE, WEIGHTS_VARIABLE
+from bench.measuring.inception import SHA256_VARIABLE, UNAVAILABLE, WEIGHTS_VARIABLE
 from bench.registry import make_dataset
 from bench.training.configuration import TrainingConfiguration
 from bench.training.loop import Training, train
@@ -85,7 +85,7 @@ def test_without_inception_nothing_of_it_is_asked_for(tmp_path, monkeypatch):
 def test_without_weights_the_reasons_are_told_and_the_rest_is_measured(tmp_path, monkeypatch, when):
     monkeypatch.delenv(WEIGHTS_VARIABLE, raising=False)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    monkeypatch.setattr("bench.metrics.inception.download_weights", lambda: None)
+    monkeypatch.setattr("bench.measuring.inception.download_weights", lambda: None)
     dataset = digits8(inception=when, fid_infinity=True)
     expected = dict.fromkeys(sorted(INCEPTION_NAMES), UNAVAILABLE)
     assert dataset.fetch(tmp_path) == expected

@@ -13,7 +13,7 @@ from bench.check import SUITES
 from bench.cli import main
 from bench.errors import BenchError
 from bench.execution.worker import PreparedDatasets
-from bench.records.cell import sources_of
+from bench.records.sources import sources_of
 from bench.records.store import Store
 from bench.registry import SHELVES, find, make_architecture, make_dataset, make_method
 

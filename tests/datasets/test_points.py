@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from bench.metrics.frechet import frechet_distance
+from bench.measuring.frechet import frechet_distance
 
 from bench.architectures.mlp import MLP
 from bench.check import SUITES, pair_fits

@@ -18,7 +18,7 @@ from bench.method import Method, Optimizer
 from bench.registry import make_architecture, make_dataset, make_method
 from bench.training.configuration import TrainingConfiguration
 from bench.training.engines import Engine
-from bench.training.examiner import Outcome, slerp
+from bench.training.checkpoints import Outcome, slerp
 from bench.training.loop import Training, _Run, train
 from bench.training.population import joined
 from tests.methods.by_formula import small_game, weights

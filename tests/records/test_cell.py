@@ -22,7 +22,7 @@ import json, sys, textwrap
 from pathlib import Path
 import bench
 from bench.registry import make_architecture, make_dataset, make_method
-from bench.records.cell import sources_of
+from bench.records.sources import sources_of
 
 assert Path(bench.__file__).parent == Path("bench").resolve()
 parts = make_dataset("ring8"), make_architecture("mlp")
