@@ -160,7 +160,7 @@ def test_both_players_learn_with_adam():
         2,
         1,
     )
-    run = _Run(training, [0], CPU, lambda _: None, Engine())
+    run = _Run(training, [0], CPU, lambda _: None, Engine(), lambda *_: None)
     before = run.state
     run.outcomes()
     for player in ("generator", "discriminator"):

@@ -10,16 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from bench.datasets.instruments import INCEPTION_NAMES, as_floats
 
 from bench.architectures.mlp import MLP
 from bench.datasets import images
 from bench.datasets.base import Snapshot
 from bench.datasets.digits8 import Digits8
 from bench.datasets.images import packed
-from bench.datasets.instruments import INCEPTION_NAMES, as_floats
 from bench.errors import BenchError
-from bench.method import Method
 from bench.measuring.inception import SHA256_VARIABLE, UNAVAILABLE, WEIGHTS_VARIABLE
+from bench.method import Method
 from bench.registry import make_dataset
 from bench.training.configuration import TrainingConfiguration
 from bench.training.loop import Training, train

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from bench.training.checkpoints import Outcome
 
 from bench.architectures.dcgan import DCGAN
 from bench.architectures.mlp import MLP
@@ -22,6 +21,7 @@ from bench.datasets.grid25 import Grid25
 from bench.errors import BenchError
 from bench.method import Method
 from bench.registry import find, make_method
+from bench.training.checkpoints import Outcome
 from bench.training.configuration import TrainingConfiguration
 from bench.training.engines import Compiled, Engine, Traced, _overwrite, compiler
 from bench.training.loop import Training, train

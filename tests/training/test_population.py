@@ -12,9 +12,9 @@ from bench.datasets.grid25 import Grid25
 from bench.datasets.mnist5k import MNIST5k
 from bench.method import Method
 from bench.registry import find, make_method
+from bench.training.checkpoints import Outcome
 from bench.training.configuration import TrainingConfiguration
 from bench.training.engines import Engine
-from bench.training.checkpoints import Outcome
 from bench.training.game import Rules
 from bench.training.loop import Training, _Run, blocks_of, train
 from bench.training.population import Network
@@ -192,7 +192,7 @@ def test_the_same_cell_twice_is_the_same_result(name):
 
 
 def run_of(recipe: Training, seeds: list[int]) -> _Run:
-    return _Run(recipe, seeds, CPU, lambda _: None, Engine())
+    return _Run(recipe, seeds, CPU, lambda _: None, Engine(), lambda *_: None)
 
 
 def fed(recipe: Training, seeds: list[int]) -> dict[str, torch.Tensor]:
