@@ -105,6 +105,8 @@ class Facts(Protocol):
     @property
     def evaluation_samples(self) -> int: ...
     @property
+    def ranked_by(self) -> tuple[str, ...]: ...
+    @property
     def labelled(self) -> bool:
         """Whether it has labelled images of digits, which a classifier can learn from."""
 
@@ -135,6 +137,8 @@ class Extractor(ABC):
     name: ClassVar[str] = ""
     label: ClassVar[str] = ""
     """What reports call it: ``LeNet``."""
+    has_classes: ClassVar[bool] = False
+    """Whether its features come with class scores."""
 
     @property
     def prefix(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bench.check import architectures, datasets, methods
+from bench.check import architectures, datasets, methods, metrics
 from bench.check.architectures import pair_fits
 from bench.check.suite import Cause, Suite, Verdict, causes, problem
 from bench.errors import BenchError
@@ -17,6 +17,8 @@ SUITES: dict[str, Suite] = {
     "method": methods.SUITE,
     "dataset": datasets.SUITE,
     "architecture": architectures.SUITE,
+    "metric": metrics.METRICS,
+    "extractor": metrics.EXTRACTORS,
 }
 
 

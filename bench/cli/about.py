@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 import yaml
@@ -19,12 +19,12 @@ from bench.cli.options import (
 
 
 def list_all() -> None:
-    """List methods, datasets, architectures and studies, and files that cannot be used.
+    """List parts of every kind, studies, and files that cannot be used.
 
     Example: bench list
     """
     from bench.kinds import KINDS
-    from bench.registry import find
+    from bench.registry import find, make
     from bench.study import studies
 
     for kind in KINDS:
@@ -36,7 +36,9 @@ def list_all() -> None:
             if methods:
                 last = "all" if name in unasked else "named"
                 last += f", from {package}" if package else ""
-            table.add_row(*_told(name, part), escape(last))
+            settings = make(kind, name).settings()
+            told = ", ".join(f"{key}={value}" for key, value in settings.items())
+            table.add_row(escape(name), escape(first_line(part)), escape(told), escape(last))
         for name, each in found.broken.items():
             table.add_row(escape(name), f"cannot be used: {escape(each.reason)}", style="red")
         out.print(table)
@@ -53,11 +55,6 @@ def list_all() -> None:
             name, escape(" ".join(yaml.safe_load(file.read_text())["description"].split()))
         )
     out.print(table)
-
-
-def _told(name: str, kind: Any) -> tuple[str, str, str]:
-    settings = ", ".join(f"{key}={value}" for key, value in kind().settings().items())
-    return escape(name), escape(first_line(kind)), escape(settings)
 
 
 def doctor(results: Results = Path("results")) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from bench.cli.options import (
     Datasets,
@@ -118,13 +119,21 @@ def score(
     found = compute(
         generated, reference, names, results / "cache", torch.device(where), save_reference
     )
-    table = make_table("metric", "value", "")
+    table = make_table("metric", "value", "", "name")
+    whys: dict[str, list[str]] = {}
     for each in found.scores:
         quantity = each.quantity
-        told = "–" if each.value is None else f"{each.value:.{max(quantity.digits, 4)}f}"
+        if each.value is None:
+            whys.setdefault(each.why, []).append(quantity.name)
+            continue
         better = "more is better" if quantity.higher_is_better else "less is better"
-        table.add_row(quantity.name, told, each.why or better)
-    out.print(table)
+        value = f"{each.value:.{max(quantity.digits, 4)}f}"
+        table.add_row(escape(quantity.label), value, better, quantity.name)
+    if table.row_count:
+        out.print(table)
+    for why, missing in whys.items():
+        told = f"not computed: {', '.join(missing)}: {why}"
+        out.print(told, style="yellow", markup=False, highlight=False)
     for name, value in found.protocol.items():
         out.print(f"{name}: {value}", markup=False, highlight=False)
     if json_file is not None:

@@ -25,6 +25,7 @@ class InceptionV3(Extractor):
     """pytorch-fid's network: 2,048 features, resized to 299 pixels without antialiasing."""
 
     label: ClassVar[str] = "Inception"
+    has_classes: ClassVar[bool] = True
     kernel_digits: ClassVar[int] = 4
     antialias: ClassVar[bool] = False
 

@@ -27,6 +27,7 @@ class Torchvision(Extractor):
     Images are resized to ``size`` pixels, bilinearly and with antialiasing.
     """
 
+    has_classes: ClassVar[bool] = True
     kernel_digits: ClassVar[int] = 4
 
     network: str = "resnet18"

@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.datasets.base import Dataset
 from bench.errors import BenchError, nearest
-from bench.metric import FeatureMetric, Metric, Quantity
+from bench.metric import Facts, FeatureMetric, Metric, Quantity
 from bench.records.cell import Cell, Component
 from bench.registry import find, make_dataset, make_metric
 
@@ -21,7 +21,7 @@ class DoesNotApply(BenchError):
     """A dataset has no such metric."""
 
 
-def metrics_of(dataset: Dataset, asked: list[Asked] | None = None) -> list[Metric]:
+def metrics_of(dataset: Facts, asked: list[Asked] | None = None) -> list[Metric]:
     """Every metric that measures a dataset, in the order of the tables.
 
     First the one that ranks the methods, then the others by name; those of the whole run last.
@@ -39,7 +39,7 @@ def metrics_of(dataset: Dataset, asked: list[Asked] | None = None) -> list[Metri
     return sorted(chosen.values(), key=place)
 
 
-def quantities_of(metrics: list[Metric], dataset: Dataset) -> list[Quantity]:
+def quantities_of(metrics: list[Metric], dataset: Facts) -> list[Quantity]:
     """All numbers of metrics that are taken at checkpoints, the one that ranks first."""
     found = [
         quantity
@@ -50,7 +50,7 @@ def quantities_of(metrics: list[Metric], dataset: Dataset) -> list[Quantity]:
     return sorted(found, key=lambda quantity: _rank(quantity, dataset))
 
 
-def primary(metrics: list[Metric], dataset: Dataset) -> Quantity:
+def primary(metrics: list[Metric], dataset: Facts) -> Quantity:
     """The quantity that ranks methods.
 
     Raises:
@@ -77,12 +77,12 @@ def shown_of(cells: Iterable[Cell]) -> tuple[list[Quantity], Dataset]:
     return quantities_of(metrics, dataset), dataset
 
 
-def _rank(quantity: Quantity, dataset: Dataset) -> int:
+def _rank(quantity: Quantity, dataset: Facts) -> int:
     order = dataset.ranked_by
     return order.index(quantity.name) if quantity.name in order else len(order)
 
 
-def defaults(dataset: Dataset) -> list[Metric]:
+def defaults(dataset: Facts) -> list[Metric]:
     """The metrics that are taken wherever they apply, of those that were not installed.
 
     What a study measures is not to depend on what packages happen to be there.
@@ -97,7 +97,7 @@ def defaults(dataset: Dataset) -> list[Metric]:
     return list(found.values())
 
 
-def named(asked: Asked, dataset: Dataset) -> Metric:
+def named(asked: Asked, dataset: Facts) -> Metric:
     """The metric that a study, or a user, calls so: by its own name or that of a quantity.
 
     Raises:
@@ -110,7 +110,7 @@ def named(asked: Asked, dataset: Dataset) -> Metric:
     return make_metric(metric.name, metric.settings() | settings)
 
 
-def _named(name: str, dataset: Dataset, other_extractor: bool) -> Metric:
+def _named(name: str, dataset: Facts, other_extractor: bool) -> Metric:
     broken = find("metric").broken
     whys: list[str] = []
     fitting: dict[str, Metric] = {}
@@ -135,9 +135,14 @@ def _named(name: str, dataset: Dataset, other_extractor: bool) -> Metric:
     raise DoesNotApply(f"{dataset.name} has no metric '{name}'{nearest(name, sorted(fitting))}")
 
 
-def offered(dataset: Dataset) -> list[Metric]:
-    """Every metric that applies, asked for by default or not."""
-    return [metric for metric, _ in _all() if metric.not_applicable(dataset) is None]
+def offered(dataset: Facts) -> list[Metric]:
+    """Every metric that applies, by default or on Inception's features as published scores are."""
+    found = {metric.called: metric for metric in defaults(dataset)}
+    for metric, _ in _all():
+        usual = metric.sees is None or metric.sees.name == "inception"
+        if usual and metric.not_applicable(dataset) is None:
+            found.setdefault(metric.called, metric)
+    return list(found.values())
 
 
 def _all() -> list[tuple[Metric, int | None]]:
@@ -162,7 +167,7 @@ def _combined(
     return found
 
 
-def _check_distinct(metrics: list[Metric], dataset: Dataset) -> None:
+def _check_distinct(metrics: list[Metric], dataset: Facts) -> None:
     owners: dict[str, str] = {}
     for metric in metrics:
         for quantity in metric.quantities(dataset):

@@ -54,7 +54,9 @@ class Keys:
         evaluation = {f"evaluation {k}": v for k, v in dataset.evaluation_settings().items()}
         for component in cell.metrics:
             made = self._made(component)
-            ingredients = {"run": cell.key, **evaluation, **made.ingredients}
+            ingredients = {"run": cell.key, **made.ingredients}
+            if made.metric.needs != "series":
+                ingredients |= evaluation
             own = judge if made.metric.times == "ends" else None
             if own is not None:
                 ingredients["best checkpoint by"] = own[0]

@@ -24,6 +24,7 @@ from bench.measuring.evaluation import (
 )
 from bench.measuring.keys import Wanted, judging
 from bench.metric import Metric, NotMeasured, Quantity, Reason, Results
+from bench.networks import Checkpoint
 from bench.once import once
 from bench.records.fingerprint import digest
 from bench.records.measurements import Measurement, Numbers
@@ -52,10 +53,11 @@ class Measurer:
         checkpoint is the best is told by a measurement of every one, which may be an older one.
         """
         taken = {each.key: _Taken(each.metric, self._quantities(each.metric)) for each in wanted}
-        whole = Seen(self.subject, torch.empty(0), record.series())
-        for each in wanted:
-            if each.metric.times == "once":
-                taken[each.key].whole = taken[each.key].take(whole)
+        of_series = [taken[each.key] for each in wanted if each.metric.times == "once"]
+        if of_series:
+            whole = Seen(self.subject, torch.empty(0), record.series())
+            for own in of_series:
+                own.whole = own.take(whole)
         updates = [checkpoint["update"] for checkpoint in record.checkpoints]
         every = [taken[each.key] for each in wanted if each.metric.times == "every"]
         self._visit(record, updates, every)
@@ -75,11 +77,14 @@ class Measurer:
         """Show checkpoint after checkpoint to all metrics that want it."""
         if not metrics:
             return
-        modules = modules_of(self.architecture, self.subject.dataset, self.packing)
+        dataset, device = self.subject.dataset, self.subject.device
+        modules = modules_of(self.architecture, dataset, self.packing)
+        count, size = dataset.evaluation_samples, self.architecture.latent
+        latents = latents_of(record.cell.seed, count, size).to(device)
         for update in updates:
             interested = [each for each in metrics if not each.at or update in each.at]
             try:
-                seen = self._seen(record, update, modules)
+                seen = self._seen(record.checkpoint(update), modules, latents)
             except (NotMeasured, BenchError) as error:
                 for each in interested:
                     each.missing(error)
@@ -87,16 +92,13 @@ class Measurer:
             for each in interested:
                 each.values[update] = each.take(seen)
 
-    def _seen(self, record: Record, update: int, modules: Any) -> Seen:
-        checkpoint, dataset = record.checkpoint(update), self.subject.dataset
+    def _seen(self, checkpoint: Checkpoint, modules: Any, latents: Tensor) -> Seen:
         players = (
             loaded(modules[0], checkpoint.measured, "generator").to(self.subject.device),
             loaded(modules[1], checkpoint.players["discriminator"], "discriminator"),
         )
-        latents = latents_of(
-            record.cell.seed, dataset.evaluation_samples, self.architecture.latent
-        ).to(self.subject.device)
-        samples = generated(players[0], latents, len(dataset.sample_shape) == 3)
+        images = len(self.subject.dataset.sample_shape) == 3
+        samples = generated(players[0], latents, images)
         return Seen(self.subject, as_compared(samples), players=players)
 
     def _measurement(self, wanted: Wanted, taken: _Taken, updates: list[int]) -> Measurement:

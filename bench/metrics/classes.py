@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -22,14 +22,16 @@ class Classes(FeatureMetric):
 
     extractors: ClassVar[tuple[str, ...]] = ("lenet",)
 
+    extractor: Any = "lenet"
+
     @property
     def called(self) -> str:
         return self.name
 
     def not_applicable(self, dataset: Facts) -> str | None:
-        return super().not_applicable(dataset) or (
-            None if dataset.labelled else "it counts the classes of labelled images"
-        )
+        if self.sees.name not in self.extractors:
+            return "it counts classes as a LeNet labels them"
+        return super().not_applicable(dataset)
 
     def quantities(self, dataset: Facts) -> tuple[Quantity, ...]:
         channels = dataset.sample_shape[0]

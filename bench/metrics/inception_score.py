@@ -12,7 +12,6 @@ from bench.metric import (
     Evaluation,
     Facts,
     FeatureMetric,
-    NotMeasured,
     Quantity,
     Results,
     TooFew,
@@ -35,6 +34,11 @@ class InceptionScore(FeatureMetric):
     def called(self) -> str:
         return "inception_score" if self.sees.name == "inception" else f"{self.sees.prefix}score"
 
+    def not_applicable(self, dataset: Facts) -> str | None:
+        if not self.sees.has_classes:
+            return f"{self.sees.label} features have no classes"
+        return super().not_applicable(dataset)
+
     def quantities(self, dataset: Facts) -> tuple[Quantity, ...]:
         return (
             Quantity(self.called, f"{self.sees.label} Score", "how sure classes of single images "
@@ -44,8 +48,7 @@ class InceptionScore(FeatureMetric):
 
     def measure(self, seen: Evaluation) -> Results:
         logits = seen.features(self.sees).logits
-        if logits is None:
-            raise NotMeasured(f"the extractor {self.sees.name} knows no classes")
+        assert logits is not None
         return {self.called: class_score(logits.flatten(1).double().numpy(), self.splits)}
 
     def describe(self) -> dict[str, Any]:

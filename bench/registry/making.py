@@ -34,7 +34,10 @@ def make(kind: str, name: str, settings: dict[str, Any] | None = None) -> Any:
             raise BenchError(f"{kind} '{name}' has no setting '{key}'{nearest(key, allowed)}")
         given[key] = _fitted(value, hints[key], f"setting {name}.{key}")
     try:
-        return part(**given)
+        made = part(**given)
+        if isinstance(made, FeatureMetric):
+            made = dataclasses.replace(made, extractor=make_extractor(made.extractor))
+        return made
     except (TypeError, ValueError) as error:
         raise BenchError(f"{kind} '{name}' does not accept its settings: {error}") from error
 
@@ -63,8 +66,6 @@ def make_architecture(name: str, settings: dict[str, Any] | None = None) -> Arch
 def make_metric(name: str, settings: dict[str, Any] | None = None) -> Metric:
     """A metric by its file's name, with the extractor that its hyperparameters name."""
     made: Metric = make("metric", name, settings)
-    if isinstance(made, FeatureMetric) and not isinstance(made.extractor, Extractor):
-        made = dataclasses.replace(made, extractor=make_extractor(made.extractor))
     return made
 
 
