@@ -26,9 +26,9 @@ from bench.datasets.base import Draw, Snapshot, Values
 from bench.datasets.grid25 import Grid25
 from bench.datasets.ring8 import Ring8
 from bench.registry import find, make_method
+from bench.training.checkpoints import Outcome
 from bench.training.configuration import TrainingConfiguration
 from bench.training.engines import Compiled, Engine
-from bench.training.checkpoints import Outcome
 from bench.training.loop import Training, train
 from bench.training.streams import Stream, generator
 from tests.recipes import changed

@@ -18,7 +18,7 @@ from bench.training.checkpoints import Outcome, slerp
 from bench.training.configuration import TrainingConfiguration
 from bench.training.engines import Engine
 from bench.training.loop import Training, _Run, train
-from bench.training.population import joined
+from bench.training.population import joined, member
 from tests.measured import scores, subject_of, with_networks
 from tests.methods.by_formula import small_game, weights
 from tests.recipes import changed
@@ -105,9 +105,10 @@ def test_samples_are_those_of_the_averaged_weights():
         average = decay * average + (1 - decay) * after.double()
     kept, network = run.state.average["generator"], run.rules.generator
     torch.testing.assert_close(kept.double(), average, rtol=1e-4, atol=1e-6)
-    samples = network.evaluate(run.checkpoints.latents, network.shaped(kept))
-    for member, outcome in enumerate(outcomes):
-        np.testing.assert_allclose(outcome.samples[-1], samples[member].numpy(), atol=2e-3)
+    for place, outcome in enumerate(outcomes):
+        own = member(network.shaped(kept), place)
+        samples = network.evaluate(run.checkpoints.latents[place], own)
+        np.testing.assert_allclose(outcome.samples[-1], samples.numpy(), atol=2e-3)
 
 
 @pytest.mark.parametrize("decay", ["linear", "none"])
@@ -278,11 +279,11 @@ def test_interpolations_are_of_the_averaged_generator_between_evaluation_latents
     outcomes = run.outcomes()
     network = run.rules.generator
     average = network.shaped(run.state.average["generator"])
-    images = network.evaluate(run.checkpoints.latents[:, :16], average)
-    for member, outcome in enumerate(outcomes):
+    for place, outcome in enumerate(outcomes):
+        images = network.evaluate(run.checkpoints.latents[place, :16], member(average, place))
         assert outcome.interpolations.shape == (8, 10, 8, 8)
         assert outcome.interpolations.dtype == np.uint8
-        ends = dataset.pack(images[member]).astype(int)
+        ends = dataset.pack(images).astype(int)
         assert np.abs(outcome.interpolations[:, 0].astype(int) - ends[:8]).max() <= 1
         assert np.abs(outcome.interpolations[:, -1].astype(int) - ends[8:]).max() <= 1
 
