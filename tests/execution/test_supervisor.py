@@ -95,7 +95,8 @@ def rows(cells, tmp_path_factory):
     def taking(rows):
         # files of networks are gone with their job's folder: the store has them
         for row in rows:
-            row.files |= {n: f.read_bytes() for n, f in row.files.items() if isinstance(f, Path)}
+            moved = {n: f for n, f in row.files.items() if isinstance(f, Path)}
+            row.files.update({n: f.read_bytes() for n, f in moved.items()})
         return []
 
     back = [row for part in run_jobs(jobs, [Slot("cpu")] * 3, progress, taking) for row in part]

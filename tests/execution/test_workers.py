@@ -20,12 +20,10 @@ from bench.execution.progress import Progress
 from bench.execution.scheduler import make_jobs, run_jobs
 from bench.execution.supervisor import Job, MeasureJob, Place, Row, SlotFailed, Workers
 from bench.measuring.keys import Keys
-from bench.metrics.gradients import Gradients
-from bench.metrics.modes import Modes
 from bench.records.cell import Cell, Component
 from bench.records.sources import sources_of
 from bench.records.store import Store
-from bench.registry import find, make_architecture, make_dataset, make_method
+from bench.registry import find, make_architecture, make_dataset, make_method, make_metric
 from bench.training.configuration import TrainingConfiguration
 
 pytestmark = pytest.mark.slow
@@ -61,7 +59,9 @@ BODIES = {
     "leaves_memory": "_seen.append(torch.ones(int(2e7))); sys._kept = _seen",
     "replaces": "torch.nn.functional.relu = lambda x, inplace=False: 2 * x",
 }
-METRICS = tuple(Component(m.name, m.settings(), m.name) for m in (Modes(), Gradients()))
+METRICS = tuple(
+    Component(m.name, m.settings(), m.name) for m in map(make_metric, ("modes", "gradients"))
+)
 LEAVES = [name for name in BODIES if name.startswith("leaves_")] + ["replaces"]
 
 
@@ -94,7 +94,8 @@ def workers():
 def with_content(rows: list[Row]) -> list[Row]:
     """Rows with the content of files that are gone with their job's folder."""
     for row in rows:
-        row.files |= {n: f.read_bytes() for n, f in row.files.items() if isinstance(f, Path)}
+        moved = {n: f for n, f in row.files.items() if isinstance(f, Path)}
+        row.files.update({n: f.read_bytes() for n, f in moved.items()})
     return rows
 
 
