@@ -83,9 +83,9 @@ def test_networks_that_were_changed_or_are_gone_leave_the_record_sound(store, re
     again = store.get(record.key)
     assert store.set_aside == []
     assert again.checkpoint(0).update == 0
-    with pytest.raises(BenchError, match="00000010.safetensors is damaged"):
+    with pytest.raises(BenchError, match=r"00000010\.safetensors is damaged"):
         again.checkpoint(10)
-    with pytest.raises(BenchError, match="00000020.safetensors is gone"):
+    with pytest.raises(BenchError, match=r"00000020\.safetensors is gone"):
         again.checkpoint(20)
     with pytest.raises(NotKept, match="the networks after 5 updates were not kept"):
         again.checkpoint(5)
