@@ -78,10 +78,11 @@ class Trained:
         device = self.network.labels.weight.device
         images = samples.flatten(0, 1)[:, None].float() / 127.5 - 1
         parts = [self.network(part.to(device)) for part in images.split(batch)]
-        if not parts:
-            return Features(torch.empty(0, 84 * channels), torch.empty(0, channels, 10))
         features, logits = (torch.cat(whole).cpu() for whole in zip(*parts, strict=True))
-        return Features(features.view(count, -1), logits.view(count, channels, -1))
+        return Features(
+            features.view(count, channels * features.shape[1]),
+            logits.view(count, channels, logits.shape[1]),
+        )
 
     def describe(self) -> dict[str, Any]:
         return {
@@ -106,7 +107,8 @@ def trained(
     classes = int(train[1].max()) + 1
 
     def load(file: Path) -> LeNet5:
-        network = LeNet5(classes)
+        with torch.random.fork_rng(devices=[]):
+            network = LeNet5(classes)
         network.load_state_dict(torch.load(file, weights_only=True))
         return network.eval()
 

@@ -140,8 +140,11 @@ def take(metric: Metric, seen: Evaluation, expected: tuple[Quantity, ...]) -> Re
     except Exception as error:  # a user's file may raise anything
         told = (str(error).splitlines() or [""])[0]
         return dict.fromkeys(names, Reason("failed", f"it raises {type(error).__name__}: {told}"))
-    if set(found) != set(names):
-        told = f"it measures {', '.join(sorted(found))} where {', '.join(names)} is expected"
+    if not isinstance(found, Mapping) or set(found) != set(names):
+        told = f"gives {found!r:.40}"
+        if isinstance(found, Mapping):
+            told = f"measures {', '.join(sorted(map(str, found))) or 'nothing'}"
+        told = f"it {told} where {', '.join(names)} is expected"
         return dict.fromkeys(names, Reason("failed", told))
     return {name: _number(found[name]) for name in names}
 

@@ -27,8 +27,8 @@ import torch
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from bench.metrics.frechet import Gaussian, distance, fit, frechet_distance
-from bench.metrics.inception import (
+from bench.measuring.frechet import Gaussian, distance, fit, frechet_distance
+from bench.measuring.inception import (
     SHA256_VARIABLE,
     WEIGHTS_NAME,
     Inception,

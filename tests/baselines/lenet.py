@@ -11,18 +11,19 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from bench.datasets.base import Snapshot
 from bench.datasets.mnist5k import MNIST5k
-
-CPU = torch.device("cpu")
+from bench.extractors.lenet import LeNet
+from bench.metric import Reason, Results
+from tests.measured import floor, scores, subject_of
 
 
 def main(results: Path) -> None:
     torch.set_num_threads(1)
     dataset = MNIST5k()
-    dataset.prepare(results / "cache", CPU)
-    print(f"held-out accuracy of the LeNet: {dataset.protocol()['held_out_accuracy']:.3f}")
-    show("real digits", dataset.floor())
+    subject = subject_of(dataset, results / "cache")
+    accuracy = subject.network(LeNet()).describe()["LeNet held_out_accuracy"]
+    print(f"held-out accuracy of the LeNet: {accuracy:.3f}")
+    show("real digits", floor(subject))
     generator = torch.Generator().manual_seed(0)
     shape = (dataset.evaluation_samples, *dataset.sample_shape)
     for name, samples in (
@@ -31,8 +32,7 @@ def main(results: Path) -> None:
         ("one digit", dataset.real(1).expand(shape)),
         ("real digits, brightness inverted", -dataset.real(shape[0])),
     ):
-        snapshot = Snapshot(samples)
-        show(name, {**dataset.evaluate(snapshot), **dataset.look_closer(snapshot)})
+        show(name, scores(subject, samples))
     runs = pd.read_csv(results / "images" / "runs.csv")
     runs = runs[runs["dataset"] == "mnist5k"]
     for method, own in runs.groupby("method_label"):
@@ -45,8 +45,8 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def show(name: str, values: dict[str, float | None]) -> None:
-    told = [f"{values[column]:10.3f}" if values[column] is not None else "–" for column in COLUMNS]
+def show(name: str, values: Results) -> None:
+    told = ["–" if isinstance(v := values[c], Reason) else f"{v:10.3f}" for c in COLUMNS]
     print(f"{name:34}", *told)
 
 

@@ -17,18 +17,21 @@ from bench.study import load_study
 
 def main(study: str = "quick", results: str = "results") -> None:
     planned = plan(load_study(study).cells, Store(Path(results)))
-    runs = [each.record.data["run"] for each in planned if each.record is not None]
-    whole = sum(run["job_seconds"] for run in runs)
+    records = [each.record for each in planned if each.record is not None]
+    runs = [record.data["run"] for record in records]
+    measuring = sum(record.evaluation_seconds for record in records)
+    whole = sum(run["job_seconds"] for run in runs) + measuring
     training = sum(run.get("training_seconds", 0.0) for run in runs)
-    evaluation = sum(run.get("evaluation_seconds", 0.0) for run in runs)
+    checkpoints = sum(run.get("checkpoint_seconds", 0.0) for run in runs)
     compiling = sum(run.get("compile_seconds", 0.0) for run in runs)
-    rest = whole - training - evaluation - compiling
+    rest = whole - training - checkpoints - measuring - compiling
     print(f"{len(runs)} cells, {whole:.0f} worker seconds")
     for name, seconds in (
         ("training loops", training),
-        ("evaluations", evaluation),
+        ("checkpoints", checkpoints),
+        ("measuring", measuring),
         ("compiling rounds", compiling),
-        ("start-up, data, LeNet, packing", rest),
+        ("start-up, data, packing", rest),
     ):
         print(f"{name:32} {seconds:7.0f} s  {100 * seconds / whole:5.1f} %")
 

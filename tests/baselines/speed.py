@@ -27,7 +27,7 @@ import torch
 from bench.architectures.base import Architecture
 from bench.architectures.dcgan import DCGAN
 from bench.architectures.mlp import MLP
-from bench.metrics.frechet import frechet_distance
+from bench.measuring.frechet import frechet_distance
 from tests.baselines.textbook import train_textbook
 
 HERE = Path(__file__).parents[2]

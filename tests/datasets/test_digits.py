@@ -8,19 +8,20 @@ import pytest
 import torch
 
 from bench.architectures.mlp import MLP
-from bench.datasets import images
-from bench.datasets.base import Snapshot, epochs
+from bench.datasets.base import epochs
 from bench.datasets.digits8 import Digits8
-from bench.datasets.instruments import as_bytes, as_floats
+from bench.datasets.images import as_bytes, as_floats
 from bench.datasets.mnist5k import MNIST5k
 from bench.errors import BenchError
+from bench.extractors import lenet
+from bench.measuring.evaluation import Seen
 from bench.method import Method
-from bench.metrics import features
-from bench.metrics.neighbours import TooFew
-from bench.registry import make_dataset
+from bench.metric import Reason, TooFew
+from bench.registry import make_dataset, make_metric
 from bench.training.configuration import TrainingConfiguration
 from bench.training.loop import Training, train
 from bench.training.streams import Stream, generator
+from tests.measured import floor, scores, subject_of
 
 CPU = torch.device("cpu")
 NAMES = ["mnist5k", "digits8"]
@@ -34,11 +35,11 @@ def cache(tmp_path_factory):
 
 @pytest.fixture
 def held(cache):
-    """A set with its images and without instruments, which take long to make."""
+    """A set with its images."""
 
     def make(name: str, **settings):
         dataset = make_dataset(name, settings)
-        dataset.hold(dataset.parts(cache), cache)
+        dataset.hold(dataset.parts(cache))
         return dataset
 
     return make
@@ -110,7 +111,7 @@ def test_batches_are_the_bytes_scaled_to_minus_one_and_one(name, held):
     assert batch.dtype == torch.float32
     assert batch.min() == -1
     assert batch.max() == 1
-    train = set(as_seen(dataset.parts(dataset._ready.cache).train))
+    train = set(as_seen(dataset._ready.parts.train))
     for image in batch.flatten(0, 1):
         bytes_of_it = as_bytes(image)
         assert torch.equal(image, bytes_of_it.float() / 127.5 - 1)
@@ -138,7 +139,7 @@ def test_an_epoch_is_every_index_once_though_batches_straddle_it(batch):
 @every_set
 def test_a_member_sees_every_image_once_an_epoch_in_an_order_of_its_own(name, held):
     dataset = held(name)
-    train = as_seen(dataset.parts(dataset._ready.cache).train)
+    train = as_seen(dataset._ready.parts.train)
     seen = {}
     for seed in (0, 1):
         draw = dataset.source(generator(seed, Stream.DATA), CPU)
@@ -169,8 +170,8 @@ def test_a_split_without_one_of_its_parts_is_told(value):
 
 def test_digits8_trains_with_an_mlp_and_gives_numbers(tmp_path):
     dataset = Digits8(evaluation_samples=100)
-    dataset.prepare(tmp_path, CPU)
-    floor = dataset.floor()
+    subject = subject_of(dataset, tmp_path)
+    real = floor(subject)["pixel_fd"]
     training = Training(
         Method(),
         dataset,
@@ -181,31 +182,27 @@ def test_digits8_trains_with_an_mlp_and_gives_numbers(tmp_path):
     )
     for outcome in train(training, [0, 1], CPU):
         assert outcome.status == "ok"
-        distances = [evaluation["pixel_fd"] for evaluation in outcome.evaluations]
+        kept = [torch.from_numpy(samples)[:, None] for samples in outcome.samples]
+        distances = [scores(subject, samples)["pixel_fd"] for samples in kept]
         assert np.isfinite(distances).all()
-        assert floor["pixel_fd"] < distances[-1] < distances[0]
+        assert real < distances[-1] < distances[0]
         assert outcome.samples[-1].shape == (64, 8, 8)
         assert outcome.samples[-1].dtype == np.uint8
         assert outcome.interpolations.shape == (8, 10, 8, 8)
-        assert set(outcome.evaluations[-1]) == {"update", "generator_update", "pixel_fd"}
-    assert 0 < floor["pixel_fd"] < 5
+    assert 0 < real < 5
 
 
 def test_few_samples_of_mnist5k_are_measured_as_far_as_they_go(cache, monkeypatch):
-    monkeypatch.setattr(features, "EPOCHS", 1)
+    monkeypatch.setattr(lenet, "EPOCHS", 1)
     seen = {}
     for count in (2, 500):
         dataset = MNIST5k(evaluation_samples=count)
-        dataset.prepare(cache, CPU)
-        parts = dataset.parts(cache)
-        snapshot = Snapshot(as_floats(parts.train[:: len(parts.train) // count][:count]))
-        values = dataset.evaluate(snapshot)
-        values |= dataset.look_closer(snapshot)
-        assert set(values) == {metric.name for metric in dataset.metrics}
-        assert set(dataset.not_computed()) == {name for name in values if values[name] is None}
-        floor = dataset.floor()
-        assert {n for n in floor if floor[n] is None} == {n for n in values if values[n] is None}
-        seen[count] = dataset.not_computed()
+        subject = subject_of(dataset, cache)
+        train = dataset.parts(cache).train
+        values = scores(subject, train[:: len(train) // count][:count])
+        seen[count] = {n: v.text for n, v in values.items() if isinstance(v, Reason)}
+        real = floor(subject)
+        assert {n for n in real if isinstance(real[n], Reason)} == set(seen[count])
         assert dataset.protocol()["evaluation_samples"] == count
     neighbours = {f"lenet_{name}" for name in ("precision", "recall", "density", "coverage")}
     assert set(seen[2]) == {"lenet_kid", *neighbours}
@@ -213,17 +210,20 @@ def test_few_samples_of_mnist5k_are_measured_as_far_as_they_go(cache, monkeypatc
 
 
 def test_few_images_are_measured_whatever_part_they_are_compared_with(cache, monkeypatch):
-    monkeypatch.setattr(features, "EPOCHS", 1)
-    monkeypatch.setattr(images, "KEPT", 500)
+    monkeypatch.setattr(lenet, "EPOCHS", 1)
     floors = {}
     for reference in ("test", "train"):
         dataset = MNIST5k(reference=reference, test_per_class=20)
-        dataset.prepare(cache, CPU)
+        subject = subject_of(dataset, cache)
         parts = dataset.parts(cache)
         same = parts.test if reference == "test" else parts.train
-        seen = dataset.evaluate(Snapshot(as_floats(same)))
-        assert seen["lenet_fd"] == pytest.approx(0, abs=1e-6)
-        floors[reference] = dataset.floor()["lenet_fd"]
+        metric = make_metric("fd", {"extractor": "lenet"})
+
+        def fd(samples, metric=metric, subject=subject):
+            return metric.measure(Seen(subject, samples))["lenet_fd"]
+
+        assert fd(same) == pytest.approx(0, abs=1e-6)
+        floors[reference] = fd(dataset.held_out_samples())
         protocol = dataset.protocol()
         count = 200 if reference == "test" else 4800
         assert protocol["reference"] == f"{count} images of the {reference} part"
@@ -237,25 +237,22 @@ def test_few_images_are_measured_whatever_part_they_are_compared_with(cache, mon
 
 @pytest.mark.slow
 def test_the_distance_of_mnist5k_is_what_it_was_and_tells_digits_from_noise(tmp_path):
-    dataset = MNIST5k()
-    dataset.prepare(tmp_path, CPU)
-    floor = dataset.floor()
+    subject = subject_of(MNIST5k(), tmp_path)
+    real = floor(subject)
     # 3.74 before images were bytes, too; weights differ a little between processors
-    assert floor["lenet_fd"] == pytest.approx(3.74, abs=0.75)
-    assert floor["classes_20"] == floor["classes_1"] == 10
-    assert floor["reverse_kl"] < 0.01
-    assert floor["lenet_precision"] > 0.8
-    assert floor["lenet_recall"] > 0.8
-    assert floor["lenet_coverage"] > 0.9
+    assert real["lenet_fd"] == pytest.approx(3.74, abs=0.75)
+    assert real["classes_20"] == real["classes_1"] == 10
+    assert real["reverse_kl"] < 0.01
+    assert real["lenet_precision"] > 0.8
+    assert real["lenet_recall"] > 0.8
+    assert real["lenet_coverage"] > 0.9
     noise = torch.rand(1000, 1, 28, 28, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    seen = dataset.evaluate(Snapshot(noise)) | dataset.look_closer(Snapshot(noise))
-    assert seen["lenet_fd"] > 100 * floor["lenet_fd"]
+    seen = scores(subject, noise)
+    assert seen["lenet_fd"] > 100 * real["lenet_fd"]
     # precision alone is taken in: what a LeNet has never seen may lie among its features
     assert seen["lenet_recall"] < 0.1
     assert seen["lenet_coverage"] < 0.1
-    assert seen["lenet_kid"] > abs(floor["lenet_kid"]) * 10
+    assert seen["lenet_kid"] > abs(real["lenet_kid"]) * 10
     begun = time.perf_counter()
-    again = MNIST5k()
-    again.prepare(tmp_path, CPU)
-    assert again.floor() == floor
+    assert floor(subject_of(MNIST5k(), tmp_path)) == real
     assert time.perf_counter() - begun < 3

@@ -10,11 +10,10 @@ import torch
 import torchvision.datasets
 
 from bench.datasets import downloaded
-from bench.datasets.base import Snapshot
-from bench.datasets.instruments import as_floats
 from bench.errors import BenchError
-from bench.metrics import features
+from bench.extractors import lenet
 from bench.registry import make_dataset
+from tests.measured import floor, scores, subject_of
 
 pytestmark = pytest.mark.usefixtures("published")
 CPU = torch.device("cpu")
@@ -64,7 +63,7 @@ def only_locks(cache: Path) -> bool:
 def test_the_first_use_downloads_and_the_second_needs_neither_network_nor_torchvision(
     name, cache, published, server, monkeypatch
 ):
-    assert make_dataset(name).fetch(cache) == {}
+    make_dataset(name).fetch(cache)
     first = make_dataset(name).parts(cache)
     assert_as_published(first, published[NAMES[name]])
     assert server.asked
@@ -306,15 +305,14 @@ def test_runs_with_one_data_folder_and_two_caches_do_not_harm_each_other(
 
 @every_set
 def test_the_small_set_is_measured_and_packed_for_pictures(name, cache, published, monkeypatch):
-    monkeypatch.setattr(features, "EPOCHS", 1)
+    monkeypatch.setattr(lenet, "EPOCHS", 1)
     dataset = make_dataset(name, {"evaluation_samples": 20})
     dataset.fetch(cache)
-    dataset.prepare(cache, CPU)
-    floor = dataset.floor()
-    seen = dataset.evaluate(Snapshot(as_floats(dataset.parts(cache).test)))
+    subject = subject_of(dataset, cache)
+    real, seen = floor(subject), scores(subject, dataset.parts(cache).test)
     distance = "pixel_fd" if name == "cifar10" else "lenet_fd"
     assert seen[distance] == pytest.approx(0, abs=1e-3)
-    assert floor[distance] > seen[distance] + 0.001
+    assert real[distance] > seen[distance] + 0.001
     protocol = dataset.protocol()
     assert protocol["training"] == "40 images"
     assert protocol["reference"] == "10 images of the test part"

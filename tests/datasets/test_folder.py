@@ -16,13 +16,12 @@ import yaml
 from PIL import Image
 
 from bench.cli import main
-from bench.datasets.base import Snapshot
 from bench.datasets.folder import EXTENSIONS, Folder
 from bench.datasets.images import ImageDataset
-from bench.datasets.instruments import as_floats
 from bench.errors import BenchError
 from bench.registry import label_of, make_dataset
 from bench.study import load_study
+from tests.measured import floor, scores, subject_of
 
 CPU = torch.device("cpu")
 
@@ -540,18 +539,16 @@ def test_a_path_with_a_line_break_is_told_in_one_line(tmp_path):
 def test_it_is_measured_like_any_set(images, tmp_path):
     ready = dataset(images)
     ready.fetch(tmp_path / "cache")
-    ready.prepare(tmp_path / "cache", CPU)
+    subject = subject_of(ready, tmp_path / "cache")
     parts = ready.parts(tmp_path / "cache")
     assert isinstance(ready, ImageDataset)
-    assert ready.evaluate(Snapshot(as_floats(parts.test)))["pixel_fd"] == pytest.approx(0, abs=1e-9)
-    assert ready.floor()["pixel_fd"] > 0
+    assert scores(subject, parts.test)["pixel_fd"] == pytest.approx(0, abs=1e-9)
+    assert floor(subject)["pixel_fd"] > 0
     other = replace(ready, reference="train")
-    other.prepare(tmp_path / "cache", CPU)
+    subject = subject_of(other, tmp_path / "cache")
     assert other.protocol()["reference"] == "8 images of the train part"
     assert other.protocol()["floor"] == "2 images of the test part"
-    assert other.evaluate(Snapshot(as_floats(parts.train)))["pixel_fd"] == pytest.approx(
-        0, abs=1e-9
-    )
+    assert scores(subject, parts.train)["pixel_fd"] == pytest.approx(0, abs=1e-9)
 
 
 def bench(*arguments: str, folder: Path) -> subprocess.CompletedProcess:

@@ -1,10 +1,7 @@
-"""What all sets of images share: instruments that may be missing, floors, and packed bytes."""
+"""What all sets of images share: real sides, features that are computed once, packed bytes."""
 
-import json
 import os
 import resource
-import threading
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -12,21 +9,24 @@ import pytest
 import torch
 
 from bench.architectures.mlp import MLP
-from bench.datasets import images
-from bench.datasets.base import Snapshot
 from bench.datasets.digits8 import Digits8
-from bench.datasets.images import packed
-from bench.datasets.instruments import INCEPTION_NAMES, as_floats
+from bench.datasets.images import as_floats, packed
 from bench.errors import BenchError
+from bench.extractors import inception
+from bench.extractors.inception import InceptionV3
+from bench.measuring.frechet import frechet_distance
+from bench.measuring.inception import SHA256_VARIABLE, UNAVAILABLE, WEIGHTS_VARIABLE
 from bench.method import Method
-from bench.metrics.inception import SHA256_VARIABLE, UNAVAILABLE, WEIGHTS_VARIABLE
+from bench.metric import Reason, Unavailable
 from bench.registry import make_dataset
 from bench.training.configuration import TrainingConfiguration
 from bench.training.loop import Training, train
+from tests.measured import floor, scores, subject_of
 from tests.metrics.random_inception import random_images, save_random_weights
 
 CPU = torch.device("cpu")
-SLOW_METRICS = {"kid", "precision", "recall", "density", "coverage"}
+ASKED = ["fid", "kid", "prdc"]
+SLOW = ("kid", "precision", "recall", "density", "coverage")
 COUNT = 60
 
 
@@ -48,6 +48,8 @@ def digits8(**settings) -> Digits8:
 class Network:
     """Stands for Inception, with six features that cost nothing."""
 
+    classes = torch.eye(10, 6)
+
     def __init__(self, sha256: str):
         self.sha256 = sha256
         self.seen: list[int] = []
@@ -66,137 +68,85 @@ class Network:
 def network(monkeypatch):
     """The network that is loaded; another one can be put in its place."""
     place = {"is": Network("a" * 64)}
-    monkeypatch.setattr(images, "find_weights", lambda: Path("weights.pth"))
-    monkeypatch.setattr(images, "load_inception", lambda *_: place["is"])
+    monkeypatch.setattr(inception, "find_weights", lambda: Path("weights.pth"))
+    monkeypatch.setattr(inception, "vouched", lambda _: place["is"].sha256)
+    monkeypatch.setattr(inception, "load_inception", lambda *_, **__: place["is"])
     return place
 
 
-def test_without_inception_nothing_of_it_is_asked_for(tmp_path, monkeypatch):
+def test_without_being_asked_for_nothing_looks_for_inceptions_weights(tmp_path, monkeypatch):
     for name in ("find_weights", "provide_weights", "load_inception"):
-        monkeypatch.setattr(images, name, lambda *_: pytest.fail("asked for weights"))
+        monkeypatch.setattr(inception, name, lambda *_, **__: pytest.fail("asked for weights"))
     dataset = digits8()
-    assert dataset.fetch(tmp_path) == {}
-    dataset.prepare(tmp_path, CPU)
-    assert not dataset.looks_closer
-    assert not {metric.name for metric in dataset.metrics} & set(INCEPTION_NAMES)
+    dataset.fetch(tmp_path)
+    assert set(scores(subject_of(dataset, tmp_path), dataset.held_out_samples())) == {"pixel_fd"}
 
 
-@pytest.mark.parametrize("when", ["last", "every"])
-def test_without_weights_the_reasons_are_told_and_the_rest_is_measured(tmp_path, monkeypatch, when):
-    monkeypatch.delenv(WEIGHTS_VARIABLE, raising=False)
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    monkeypatch.setattr("bench.metrics.inception.download_weights", lambda: None)
-    dataset = digits8(inception=when, fid_infinity=True)
-    expected = dict.fromkeys(sorted(INCEPTION_NAMES), UNAVAILABLE)
-    assert dataset.fetch(tmp_path) == expected
-    (outcome,) = train(training(prepared(dataset, tmp_path)), [0], CPU)
-    assert outcome.status == "ok"
-    assert all(set(e) == {"update", "generator_update", "pixel_fd"} for e in outcome.evaluations)
-    assert set(dataset.floor()) == {"pixel_fd"}
-    assert dataset.not_computed() == expected
+def test_without_weights_the_reasons_are_told_and_the_rest_is_measured(tmp_path, monkeypatch):
+    monkeypatch.setattr(inception, "find_weights", lambda: None)
+    monkeypatch.setattr(inception, "provide_weights", lambda: None)
+    with pytest.raises(Unavailable, match="no Inception weights"):
+        InceptionV3().fetch()
+    found = floor(subject_of(digits8(), tmp_path), ASKED)
+    assert found.pop("pixel_fd") > 0
+    assert found == dict.fromkeys(("fid", *SLOW), Reason("unavailable", UNAVAILABLE))
 
 
-def test_without_an_infinity_no_reason_is_given_for_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(images, "provide_weights", lambda: None)
-    assert set(digits8(inception="last").fetch(tmp_path)) == {"fid", *SLOW_METRICS}
+def test_fid_is_the_distance_between_inceptions_features(tmp_path, network):
+    dataset = digits8()
+    subject = subject_of(dataset, tmp_path)
+    real, held = dataset.reference_samples(), dataset.held_out_samples()
+    found = floor(subject, ASKED)
+    features = [network["is"].features(part).double().numpy() for part in (held, real)]
+    assert found["fid"] == pytest.approx(frechet_distance(*features))
+    assert found["kid"].kind == "too_few"
+    assert 0 <= found["coverage"] <= 1
+    assert scores(subject, real, ["fid"])["fid"] == pytest.approx(0, abs=1e-6)
+
+
+def test_features_of_samples_and_of_the_reference_are_computed_once(tmp_path, network):
+    found = floor(subject_of(digits8(), tmp_path), ASKED)
+    # of the samples for all metrics at once; the reference's are kept for others, too
+    assert sorted(network["is"].seen) == [COUNT, 359]
+    assert floor(subject_of(digits8(), tmp_path), ASKED) == found
+    assert sorted(network["is"].seen) == [COUNT, COUNT, 359]
+    assert len(list(tmp_path.glob("digits8-inception-*.npz"))) == 1
+
+
+def test_other_weights_have_a_reference_of_their_own(tmp_path, network):
+    found = []
+    for sha256 in ("a" * 64, "b" * 63):
+        network["is"] = Network(sha256)
+        subject = subject_of(digits8(), tmp_path)
+        found.append(floor(subject, ["fid"])["fid"])
+        told = subject.network(InceptionV3()).describe()
+        assert told["Inception weights_sha256"] == sha256
+    assert found[0] != found[1]
+    assert InceptionV3().identity() == "b" * 16
+    assert len(list(tmp_path.glob("digits8-inception-*.npz"))) == 2
+
+
+def test_another_reference_has_a_file_of_its_own(tmp_path, network):
+    for settings in ({}, {"reference": "train"}):
+        floor(subject_of(digits8(**settings), tmp_path), ["fid"])
+    assert sorted(network["is"].seen) == [60, 60, 359, 1438]
+    assert len(list(tmp_path.glob("digits8-inception-*.npz"))) == 2
+
+
+def test_held_out_samples_are_of_the_other_part_and_always_the_same(tmp_path):
+    for reference in ("test", "train"):
+        dataset = prepared(digits8(reference=reference), tmp_path)
+        held, real = dataset.held_out_samples(), dataset.reference_samples()
+        assert held.shape == (COUNT, 1, 8, 8)
+        again = prepared(digits8(reference=reference), tmp_path)
+        assert torch.equal(held, again.held_out_samples())
+        seen = {image.numpy().tobytes() for image in real}
+        assert not any(image.numpy().tobytes() in seen for image in held)
 
 
 def prepared(dataset, cache: Path):
     dataset.prepare(cache, CPU)
     return dataset
-
-
-@pytest.mark.usefixtures("network")
-def test_every_measures_at_each_evaluation(tmp_path):
-    dataset = prepared(digits8(inception="every"), tmp_path)
-    assert not dataset.looks_closer
-    (outcome,) = train(training(dataset), [0], CPU)
-    assert len(outcome.evaluations) == 5
-    for evaluation in outcome.evaluations:
-        assert {"fid", "pixel_fd", *SLOW_METRICS} < set(evaluation)
-        assert np.isfinite(evaluation["fid"])
-        assert evaluation["kid"] is None
-        assert evaluation["coverage"] is not None
-
-
-@pytest.mark.usefixtures("network")
-def test_last_measures_at_the_best_and_at_the_last_evaluation(tmp_path):
-    dataset = prepared(digits8(inception="last"), tmp_path)
-    assert dataset.looks_closer
-    outcomes = train(training(dataset), [0, 1], CPU)
-    for outcome in outcomes:
-        distances = [evaluation["pixel_fd"] for evaluation in outcome.evaluations]
-        measured = {place for place, e in enumerate(outcome.evaluations) if "fid" in e}
-        assert measured == {int(np.argmin(distances)), 4}
-
-
-@pytest.mark.usefixtures("network")
-def test_what_is_measured_last_is_what_every_evaluation_would_have_measured(tmp_path):
-    seen = [
-        train(training(prepared(digits8(inception=when), tmp_path)), [0], CPU)[0].evaluations
-        for when in ("last", "every")
-    ]
-    assert seen[0][-1] == seen[1][-1]
-
-
-def test_the_floor_and_the_reference_are_computed_once(tmp_path, network):
-    first = prepared(digits8(inception="last"), tmp_path)
-    floor = first.floor()
-    assert network["is"].seen == [359, COUNT]
-    again = prepared(digits8(inception="last"), tmp_path)
-    assert again.floor() == floor
-    # a reader of JSON has lost no reason either
-    assert again.not_computed() == first.not_computed()
-    assert set(again.not_computed()) == {"kid"}
-    assert network["is"].seen == [359, COUNT]
-    assert len(list(tmp_path.glob("digits8-inception-*.npz"))) == 1
-    assert len(list(tmp_path.glob("floor-digits8-*.json"))) == 1
-    assert floor["fid"] > 0
-    assert set(floor) == {"pixel_fd", "fid", *SLOW_METRICS}
-
-
-def test_other_weights_have_a_reference_and_a_floor_of_their_own(tmp_path, network):
-    floors = []
-    for sha256 in ("a" * 64, "b" * 63):
-        network["is"] = Network(sha256)
-        dataset = prepared(digits8(inception="last"), tmp_path)
-        floors.append(dataset.floor()["fid"])
-        assert network["is"].seen == [359, COUNT]
-        assert dataset.protocol()["Inception weights_sha256"] == sha256
-    assert floors[0] != floors[1]
-    assert len(list(tmp_path.glob("digits8-inception-*.npz"))) == 2
-    assert len(list(tmp_path.glob("floor-*.json"))) == 2
-
-
-def test_other_samples_or_another_reference_have_a_floor_of_their_own(tmp_path, network):
-    variants = ({}, {"evaluation_samples": 70}, {"reference": "train"}, {"fid_infinity": True})
-    for settings in variants:
-        prepared(digits8(inception="every", **settings), tmp_path).floor()
-    assert network["is"].seen == [359, 60, 70, 1438, 60, 60]
-    assert len(list(tmp_path.glob("floor-*.json"))) == 4
-    assert len(list(tmp_path.glob("digits8-inception-*.npz"))) == 2
-
-
-def test_a_damaged_floor_is_computed_anew(tmp_path):
-    floor = prepared(digits8(), tmp_path).floor()
-    (file,) = tmp_path.glob("floor-*.json")
-    for content in ("", "{", "null", "[1]"):
-        file.write_text(content)
-        assert prepared(digits8(), tmp_path).floor() == floor
-    assert json.loads(file.read_text())[0] == floor
-
-
-def test_processes_that_ask_together_measure_the_floor_once(tmp_path, network):
-    dataset = prepared(digits8(inception="last"), tmp_path)
-    others = [prepared(digits8(inception="last"), tmp_path) for _ in range(2)]
-    floors = []
-    asking = [threading.Thread(target=lambda d=d: floors.append(d.floor())) for d in others]
-    for thread in asking:
-        thread.start()
-    for thread in asking:
-        thread.join()
-    assert floors[0] == floors[1] == dataset.floor()
-    assert Counter(network["is"].seen)[COUNT] == 1
 
 
 def test_the_protocol_says_what_a_score_needs(tmp_path):
@@ -207,7 +157,6 @@ def test_the_protocol_says_what_a_score_needs(tmp_path):
         "training": "1438 images",
         "reference": "359 images of the test part",
         "floor": "60 images of the train part",
-        "pixel FD": "pixels averaged to 8 × 8 in each channel",
     }
     assert (
         "359 images of the test part"
@@ -217,33 +166,36 @@ def test_the_protocol_says_what_a_score_needs(tmp_path):
     )
 
 
+def test_few_real_images_are_told_as_a_caution(tmp_path):
+    assert "cautions" not in prepared(digits8(evaluation_samples=700), tmp_path).protocol()
+    (told,) = prepared(digits8(evaluation_samples=800), tmp_path).protocol()["cautions"]
+    assert told.startswith("800 samples are compared with only 359 images")
+
+
 @pytest.mark.usefixtures("network")
 @pytest.mark.parametrize("count", [2, 5])
-def test_a_handful_of_samples_trains_to_the_end(tmp_path, count):
-    dataset = prepared(digits8(inception="every", evaluation_samples=count), tmp_path)
-    dataset.floor()
+def test_a_handful_of_samples_is_trained_and_measured(tmp_path, count):
+    dataset = digits8(evaluation_samples=count)
+    subject = subject_of(dataset, tmp_path)
     (outcome,) = train(training(dataset), [0], CPU)
     assert outcome.status == "ok"
-    last = outcome.evaluations[-1]
-    assert None not in (last["pixel_fd"], last["fid"])
-    assert (last["precision"] is None) == (count < 4)
-    assert {name for name, value in last.items() if value is None} == set(dataset.not_computed())
-    assert all("needs at least" in reason for reason in dataset.not_computed().values())
-    # too few latents for pairs of them
-    assert outcome.interpolations is None
+    samples = torch.from_numpy(outcome.samples[-1])[:count, None]
+    for found in (scores(subject, samples, ASKED), floor(subject, ASKED)):
+        reasons = {n: v for n, v in found.items() if isinstance(v, Reason)}
+        assert reasons.keys().isdisjoint({"pixel_fd", "fid"})
+        assert ("precision" in reasons) == (count < 4)
+        assert all("needs at least" in reason.text for reason in reasons.values())
 
 
 def test_samples_are_measured_as_the_bytes_they_are_stored_as(tmp_path):
-    dataset = prepared(digits8(), tmp_path)
+    dataset = digits8()
+    subject = subject_of(dataset, tmp_path)
     samples = torch.rand(60, 1, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
     stored = torch.from_numpy(dataset.pack(samples))[:, None]
-    exact = dataset.evaluate(Snapshot(samples))
-    assert exact == dataset.evaluate(Snapshot(as_floats(stored)))
-    beyond = samples.clone()
-    beyond[0] = 50.0
-    limited = samples.clone()
-    limited[0] = 1.0
-    assert dataset.evaluate(Snapshot(beyond)) == dataset.evaluate(Snapshot(limited))
+    assert scores(subject, samples) == scores(subject, stored)
+    beyond, limited = samples.clone(), samples.clone()
+    beyond[0], limited[0] = 50.0, 1.0
+    assert scores(subject, beyond) == scores(subject, limited)
 
 
 def test_real_images_for_pictures_are_always_the_same(tmp_path):
@@ -258,28 +210,30 @@ def test_fid_of_a_network_in_the_published_format(tmp_path, monkeypatch):
         (tmp_path / f"{number:02}.ppm").write_bytes(
             b"P6 16 16 255 " + image.permute(1, 2, 0).contiguous().numpy().tobytes()
         )
-    settings = {"path": str(tmp_path), "size": 16, "held_out": 0.4, "inception": "last"}
+    settings = {"path": str(tmp_path), "size": 16, "held_out": 0.4, "evaluation_samples": 10}
     files = [tmp_path / f"{number}.pth" for number in range(2)]
     hashes = [save_random_weights(file, seed) for seed, file in enumerate(files)]
     cache, floors = tmp_path / "cache", []
     for file, sha256 in zip(files, hashes, strict=True):
         monkeypatch.setenv(WEIGHTS_VARIABLE, str(file))
         monkeypatch.setenv(SHA256_VARIABLE, sha256[:8])
-        dataset = make_dataset("folder", {**settings, "evaluation_samples": 10})
-        assert dataset.fetch(cache) == {}
-        dataset.prepare(cache, CPU)
-        floors.append(dataset.floor())
-        assert dataset.protocol()["Inception weights_sha256"] == sha256
+        dataset = make_dataset("folder", settings)
+        dataset.fetch(cache)
+        InceptionV3().fetch()
+        subject = subject_of(dataset, cache)
+        floors.append(floor(subject, ["fid", "inception_score"]))
+        assert subject.network(InceptionV3()).describe()["Inception weights_sha256"] == sha256
     assert floors[0]["fid"] != floors[1]["fid"]
+    assert min(floors[0]["fid"], floors[1]["fid"]) > 0
+    assert 1 <= floors[0]["inception_score"] <= 1008
     assert len(list(cache.glob("folder-inception-*.npz"))) == 2
-    (outcome,) = train(training(dataset, updates=2, evaluations=2), [0], CPU)
-    best = int(np.argmin([evaluation["pixel_fd"] for evaluation in outcome.evaluations]))
-    assert {p for p, e in enumerate(outcome.evaluations) if "fid" in e} == {best, 2}
-    assert min(outcome.evaluations[-1]["fid"], floors[1]["fid"]) > 0
-    assert set(dataset.not_computed()) == {"kid"}
+    # the variant with antialiasing has numbers of its own
+    clean = floor(subject, [{"fd": {"extractor": "clean"}}])["clean_fid"]
+    assert clean > 0
+    assert clean != floors[1]["fid"]
     monkeypatch.setenv(SHA256_VARIABLE, "0" * 8)
     with pytest.raises(BenchError, match="SHA-256"):
-        dataset.fetch(cache)
+        InceptionV3().fetch()
 
 
 def test_packed_bytes_are_those_that_were_made(tmp_path):

@@ -11,6 +11,7 @@ from bench.errors import BenchError
 from bench.registry import make_dataset
 from bench.study import load_study
 from bench.training.streams import Stream, generator
+from tests.measured import floor, subject_of
 
 CPU = torch.device("cpu")
 
@@ -58,9 +59,15 @@ def test_without_a_count_points_are_drawn_without_end():
     assert Ring8(training_points=100).training_size() == 100
 
 
+def assert_measured_alike(first: Ring8, second: Ring8) -> None:
+    assert torch.equal(first.reference_samples(), second.reference_samples())
+    assert torch.equal(first.held_out_samples(), second.held_out_samples())
+    assert not torch.equal(first.reference_samples(), first.held_out_samples())
+
+
 def test_evaluation_and_pictures_do_not_depend_on_the_training_points():
     endless, finite = Ring8(), Ring8(training_points=3)
-    assert finite.floor() == endless.floor()
+    assert_measured_alike(finite, endless)
     assert torch.equal(finite.real(1000), endless.real(1000))
     assert len(set(map(tuple, finite.real(1000).tolist()))) == 1000
     assert finite.protocol() == {
@@ -75,7 +82,7 @@ def test_noise_widens_the_training_points_and_nothing_else():
     distance = torch.cdist(drawn, noisy.centres()).min(1).values
     # the variances of mode and noise add, in each of two coordinates
     assert distance.square().mean() == pytest.approx(2 * (0.01**2 + 0.05**2), rel=0.03)
-    assert noisy.floor() == clean.floor()
+    assert_measured_alike(noisy, clean)
     assert torch.equal(noisy.real(1000), clean.real(1000))
     assert noisy.protocol()["training"] == "with noise of standard deviation 0.05"
     assert "training" not in clean.protocol()
@@ -119,10 +126,11 @@ def test_settings_that_make_no_sense_are_told(settings, message):
         make_dataset("ring8", settings)
 
 
-def test_one_training_point_is_enough():
+def test_one_training_point_is_enough(tmp_path):
     seen = points(Ring8(training_points=1), 0, 20)
     assert (seen == seen[0]).all()
-    assert np.isfinite(list(Ring8(training_points=1).floor().values())).all()
+    found = floor(subject_of(Ring8(training_points=1), tmp_path))
+    assert np.isfinite(list(found.values())).all()
 
 
 @pytest.fixture

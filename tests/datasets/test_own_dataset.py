@@ -12,8 +12,8 @@ import torch
 from bench.check import SUITES
 from bench.cli import main
 from bench.errors import BenchError
-from bench.execution.worker import PreparedDatasets
-from bench.records.cell import sources_of
+from bench.execution.prepared import PreparedDatasets
+from bench.records.sources import sources_of
 from bench.records.store import Store
 from bench.registry import SHELVES, find, make_architecture, make_dataset, make_method
 
@@ -186,7 +186,8 @@ def test_from_dropped_in_files_to_records(tmp_path):
         assert record.cell.dataset.settings["turns"] == 1
         assert "bench/datasets/my_data.py" in record.cell.sources
         assert "bench/architectures/my_pair.py" in record.cell.sources
-        assert record.data["result"]["evaluations"][-1]["data_fd"] > 0
+        assert record.evaluations[-1]["data_fd"] > 0
+        assert record.floor["data_fd"] > 0
 
     (data / "my_data.py").write_text("# a remark\n" + EXAMPLE.replace(".sqrt()", ""))
     planned = bench("plan", *command)

@@ -8,15 +8,15 @@ import sys
 import numpy as np
 import pytest
 import torch
-from bench.metrics.frechet import frechet_distance
 
 from bench.architectures.mlp import MLP
 from bench.check import SUITES, pair_fits
-from bench.datasets.base import Snapshot
 from bench.datasets.points import Points
 from bench.errors import BenchError
+from bench.measuring.frechet import frechet_distance
 from bench.records.store import Store
 from bench.registry import label_of, make_dataset
+from tests.measured import floor, scores, subject_of
 
 CPU = torch.device("cpu")
 RNG = np.random.default_rng(0)
@@ -66,11 +66,12 @@ def test_standardised_rows_are_measured_by_the_training_part(file):
     torch.testing.assert_close(test[:, 1], (held[:, 1] - plain[:, 1].mean()) / plain[:, 1].std())
 
 
-def test_samples_are_held_against_the_rows_held_out(file):
+def test_samples_are_held_against_the_rows_held_out(file, tmp_path):
     dataset = Points(path=str(file))
+    subject = subject_of(dataset, tmp_path)
     train, test = (part.double().numpy() for part in dataset._parts)
-    assert dataset.evaluate(Snapshot(torch.from_numpy(test)))["data_fd"] == pytest.approx(0)
-    assert dataset.floor()["data_fd"] == pytest.approx(frechet_distance(train, test))
+    assert scores(subject, torch.from_numpy(test))["data_fd"] == pytest.approx(0)
+    assert floor(subject)["data_fd"] == pytest.approx(frechet_distance(train, test))
     assert dataset.protocol()["reference"] == "10 rows held out"
 
 
@@ -155,7 +156,7 @@ def test_a_file_that_is_not_there_or_not_named_is_told(tmp_path, file):
     assert "leave `array` out" in told(Points(path=str(file), array="x"))
     two = tmp_path / "two.npz"
     np.savez(two, first=TABLE, second=TABLE)
-    assert "it holds 2 arrays; say which with the setting `array`: first, second" in told(
+    assert "it holds 2 arrays; say which with the hyperparameter `array`: first, second" in told(
         Points(path=str(two))
     )
     assert "it has no array 'third'; there are: first, second" in told(

@@ -7,13 +7,14 @@ import pytest
 import torch
 from scipy.stats import binom
 
-from bench.datasets.base import Snapshot
-from bench.datasets.instruments import as_floats
+from bench.datasets.images import as_floats
 from bench.datasets.mnist5k import MNIST5k
 from bench.datasets.stacked_mnist import StackedMNIST
 from bench.errors import BenchError
-from bench.metrics import features
+from bench.extractors import lenet
+from bench.measuring.choice import metrics_of, primary
 from bench.registry import make_dataset
+from tests.measured import floor, scores, subject_of
 
 CPU = torch.device("cpu")
 
@@ -77,7 +78,7 @@ def test_labels_of_real_data_are_nearly_uniform(cache):
 
 def test_epochs_count_triples(cache):
     dataset = stacked()
-    dataset.hold(dataset.parts(cache), cache)
+    dataset.hold(dataset.parts(cache))
     assert dataset.training_size() == 300
     assert StackedMNIST().training_size() == 128_000
     batch = dataset.source(torch.Generator().manual_seed(0), CPU)(3, 100)
@@ -87,18 +88,16 @@ def test_epochs_count_triples(cache):
 
 
 def test_one_triple_over_and_over_is_one_mode(cache, monkeypatch):
-    monkeypatch.setattr(features, "EPOCHS", 1)
+    monkeypatch.setattr(lenet, "EPOCHS", 1)
     dataset = stacked(evaluation_samples=60)
-    dataset.prepare(cache, CPU)
-    copies = as_floats(dataset.parts(cache).train[:1]).expand(60, -1, -1, -1)
-    seen = dataset.evaluate(Snapshot(copies))
+    subject = subject_of(dataset, cache)
+    copies = dataset.parts(cache).train[:1].expand(60, -1, -1, -1)
+    seen = scores(subject, copies)
     assert seen["modes_1"] == 1
     assert seen["reverse_kl"] == pytest.approx(math.log(1000))
-    assert seen["lenet_fd"] > dataset.floor()["lenet_fd"]
-    closer = dataset.look_closer(Snapshot(copies))
-    assert closer["lenet_recall"] == 0
-    assert set(seen) | set(closer) == {metric.name for metric in dataset.metrics}
-    assert dataset.primary.name == "modes_1"
+    assert seen["lenet_fd"] > floor(subject)["lenet_fd"]
+    assert seen["lenet_recall"] == 0
+    assert primary(metrics_of(dataset), dataset).name == "modes_1"
 
 
 @pytest.mark.parametrize(
@@ -118,14 +117,14 @@ def test_settings_that_make_no_sense_are_told(settings, message):
 
 @pytest.mark.usefixtures("published")
 def test_it_stacks_the_whole_of_mnist_where_asked(tmp_path, monkeypatch):
-    monkeypatch.setattr(features, "EPOCHS", 1)
+    monkeypatch.setattr(lenet, "EPOCHS", 1)
     dataset = stacked(digits="mnist", evaluation_samples=20)
-    assert dataset.fetch(tmp_path) == {}
-    dataset.prepare(tmp_path, CPU)
+    dataset.fetch(tmp_path)
+    subject = subject_of(dataset, tmp_path)
     single = make_dataset("mnist").parts(tmp_path)
     modes(dataset.parts(tmp_path).train, digits_of(single.train, single.train_labels))
     modes(dataset.parts(tmp_path).test, digits_of(single.test, single.test_labels))
-    assert dataset.floor()["modes_1"] > 1
+    assert floor(subject)["modes_1"] > 1
 
 
 def test_mnist_that_cannot_be_had_is_told(published, server, tmp_path):
@@ -133,7 +132,7 @@ def test_mnist_that_cannot_be_had_is_told(published, server, tmp_path):
     server.close()
     with pytest.raises(BenchError, match=r"MNIST is not in .* and cannot be downloaded"):
         stacked(digits="mnist").fetch(tmp_path)
-    assert stacked().fetch(tmp_path) == {}
+    stacked().fetch(tmp_path)
 
 
 def expected(count: int, classes: int = 1000) -> tuple[float, float]:
@@ -151,16 +150,16 @@ def expected(count: int, classes: int = 1000) -> tuple[float, float]:
 def test_fresh_triples_have_the_modes_and_the_balance_that_chance_leaves(cache):
     count = 8000
     dataset = stacked(evaluation_samples=count, training_triples=count, test_triples=2000)
-    dataset.prepare(cache, CPU)
-    floor = dataset.floor()
+    subject = subject_of(dataset, cache)
+    real = floor(subject)
     found, nats = expected(count)
     assert found == pytest.approx(999.7, abs=0.1)
     assert nats == pytest.approx(0.065, abs=0.005)
-    assert floor["modes_1"] >= 997
+    assert real["modes_1"] >= 997
     # what the LeNet gets wrong makes the histogram a little less even
-    assert nats - 0.005 < floor["reverse_kl"] < nats + 0.02
-    assert floor["lenet_precision"] > 0.7
+    assert nats - 0.005 < real["reverse_kl"] < nats + 0.02
+    assert real["lenet_precision"] > 0.7
     noise = torch.rand(1000, 3, 28, 28, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    seen = dataset.evaluate(Snapshot(noise))
-    assert seen["lenet_fd"] > 50 * floor["lenet_fd"]
+    seen = scores(subject, noise)
+    assert seen["lenet_fd"] > 50 * real["lenet_fd"]
     assert seen["modes_1"] < 300

@@ -1,26 +1,25 @@
-"""Averaged weights, decay, precision, closer looks and interpolations, as a study asks for them."""
+"""Averaged weights, decay, precision and interpolations, as a study asks for them."""
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import pytest
 import torch
 
 from bench.architectures.mlp import MLP
-from bench.datasets.base import Metric, Snapshot, Values
 from bench.datasets.digits8 import Digits8
 from bench.datasets.grid25 import Grid25
 from bench.execution import worker
 from bench.method import Method, Optimizer
 from bench.registry import make_architecture, make_dataset, make_method
+from bench.training.checkpoints import Outcome, slerp
 from bench.training.configuration import TrainingConfiguration
 from bench.training.engines import Engine
-from bench.training.examiner import Outcome, slerp
 from bench.training.loop import Training, _Run, train
-from bench.training.population import joined
+from bench.training.population import joined, member
+from tests.measured import scores, subject_of, with_networks
 from tests.methods.by_formula import small_game, weights
 from tests.recipes import changed
 
@@ -42,11 +41,11 @@ def training(**changes) -> Training:
 
 
 def run_of(recipe: Training, seeds: list[int]) -> _Run:
-    return _Run(recipe, seeds, CPU, lambda _: None, Engine())
+    return _Run(recipe, seeds, CPU, lambda _: None, Engine(), lambda *_: None)
 
 
 def assert_same(first: Outcome, second: Outcome) -> None:
-    assert first.evaluations == second.evaluations
+    assert first.checkpoints == second.checkpoints
     for name, values in first.series.items():
         np.testing.assert_array_equal(values, second.series[name])
     np.testing.assert_array_equal(first.samples, second.samples)
@@ -71,10 +70,21 @@ def test_averaged_weights_are_measured_and_training_does_not_notice():
         np.testing.assert_array_equal(values, averaged.series[name])
     # before the first update there is nothing to average
     np.testing.assert_array_equal(plain.samples[0], averaged.samples[0])
-    assert plain.evaluations[0] == averaged.evaluations[0]
     for place in (1, 2, 3):
         assert not np.array_equal(plain.samples[place], averaged.samples[place])
-        assert plain.evaluations[place]["data_fd"] != averaged.evaluations[place]["data_fd"]
+
+
+def test_the_average_is_kept_beside_the_weights_that_are_trained():
+    (_, plain), (_, averaged) = (with_networks(training(ema=ema), [0]) for ema in (None, 0.9))
+    for one, other in zip(plain[0], averaged[0], strict=True):
+        assert set(one.players) == {"generator", "discriminator"}
+        assert set(other.players) == {"generator", "discriminator", "average"}
+        for player, tensors in one.players.items():
+            for name, tensor in tensors.items():
+                assert torch.equal(tensor, other.players[player][name])
+        assert one.measured is not other.measured
+    last, trained = averaged[0][-1], plain[0][-1]
+    assert any(not torch.equal(last.measured[n], w) for n, w in trained.measured.items())
 
 
 def test_samples_are_those_of_the_averaged_weights():
@@ -95,9 +105,10 @@ def test_samples_are_those_of_the_averaged_weights():
         average = decay * average + (1 - decay) * after.double()
     kept, network = run.state.average["generator"], run.rules.generator
     torch.testing.assert_close(kept.double(), average, rtol=1e-4, atol=1e-6)
-    samples = network.evaluate(run.fixed_latents, network.shaped(kept), {})
-    for member, outcome in enumerate(outcomes):
-        np.testing.assert_allclose(outcome.samples[-1], samples[member].numpy(), atol=2e-3)
+    for place, outcome in enumerate(outcomes):
+        own = member(network.shaped(kept), place)
+        samples = network.evaluate(run.checkpoints.latents[place], own)
+        np.testing.assert_allclose(outcome.samples[-1], samples.numpy(), atol=2e-3)
 
 
 @pytest.mark.parametrize("decay", ["linear", "none"])
@@ -119,8 +130,8 @@ def test_both_step_sizes_fall_evenly_to_nothing_where_asked(name, decay):
 
 
 @pytest.mark.parametrize("name", ["non_saturating", "wgan_gp", "ttur", "spectral_norm"])
-def test_bfloat16_is_finite_and_near_float32(name):
-    method = make_method(name)
+def test_bfloat16_is_finite_and_near_float32(name, tmp_path):
+    method, subject = make_method(name), subject_of(Grid25(evaluation_samples=100), tmp_path)
     recipes = [
         training(method=method, precision=precision, updates=60)
         for precision in ("float32", "bfloat16")
@@ -136,9 +147,11 @@ def test_bfloat16_is_finite_and_near_float32(name):
             assert np.isfinite(half.series[quantity]).all()
         # untrained networks are evaluated in float32, in either case
         np.testing.assert_allclose(half.samples[0], full.samples[0], atol=1e-3)
-        assert half.evaluations[-1]["data_fd"] == pytest.approx(
-            full.evaluations[-1]["data_fd"], rel=0.2
-        )
+        distances = [
+            scores(subject, torch.from_numpy(one.samples[-1]).float())["data_fd"]
+            for one in (half, full)
+        ]
+        assert distances[0] == pytest.approx(distances[1], rel=0.2)
 
 
 def test_weights_stay_in_float32_whatever_products_are_in():
@@ -148,10 +161,10 @@ def test_weights_stay_in_float32_whatever_products_are_in():
 
 
 @pytest.mark.parametrize(("precision", "wanted"), [("float32", False), ("tf32", True)])
-def test_tf32_holds_in_updates_and_not_in_evaluations(precision, wanted):
+def test_tf32_holds_in_updates_and_not_at_checkpoints(precision, wanted):
     matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
     before = matmul.allow_tf32, cudnn.allow_tf32
-    seen = {"update": set(), "evaluation": set()}
+    seen = {"update": set(), "checkpoint": set()}
 
     class Spy(Method):
         def update(self, game):
@@ -159,12 +172,12 @@ def test_tf32_holds_in_updates_and_not_in_evaluations(precision, wanted):
             super().update(game)
 
     class Watched(Grid25):
-        def evaluate(self, snapshot):
-            seen["evaluation"].add((matmul.allow_tf32, cudnn.allow_tf32))
-            return super().evaluate(snapshot)
+        def pack(self, samples):
+            seen["checkpoint"].add((matmul.allow_tf32, cudnn.allow_tf32))
+            return super().pack(samples)
 
     train(training(method=Spy(), dataset=Watched(), precision=precision), [0, 1], CPU)
-    assert seen == {"update": {(wanted, wanted)}, "evaluation": {before}}
+    assert seen == {"update": {(wanted, wanted)}, "checkpoint": {before}}
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
@@ -186,22 +199,18 @@ def test_dirac_is_measured_by_its_averaged_weight():
         learning_rate=0.2,
         batch_size=2,
     )
-    plain, averaged = (train(changed(recipe, ema=ema), [0], CPU)[0] for ema in (None, 0.9))
-    last = averaged.evaluations[-1]["theta"]
-    assert last != plain.evaluations[-1]["theta"]
+    (_, plain), ((averaged,), kept) = (
+        with_networks(changed(recipe, ema=ema), [0]) for ema in (None, 0.9)
+    )
+    last = float(kept[0][-1].measured["theta"])
+    assert last != float(plain[0][-1].measured["theta"])
     assert averaged.samples[-1][0, 0] == pytest.approx(last, rel=1e-3)
 
 
-def test_a_seed_that_was_not_asked_for_is_not_measured():
-    measured = []
-
-    class Counted(Grid25):
-        def evaluate(self, snapshot):
-            measured.append(1)
-            return super().evaluate(snapshot)
-
-    (outcome,) = train(training(dataset=Counted(), evaluations=3), [0], CPU)
-    assert len(measured) == len(outcome.evaluations) == 4
+def test_of_a_seed_that_was_not_asked_for_nothing_is_kept():
+    seen = []
+    train(training(evaluations=3), [3], CPU, keep=lambda seed, point: seen.append((seed, point)))
+    assert [(seed, point.update) for seed, point in seen] == [(3, 0), (3, 10), (3, 20), (3, 30)]
 
 
 def test_a_worker_trains_by_the_whole_configuration(make_cell, tmp_path, monkeypatch):
@@ -219,116 +228,6 @@ def test_a_worker_trains_by_the_whole_configuration(make_cell, tmp_path, monkeyp
     (recipe,) = seen
     assert recipe.configuration is configuration
     assert (recipe.updates, recipe.evaluations) == (77, 7)
-
-
-# closer looks
-
-
-def metric(name: str, higher: bool) -> Metric:
-    return Metric(name, name, "", higher)
-
-
-@dataclass(frozen=True)
-class Scripted(Grid25):
-    """Its quick metric has the values it is given, one an evaluation; nothing is measured."""
-
-    name: ClassVar[str] = "scripted"
-
-    script: tuple[float | None, ...] = ()
-    higher: bool = False
-
-    @property
-    def metrics(self) -> tuple[Metric, ...]:
-        # the metric that ranks methods is the slow one, as FID is
-        return (metric("slow", False), metric("quick", self.higher), metric("other", True))
-
-    @property
-    def looks_closer(self) -> bool:
-        return True
-
-    def evaluate(self, snapshot: Snapshot) -> Values:
-        looks = vars(self).setdefault("_looks", [])
-        looks.append(snapshot)
-        return {"other": float(len(looks)), "quick": self.script[len(looks) - 1]}
-
-    def look_closer(self, snapshot: Snapshot) -> Values:
-        # which of the snapshots it was: they must not have changed since
-        return {"slow": float(snapshot.samples.double().sum())}
-
-
-@pytest.mark.parametrize(
-    ("script", "higher", "best"),
-    [
-        ((5.0, 4.0, 3.0, 2.0, 1.0), False, 4),
-        ((1.0, 2.0, 3.0, 4.0, 5.0), False, 1),  # the start is nobody's best
-        ((5.0, 2.0, 1.0, 3.0, 4.0), False, 2),
-        ((5.0, 1.0, 3.0, 1.0, 4.0), False, 1),  # of equals the first
-        ((5.0, 2.0, 7.0, 3.0, 4.0), True, 2),
-        ((None, None, 9.0, None, 10.0), False, 2),
-        ((None, -1.0, None, -3.0, None), True, 1),
-        ((None, None, None, None, None), False, 1),
-        ((float("inf"), 2.0, 3.0, 4.0, 5.0), False, 1),
-    ],
-)
-def test_slow_metrics_are_measured_at_the_best_and_the_last_evaluation(script, higher, best):
-    dataset = Scripted(evaluation_samples=50, script=script, higher=higher)
-    recipe = training(dataset=dataset, updates=40, evaluations=4, batch_size=31)
-    (outcome,) = train(recipe, [0], CPU)
-    assert [evaluation["quick"] for evaluation in outcome.evaluations] == list(script)
-    measured = {
-        place: evaluation["slow"]
-        for place, evaluation in enumerate(outcome.evaluations)
-        if "slow" in evaluation
-    }
-    assert set(measured) == {best, 4}
-    for place, value in measured.items():
-        # what was looked at closely is what was evaluated there
-        stored = outcome.samples[place].astype(np.float64).sum()
-        assert value == pytest.approx(stored, abs=0.1)
-
-
-def test_each_member_of_a_population_has_a_best_of_its_own():
-    # member 0, member 1, and so on
-    script = (9.0, 9.0, 5.0, 1.0, 1.0, 5.0, 3.0, 3.0)
-    dataset = Scripted(evaluation_samples=50, script=script)
-    first, second = train(training(dataset=dataset, updates=30, evaluations=3), [0, 1], CPU)
-    assert [place for place, e in enumerate(first.evaluations) if "slow" in e] == [2, 3]
-    assert [place for place, e in enumerate(second.evaluations) if "slow" in e] == [1, 3]
-    for outcome in (first, second):
-        for evaluation, samples in zip(outcome.evaluations, outcome.samples, strict=True):
-            if "slow" in evaluation:
-                stored = samples.astype(np.float64).sum()
-                assert evaluation["slow"] == pytest.approx(stored, abs=0.1)
-
-
-@dataclass(frozen=True)
-class Diverging(Method):
-    """Its loss is not a number from the 25th update on."""
-
-    def initial_state(self, discriminator, noise):
-        return {"update": torch.zeros(1)}
-
-    def discriminator_weights(self, weights, state, advance):
-        state["update"] = state["update"] + float(advance)
-        if state["update"] <= 24:
-            return weights
-        return {name: weight * torch.nan for name, weight in weights.items()}
-
-
-def test_a_member_that_diverges_is_looked_at_where_it_was_last_sound():
-    dataset = Scripted(evaluation_samples=50, script=(3.0, 1.0, 2.0))
-    recipe = training(method=Diverging(), dataset=dataset, updates=40, evaluations=4, batch_size=31)
-    (outcome,) = train(recipe, [0], CPU)
-    assert outcome.status == "diverged"
-    assert [e["update"] for e in outcome.evaluations] == [0, 10, 20]
-    assert ["slow" in e for e in outcome.evaluations] == [False, True, True]
-
-
-def test_without_slow_metrics_nothing_is_kept():
-    run = run_of(training(), [0])
-    run.outcomes()
-    assert not run.examiner.best
-    assert not run.examiner.last
 
 
 # interpolations
@@ -380,11 +279,11 @@ def test_interpolations_are_of_the_averaged_generator_between_evaluation_latents
     outcomes = run.outcomes()
     network = run.rules.generator
     average = network.shaped(run.state.average["generator"])
-    images = network.evaluate(run.fixed_latents[:, :16], average, {})
-    for member, outcome in enumerate(outcomes):
+    for place, outcome in enumerate(outcomes):
+        images = network.evaluate(run.checkpoints.latents[place, :16], member(average, place))
         assert outcome.interpolations.shape == (8, 10, 8, 8)
         assert outcome.interpolations.dtype == np.uint8
-        ends = dataset.pack(images[member]).astype(int)
+        ends = dataset.pack(images).astype(int)
         assert np.abs(outcome.interpolations[:, 0].astype(int) - ends[:8]).max() <= 1
         assert np.abs(outcome.interpolations[:, -1].astype(int) - ends[8:]).max() <= 1
 
@@ -403,5 +302,6 @@ def test_a_record_of_a_worker_holds_real_images_and_interpolations(
     assert written["real"].shape == (1000, 2)
     assert "interpolations" not in written
     data = json.loads((Path(tmp_path) / cell.key / "record.json").read_text())
-    assert data["result"]["not_computed"] == {}
-    assert data["result"]["protocol"] == {"evaluation_samples": 100}
+    assert [point["update"] for point in data["result"]["checkpoints"]] == [0, 10, 20]
+    kept = sorted(name for name in data["files"] if name.startswith("networks/"))
+    assert kept == [f"networks/{update:08d}.safetensors" for update in (0, 10, 20)]

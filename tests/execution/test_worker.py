@@ -5,7 +5,8 @@ import torch
 
 from bench.execution import worker
 from bench.execution.leftovers import Baseline
-from bench.execution.worker import KEPT_ON_CPU, PreparedDatasets, settle
+from bench.execution.prepared import KEPT_ON_CPU, PreparedDatasets
+from bench.execution.worker import settle
 from bench.registry import make_dataset
 
 CPU = torch.device("cpu")
@@ -33,18 +34,17 @@ def digits(samples: int = 50):
 def test_a_dataset_is_prepared_once_for_the_same_settings(prepared, tmp_path):
     kept = PreparedDatasets()
     first, second = (kept.prepare(digits(), tmp_path, CPU) for _ in range(2))
-    assert first.floor() == second.floor()
+    assert torch.equal(first.held_out_samples(), second.held_out_samples())
     kept.prepare(digits(60), tmp_path, CPU)
     kept.prepare(digits(), tmp_path / "other", CPU)
     assert prepared == {50: 2, 60: 1}
 
 
-def test_reasons_of_one_job_do_not_reach_the_next(tmp_path):
+def test_a_job_gets_a_copy_of_its_own(tmp_path):
     kept = PreparedDatasets()
     first = kept.prepare(digits(), tmp_path, CPU)
-    first._ready.reasons["pixel_fd"] = "too few samples"
-    assert kept.prepare(digits(), tmp_path, CPU).not_computed() == {}
-    assert first.not_computed() == {"pixel_fd": "too few samples"}
+    object.__setattr__(first, "_prepared", None)
+    assert len(kept.prepare(digits(), tmp_path, CPU).reference_samples()) == 359
 
 
 def test_the_dataset_that_was_not_asked_for_for_longest_is_dropped(prepared, tmp_path):
@@ -53,15 +53,6 @@ def test_the_dataset_that_was_not_asked_for_for_longest_is_dropped(prepared, tmp
         kept.prepare(digits(samples), tmp_path, CPU)
     assert prepared[50] == 1
     assert prepared[60] == 2
-
-
-def test_a_dataset_that_lacks_metrics_is_prepared_each_time(prepared, tmp_path, monkeypatch):
-    kind = type(digits())
-    monkeypatch.setattr(kind, "not_computed", lambda _: {"fid": "no weights"})
-    kept = PreparedDatasets()
-    for _ in range(2):
-        kept.prepare(digits(), tmp_path, CPU)
-    assert prepared == {50: 2}
 
 
 def test_a_worker_notices_that_its_own_code_was_changed():

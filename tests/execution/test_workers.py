@@ -8,7 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -18,11 +18,12 @@ import bench
 from bench.execution.devices import Slot
 from bench.execution.progress import Progress
 from bench.execution.scheduler import make_jobs, run_jobs
-from bench.execution.supervisor import Job, Place, SlotFailed, Workers
+from bench.execution.supervisor import Job, MeasureJob, Place, Row, SlotFailed, Workers
+from bench.measuring.keys import Keys
 from bench.records.cell import Cell, Component
 from bench.records.sources import sources_of
 from bench.records.store import Store
-from bench.registry import find, make_architecture, make_dataset, make_method
+from bench.registry import find, make_architecture, make_dataset, make_method, make_metric
 from bench.training.configuration import TrainingConfiguration
 
 pytestmark = pytest.mark.slow
@@ -58,6 +59,9 @@ BODIES = {
     "leaves_memory": "_seen.append(torch.ones(int(2e7))); sys._kept = _seen",
     "replaces": "torch.nn.functional.relu = lambda x, inplace=False: 2 * x",
 }
+METRICS = tuple(
+    Component(m.name, m.settings(), m.name) for m in map(make_metric, ("modes", "gradients"))
+)
 LEAVES = [name for name in BODIES if name.startswith("leaves_")] + ["replaces"]
 
 
@@ -87,13 +91,28 @@ def workers():
     workers.stop()
 
 
+def with_content(rows: list[Row]) -> list[Row]:
+    """Rows with the content of files that are gone with their job's folder."""
+    for row in rows:
+        moved = {n: f for n, f in row.files.items() if isinstance(f, Path)}
+        row.files.update({n: f.read_bytes() for n, f in moved.items()})
+    return rows
+
+
+def done(place: Place, job: Job) -> list[Row]:
+    """The rows of a job."""
+    rows: list[Row] = []
+    place.work(job, lambda _: None, lambda found: rows.extend(with_content(found)))
+    return rows
+
+
 @pytest.fixture
 def train(make_cell, tmp_path):
     """Trains a method's two cells on a place, and checks that they are as they should be."""
 
     def train(place: Place, method: str, status: str = "ok", cells: list[Cell] | None = None):
         cells = cells or [make_cell(method, seed) for seed in (0, 1)]
-        rows = place.train(Job(cells, tmp_path / "cache", 120), lambda _: None)
+        rows = done(place, Job(cells, tmp_path / "cache", 120))
         assert [row.data["status"] for row in rows] == [status] * len(cells), rows[0].data["reason"]
         return rows
 
@@ -204,13 +223,17 @@ class BadSlot(Slot):
         return {**super().environment(), "PYTHONHOME": "/no/such/folder"}
 
 
+def nothing_follows(_: list[Row]) -> list[Job]:
+    return []
+
+
 def trained_on(slots, make_cell, tmp_path):
     """Six cells in three jobs on these slots: cells, rows, and what the console was told."""
     cells = [make_cell(name, seed) for name in ("plain", "draws", "counts") for seed in (0, 1)]
     jobs = make_jobs(cells, tmp_path / "cache", 120, workers=2)
     told = io.StringIO()
     progress = Progress(jobs, 2, Console(file=told, width=300))
-    rows = [row for part in run_jobs(jobs, slots, progress) for row in part]
+    rows = [row for part in run_jobs(jobs, slots, progress, nothing_follows) for row in part]
     return cells, rows, told.getvalue()
 
 
@@ -237,16 +260,15 @@ def test_without_any_usable_slot_every_cell_is_a_row_with_the_reason(make_cell, 
 @pytest.mark.usefixtures("own_methods")
 def test_a_slot_fails_after_two_starts(workers, make_cell, tmp_path):
     with pytest.raises(SlotFailed):
-        Place(BadSlot("cpu"), workers).train(
-            Job([make_cell("plain")], tmp_path / "cache", 120), lambda _: None
-        )
+        done(Place(BadSlot("cpu"), workers), Job([make_cell("plain")], tmp_path / "cache", 120))
 
 
 @pytest.mark.usefixtures("own_methods")
 def test_closing_a_run_leaves_no_worker_behind(make_cell, tmp_path):
     cells = [make_cell(name, seed) for name in ("plain", "draws", "counts") for seed in (0, 1)]
     jobs = make_jobs(cells, tmp_path / "cache", 120, workers=2)
-    running = run_jobs(jobs, [Slot("cpu")] * 2, Progress(jobs, 2, Console(file=io.StringIO())))
+    progress = Progress(jobs, 2, Console(file=io.StringIO()))
+    running = run_jobs(jobs, [Slot("cpu")] * 2, progress, nothing_follows)
     next(running)
     assert children()
     running.close()
@@ -288,7 +310,9 @@ from bench.records.cell import Cell
 workers = Workers()
 cell = Cell.from_json(json.loads(sys.argv[2]))
 place = Place(Slot("cpu"), workers)
-(row,) = place.train(Job([cell], Path("cache"), 120), lambda _: None)
+rows = []
+place.work(Job([cell], Path("cache"), 120), lambda _: None, rows.extend)
+(row,) = rows
 command = Path(f"/proc/{place._worker.process.pid}/cmdline").read_text()
 workers.stop()
 print(row.data["status"], row.data["reason"], command.split(chr(0))[1])
@@ -312,3 +336,31 @@ def test_modules_in_the_working_folder_are_not_imported_by_workers(make_cell, tm
     status, worker = done.stdout.split()
     assert status == "ok"
     assert Path(worker) == ROOT / "bench" / "execution" / "worker_process.py"
+
+
+def test_a_worker_trains_and_then_measures_what_it_has_trained(workers, make_cell, tmp_path):
+    cells = [replace(make_cell(seed=seed), metrics=METRICS) for seed in (0, 1)]
+    store, place = Store(tmp_path / "results"), Place(Slot("cpu"), workers)
+    with store.writing():
+        job = Job(cells, tmp_path / "cache", 120)
+        place.work(job, lambda _: None, lambda rows: [store.put(r.data, r.files) for r in rows])
+        process = process_of(place)
+        dataset = make_dataset("ring8", cells[0].dataset.settings)
+        keys = {cell.key: [w.key for w in Keys().wanted(cell, dataset)] for cell in cells}
+        folders = {key: record.folder for key, record in store.records.items()}
+        rows = done(place, MeasureJob(cells, tmp_path / "cache", 120, folders, keys))
+    assert process_of(place) == process
+    assert [row.data["key"] for row in rows] == [cell.key for cell in cells]
+    for row in rows:
+        assert [each.key for each in row.measurements] == keys[row.data["key"]]
+        assert [each.metric for each in row.measurements] == ["modes", "gradients"]
+        assert row.measurements[0].floor["modes_1"] == 8
+        assert row.measurements[0].measured["device"] == "cpu"
+
+
+def test_measurements_that_the_code_no_longer_knows_are_told(workers, make_cell, tmp_path):
+    cell = replace(make_cell(), metrics=METRICS)
+    job = MeasureJob([cell], tmp_path / "cache", 120, {cell.key: tmp_path}, {cell.key: ["old"]})
+    (row,) = done(Place(Slot("cpu"), workers), job)
+    assert row.measurements == []
+    assert "the code that measures was changed after this had been planned" in row.data["reason"]

@@ -6,11 +6,13 @@ import torch
 from bench.architectures.dirac import DiracPair
 from bench.datasets.dirac import Dirac
 from bench.method import Method
+from bench.networks import Checkpoint
 from bench.training.configuration import TrainingConfiguration
 from bench.training.game import Rules
-from bench.training.loop import Training, train
+from bench.training.loop import Training
 from bench.training.population import Network
 from bench.training.streams import MemberNoise, Stream
+from tests.measured import with_networks
 from tests.methods.by_formula import SameBatches, begin
 
 H = 0.2
@@ -41,9 +43,19 @@ def path(
         updates,
         updates // every,
     )
-    (trained,) = train(training, [0], torch.device("cpu"))
+    (trained,), networks = with_networks(training, [0])
     assert trained.status == "ok", trained.reason
-    return np.array([(e["theta"], e["psi"]) for e in trained.evaluations])
+    return positions(networks[0])
+
+
+def positions(checkpoints: list[Checkpoint]) -> np.ndarray:
+    """(θ, ψ) of each: (T, 2)."""
+    return np.array(
+        [
+            (float(each.measured["theta"]), float(each.players["discriminator"]["psi.weight"]))
+            for each in checkpoints
+        ]
+    )
 
 
 def radius(points: np.ndarray) -> np.ndarray:

@@ -32,7 +32,7 @@ def trained(name: str, seeds: list[int], **settings) -> list[Outcome]:
 
 
 def assert_same(first: Outcome, second: Outcome) -> None:
-    assert (first.status, first.evaluations) == (second.status, second.evaluations)
+    assert (first.status, first.checkpoints) == (second.status, second.checkpoints)
     assert first.series.keys() == second.series.keys()
     for name, values in first.series.items():
         np.testing.assert_array_equal(values, second.series[name])

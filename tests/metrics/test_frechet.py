@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 from scipy.linalg import sqrtm
 from scipy.stats import ortho_group
 
-from bench.metrics.frechet import (
+from bench.measuring.frechet import (
     Gaussian,
     Moments,
-    TooFew,
     distance,
     fit,
     frechet_distance,
-    frechet_infinity,
 )
+from bench.metric import TooFew
+from bench.metrics.fid_infinity import frechet_infinity
 
 
 def with_moments(mean, covariance, count: int = 50, seed: int = 0) -> np.ndarray:
@@ -207,7 +207,7 @@ def test_a_large_offset_costs_no_precision():
 
 
 def test_more_rows_than_a_block_are_merged(monkeypatch):
-    monkeypatch.setattr("bench.metrics.frechet.BLOCK", 7)
+    monkeypatch.setattr("bench.measuring.frechet.BLOCK", 7)
     whole = features(50, 4, 0)
     np.testing.assert_allclose(fit(whole).covariance, np.cov(whole, rowvar=False))
 

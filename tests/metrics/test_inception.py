@@ -16,9 +16,9 @@ import torch
 from random_inception import random_images, save_images, save_random_weights
 
 from bench.errors import BenchError
-from bench.metrics import inception
-from bench.metrics.frechet import frechet_distance
-from bench.metrics.inception import (
+from bench.measuring import inception
+from bench.measuring.frechet import frechet_distance
+from bench.measuring.inception import (
     PUBLISHED,
     SHA256_VARIABLE,
     UNAVAILABLE,
@@ -192,7 +192,7 @@ def test_loading_draws_nothing_from_the_global_generator_and_restores_the_downlo
     ],
 )
 def test_what_is_no_stack_of_byte_images_is_refused(images):
-    network = Inception(torch.nn.Identity(), CPU, 64, torch.float32, "")
+    network = Inception(torch.nn.Identity(), CPU, 64, torch.float32, "", torch.zeros(0))
     with pytest.raises(ValueError, match="takes bytes of shape"):
         network.features(images)
 

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.metrics import neighbours
-from bench.metrics.neighbours import Manifold, TooFew, kid, precision_recall_density_coverage
+from bench.measuring import neighbours
+from bench.measuring.neighbours import Manifold, precision_recall_density_coverage
+from bench.metric import TooFew
+from bench.metrics.kid import kid
 
 SCORES = {"precision", "recall", "density", "coverage"}
 

@@ -3,8 +3,8 @@
 import sys
 from types import ModuleType
 
-from bench.records.cell import _helpers
 from bench.records.fingerprint import imported_modules
+from bench.records.sources import _helpers
 
 
 def test_imports_below_a_package_are_found_in_every_form():

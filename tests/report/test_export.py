@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from bench.training.gradients import detect
 from handmade import RING, by_hand, ring_modes
 
 from bench.errors import BenchError
@@ -26,7 +27,6 @@ from bench.report.export import all_of, describe, export, of_study, writing
 from bench.report.export.columns import COLUMNS, KINDS
 from bench.report.export.rows import told
 from bench.study import Study
-from bench.training.gradients import detect
 
 NOTEBOOK = Path(__file__).parents[2] / "docs" / "exported-results.ipynb"
 

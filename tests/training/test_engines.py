@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from bench.training.examiner import Outcome
 
 from bench.architectures.dcgan import DCGAN
 from bench.architectures.mlp import MLP
@@ -22,6 +21,7 @@ from bench.datasets.grid25 import Grid25
 from bench.errors import BenchError
 from bench.method import Method
 from bench.registry import find, make_method
+from bench.training.checkpoints import Outcome
 from bench.training.configuration import TrainingConfiguration
 from bench.training.engines import Compiled, Engine, Traced, _overwrite, compiler
 from bench.training.loop import Training, train
@@ -121,7 +121,7 @@ def test_a_compiled_round_gives_its_numbers_and_the_same_bits_in_any_company(nam
     for name, values in alone.series.items():
         np.testing.assert_array_equal(values, together[2].series[name])
     np.testing.assert_array_equal(alone.samples, together[2].samples)
-    assert alone.evaluations == together[2].evaluations
+    assert alone.checkpoints == together[2].checkpoints
 
 
 @pytest.mark.slow

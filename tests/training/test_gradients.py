@@ -1,11 +1,17 @@
 """Planted gradient events are found where they are, and nothing else is."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.training.gradients import KINDS, Thresholds, _spikes, detect, episodes, summary
+from bench.datasets.ring8 import Ring8
+from bench.measuring.evaluation import Seen, Subject, take
+from bench.metric import Reason
+from bench.metrics.gradients import KINDS, Gradients, _spikes, by_player, detect, episodes
 
 
 def quiet(updates: int = 5000, seed: int = 0, sigma: float = 0.3) -> np.ndarray:
@@ -98,7 +104,9 @@ def test_norms_of_zero_are_counted_as_vanishing():
 @pytest.mark.parametrize("updates", [0, 1, 150, 200, 201])
 def test_short_series_are_judged_without_complaint(updates):
     assert found(np.ones(updates)) == {}
-    assert summary(np.ones(updates), np.ones(0))["discriminator"]["updates"] == updates
+    values = counted(np.ones(updates), np.ones(0))
+    assert {v for n, v in values.items() if not n.endswith("median_norm")} == {0}
+    assert values["generator_median_norm"] == Reason("undefined", "no update")
 
 
 def test_flags_closer_than_fifty_updates_are_one_episode():
@@ -108,23 +116,52 @@ def test_flags_closer_than_fifty_updates_are_one_episode():
     assert episodes(mask) == 3
 
 
-def test_the_summary_counts_what_was_planted():
+def counted(critic: np.ndarray, generator: np.ndarray, **losses) -> dict:
+    """What the metric counts in both players' norms."""
+    series = {"discriminator_norm": critic, "generator_norm": generator, **losses}
+    seen = Seen(Subject(Ring8(), "", Path(), torch.device("cpu")), torch.empty(0), series)
+    return take(Gradients(), seen, Gradients().quantities(Ring8()))
+
+
+def test_counts_are_those_of_what_was_planted():
     critic, generator = np.ones(5000), np.ones(2000)
     critic[[1000, 1010, 3000]] = 20
     critic[4000] = 7
     generator[1300:1500] = 1e-5
-    report = summary(critic, generator)
+    report = by_player(counted(critic, generator))
     assert report["discriminator"]["spike"] == {"steps": 3, "episodes": 2, "per_10k": 6.0}
     assert report["discriminator"]["explosions"] == report["discriminator"]["spike"]
     assert report["discriminator"]["vanishing"]["steps"] == 0
     assert report["generator"]["vanishing"] == {"steps": 200, "episodes": 1, "per_10k": 1000.0}
     assert report["generator"]["explosions"]["steps"] == 0
+    assert (report["discriminator"]["median"], report["generator"]["median"]) == (1, 1)
     assert report["discriminator"]["sensitivity"] == {
-        "factor=5": 4, "factor=10": 3, "factor=30": 0, "z=5": 3, "z=7": 3, "z=10": 3
+        "factor_5": 4, "factor_10": 3, "factor_30": 0, "z_5": 3, "z_7": 3, "z_10": 3
     }  # fmt: skip
 
 
-def literal_spikes(norms: np.ndarray, at: Thresholds) -> list[int]:
+def test_an_update_whose_loss_is_not_finite_is_not_finite():
+    losses = np.ones(500)
+    losses[[3, 400]] = np.nan, np.inf
+    values = counted(np.ones(500), np.ones(500), discriminator_loss=losses)
+    assert (values["discriminator_non_finite"], values["generator_non_finite"]) == (2, 0)
+    assert values["discriminator_spike"] == 0
+
+
+def test_a_run_without_updates_has_counts_of_nothing():
+    assert by_player({}) == {}
+    assert set(counted(np.ones(0), np.ones(0)).values()) == {0, Reason("undefined", "no update")}
+
+
+def test_other_thresholds_are_another_metric_of_the_same_series():
+    norms = np.ones(1000)
+    norms[500] = 7
+    assert np.flatnonzero(detect(norms, False, Gradients(spike_factor=5)).spike).tolist() == [500]
+    assert Gradients().settings()["spike_factor"] == 10
+    assert Gradients().times == "once"
+
+
+def literal_spikes(norms: np.ndarray, at: Gradients) -> list[int]:
     """The definition, word for word."""
     flags: list[int] = []
     unflagged: list[float] = []
@@ -157,7 +194,7 @@ def test_the_running_detector_is_the_literal_definition(seed, tail, window, warm
     # ties and zeros, where a sorted window can go wrong
     norms[::7] = np.round(norms[::7], 1)
     norms[broken] = np.nan
-    at = Thresholds(window=window, warm_up=warm_up)
+    at = Gradients(window=window, warm_up=warm_up)
     spikes = _spikes(norms, np.isfinite(norms), at)
     assert np.flatnonzero(spikes).tolist() == literal_spikes(norms, at)
 
@@ -165,9 +202,9 @@ def test_the_running_detector_is_the_literal_definition(seed, tail, window, warm
 def test_the_running_detector_agrees_with_the_definition_at_full_window():
     rng = np.random.default_rng(1)
     norms = np.exp(np.clip(rng.standard_t(1.2, 2500), -300, 300))
-    spikes = np.flatnonzero(_spikes(norms, np.isfinite(norms), Thresholds())).tolist()
+    spikes = np.flatnonzero(_spikes(norms, np.isfinite(norms), Gradients())).tolist()
     assert len(spikes) > 5
-    assert spikes == literal_spikes(norms, Thresholds())
+    assert spikes == literal_spikes(norms, Gradients())
 
 
 @settings(max_examples=20, deadline=None)

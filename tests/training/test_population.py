@@ -12,15 +12,16 @@ from bench.datasets.grid25 import Grid25
 from bench.datasets.mnist5k import MNIST5k
 from bench.method import Method
 from bench.registry import find, make_method
+from bench.training.checkpoints import Outcome
 from bench.training.configuration import TrainingConfiguration
 from bench.training.engines import Engine
-from bench.training.examiner import Outcome
 from bench.training.game import Rules
 from bench.training.loop import Training, _Run, blocks_of, train
 from bench.training.population import Network
 from bench.training.state import State
 from bench.training.streams import MemberNoise, Stream, generator
 from bench.training.views import packed_shape
+from tests.measured import scores, subject_of
 from tests.methods.by_formula import SameBatches, begin
 from tests.recipes import changed
 
@@ -43,7 +44,7 @@ def training(method: Method, updates: int = 30, evaluations: int = 2) -> Trainin
 def assert_same(first: Outcome, second: Outcome) -> None:
     assert first.seed == second.seed
     assert (first.status, first.reason) == (second.status, second.reason)
-    assert first.evaluations == second.evaluations
+    assert first.checkpoints == second.checkpoints
     assert first.cost == second.cost
     assert first.series.keys() == second.series.keys()
     for name, values in first.series.items():
@@ -162,8 +163,8 @@ def test_a_member_that_turns_non_finite_leaves_the_others_untouched(at):
         assert len(values) == at + 1
         np.testing.assert_array_equal(values[:at], healthy[1].series[name][:at])
     assert np.isnan(victim.series["discriminator_norm"][at])
-    reached = [e for e in healthy[1].evaluations if e["update"] <= at]
-    assert victim.evaluations == reached
+    reached = [e for e in healthy[1].checkpoints if e["update"] <= at]
+    assert victim.checkpoints == reached
 
 
 def test_a_weight_that_turns_infinite_is_noticed_and_stays_with_its_member():
@@ -173,7 +174,7 @@ def test_a_weight_that_turns_infinite_is_noticed_and_stays_with_its_member():
     first, victim = run.outcomes()
     assert_same(first, healthy[0])
     assert victim.status == "diverged"
-    assert victim.evaluations == []
+    assert victim.checkpoints == []
 
 
 def test_training_ends_when_every_member_has_diverged():
@@ -191,7 +192,7 @@ def test_the_same_cell_twice_is_the_same_result(name):
 
 
 def run_of(recipe: Training, seeds: list[int]) -> _Run:
-    return _Run(recipe, seeds, CPU, lambda _: None, Engine())
+    return _Run(recipe, seeds, CPU, lambda _: None, Engine(), lambda *_: None)
 
 
 def fed(recipe: Training, seeds: list[int]) -> dict[str, torch.Tensor]:
@@ -221,7 +222,7 @@ def test_every_method_starts_from_the_same_weights():
         packs = make_method(name).packing > 1
         for network in ("generator",) if packs else ("generator", "discriminator"):
             assert torch.equal(getattr(run.state, network), getattr(runs[0].state, network))
-        assert torch.equal(run.fixed_latents, runs[0].fixed_latents)
+        assert torch.equal(run.checkpoints.latents, runs[0].checkpoints.latents)
 
 
 def test_data_and_latents_of_an_update_do_not_depend_on_the_critic_steps():
@@ -251,7 +252,7 @@ def test_each_stream_is_a_sequence_of_its_own():
     latents = [
         inputs["discriminator_latents"][0],
         inputs["generator_latents"][0],
-        run_of(recipe, [0, 1]).fixed_latents[:, :batch],
+        run_of(recipe, [0, 1]).checkpoints.latents[:, :batch],
     ]
     for member in (0, 1):
         seen = {tuple(draws[member].flatten().tolist()) for draws in latents}
@@ -295,8 +296,8 @@ def test_the_budget_counts_discriminator_updates(critic_steps, updates, rounds, 
         "generator_updates": rounds,
         "gradient_evaluations": (critic_steps + 1) * rounds,
     }
-    assert [e["update"] for e in outcome.evaluations] == measured_at
-    assert [e["generator_update"] for e in outcome.evaluations] == [
+    assert [e["update"] for e in outcome.checkpoints] == measured_at
+    assert [e["generator_update"] for e in outcome.checkpoints] == [
         update // critic_steps for update in measured_at
     ]
     assert len(outcome.samples) == len(measured_at)
@@ -325,13 +326,14 @@ def test_recorded_norms_are_those_of_the_whole_gradient():
         assert recorded == pytest.approx(float(whole.norm()), rel=1e-5)
 
 
-def test_training_learns_something():
+def test_training_learns_something(tmp_path):
     recipe = changed(
         training(make_method("ttur"), 300, 1),
         architecture=MLP(16, (32, 32), (32, 32)),
         learning_rate=3e-3,
         betas=(0.5, 0.9),
     )
+    subject = subject_of(recipe.dataset, tmp_path)
     for outcome in train(recipe, [0, 1], CPU):
-        start, end = outcome.evaluations
+        start, end = (scores(subject, torch.from_numpy(s).float()) for s in outcome.samples)
         assert end["data_fd"] < start["data_fd"] / 4

@@ -40,7 +40,9 @@ def records(study: str, results: Path) -> list[Record]:
         BenchError: a cell is missing; it says which command trains it.
     """
     planned = plan(load_study(study).cells, Store(results))
-    missing = sum(each.record is None or each.to_train for each in planned)
+    missing = sum(
+        each.record is None or each.to_train or bool(each.to_measure()) for each in planned
+    )
     if missing:
         raise BenchError(
             f"{missing} of {len(planned)} cells of {study} are not in '{results}'; train them: "

@@ -8,10 +8,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.datasets.base import Snapshot
 from bench.datasets.grid25 import Grid25
 from bench.datasets.ring8 import Ring8
-from bench.metrics.coverage import balance, mode_coverage
+from bench.measuring.histograms import balance
+from bench.metric import Reason
+from bench.metrics.modes import mode_coverage
+from tests.measured import floor, of_samples, scores, subject_of
 
 MIXTURES = [(Ring8(), 8), (Grid25(), 25)]
 CEILING = 1 - math.exp(-4.5)
@@ -48,30 +50,31 @@ def test_real_samples_reach_the_analytic_ceiling(mixture, modes):
 
 
 @pytest.mark.parametrize(("mixture", "modes"), MIXTURES)
-def test_the_floor_is_what_real_samples_get(mixture, modes):
-    floor = mixture.floor()
+def test_the_floor_is_what_real_samples_get(mixture, modes, tmp_path):
+    subject = subject_of(mixture, tmp_path)
+    found = floor(subject)
     error = math.sqrt(CEILING * (1 - CEILING) / mixture.evaluation_samples)
-    assert floor["high_quality"] == pytest.approx(CEILING, abs=4 * error)
-    assert floor["modes_20"] == modes
-    assert 0 < floor["data_fd"] < 0.02
-    assert floor.keys() == {metric.name for metric in mixture.metrics}
-    assert mixture.floor() == floor
+    assert found["high_quality"] == pytest.approx(CEILING, abs=4 * error)
+    assert found["modes_20"] == modes
+    assert 0 < found["data_fd"] < 0.02
+    assert found.keys() == {q.name for m in of_samples(mixture) for q in m.quantities(mixture)}
+    assert floor(subject) == found
 
 
 @pytest.mark.parametrize(("mixture", "modes"), MIXTURES)
-def test_a_collapsed_generator_holds_one_mode(mixture, modes):
-    values = mixture.evaluate(Snapshot(mixture.centres()[3].expand(2500, 2)))
+def test_a_collapsed_generator_holds_one_mode(mixture, modes, tmp_path):
+    values = scores(subject_of(mixture, tmp_path), mixture.centres()[3].expand(2500, 2))
     assert values["modes_1"] == values["modes_20"] == 1
     assert values["high_quality"] == 1
     assert values["reverse_kl"] == pytest.approx(math.log(modes))
     assert values["data_fd"] > 0.5
 
 
-def test_a_generator_far_from_everything_has_no_balance():
-    values = Ring8().evaluate(Snapshot(torch.full((2500, 2), 50.0)))
+def test_a_generator_far_from_everything_has_no_balance(tmp_path):
+    values = scores(subject_of(Ring8(), tmp_path), torch.full((2500, 2), 50.0))
     assert values["high_quality"] == values["modes_1"] == 0
-    assert values["reverse_kl"] is None
-    assert values["jsd"] is None
+    why = Reason("undefined", "no sample is of high quality")
+    assert values["reverse_kl"] == values["jsd"] == why
 
 
 def test_three_sigma_and_twenty_samples_are_the_limits():
@@ -108,7 +111,8 @@ def test_balance_of_a_single_mode_of_two():
 def test_balance_stays_within_its_bounds(counts):
     values = balance(np.array(counts))
     if sum(counts) == 0:
-        assert values == {"reverse_kl": None, "jsd": None}
+        why = Reason("undefined", "no sample was counted")
+        assert values == {"reverse_kl": why, "jsd": why}
     else:
         assert 0 <= values["reverse_kl"] <= math.log(len(counts)) + 1e-12
         assert 0 <= values["jsd"] <= math.log(2) + 1e-12

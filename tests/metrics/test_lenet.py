@@ -6,21 +6,17 @@ import time
 import pytest
 import torch
 
-from bench.datasets.base import Snapshot
-from bench.datasets.instruments import as_floats
 from bench.datasets.mnist5k import MNIST5k
-from bench.metrics import features
-from bench.metrics.features import lenet
+from bench.extractors import lenet
+from bench.extractors.lenet import LeNet, trained
+from bench.measuring.evaluation import as_compared
+from tests.measured import floor, scores, subject_of
 
 
 @pytest.fixture(scope="module")
 def all_digits(tmp_path_factory) -> tuple[tuple[torch.Tensor, torch.Tensor], ...]:
-    """mnist5k's two parts, each (images (N, 1, 28, 28) in [−1, 1], digits (N,))."""
-    parts = MNIST5k().parts(tmp_path_factory.mktemp("digits"))
-    return (
-        (as_floats(parts.train), parts.train_labels),
-        (as_floats(parts.test), parts.test_labels),
-    )
+    """mnist5k's two parts, each (byte images (N, 1, 28, 28), digits (N,))."""
+    return MNIST5k().labelled_parts(tmp_path_factory.mktemp("digits"))
 
 
 @pytest.fixture
@@ -32,20 +28,20 @@ def few_digits(all_digits):
 @pytest.fixture(autouse=True)
 def two_epochs(request, monkeypatch):
     if "slow" not in request.keywords:
-        monkeypatch.setattr(features, "EPOCHS", 2)
+        monkeypatch.setattr(lenet, "EPOCHS", 2)
 
 
 def test_the_second_call_loads_what_the_first_has_trained(tmp_path, few_digits, monkeypatch):
-    first = lenet(tmp_path, *few_digits)
-    monkeypatch.setattr(features, "_train", lambda *_: pytest.fail("trained again"))
-    second = lenet(tmp_path, *few_digits)
+    first = trained(*few_digits, tmp_path)
+    monkeypatch.setattr(lenet, "_train", lambda *_: pytest.fail("trained again"))
+    second = trained(*few_digits, tmp_path)
     assert second.weights_sha256 == first.weights_sha256
     assert second.accuracy == first.accuracy
     assert len(list(tmp_path.glob("*.pt"))) == 1
 
 
 def test_training_again_gives_the_same_weights(tmp_path, few_digits):
-    first, second = (lenet(tmp_path / name, *few_digits) for name in "ab")
+    first, second = (trained(*few_digits, tmp_path / name) for name in "ab")
     assert first.weights_sha256 == second.weights_sha256
 
 
@@ -53,57 +49,57 @@ def test_other_data_or_another_recipe_have_a_network_of_their_own(
     tmp_path, few_digits, monkeypatch
 ):
     (images, digits), held_out = few_digits
-    hashes = {lenet(tmp_path, few_digits[0], held_out).weights_sha256}
-    hashes.add(lenet(tmp_path, (images[:-1], digits[:-1]), held_out).weights_sha256)
-    monkeypatch.setattr(features, "SEED", 2)
-    hashes.add(lenet(tmp_path, few_digits[0], held_out).weights_sha256)
+    hashes = {trained(few_digits[0], held_out, tmp_path).weights_sha256}
+    hashes.add(trained((images[:-1], digits[:-1]), held_out, tmp_path).weights_sha256)
+    monkeypatch.setattr(lenet, "SEED", 2)
+    hashes.add(trained(few_digits[0], held_out, tmp_path).weights_sha256)
     assert len(hashes) == len(list(tmp_path.glob("*.pt"))) == 3
 
 
 @pytest.mark.parametrize("left", [0, 100, 20_000])
 def test_a_damaged_file_is_trained_again(tmp_path, few_digits, left):
-    sound = lenet(tmp_path, *few_digits).weights_sha256
+    sound = trained(*few_digits, tmp_path).weights_sha256
     (file,) = tmp_path.glob("*.pt")
     content = file.read_bytes()
     assert len(content) > left
     file.write_bytes(content[:left])
-    assert lenet(tmp_path, *few_digits).weights_sha256 == sound
+    assert trained(*few_digits, tmp_path).weights_sha256 == sound
     assert len(file.read_bytes()) == len(content)
 
 
 def test_any_number_of_classes_has_as_many_labels(tmp_path):
     generator = torch.Generator().manual_seed(0)
-    images = torch.rand(90, 1, 28, 28, generator=generator) * 0.1
+    images = torch.randint(140, (90, 1, 28, 28), generator=generator, dtype=torch.uint8)
     labels = torch.arange(90) % 3
-    images[torch.arange(90), 0, 5 * labels + 3] = 1
-    extractor = lenet(tmp_path, (images, labels), (images[:9], labels[:9]))
-    found, predicted = extractor(images, batch=40)
+    images[torch.arange(90), 0, 5 * labels + 3] = 255
+    extractor = trained((images, labels), (images[:9], labels[:9]), tmp_path)
+    found, logits = extractor(images, batch=40)
     assert found.shape == (90, 84)
+    assert logits.shape == (90, 1, 3)
     assert extractor.network.labels.out_features == 3
-    assert set(predicted.tolist()) <= {0, 1, 2}
-    assert lenet(tmp_path, (images, labels), (images[:9], labels[:9])).accuracy == (
+    assert trained((images, labels), (images[:9], labels[:9]), tmp_path).accuracy == (
         extractor.accuracy
     )
 
 
-def _ask(cache, digits, trained, answers):
+def _ask(cache, digits, counted, answers):
     torch.set_num_threads(1)
-    train = features._train
+    train = lenet._train
 
     def slowly(*part):
-        trained.put(1)
+        counted.put(1)
         time.sleep(0.5)
         return train(*part)
 
-    features._train = slowly
-    answers.put(lenet(cache, *digits).weights_sha256)
+    lenet._train = slowly
+    answers.put(trained(*digits, cache).weights_sha256)
 
 
 def test_processes_that_ask_together_train_once(tmp_path, few_digits):
     context = multiprocessing.get_context("fork")
-    trained, answers = context.Queue(), context.Queue()
+    counted, answers = context.Queue(), context.Queue()
     both = [
-        context.Process(target=_ask, args=(tmp_path, few_digits, trained, answers))
+        context.Process(target=_ask, args=(tmp_path, few_digits, counted, answers))
         for _ in range(2)
     ]
     for process in both:
@@ -112,8 +108,8 @@ def test_processes_that_ask_together_train_once(tmp_path, few_digits):
     for process in both:
         process.join(60)
     assert len(hashes) == 1
-    assert trained.get(timeout=5) == 1
-    assert trained.empty()
+    assert counted.get(timeout=5) == 1
+    assert counted.empty()
 
 
 def test_the_parts_are_balanced_and_share_no_image(all_digits):
@@ -121,7 +117,7 @@ def test_the_parts_are_balanced_and_share_no_image(all_digits):
     assert torch.bincount(digits).tolist() == [400] * 10
     assert torch.bincount(reference_digits).tolist() == [100] * 10
     assert train.shape == (4000, 1, 28, 28)
-    assert (train.min(), train.max()) == (-1, 1)
+    assert (train.min(), train.max()) == (0, 255)
     seen = {image.numpy().tobytes() for image in train}
     assert not any(image.numpy().tobytes() in seen for image in reference)
 
@@ -130,7 +126,7 @@ def test_an_epoch_shows_every_training_image_once(tmp_path, all_digits):
     dataset = MNIST5k()
     dataset.prepare(tmp_path, torch.device("cpu"))
     draw = dataset.source(torch.Generator().manual_seed(0), torch.device("cpu"))
-    epoch = torch.cat([draw(16, 50).flatten(0, 1) for _ in range(5)])
+    epoch = as_compared(torch.cat([draw(16, 50).flatten(0, 1) for _ in range(5)]))
     train = all_digits[0][0]
     assert sorted(i.numpy().tobytes() for i in epoch) == sorted(i.numpy().tobytes() for i in train)
 
@@ -139,22 +135,36 @@ def test_an_epoch_shows_every_training_image_once(tmp_path, all_digits):
 def test_the_network_of_mnist5k_is_accurate_and_its_distance_tells_digits_from_noise(
     tmp_path, all_digits
 ):
-    dataset = MNIST5k()
-    dataset.prepare(tmp_path, torch.device("cpu"))
-    assert dataset.protocol()["held_out_accuracy"] >= 0.95
+    subject = subject_of(MNIST5k(), tmp_path)
+    told = subject.network(LeNet()).describe()
+    assert told["LeNet held_out_accuracy"] >= 0.95
     begun = time.perf_counter()
-    again = MNIST5k()
-    again.prepare(tmp_path, torch.device("cpu"))
+    again = subject_of(MNIST5k(), tmp_path)
+    assert again.network(LeNet()).describe() == told
     assert time.perf_counter() - begun < 3
-    assert again.protocol() == dataset.protocol()
 
-    floor = dataset.floor()
-    assert floor["classes_20"] == floor["classes_1"] == 10
-    assert floor["reverse_kl"] < 0.02
+    real = floor(subject)
+    assert real["classes_20"] == real["classes_1"] == 10
+    assert real["reverse_kl"] < 0.02
     noise = torch.rand(1000, 1, 28, 28, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    assert floor["lenet_fd"] < dataset.evaluate(Snapshot(noise))["lenet_fd"] / 20
+    assert real["lenet_fd"] < scores(subject, noise)["lenet_fd"] / 20
     images, digits = all_digits[0]
-    ones = images[digits == 1][:400]
-    collapsed = dataset.evaluate(Snapshot(ones))
+    collapsed = scores(subject, images[digits == 1][:400])
     assert collapsed["classes_20"] == 1
-    assert collapsed["lenet_fd"] > 10 * floor["lenet_fd"]
+    assert collapsed["lenet_fd"] > 10 * real["lenet_fd"]
+
+
+def test_channels_are_looked_at_one_by_one(tmp_path, few_digits):
+    extractor = trained(*few_digits, tmp_path)
+    images = few_digits[1][0][:12]
+    single = extractor(images)
+    stacked = extractor(images.view(4, 3, 28, 28))
+    assert torch.equal(stacked.values, single.values.view(4, -1))
+    assert torch.equal(stacked.logits, single.logits.view(4, 3, 10))
+    assert extractor(images[:0]).values.shape == (0, 84)
+
+
+def test_it_draws_nothing_from_the_global_generator(tmp_path, few_digits):
+    state = torch.random.get_rng_state()
+    trained(*few_digits, tmp_path)
+    assert torch.equal(torch.random.get_rng_state(), state)
