@@ -115,6 +115,7 @@ COSTS = {
     "generator_updates": "updates",
     "gradient_evaluations": "gradients",
     "training_seconds": "s",
+    "checkpoint_seconds": "s",
     "evaluation_seconds": "s",
     "compile_seconds": "s",
     "population": "members",
