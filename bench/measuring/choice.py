@@ -74,7 +74,8 @@ def shown_of(cells: Iterable[Cell]) -> tuple[list[Quantity], Dataset]:
         # what was measured by a metric that is gone has numbers, and no meaning
         with suppress(BenchError):
             metrics.append(make_metric(each.name, each.settings))
-    return quantities_of(metrics, dataset), dataset
+    # cells of which nothing was measured still are to be ranked by something
+    return quantities_of(metrics, dataset) or quantities_of(metrics_of(dataset), dataset), dataset
 
 
 def _rank(quantity: Quantity, dataset: Dataset) -> int:

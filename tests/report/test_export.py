@@ -26,7 +26,7 @@ from bench.report.export import all_of, describe, export, of_study, writing
 from bench.report.export.columns import COLUMNS, KINDS
 from bench.report.export.rows import told
 from bench.study import Study
-from bench.training.gradients import detect
+from bench.metrics.gradients import detect
 
 NOTEBOOK = Path(__file__).parents[2] / "docs" / "exported-results.ipynb"
 
@@ -72,7 +72,7 @@ def test_every_number_of_every_record_is_a_row(exported):
         assert cost["training_seconds"] == 3.0
         assert cost["discriminator_updates"] == len(record.series()["discriminator_norm"])
         protocol = json.loads(own["protocol"].iloc[0])
-        assert protocol == record.data["result"]["protocol"]
+        assert protocol == record.protocol
 
 
 def test_each_cell_has_one_row_that_says_whether_it_finished(exported):

@@ -69,7 +69,7 @@ def test_gradient_counts_are_those_of_the_record(make_study, train, modes):
 def test_every_column_is_documented(two_methods):
     found = problems(two_methods[1])
     ranked = [standings(problem) for problem in found]
-    metrics = {metric.name for metric in found[0].dataset.metrics}
+    metrics = {quantity.name for quantity in found[0].quantities}
     for column in runs_table(found):
         documented = column in RUN_COLUMNS or column.removesuffix("_best") in metrics
         assert documented or "_explosions_" in column, column
