@@ -133,7 +133,9 @@ def _named(name: str, dataset: Dataset, other_extractor: bool) -> Metric:
         )
     if whys:
         raise DoesNotApply(f"metric '{name}' does not apply to {dataset.name}: {whys[0]}")
-    raise DoesNotApply(f"{dataset.name} has no metric '{name}'{nearest(name, sorted(fitting))}")
+    # a metric of the whole run may have a hundred quantities: its own name is enough of a hint
+    known = [called for called, m in fitting.items() if m.times != "once" or called == m.called]
+    raise DoesNotApply(f"{dataset.name} has no metric '{name}'{nearest(name, sorted(known))}")
 
 
 def offered(dataset: Dataset) -> list[Metric]:

@@ -200,8 +200,8 @@ def test_a_folder_is_selected_and_set_like_any_dataset(study, images):
 
 def test_a_folder_is_looked_through_once_for_all_methods(study, images, monkeypatch):
     looked = []
-    find = folder._below
-    monkeypatch.setattr(folder, "_below", lambda *a: looked.append(a) or find(*a))
+    find = folder.below
+    monkeypatch.setattr(folder, "below", lambda *a: looked.append(a) or find(*a))
     assert len(study(**{**of_folder(f"folder:{images}"), "methods": "all"})) > 4
     assert len(looked) == 1
 
