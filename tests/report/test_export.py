@@ -19,6 +19,7 @@ from handmade import RING, by_hand, ring_modes
 
 from bench.errors import BenchError
 from bench.execution.plan import Planned
+from bench.metrics.gradients import detect
 from bench.records.store import Store
 from bench.report.analysis.problems import problems
 from bench.report.analysis.ranking import Standing, standings
@@ -26,7 +27,6 @@ from bench.report.export import all_of, describe, export, of_study, writing
 from bench.report.export.columns import COLUMNS, KINDS
 from bench.report.export.rows import told
 from bench.study import Study
-from bench.metrics.gradients import detect
 
 NOTEBOOK = Path(__file__).parents[2] / "docs" / "exported-results.ipynb"
 
