@@ -95,12 +95,10 @@ class Half(Ring8):
         return 0.5
 
 
-class Twins(Ring8):
-    """Two metrics of one name."""
+class Unmeasured(Ring8):
+    """Ranked by what nothing measures."""
 
-    @property
-    def metrics(self):
-        return (*super().metrics, super().metrics[0])
+    ranked_by = ("modes_2",)
 
 
 class NewContent(Ring8):
@@ -117,18 +115,18 @@ class Restless(Ring8):
         return torch.randn(count, 2)
 
 
-class Floorless(Ring8):
-    """Says nothing of real data."""
+class Restive(Ring8):
+    """Other samples to compare with at every call."""
 
-    def floor(self):
-        return {}
+    def reference_samples(self):
+        return torch.randn(100, 2)
 
 
-class Endless(Ring8):
-    """A floor that is not finite."""
+class Threefold(Ring8):
+    """Real samples of another shape."""
 
-    def floor(self):
-        return {**super().floor(), "data_fd": float("inf")}
+    def held_out_samples(self):
+        return torch.zeros(100, 3)
 
 
 @dataclass(frozen=True)
@@ -149,11 +147,11 @@ class Held(Ring8):
         (Bright(), "its images reach from 255 to 255; .+scale to [-1, 1]"),
         (ListedShape(), "sample_shape is [2]; give a tuple"),
         (Half(), "training_size gives 0.5"),
-        (Twins(), "two of its metrics are called 'modes_20'"),
+        (Unmeasured(), "ranked_by names 'modes_2', which no metric of it measures; did you mean"),
         (NewContent(), "let it depend on the settings and on files alone"),
         (Restless(), "real gives other samples at every call"),
-        (Floorless(), "floor gives no 'modes_20', the metric that ranks"),
-        (Endless(), "floor gives inf for 'data_fd'"),
+        (Restive(), "reference_samples gives other samples at every call"),
+        (Threefold(), "held_out_samples gives (100, 3)"),
         (Held(), "it cannot be pickled"),
     ],
     ids=lambda given: type(given).__name__,

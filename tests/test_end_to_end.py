@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import re
 import shutil
@@ -202,6 +203,36 @@ def test_mlflow_holds_one_run_a_cell(journey):
     combined = client.search_runs([experiment.experiment_id], "tags.method = 'r1+ttur'")
     assert len(combined) == 4
     assert {run.data.params["method.r1.gamma"] for run in combined} == {"10.0"}
+
+
+def test_what_is_stored_is_measured_sampled_and_scored_without_training(journey, tmp_path):
+    folder, *_ = journey
+    methods, results = folder / "methods", tmp_path / "results"
+    shutil.copytree(folder / "results", results)
+    before = {record.key: record.data for record in Store(results).all()}
+    one = ("--methods", "vanilla", "--datasets", "ring8")
+    command = ("measure", str(folder / "tiny.yaml"), *one, "--results", str(results))
+    assert "2 cells measured" in bench(*command, "--metrics", "kid", methods=methods).stdout
+    assert "nothing to measure" in bench(*command, "--metrics", "kid", methods=methods).stdout
+    after = Store(results).all()
+    assert {record.key: record.data for record in after} == before
+    (record, _) = [r for r in after if "kid" in {m.metric for m in r.measurements}]
+    assert record.evaluations[-1]["kid"] > 0
+    assert "| data KID" in (results / "tiny" / "report.md").read_text()
+    # what a study does not ask for is shown from then on
+    planned = bench("plan", *command[1:], methods=methods).stdout
+    assert "0 of 2 cells would train, and 0 that are stored would be measured" in planned
+
+    points = str(tmp_path / "points.npy")
+    sampled = ("sample", record.key[:12], "--output", points, "--count", "2500")
+    bench(*sampled, "--results", str(results), methods=methods)
+    table = tmp_path / "scores.json"
+    asked = ("--metrics", "modes,data_fd", "--device", "cpu", "--json", str(table))
+    bench("score", points, "ring8", *asked, "--results", str(results), methods=methods)
+    scores = json.loads(table.read_text())["values"]
+    # of the run's own latents the score is that of the last checkpoint
+    for name in ("modes_1", "high_quality", "data_fd"):
+        assert scores[name] == pytest.approx(record.evaluations[-1][name], rel=1e-4)
 
 
 def test_show_and_status_tell_of_a_cell(journey):

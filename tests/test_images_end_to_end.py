@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.records.store import Record, Store
 from tests.metrics.random_inception import save_random_weights
 
 STUDY = """
@@ -18,7 +19,8 @@ methods: [non_saturating]
 seeds: 1
 evaluations: 3
 experiments:
-  - dataset: {digits8: {inception: last, evaluation_samples: 24}}
+  - dataset: {digits8: {evaluation_samples: 24}}
+    metrics: [fid, kid]
     architecture: {mlp: {generator_widths: [16], discriminator_widths: [16]}}
     training: {learning_rate: 0.001, batch_size: 32, ema: 0.9}
     updates: 30
@@ -45,6 +47,7 @@ def bench(folder: Path, *arguments: str, code: int = 0, **environment: str) -> s
             "http_proxy": closed,
             # on the CPU, also where there is a GPU
             "CUDA_VISIBLE_DEVICES": "",
+            "COLUMNS": "400",
             **environment,
         },
         capture_output=True,
@@ -54,9 +57,9 @@ def bench(folder: Path, *arguments: str, code: int = 0, **environment: str) -> s
     return done.stdout + done.stderr
 
 
-def record_of(folder: Path) -> dict:
-    (file,) = (folder / "results" / "cells").glob("[!.]*/record.json")
-    return json.loads(file.read_text())
+def record_of(folder: Path) -> Record:
+    (record,) = Store(folder / "results").all()
+    return record
 
 
 @pytest.mark.slow
@@ -64,33 +67,36 @@ def test_fid_without_weights_and_when_they_are_found(tmp_path, weights):
     file, sha256 = weights
     (tmp_path / "eight.yaml").write_text(STUDY)
     told = bench(tmp_path, "run", "eight.yaml")
-    assert "not computed" in told
+    assert "fid, kid not measured on digits8" in told
     assert "no Inception weights" in told
-    result = record_of(tmp_path)["result"]
-    assert "no Inception weights" in result["not_computed"]["fid"]
-    assert all("fid" not in evaluation for evaluation in result["evaluations"])
+    before = record_of(tmp_path)
+    assert all("pixel_fd" in evaluation for evaluation in before.evaluations)
+    assert all("fid" not in evaluation for evaluation in before.evaluations)
     page = (tmp_path / "results" / "eight" / "report.md").read_text()
     assert "not computed" in page
     assert "--inception-weights" in page
-    assert "nothing to train" in bench(tmp_path, "run", "eight.yaml")
-    assert "without" in bench(tmp_path, "plan", "eight.yaml")
+    assert "nothing to train or to measure" in bench(tmp_path, "run", "eight.yaml")
+    assert "no Inception weights" in " ".join(bench(tmp_path, "plan", "eight.yaml").split())
 
     given = ("--inception-weights", str(file))
-    # weights that nobody vouches for are refused before anything is trained
-    refused = bench(tmp_path, "run", "eight.yaml", "--retry", *given, code=2)
+    # weights that nobody vouches for are refused
+    refused = bench(tmp_path, "run", "eight.yaml", *given, code=2)
     assert "SHA-256" in refused
     assert len(refused.strip().splitlines()) == 1
     vouched = {"BENCH_INCEPTION_SHA256": sha256[:16]}
-    bench(tmp_path, "run", "eight.yaml", "--retry", *given, **vouched)
-    result = record_of(tmp_path)["result"]
-    assert result["not_computed"].keys() <= {"kid"}
-    last = result["evaluations"][-1]
+    told = bench(tmp_path, "run", "eight.yaml", *given, **vouched)
+    assert "1 cells measured" in told
+    assert "cells trained" not in told
+    record = record_of(tmp_path)
+    assert record.data == before.data
+    assert record.not_computed.keys() == {"kid"}
+    last = record.evaluations[-1]
     assert last["fid"] > 0
-    assert result["floor"]["fid"] < last["fid"]
-    measured = [e["update"] for e in result["evaluations"] if "fid" in e]
+    assert record.floor["fid"] < last["fid"]
+    measured = [e["update"] for e in record.evaluations if "fid" in e]
     assert 1 <= len(measured) <= 2
-    assert sha256 in json.dumps(result["protocol"])
-    assert "vouched" in json.dumps(result["protocol"])
+    assert sha256 in json.dumps(record.protocol)
+    assert "vouched" in json.dumps(record.protocol)
     page = (tmp_path / "results" / "eight" / "report.md").read_text()
     assert "not the published file" in page
 

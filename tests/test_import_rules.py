@@ -14,21 +14,30 @@ ROOT = Path(bench.__file__).parent.parent
 BENCH = sorted((ROOT / "bench").rglob("*.py"))
 METHODS = sorted((ROOT / "methods").glob("*.py"))
 
+MEASURES = {"metrics", "extractors", "measuring"}
 FORBIDDEN = {
-    "method": {"training", "metrics", "datasets", "architectures", "registry"},
-    "metrics": {"training", "architectures", "registry"},
-    "datasets": {"training", "architectures", "registry"},
-    "architectures": {"training", "datasets", "metrics", "registry"},
-    "training": {"registry"},
-    "registry": {"training"},
-    "records": {"registry"},
+    "method": {"training", "datasets", "architectures", "registry", "metric", *MEASURES},
+    "metric": {"training", "datasets", "architectures", "registry", "method", *MEASURES},
+    "metrics": {"training", "datasets", "architectures", "registry", "method", "extractors"},
+    "extractors": {"training", "datasets", "architectures", "registry", "method", "metrics"},
+    "measuring": {"metrics"},
+    "datasets": {"training", "architectures", "registry", "metric", *MEASURES},
+    "architectures": {"training", "datasets", "registry", "metric", *MEASURES},
+    "training": {"registry", "metric", *MEASURES},
+    "registry": {"training", *MEASURES},
+    "records": {"registry", *MEASURES},
     "execution": {"cli", "report", "tuning"},
     "report": {"cli", "tracking", "tuning"},
     "tracking": {"cli", "report", "tuning"},
     "tuning": {"cli"},
 }
 ABOVE = {"cli", "check", "report", "tracking", "tuning", "execution", "study"}
-CORE = {"method", "metrics", "datasets", "architectures", "training", "registry"}
+CORE = {
+    "method", "metric", "metrics", "extractors", "datasets", "architectures", "training",
+    "registry",
+}  # fmt: skip
+FORMULAS = {"frechet", "histograms", "inception", "neighbours", "reference"}
+"""Modules of bench.measuring that know samples and features, and no dataset, record or part."""
 
 
 def name(file: Path) -> str:
@@ -73,9 +82,25 @@ def test_arrows_point_one_way(file):
     forbidden = FORBIDDEN.get(part, set()) - {part}
     if part in CORE:
         forbidden = forbidden | ABOVE | {"records"}
-    if part == "records":
+    if part in ("records", "measuring"):
         forbidden = forbidden | ABOVE
     assert not parts_of_bench(file) & forbidden
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        file
+        for file in BENCH
+        if file.parent.name in ("metrics", "extractors")
+        or (file.parent.name == "measuring" and file.stem in FORMULAS)
+    ],
+    ids=name,
+)
+def test_what_measures_knows_the_contract_and_formulas_alone(file):
+    assert parts_of_bench(file) <= {"metric", "errors", "once", "measuring", "extractors"}
+    modules = {m.split(".")[2] for m in imports(file) if m.startswith("bench.measuring.")}
+    assert modules <= FORMULAS
 
 
 def test_of_training_records_know_the_configuration_alone():

@@ -19,6 +19,8 @@ from mlflow.exceptions import MlflowException
 from PIL import Image
 
 from bench.errors import BenchError
+from bench.metric import Reason
+from bench.records.measurements import Measurement
 from bench.records.store import Store, pack, with_files
 from bench.tracking import Tracker, ui_command
 from bench.tracking.entry import POINTS, describe, thinned
@@ -30,20 +32,12 @@ EVALUATIONS = [
     {"update": 250, "generator_update": 50, "modes_20": 3.0, "reverse_kl": 1.25},
     {"update": 500, "generator_update": 100, "modes_20": 8.0, "reverse_kl": 0.5},
 ]
-RESULT = {
-    "evaluations": EVALUATIONS,
-    "gradients": {
-        "thresholds": {"spike_factor": 10.0},
-        "discriminator": {
-            "updates": 500,
-            "median": None,
-            "explosions": {"steps": 4, "episodes": 2, "per_10k": 80.0},
-            "sensitivity": {"factor=5": 9},
-        },
-        "generator": {"updates": 100, "explosions": {"steps": 0, "episodes": 0, "per_10k": 0.0}},
-    },
-    "cost": {"discriminator_updates": 500, "generator_updates": 100},
+WHOLE = {
+    "discriminator_median_norm": None,
+    "discriminator_explosions": 4.0,
+    "generator_explosions_per_10k": 0.0,
 }
+RESULT = {"cost": {"discriminator_updates": 500, "generator_updates": 100}}
 RUN = {
     "commit": "abc123",
     "training_seconds": 2.5,
@@ -87,7 +81,7 @@ def client(results) -> MlflowClient:
 def put(results, make_cell, make_record):
     """Stores a record, ``ok`` with files or failed without."""
 
-    def put(seed: int = 0, status: str = "ok", samples=None, **more):
+    def put(seed=0, status="ok", samples=None, evaluations=EVALUATIONS, reasons=None, **more):
         rng = np.random.default_rng(seed)
         files = {
             "series.npz": pack(
@@ -101,9 +95,24 @@ def put(results, make_cell, make_record):
                 {"samples": rng.normal(size=(3, 50, 2)) if samples is None else samples}
             ),
         }
-        parts = {"result": RESULT, "run": RUN} if status == "ok" else {"result": {}, "run": {}}
+        store = Store(results)
+        if status != "ok":
+            nothing = {"result": {}, "run": {}}
+            data = make_record(make_cell("wgan_gp", seed), status, **nothing | more)
+            return store.put(*_as_stored(data, {}))
+        places = ("update", "generator_update")
+        checkpoints = [{name: e[name] for name in places} for e in evaluations]
+        parts = {"result": {**RESULT, "checkpoints": checkpoints}, "run": RUN}
         data = make_record(make_cell("wgan_gp", seed), status, **parts | more)
-        return Store(results).put(*_as_stored(data, files if status == "ok" else {}))
+        store.put(*_as_stored(data, files))
+        values = {
+            e["update"]: {name: e[name] for name in e if name not in places} for e in evaluations
+        }
+        why = {name: Reason("unavailable", text) for name, text in (reasons or {}).items()}
+        part = {"name": "modes", "settings": {}}
+        measured = {"seconds": 1.5}
+        found = Measurement("m", "modes", part, {}, values, WHOLE, why, measured=measured)
+        return store.measured(data["key"], [found])
 
     return put
 
@@ -176,11 +185,12 @@ def test_a_cell_is_a_child_run_with_all_that_the_record_says(results, client, pu
     for name in ("modes_20", "reverse_kl"):
         recorded = [(e["update"], e[name]) for e in EVALUATIONS if e[name] is not None]
         assert history(client, run, name) == recorded
-    assert run.data.metrics["gradients/discriminator_explosions_steps"] == 4
-    assert run.data.metrics["gradients/generator_explosions_per_10k"] == 0
+    assert run.data.metrics["whole/discriminator_explosions"] == 4
+    assert run.data.metrics["whole/generator_explosions_per_10k"] == 0
+    assert run.data.metrics["cost/evaluation_seconds"] == 1.5
     assert run.data.metrics["cost/peak_memory_mb"] == 300
     assert run.data.metrics["cost/discriminator_updates"] == 500
-    assert not any("sensitivity" in name or "median" in name for name in run.data.metrics)
+    assert not any("median" in name for name in run.data.metrics)
     assert all(np.isfinite(value) for value in run.data.metrics.values())
 
 
@@ -255,11 +265,10 @@ def test_other_samples_have_no_picture(arrays):
 
 def test_images_and_why_metrics_are_missing_reach_mlflow(results, client, put):
     images = np.zeros((3, 9, 4, 4, 3), np.uint8)
-    result = RESULT | {
-        "evaluations": [*EVALUATIONS[:2], {**EVALUATIONS[2], "kid": 0.25}],
-        "not_computed": {"fid": "no Inception weights", "kid": "too few samples at first"},
-    }
-    tracker, _ = send(results, put(samples=images, result=result), put(1))
+    evaluations = [*EVALUATIONS[:2], {**EVALUATIONS[2], "kid": 0.25}]
+    reasons = {"fid": "no Inception weights", "kid": "too few samples at first"}
+    record = put(samples=images, evaluations=evaluations, reasons=reasons)
+    tracker, _ = send(results, record, put(1))
     assert tracker.problems == []
     (run,) = children(client, seed="0")
     kept = [artifact.path for artifact in client.list_artifacts(run.info.run_id)]
@@ -382,7 +391,7 @@ def test_names_that_mlflow_does_not_take_are_changed_and_many_are_sent_in_parts(
     results, client, put
 ):
     values = {f"quality %{number}": float(number) for number in range(1500)}
-    record = put(result={"evaluations": [{"update": 7, "generator_update": 7, **values}]})
+    record = put(evaluations=[{"update": 7, "generator_update": 7, **values}])
     many = {f"setting_{number}": "y" * 7000 for number in range(150)}
     record.data["cell"]["method"]["settings"] = many
     tracker, _ = send(results, record)

@@ -39,7 +39,7 @@ def something_measures_it(dataset: Dataset) -> None:
     found = {quantity.name for quantity in quantities_of(metrics_of(dataset), dataset)}
     if not found:
         raise BenchError("no metric applies to it: points need sample_shape (d,), images (C, H, W)")
-    known = found | {q.name for metric in offered(dataset) for q in metric.quantities(dataset)}
+    known = {quantity.name for quantity in quantities_of(offered(dataset), dataset)}
     if strange := [name for name in dataset.ranked_by if name not in known]:
         raise BenchError(
             f"ranked_by names '{strange[0]}', which no metric of it measures"

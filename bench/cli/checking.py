@@ -71,6 +71,8 @@ def _part(typed: str) -> Any:
         return make(kind, *dataset_part(rest))
     name, settings = dataset_part(typed)
     kinds = ["method"] if SIGN in name else kinds_with(name)
+    if settings and "dataset" in kinds:  # of all kinds, a dataset alone is called with a path
+        kinds = ["dataset"]
     if not kinds:
         known = [name for kind in KINDS for name in find(kind).parts]
         raise BenchError(f"no part is called '{name}'{nearest(name, known)}")

@@ -74,7 +74,8 @@ def shown_of(cells: Iterable[Cell]) -> tuple[list[Quantity], Dataset]:
         # what was measured by a metric that is gone has numbers, and no meaning
         with suppress(BenchError):
             metrics.append(make_metric(each.name, each.settings))
-    return quantities_of(metrics, dataset), dataset
+    # cells of which nothing was measured still are to be ranked by something
+    return quantities_of(metrics, dataset) or quantities_of(metrics_of(dataset), dataset), dataset
 
 
 def _rank(quantity: Quantity, dataset: Facts) -> int:
@@ -132,7 +133,9 @@ def _named(name: str, dataset: Facts, other_extractor: bool) -> Metric:
         )
     if whys:
         raise DoesNotApply(f"metric '{name}' does not apply to {dataset.name}: {whys[0]}")
-    raise DoesNotApply(f"{dataset.name} has no metric '{name}'{nearest(name, sorted(fitting))}")
+    # a metric of the whole run may have a hundred quantities: its own name is enough of a hint
+    known = [called for called, m in fitting.items() if m.times != "once" or called == m.called]
+    raise DoesNotApply(f"{dataset.name} has no metric '{name}'{nearest(name, sorted(known))}")
 
 
 def offered(dataset: Facts) -> list[Metric]:

@@ -241,14 +241,15 @@ def _metrics(
 ) -> list[Metric]:
     """The metrics of an experiment: its own must apply to its dataset, the study's may."""
     study = expansion.study
-    asked: list[Part] = list(experiment.metrics)
-    for part in (*study.metrics, *study.require, *selection.metrics):
+    asked: list[Part] = []
+    # the last of those that name the same metric holds: what is only named changes no settings
+    for part in (*study.require, *selection.metrics, *study.metrics):
         try:
             named(part, dataset)
         except DoesNotApply:
             continue
         asked.append(part)
-    return metrics_of(dataset, asked)
+    return metrics_of(dataset, [*asked, *experiment.metrics])
 
 
 def check_asked(expansion: Expansion, selection: Selection) -> None:

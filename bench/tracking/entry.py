@@ -101,7 +101,10 @@ def _metrics(record: Record) -> Iterator[tuple[str, int, float | None]]:
             name = f"training/{player}_{'gradient_' if quantity == 'norm' else ''}{quantity}"
             yield from ((name, step, value) for step, value in thinned(values, total, pick))
     yield from ((f"whole/{name}", 0, value) for name, value in record.whole.items())
-    for name, value in {**record.cost, **record.data["run"]}.items():
+    costs = {**record.cost, **record.data["run"]}
+    if record.measurements:
+        costs["evaluation_seconds"] = record.evaluation_seconds
+    for name, value in costs.items():
         yield from _numbers(f"cost/{name}", value)
 
 

@@ -101,6 +101,7 @@ def trainer(store: Store) -> Callable[..., Planned]:
             "result": result,
             "run": {
                 "training_seconds": 3.0,
+                "checkpoint_seconds": 0.25,
                 "population": 3,
                 "peak_memory_mb": 100.0,
                 "device": "cpu",

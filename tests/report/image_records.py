@@ -11,6 +11,8 @@ experiments:
     architecture: {{mlp: {{generator_widths: [8], discriminator_widths: [8]}}}}
     updates: 100
 """
+WITH_INCEPTION = "metrics: [fid, kid, prdc]\n"
+"""To be added to a study."""
 NO_WEIGHTS = "no Inception weights: let this machine reach the network once"
 
 

@@ -18,7 +18,9 @@ from hypothesis import strategies as st
 
 from bench.errors import BenchError
 from bench.records.cell import SCHEMA, Cell
+from bench.records.measurements import Measurement
 from bench.records.store import Record, Store
+from bench.registry import make_metric
 from bench.report.compare import Comparison, compare, compare_folders, compose, write_comparison
 from bench.report.compare.page import headline
 from bench.report.page.markdown import render_markdown
@@ -203,7 +205,7 @@ def test_explosions_are_told_and_decide_nothing(folders):
     assert after
     assert (before.median, after.median) == (0.0, 100.0)
     assert pair.verdict == "noise"
-    assert pair.parts == ["gradients"]
+    assert pair.parts == ["whole-run"]
     assert "0.0 → 100.0" in told(compared(folders))
 
 
@@ -244,7 +246,7 @@ def test_a_setting_that_is_new_in_one_commit_had_its_default(folders):
         data = json.loads(json.dumps(record.data))
         del data["cell"]["dataset"]["settings"]["sigma"]
         del data["cell"]["training"]["ema"]
-        old.append(Record(data))
+        old.append(Record(data, known=record.known))
     assert compare(old, b.records()).pairs[0].verdict == "identical"
 
 
@@ -346,7 +348,7 @@ def test_datasets_that_are_unknown_here_are_told(folders):
             data = json.loads(json.dumps(record.data))
             if all_of_them or data["cell"]["method"]["name"] == "wgan_gp":
                 data["cell"]["dataset"] |= {"name": "lost", "label": "lost"}
-            found.append(Record(data))
+            found.append(Record(data, known=record.known))
         return found
 
     one, other = (renamed(folder.records(), False) for folder in folders)
@@ -355,6 +357,13 @@ def test_datasets_that_are_unknown_here_are_told(folders):
     assert "5 cells on lost are left out: unknown dataset 'lost'" in found.notes[0]
     with pytest.raises(BenchError, match="can be compared here: unknown dataset"):
         compare(renamed(a.records(), True), renamed(b.records(), True))
+
+
+def counted(modes: int) -> Measurement:
+    """A measurement of the last checkpoint."""
+    settings = make_metric("modes").settings()
+    values = {20: {"modes_20": float(modes)}}
+    return Measurement("key", "modes", {"name": "modes", "settings": settings}, {}, values)
 
 
 score = st.one_of(st.sampled_from(["ok", "diverged", "crashed"]), st.integers(0, 8))
@@ -370,12 +379,13 @@ def make(make_cell: Callable[..., Cell]) -> Callable[[list[Any]], list[Record]]:
                 "schema": SCHEMA, "key": cell.key, "cell": cell.to_json(),
                 "ingredients": cell.ingredients(), "reason": "", "run": {}, "files": {},
                 "status": value if isinstance(value, str) else "ok",
-                "result": {"evaluations": [{"update": 20, "modes_20": value}]}
+                "result": {"checkpoints": [{"update": 20, "generator_update": 20}]}
                 if isinstance(value, int) else {},
-            })
+            }, known={"key": counted(value)} if isinstance(value, int) else {})
             for cell, value in zip(cells, values, strict=False)
         ]  # fmt: skip
 
+    compare(make([1]), make([1]))  # which finds all parts there are, once
     return make
 
 

@@ -20,6 +20,7 @@ from handmade import RING, by_hand, ring_modes
 
 from bench.errors import BenchError
 from bench.execution.plan import Planned
+from bench.metrics.gradients import detect
 from bench.records.store import Store
 from bench.report.analysis.problems import problems
 from bench.report.analysis.ranking import Standing, standings
@@ -72,7 +73,7 @@ def test_every_number_of_every_record_is_a_row(exported):
         assert cost["training_seconds"] == 3.0
         assert cost["discriminator_updates"] == len(record.series()["discriminator_norm"])
         protocol = json.loads(own["protocol"].iloc[0])
-        assert protocol == record.data["result"]["protocol"]
+        assert protocol == record.protocol
 
 
 def test_each_cell_has_one_row_that_says_whether_it_finished(exported):

@@ -3,9 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-from image_records import IMAGES, NO_WEIGHTS, shades
+from image_records import IMAGES, NO_WEIGHTS, WITH_INCEPTION, shades
 from pages import Page, rows_of
 
+from bench.measuring.choice import offered, quantities_of
 from bench.registry import find
 from bench.report import write_report
 from bench.report.analysis.columns import RUN_COLUMNS
@@ -38,8 +39,8 @@ def digits(*values: tuple[float, float | None]) -> dict:
 def of_digits(make_study, train):
     """mnist5k with LeNet KID; non_saturating's first seed was best halfway."""
 
-    def make(dataset="mnist5k", **more):
-        study = make_study(IMAGES.format(dataset=dataset))
+    def make(dataset="mnist5k", metrics="", **more):
+        study = make_study(IMAGES.format(dataset=dataset) + metrics)
         ends = {
             ("non_saturating", 0): digits((90, None), (10, 11.0), (20, 21.0)),
             ("non_saturating", 1): digits((90, None), (40, None), (30, 33.0)),
@@ -56,10 +57,10 @@ def of_digits(make_study, train):
 
 @pytest.fixture
 def of_photographs(make_study, train):
-    """cifar10, ranked by FID, which is ``last`` or, as ``fid`` says, not there."""
+    """cifar10, ranked by FID, which is measured at the end or, as ``fid`` says, not there."""
 
     def make(fid=None, diverged=(), methods=("non_saturating", "wgan_gp")):
-        study = make_study(IMAGES.format(dataset="{cifar10: {inception: last}}"))
+        study = make_study(IMAGES.format(dataset="cifar10") + WITH_INCEPTION)
         planned = []
         for c in study.cells:
             ends = {at: {"pixel_fd": 2.0 + c.seed - at / 100} for at in (0, 50, 100)}
@@ -114,7 +115,7 @@ def test_of_equal_evaluations_the_first_is_the_best_and_none_is_worst(make_study
 
 
 def test_metrics_that_were_not_computed_say_so_and_why_once(of_digits, store):
-    study, planned = of_digits("{mnist5k: {inception: last}}", not_computed=WITHOUT)
+    study, planned = of_digits(metrics=WITH_INCEPTION, not_computed=WITHOUT)
     page = write_report(study, planned, store.results)
     text = page.with_suffix(".md").read_text("utf-8")
     others = rows_of(text, "FID ↓ |")
@@ -171,7 +172,7 @@ def test_where_the_metric_that_ranks_was_not_computed_every_part_says_so(
     assert "FID, which ranks the methods, was not computed: pixel FD is drawn." in text
     assert "median seed by pixel FD" in text
     # why: on top, and below the table
-    assert f"cifar10(inception=last): FID: {NO_WEIGHTS}" in text
+    assert f"cifar10: FID: {NO_WEIGHTS}" in text
     assert text.count(NO_WEIGHTS) == 2
 
 
@@ -187,7 +188,7 @@ def test_a_metric_of_the_last_evaluation_ranks_but_has_no_curve(of_photographs, 
     assert rows_of(text, "Inception KID ↓")[0][:3] == [
         "non_saturating", "last", "0.5000",
     ]  # fmt: skip
-    assert "weights, at the best and the last evaluation alone; less is better" in text
+    assert "reference samples, at the best and the last evaluation alone; less is better" in text
     assert "Inception features, at the best and the last evaluation alone:" in text
 
 
@@ -210,7 +211,7 @@ def test_the_protocol_is_a_list_and_hashes_are_short(of_digits, store):
 def test_reasons_and_protocols_are_only_text(of_digits, store):
     hostile = '<script>alert("x")</script>'
     study, planned = of_digits(
-        "{mnist5k: {inception: last}}", not_computed={"fid": hostile}, protocol={hostile: hostile}
+        metrics=WITH_INCEPTION, not_computed={"fid": hostile}, protocol={hostile: hostile}
     )
     parsed = Page(write_report(study, planned, store.results))
     # one script is the page's own
@@ -220,18 +221,17 @@ def test_reasons_and_protocols_are_only_text(of_digits, store):
 
 def test_two_problems_on_one_dataset_define_each_metric_once(of_digits, store):
     study, planned = of_digits()
-    _, others = of_digits("{mnist5k: {inception: last}}", not_computed=WITHOUT)
+    fewer = "{mnist5k: {evaluation_samples: 5000}}"
+    _, others = of_digits(fewer, WITH_INCEPTION, not_computed=WITHOUT)
     page = write_report(study, [*planned, *others], store.results)
     words = Page(page).words
     assert words.count("(lenet_kid)") == words.count("(kid)") == 1
 
 
 def test_no_metric_takes_the_name_of_another_column():
-    names = {metric.name for kind in find("dataset").parts.values() for metric in kind().metrics}
-    names |= {
-        m.name
-        for m in find("dataset").parts["cifar10"](inception="every", fid_infinity=True).metrics
-    }
+    datasets = [kind() for name, kind in find("dataset").parts.items() if name != "points"]
+    names = {q.name for d in datasets for q in quantities_of(offered(d), d)}
+    assert {"modes_20", "fid", "fid_infinity", "lenet_kid"} <= names
     assert not names & RUN_COLUMNS.keys()
 
 

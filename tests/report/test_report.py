@@ -71,7 +71,7 @@ def test_numbers_in_markdown_are_those_of_the_records(written: Path):
     # a hundred updates lie within the warm-up: nothing was judged, which is not nothing found
     assert stable[6:9] == ["–"] * 3
     cost = rows_of(text, "gradient evaluations")
-    assert cost[0][:7] == ["ring8", "non_saturating", "100", "100", "200", "3.0", "0.5"]
+    assert cost[0][:8] == ["ring8", "non_saturating", "100", "100", "200", "3.0", "0.2", "1.5"]
 
 
 def test_tables_on_disk_agree_with_the_page(written: Path):

@@ -51,6 +51,8 @@ def test_a_run_shows_last_and_best_values_cost_and_first_update_with_all_modes(t
     assert pd.isna(worse["first_update_all_modes"])
     assert (worse["reverse_kl"], worse["reverse_kl_best"]) == (0.25, 0.25)
     assert (worse["discriminator_updates"], worse["training_seconds"]) == (100, 3.0)
+    # modes, data FD and gradients, half a second each
+    assert (worse["checkpoint_seconds"], worse["evaluation_seconds"]) == (0.25, 1.5)
     assert worse["torch"] == "2.11"
 
 
@@ -69,7 +71,7 @@ def test_gradient_counts_are_those_of_the_record(make_study, train, modes):
 def test_every_column_is_documented(two_methods):
     found = problems(two_methods[1])
     ranked = [standings(problem) for problem in found]
-    metrics = {metric.name for metric in found[0].dataset.metrics}
+    metrics = {quantity.name for quantity in found[0].quantities}
     for column in runs_table(found):
         documented = column in RUN_COLUMNS or column.removesuffix("_best") in metrics
         assert documented or "_explosions_" in column, column

@@ -200,8 +200,8 @@ def test_a_folder_is_selected_and_set_like_any_dataset(study, images):
 
 def test_a_folder_is_looked_through_once_for_all_methods(study, images, monkeypatch):
     looked = []
-    find = folder._below
-    monkeypatch.setattr(folder, "_below", lambda *a: looked.append(a) or find(*a))
+    find = folder.below
+    monkeypatch.setattr(folder, "below", lambda *a: looked.append(a) or find(*a))
     assert len(study(**{**of_folder(f"folder:{images}"), "methods": "all"})) > 4
     assert len(looked) == 1
 
@@ -228,9 +228,6 @@ def test_a_folder_that_is_not_there_is_told_in_one_line(study, part, message):
     assert message in one_line(study, **of_folder(part))
 
 
-INCEPTION = {"digits8": {"inception": "last"}}
-
-
 def with_fid(*parts, **keys):
     experiments = [{**RING, "dataset": part} for part in (*parts, "ring8")]
     return {"methods": ["vanilla"], "seeds": 1, "experiments": experiments, **keys}
@@ -238,7 +235,7 @@ def with_fid(*parts, **keys):
 
 def test_a_study_may_require_metrics_that_its_datasets_measure(tmp_path):
     file = tmp_path / "mine.yaml"
-    file.write_text(yaml.safe_dump(with_fid(INCEPTION, require=["fid", "data_fd"])))
+    file.write_text(yaml.safe_dump(with_fid("digits8", require=["fid", "data_fd"])))
     assert load_study(str(file)).require == ("fid", "data_fd")
     # a narrowed study is held to what the whole one measures
     narrowed = load_study(str(file), Selection(datasets=("ring8",)))
@@ -260,11 +257,9 @@ def test_datasets_with_the_same_settings_are_told_apart(study):
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        (with_fid(require=["fid"]),
-         "the study requires 'fid', which no dataset of it measures; "
-         "give a set of images inception: last"),
-        (with_fid(INCEPTION, require=["fid_infinity"]), "the study requires 'fid_infinity'"),
-        (with_fid(INCEPTION, require=["dta_fd"]), "did you mean 'data_fd'?"),
+        (with_fid(require=["fid"]), "metric 'fid' does not apply to ring8: Inception looks at"),
+        (with_fid("digits8", require=["lenet_fd"]), "metric 'lenet_fd' does not apply to digits8"),
+        (with_fid(require=["dta_fd"]), "ring8 has no metric 'dta_fd'; did you mean 'data_fd'?"),
         (with_fid(require="fid"), "'require' is 'fid'"),
         (with_fid(require=[3]), "'require.0' is 3"),
     ],
@@ -273,9 +268,37 @@ def test_a_metric_that_is_required_and_not_measured_is_told_in_one_line(study, k
     assert message in one_line(study, **keys)
 
 
-def test_an_override_may_bring_what_is_required(study):
-    chosen = Selection(overrides=(("digits8", "inception", "last"),))
-    assert study(**with_fid("digits8", require=["fid"]), selection=chosen)
+def metrics_by_dataset(cells):
+    return {cell.dataset.name: {m.label: m.settings for m in cell.metrics} for cell in cells}
+
+
+def test_what_a_study_asks_for_is_measured_where_it_applies(study):
+    found = metrics_by_dataset(study(**with_fid("digits8", metrics=["fid"], require=["kid"])))
+    assert {"pixel_fd", "fid", "kid", "gradients"} <= found["digits8"].keys()
+    # of points, kid is that of their coordinates
+    assert {"modes", "data_fd", "kid", "gradients"} <= found["ring8"].keys()
+    assert "fid" not in found["ring8"]
+
+
+def test_an_experiment_asks_for_metrics_of_its_own(study):
+    keys = with_fid("digits8")
+    keys["experiments"][0]["metrics"] = ["fid"]
+    found = metrics_by_dataset(study(**keys))
+    assert "fid" in found["digits8"]
+    keys["experiments"][1]["metrics"] = ["fid"]
+    assert "metric 'fid' does not apply to ring8" in one_line(study, **keys)
+
+
+@pytest.mark.parametrize("chosen", [NOTHING, Selection(metrics=("fid",))])
+def test_to_require_a_metric_or_to_name_it_leaves_its_settings_as_asked_for(study, chosen):
+    asked = with_fid("digits8", metrics=[{"fid": {"when": "every"}}], require=["fid"])
+    found = metrics_by_dataset(study(**asked, selection=chosen))
+    assert found["digits8"]["fid"]["when"] == "every"
+
+
+def test_what_is_measured_is_no_part_of_a_cells_key(study):
+    plain, more = study(**with_fid("digits8")), study(**with_fid("digits8", metrics=["fid"]))
+    assert [cell.key for cell in plain] == [cell.key for cell in more]
 
 
 def test_a_method_may_be_listed_with_several_settings(study):

@@ -13,7 +13,9 @@ from rich.console import Console
 from bench.execution.coordinator import Finished
 from bench.execution.plan import Planned
 from bench.records.cell import Cell
+from bench.records.measurements import Measurement
 from bench.records.store import Record, Store
+from bench.registry import make_metric
 from bench.study import Study, load_study
 from bench.tuning import tune as tuning
 
@@ -58,7 +60,7 @@ class Trainer:
             self.trained.append(cell)
             self.records[cell.key] = self._record(cell)
         planned = [self._planned(cell) for cell in study.cells]
-        return Finished(len(self.trained) - before, planned)
+        return Finished(len(self.trained) - before, 0, planned)
 
     def _planned(self, cell: Cell) -> Planned:
         record = self.records[cell.key]
@@ -67,19 +69,22 @@ class Trainer:
 
     def _record(self, cell: Cell) -> Record:
         status = self.fails(cell) or "ok"
-        values = dict.fromkeys(("distance", "theta", "psi", "data_fd"), 1.0)
-        evaluations = [{"update": 0, "radius": 1.5, **values}]
+        rest = dict.fromkeys(("distance", "theta", "psi"), 1.0)
+        values = {0: {"radius": 1.5, **rest}}
         if status == "ok":
-            evaluations.append({"update": 60, "radius": radius(cell), **values})
+            values[60] = {"radius": radius(cell), **rest}
+        part = {"name": "dirac", "settings": make_metric("dirac").settings()}
+        measured = Measurement("dirac", "dirac", part, {}, values, floor={"radius": 0.0})
         return Record(
             {
                 "key": cell.key,
                 "cell": cell.to_json(),
                 "status": status,
                 "reason": "" if status == "ok" else "as the test wants it",
-                "result": {"evaluations": evaluations, "floor": {"radius": 0.0}},
+                "result": {"checkpoints": [{"update": u, "generator_update": u} for u in values]},
                 "run": {"training_seconds": 2.0, "device_name": "a processor", "commit": "abc"},
-            }
+            },
+            known={measured.key: measured},
         )
 
 

@@ -59,8 +59,9 @@ COST_COLUMNS = {
     "gradient_evaluations": "gradients computed: one per player's, one per input gradient of a "
     "penalty; empty for a cell that is not ok",
     "training_seconds": "seconds of training: the population's, divided by its members",
-    "evaluation_seconds": "seconds of evaluation: the population's, divided by the members that "
-    "were measured",
+    "checkpoint_seconds": "seconds of taking and storing checkpoints: the population's, divided "
+    "likewise",
+    "evaluation_seconds": "seconds of measuring this run afterwards, by all metrics that are shown",
     "compile_seconds": "seconds of tracing, compiling and loading the population's round, divided "
     "likewise",
     "population": "members trained together",

@@ -1,4 +1,4 @@
-"""Counts of flagged gradients, as a record's measurement of them has found."""
+"""What a record counts: flagged gradients, as its measurement of them has found, and costs."""
 
 from __future__ import annotations
 
@@ -16,6 +16,16 @@ def gradient_counts(record: Record) -> dict[str, dict[str, Any]]:
         for player in PLAYERS
         if player in found
     }
+
+
+def costs(record: Record) -> dict[str, Any]:
+    """Updates, gradients, seconds and memory, and where they were spent, by name.
+
+    ``evaluation_seconds`` is missing where nothing was measured.
+    """
+    run = record.data["run"]
+    measuring = {"evaluation_seconds": record.evaluation_seconds} if record.measurements else {}
+    return {**record.cost, **run, **(run.get("versions") or {}), **measuring}
 
 
 def thresholds(record: Record) -> Gradients:

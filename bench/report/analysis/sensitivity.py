@@ -10,6 +10,7 @@ from typing import Any
 from bench.execution.plan import Planned
 from bench.metric import Quantity
 from bench.metrics.gradients import Gradients
+from bench.report.analysis.counts import gradient_counts
 from bench.report.analysis.problems import PLAYERS, Problem
 from bench.report.analysis.ranking import Standing
 from bench.report.statistics import interquartile_mean, mean, median
@@ -87,16 +88,16 @@ def _rates(planned: Planned) -> dict[str, float]:
     """Explosions per update under the thresholds as defined, and with one of them changed."""
     if planned.record is None:
         return {}
-    result = planned.record.data["result"]
+    by_player = gradient_counts(planned.record)
     counts: dict[str, int] = {}
     updates = 0
     for player in PLAYERS:
-        found = result.get("gradients", {}).get(player)
+        found = by_player.get(player)
         if not found:
             return {}
-        if result["cost"][f"{player}_updates"] <= Gradients().warm_up:
+        if found["updates"] <= Gradients().warm_up:
             continue  # nothing can be flagged before
-        updates += result["cost"][f"{player}_updates"]
+        updates += found["updates"]
         told = {"as defined": found["explosions"]["steps"], **found["sensitivity"]}
         for rule, steps in told.items():
             counts[rule] = counts.get(rule, 0) + steps

@@ -19,7 +19,7 @@ from bench.report.analysis.columns import (
     SUMMARY_COLUMNS,
 )
 from bench.report.analysis.contrast import Contrast
-from bench.report.analysis.counts import gradient_counts
+from bench.report.analysis.counts import costs, gradient_counts
 from bench.report.analysis.gaps import reasons
 from bench.report.analysis.problems import PLAYERS, Problem
 from bench.report.analysis.ranking import Standing
@@ -188,6 +188,5 @@ def _gradients(record: Record) -> dict[str, Any]:
 
 
 def _cost(record: Record) -> dict[str, Any]:
-    run = record.data["run"]
-    source = {**record.cost, **run, **run.get("versions", {})}
+    source = costs(record)
     return {name: source.get(name) for name in COST_COLUMNS}

@@ -142,11 +142,11 @@ def _ingredients(pairs: Sequence[Pair]) -> list[Difference]:
 
 def _protocols(pairs: Sequence[Pair]) -> list[Difference]:
     found = (
-        (pair, seed, differing(*(r.data["result"].get("protocol") or {} for r in records)))
+        (pair, seed, differing(*(r.protocol for r in records)))
         for pair in pairs
         for seed, records in pair.records.items()
-        # a cell that crashed has no protocol
-        if all(r.data["result"].get("protocol") for r in records)
+        # a cell that crashed, or was not measured, has no protocol
+        if all(r.protocol for r in records)
     )
     return _counted(found, told_by_problem=True)
 

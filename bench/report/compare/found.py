@@ -34,6 +34,17 @@ class Ratio:
     why: str = ""
 
 
+def outcome(record: Record) -> dict[str, Any]:
+    """All that training and measuring found, without what they took: its parts by their names."""
+    return {
+        "evaluations": record.evaluations,
+        "whole-run": record.whole,
+        "cost": record.cost,
+        "floor": record.floor,
+        "protocol": record.protocol,
+    }
+
+
 @dataclass(frozen=True)
 class Pair:
     """One method on one problem, at the seeds that both sides have."""
@@ -69,19 +80,18 @@ class Pair:
 
     @cached_property
     def identical(self) -> list[int]:
-        """Seeds with the same status and, bit for bit, the same result."""
+        """Seeds with the same status and, bit for bit, the same :func:`outcome`."""
         return [
             seed
             for seed, (a, b) in self.records.items()
-            if a.status == b.status and a.data["result"] == b.data["result"]
+            if a.status == b.status and outcome(a) == outcome(b)
         ]
 
     @cached_property
     def parts(self) -> list[str]:
-        """Parts of the result that differ at any seed: evaluations, gradients, protocol, …"""
-        both = [(a.data["result"], b.data["result"]) for a, b in self.records.values()]
-        names = dict.fromkeys(name for a, b in both for name in (*a, *b))
-        return [name for name in names if any(a.get(name) != b.get(name) for a, b in both)]
+        """Parts of the outcome that differ at any seed: evaluations, cost, protocol, …"""
+        both = [(outcome(a), outcome(b)) for a, b in self.records.values()]
+        return [name for name in both[0][0] if any(a[name] != b[name] for a, b in both)]
 
     @property
     def statuses(self) -> dict[int, tuple[str, str]]:

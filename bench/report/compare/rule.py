@@ -18,8 +18,9 @@ def rule(comparison: Comparison) -> list[Block]:
     items = [
         (
             "Identical",
-            "status and result (evaluations, gradient counts, cost, floor, protocol) of every "
-            "common seed are equal bit for bit. Nothing is tested there.",
+            "status and outcome (evaluations, whole-run numbers such as gradient counts, cost in "
+            "updates and gradients, floor, protocol) of every common seed are equal bit for bit. "
+            "Nothing is tested there.",
         ),
         (
             "By test",

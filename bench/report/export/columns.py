@@ -88,7 +88,7 @@ ROW_COLUMNS = (
         "flag",
         TEXT,
         "norms and losses: spike, drift, spike and drift, vanishing or non_finite, by the "
-        "definition of docs/metrics.md under the thresholds that the record was made with; "
+        "definition of docs/metrics.md under the thresholds that its counts were made with; "
         "null where the update is ordinary",
     ),
     Column("note", TEXT, "why there is no value, or what of the cell could not be read"),
@@ -115,6 +115,7 @@ COSTS = {
     "generator_updates": "updates",
     "gradient_evaluations": "gradients",
     "training_seconds": "s",
+    "checkpoint_seconds": "s",
     "evaluation_seconds": "s",
     "compile_seconds": "s",
     "population": "members",

@@ -16,7 +16,7 @@ from bench.metric import Quantity
 from bench.metrics.gradients import detect
 from bench.records.store import Arrays, Record
 from bench.registry import make_dataset
-from bench.report.analysis.counts import gradient_counts, thresholds
+from bench.report.analysis.counts import costs, gradient_counts, thresholds
 from bench.report.analysis.problems import PLAYERS, problems
 from bench.report.analysis.training import training_row
 from bench.report.export.columns import COSTS, FLAGS, ORIGIN
@@ -123,11 +123,10 @@ def facts(cell: Told) -> dict[str, Any]:
     for name in ("method", "dataset", "architecture"):
         found[f"{name}_settings"] = json.dumps(getattr(parts, name).settings, sort_keys=True)
     if record is not None:
-        run = record.data["run"]
-        run = {**run, **(run.get("versions") or {})}
-        found |= {name: run.get(name) for name in ORIGIN}
-        if protocol := record.data["result"].get("protocol"):
-            found["protocol"] = json.dumps(protocol, sort_keys=True, ensure_ascii=False)
+        known = costs(record)
+        found |= {name: known.get(name) for name in ORIGIN}
+        if record.protocol:
+            found["protocol"] = json.dumps(record.protocol, sort_keys=True, ensure_ascii=False)
     return found
 
 
@@ -184,7 +183,7 @@ def _evaluations(cell: Told, record: Record) -> Iterator[Segment]:
 
 
 def _whole(record: Record) -> Iterator[Segment]:
-    cost = {**record.cost, **record.data["run"]}
+    cost = costs(record)
     for name in COSTS:
         if name in cost:
             yield _single("cost", name, cost[name])

@@ -35,18 +35,18 @@ def _table(found: Findings, name: str, pairs: list[tuple[Problem, list[Standing]
                 *(_mean(own[name], 0) for name in
                   ("discriminator_updates", "generator_updates", "gradient_evaluations")),
                 *(_mean(own[name], 1) for name in
-                  ("training_seconds", "evaluation_seconds")),
+                  ("training_seconds", "checkpoint_seconds", "evaluation_seconds")),
                 _mean(own["population"], 0),
                 _mean(own["peak_memory_mb"], 0),
             ])  # fmt: skip
     return Table(
         name,
         "Mean over finished seeds. Seeds of one population share their time: a cell's seconds are "
-        "the population's divided by its members. Peak memory is the worker process's (on a GPU, "
-        "the device's).",
+        "the population's divided by its members; each is measured by itself afterwards. Peak "
+        "memory is that of the worker process which trained it (on a GPU, the device's).",
         ["dataset", "method", "discriminator updates", "generator updates",
-         "gradient evaluations", "training, seconds a cell", "evaluation, seconds a cell",
-         "members a population", "peak memory, MiB"],
+         "gradient evaluations", "training, seconds a cell", "checkpoints, seconds a cell",
+         "measuring, seconds a cell", "members a population", "peak memory, MiB"],
         rows,
         names=1,
         texts=(0,),

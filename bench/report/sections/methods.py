@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bench.combination import SIGN
 from bench.registry import described
+from bench.report.analysis.counts import gradient_counts
 from bench.report.analysis.findings import Findings
 from bench.report.analysis.problems import Problem
 from bench.report.analysis.ranking import Standing, score, status_of
@@ -74,9 +75,8 @@ def _cells(number: int, label: str, stands: list[tuple[Problem, Standing]]) -> B
         primary = problem.primary
         for planned in sorted(problem.by_method[label], key=lambda each: each.cell.seed):
             record, status = planned.record, status_of(planned)
-            result = record.data["result"] if record else {}
-            counts = result.get("gradients", {})
-            updates = result.get("cost", {}).get("discriminator_updates")
+            counts = gradient_counts(record) if record else {}
+            updates = record.cost.get("discriminator_updates") if record else None
             value = score(planned, primary)
             known = value if value is not None and abs(value) != float("inf") else None
             seconds = record.data["run"].get("training_seconds") if record else None

@@ -94,7 +94,7 @@ def _again(found: Findings) -> list[Block]:
 def mixed(problem: Problem) -> list[str]:
     """Where cells of one table differ in device, engine, versions or protocol, one line each."""
     measured = [record for record in problem.records() if record.evaluations]
-    protocols = _differing([record.data["result"].get("protocol", {}) for record in measured])
+    protocols = _differing([record.protocol for record in measured])
     told = {
         "devices": [_device(record) for record in measured],
         "engines": [record.data["run"].get("engine") or "unknown" for record in measured],
