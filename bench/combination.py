@@ -63,7 +63,7 @@ BASES = tuple(
         ("adam", "rmsprop", "sgd"), (1e-4, 3e-2), ((0.5, 0.999), (0.0, 0.9), (0.9, 0.99))
     )
 )
-"""Settings on which the optimisers of two parts are tried in both orders."""
+"""Optimisers on which those of two parts are tried in both orders."""
 
 
 def parts_of(method: Method) -> tuple[Method, ...]:
@@ -107,12 +107,12 @@ class Combination(Method):
             f"{part.name}.{key}": value for part in self.parts for key, value in part.search.items()
         }
 
-    def settings(self) -> dict[str, Any]:
-        """Every part's, as ``part.setting``."""
+    def hyperparameters(self) -> dict[str, Any]:
+        """Every part's, as ``part.hyperparameter``."""
         return {
             f"{part.name}.{key}": value
             for part in self.parts
-            for key, value in part.settings().items()
+            for key, value in part.hyperparameters().items()
         }
 
     def described(self) -> str:

@@ -88,7 +88,7 @@ def _check_name(kind: str, name: str) -> None:
         raise BenchError(f"'{name}' is a word of Python's own; choose another, as 'my_{name}'")
     if name in SHELVES[kind].shared:
         raise BenchError(f"the name '{name}' is taken by a module that {kind}s share")
-    # --set PART.SETTING and `bench check` tell parts by their names alone
+    # --set PART.HYPERPARAMETER and `bench check` tell parts by their names alone
     for other in SHELVES:
         _check_free(other, name, kind)
 

@@ -1,7 +1,7 @@
 """The method contract: what a stabilisation method may change, and the default for each part.
 
 A method is one file in ``methods/`` with one frozen dataclass that derives from :class:`Method`.
-Its fields are its hyper-parameters. The base class is a complete non-saturating GAN
+Its fields are its hyperparameters. The base class is a complete non-saturating GAN
 (Goodfellow et al. 2014, section 3), so a method overrides only what it is about.
 
 Shapes. Every tensor has a leading population axis P: one entry per seed that trains in the
@@ -232,8 +232,8 @@ class Method:
         """Why this method has no meaning there, or None. Such a cell is shown, never trained."""
         return None
 
-    def settings(self) -> dict[str, Any]:
-        """The hyper-parameters by name."""
+    def hyperparameters(self) -> dict[str, Any]:
+        """The hyperparameters by name."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
 

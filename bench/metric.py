@@ -154,7 +154,7 @@ class Extractor(ABC):
         """Name and label of the Fréchet distance between its features; only one is FID."""
         return f"{self.prefix}fd", f"{self.label} FD"
 
-    def settings(self) -> dict[str, Any]:
+    def hyperparameters(self) -> dict[str, Any]:
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
     @abstractmethod
@@ -249,7 +249,7 @@ class Metric(ABC):
         """Its part of a score's protocol, beside the extractor's: counts, constants."""
         return {}
 
-    def settings(self) -> dict[str, Any]:
+    def hyperparameters(self) -> dict[str, Any]:
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
     @property
@@ -289,8 +289,10 @@ class FeatureMetric(Metric):
             raise TypeError(f"the extractor {self.extractor!r} has not been made yet")
         return self.extractor
 
-    def settings(self) -> dict[str, Any]:
-        return super().settings() | {"extractor": {self.sees.name: self.sees.settings()}}
+    def hyperparameters(self) -> dict[str, Any]:
+        return super().hyperparameters() | {
+            "extractor": {self.sees.name: self.sees.hyperparameters()}
+        }
 
     @property
     def called(self) -> str:

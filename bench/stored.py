@@ -57,14 +57,14 @@ class StoredRun:
         from bench.registry import make_architecture
 
         part = self.record.cell.architecture
-        return make_architecture(part.name, part.settings)
+        return make_architecture(part.name, part.hyperparameters)
 
     @cached_property
     def dataset(self) -> Any:
         from bench.registry import make_dataset
 
         part = self.record.cell.dataset
-        return make_dataset(part.name, part.settings)
+        return make_dataset(part.name, part.hyperparameters)
 
     @property
     def updates(self) -> list[int]:
@@ -127,7 +127,7 @@ class StoredRun:
         from bench.registry import make_method
 
         part = self.record.cell.method
-        packing = make_method(part.name, part.settings).packing if player else 1
+        packing = make_method(part.name, part.hyperparameters).packing if player else 1
         module = modules_of(self.architecture, self.dataset, packing)[player]
         return loaded(module, tensors, name)
 

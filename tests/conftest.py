@@ -29,15 +29,15 @@ def _make_cell(
     method: str = "vanilla",
     seed: int = 0,
     updates: int = 20,
-    method_settings: dict | None = None,
-    dataset_settings: dict | None = None,
+    method_hyperparameters: dict | None = None,
+    dataset_hyperparameters: dict | None = None,
 ) -> Cell:
     parts = (
-        make_method(method, method_settings),
-        make_dataset("ring8", {"evaluation_samples": 100, **(dataset_settings or {})}),
+        make_method(method, method_hyperparameters),
+        make_dataset("ring8", {"evaluation_samples": 100, **(dataset_hyperparameters or {})}),
         make_architecture("mlp", {"generator_widths": [8], "discriminator_widths": [8]}),
     )
-    components = [Component(part.name, part.settings(), label_of(part)) for part in parts]
+    components = [Component(part.name, part.hyperparameters(), label_of(part)) for part in parts]
     return Cell(
         *components,
         training=TrainingConfiguration(learning_rate=1e-3, batch_size=32),

@@ -20,7 +20,7 @@ CPU = torch.device("cpu")
 def subject_of(dataset: Any, cache: Path, device: torch.device = CPU) -> Subject:
     """A dataset, prepared, and the extractors that look at it."""
     dataset.prepare(cache, device)
-    known = [dataset.name, dataset.settings(), dataset.content()]
+    known = [dataset.name, dataset.hyperparameters(), dataset.content()]
     return Subject(dataset, digest(known), cache, device)
 
 

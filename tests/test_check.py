@@ -67,7 +67,7 @@ class Raising(Method):
 
 @dataclass(frozen=True)
 class Unsettled(Method):
-    """Keeps a setting no file can hold."""
+    """Keeps a hyperparameter no file can hold."""
 
     table: object = field(default_factory=object)
 
@@ -146,7 +146,7 @@ def test_preflight_refuses_in_one_line(method, told):
     [
         (Deaf(), "generator_loss does not depend on its logits"),
         (Raising(), "it raises ZeroDivisionError: no penalty today"),
-        (Unsettled(), "a setting is neither number"),
+        (Unsettled(), "a hyperparameter is neither number"),
         (OwnRandomness(), "draws random numbers that are not from the `noise` argument"),
         (RandomPenalty(), "two trainings of the same seed differ"),
         (MixedImages(), "discriminator_input mixes members"),
@@ -164,8 +164,8 @@ class NotDescribed(Method):
 
 
 def wrong(verdicts: list[Verdict]) -> list[Cause]:
-    """But for the settings: these classes stand in no file that could be asked for them."""
-    return causes([verdict for verdict in verdicts if "settings" not in verdict.check])
+    """But for the hyperparameters: these classes stand in no file that could be asked for them."""
+    return causes([verdict for verdict in verdicts if "hyperparameters" not in verdict.check])
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ from bench.registry import find, kind_of, make_architecture, make_dataset
 
 
 def problems(part) -> str:
-    """But for the settings: these classes stand in no file that could be asked for them."""
-    verdicts = [v for v in check_part(part) if "settings can be written" not in v.check]
+    """But for the hyperparameters: these classes stand in no file that could be asked for them."""
+    verdicts = [v for v in check_part(part) if "hyperparameters can be written" not in v.check]
     return " | ".join(cause.problem for cause in causes(verdicts))
 
 
@@ -148,7 +148,7 @@ class Held(Ring8):
         (ListedShape(), "sample_shape is [2]; give a tuple"),
         (Half(), "training_size gives 0.5"),
         (Unmeasured(), "ranked_by names 'modes_2', which no metric of it measures; did you mean"),
-        (NewContent(), "let it depend on the settings and on files alone"),
+        (NewContent(), "let it depend on the hyperparameters and on files alone"),
         (Restless(), "real gives other samples at every call"),
         (Restive(), "reference_samples gives other samples at every call"),
         (Threefold(), "held_out_samples gives (100, 3)"),

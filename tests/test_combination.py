@@ -23,9 +23,9 @@ from bench.training.views import View
 P, B = 2, 4
 
 
-def told(name: str, settings: dict | None = None) -> str:
+def told(name: str, hyperparameters: dict | None = None) -> str:
     with pytest.raises(BenchError) as error:
-        make_method(name, settings)
+        make_method(name, hyperparameters)
     assert "\n" not in str(error.value)
     return str(error.value)
 
@@ -61,20 +61,20 @@ def test_settings_are_named_by_part():
     method = make_method(
         "ttur+spectral_norm", {"ttur.ratio": "8", "spectral_norm.power_iterations": 1}
     )
-    assert method.settings() == {"spectral_norm.power_iterations": 1, "ttur.ratio": 8.0}
-    assert make_method(method.name, method.settings()) == method
+    assert method.hyperparameters() == {"spectral_norm.power_iterations": 1, "ttur.ratio": 8.0}
+    assert make_method(method.name, method.hyperparameters()) == method
     assert label_of(method) == "spectral_norm+ttur(ratio=8.0)"
     assert label_of(make_method("ttur+spectral_norm")) == "spectral_norm+ttur"
-    known = "'spectral_norm+ttur' has no setting 'ratio'; did you mean 'ttur.ratio'?"
+    known = "'spectral_norm+ttur' has no hyperparameter 'ratio'; did you mean 'ttur.ratio'?"
     assert known in told("ttur+spectral_norm", {"ratio": 8})
-    assert "setting ttur.ratio is 'fast'" in told("r1+ttur", {"ttur.ratio": "fast"})
+    assert "hyperparameter ttur.ratio is 'fast'" in told("r1+ttur", {"ttur.ratio": "fast"})
 
 
 def test_every_hook_of_the_contract_is_thought_of():
     """One that a combination forgot would quietly be the default, whatever the parts say."""
     hooks = {name for name in vars(Method) if not name.startswith("_")}
     known = {*NUMBERS, *SHARED, *(hook for hooks in CLAIMS.values() for hook in hooks)}
-    known |= {"initial_state", "not_applicable", "settings", "search", "name"}
+    known |= {"initial_state", "not_applicable", "hyperparameters", "search", "name"}
     assert hooks == known | {"on_request"}
     assert known <= set(vars(Combination))
 

@@ -59,7 +59,7 @@ def test_every_method_can_be_begun_from(folder):
     assert {f"my_{name}" for name in SHIPPED} <= set(found.unasked)
     for name in SHIPPED:
         own, parent = make_method(f"my_{name}"), make_method(name)
-        assert own.settings() == parent.settings()
+        assert own.hyperparameters() == parent.hyperparameters()
         assert type(own).__mro__[1:] == type(parent).__mro__[1:]
         assert type(own).__doc__.startswith(f"Derived from {name}: ")
         assert type(parent).__doc__.partition("\n")[0] in type(own).__doc__

@@ -99,7 +99,7 @@ def test_a_packages_methods_are_found_and_broken_ones_are_rows_that_stop_nothing
     new = {"toy_gentle", "toy_plain", "toy_child", "toy_again"}
     assert set(found.parts) == set(shipped.parts) | new
     assert found.packages == dict.fromkeys(new, "toy-gan 1.2")
-    assert make_method("toy_gentle", {"share": 2}).settings() == {"share": 2.0}
+    assert make_method("toy_gentle", {"share": 2}).hyperparameters() == {"share": 2.0}
     assert make_method("toy_child").name == "toy_child"
     assert found.parts["hinge"] is shipped.parts["hinge"]
     assert make_method("hinge").name == "hinge"

@@ -103,7 +103,7 @@ def test_a_method_may_inherit_from_a_shipped_one(folder):
     find.cache_clear()
     child = make_method("child")
     assert child.name == "child"
-    assert child.settings() == {"penalty_weight": 1.0, "critic_steps": 5}
+    assert child.hyperparameters() == {"penalty_weight": 1.0, "critic_steps": 5}
     assert make_method("wgan_gp").name == "wgan_gp"
 
 
@@ -205,7 +205,7 @@ def test_a_broken_architecture_is_a_row_with_its_reason_and_takes_nothing_down(p
     found = find("architecture")
     assert set(found.parts) == shipped | {"fine", "better"}
     assert set(found.broken) == set(BROKEN_PAIRS)
-    assert make_architecture("fine", {"width": 4}).settings() == {"latent": 16, "width": 4}
+    assert make_architecture("fine", {"width": 4}).hyperparameters() == {"latent": 16, "width": 4}
     for name, (_, reason) in BROKEN_PAIRS.items():
         broken = found.broken[name]
         assert broken.file == pairs / f"{name}.py"

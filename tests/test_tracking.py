@@ -109,7 +109,7 @@ def put(results, make_cell, make_record):
             e["update"]: {name: e[name] for name in e if name not in places} for e in evaluations
         }
         why = {name: Reason("unavailable", text) for name, text in (reasons or {}).items()}
-        part = {"name": "modes", "settings": {}}
+        part = {"name": "modes", "hyperparameters": {}}
         measured = {"seconds": 1.5}
         found = Measurement("m", "modes", part, {}, values, WHOLE, why, measured=measured)
         return store.measured(data["key"], [found])
@@ -174,7 +174,7 @@ def test_a_cell_is_a_child_run_with_all_that_the_record_says(results, client, pu
     assert run.data.tags["commit"] == "abc123"
     assert run.data.tags["method_label"] == record.cell.method.label
     assert run.data.params["method.penalty_weight"] == str(
-        record.cell.method.settings["penalty_weight"]
+        record.cell.method.hyperparameters["penalty_weight"]
     )
     wanted = {"optimizer": "adam", "learning_rate": "0.001", "batch_size": "32", "updates": "20"}
     assert wanted.items() <= run.data.params.items()
@@ -393,7 +393,7 @@ def test_names_that_mlflow_does_not_take_are_changed_and_many_are_sent_in_parts(
     values = {f"quality %{number}": float(number) for number in range(1500)}
     record = put(evaluations=[{"update": 7, "generator_update": 7, **values}])
     many = {f"setting_{number}": "y" * 7000 for number in range(150)}
-    record.data["cell"]["method"]["settings"] = many
+    record.data["cell"]["method"]["hyperparameters"] = many
     tracker, _ = send(results, record)
     assert tracker.problems == []
     (run,) = children(client)

@@ -16,7 +16,7 @@ from tests.methods.on_dirac import EvenNoise, path, velocity
 
 ROW = {row.method: row for row in ROWS}
 CELLS = load_study("validation_dirac").cells
-MADE = {c.method.label: make_method(c.method.name, c.method.settings) for c in CELLS}
+MADE = {c.method.label: make_method(c.method.name, c.method.hyperparameters) for c in CELLS}
 POINTS = [(0.6, 0.7), (-0.4, 1.2), (0.9, -0.5), (0.1, 0.2)]
 
 
@@ -31,7 +31,7 @@ def test_the_table_and_the_study_are_about_the_same_runs():
 def test_velocities_by_hand_are_those_of_the_methods(row):
     batch = 1000 if row.noisy else 2
     noise = EvenNoise(len(POINTS), batch) if row.noisy else None
-    method = make_method(MADE[row.method].name, MADE[row.method].settings() | one_step(row))
+    method = make_method(MADE[row.method].name, MADE[row.method].hyperparameters() | one_step(row))
     found = velocity(method, POINTS, noise, batch)
     expected = np.array([row.velocity(*point) for point in POINTS])
     # the noise's quantiles have a variance of 1, but not a normal's higher moments
@@ -122,11 +122,14 @@ def test_behaviour_of_paths_that_do_not_turn():
 )
 def test_trained_paths_are_the_closed_forms(label, mode):
     simultaneous, steps = MODES[mode]
-    settings = MADE[label].settings() | (
+    hyperparameters = MADE[label].hyperparameters() | (
         {"critic_steps": steps} if steps > 1 else one_step(ROW[label])
     )
     trained = path(
-        make_method(MADE[label].name, settings), simultaneous, updates=60 * steps, every=steps
+        make_method(MADE[label].name, hyperparameters),
+        simultaneous,
+        updates=60 * steps,
+        every=steps,
     )
     off = dirac.off_recursion(ROW[label], mode, trained)
     assert len(off) == 61

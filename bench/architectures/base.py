@@ -11,7 +11,7 @@ from torch import nn
 
 @dataclass(frozen=True)
 class Architecture(ABC):
-    """A pair of networks; its fields are its settings.
+    """A pair of networks; its fields are its hyperparameters.
 
     Both builders read torch's global random state for the initial weights and nothing else.
     """
@@ -46,5 +46,5 @@ class Architecture(ABC):
     def batch_norm_in_discriminator(self) -> bool:
         return False
 
-    def settings(self) -> dict[str, Any]:
+    def hyperparameters(self) -> dict[str, Any]:
         return {f.name: getattr(self, f.name) for f in fields(self)}

@@ -48,15 +48,15 @@ def something_measures_it(dataset: Dataset) -> None:
 
 
 def same_settings_are_the_same_data(dataset: Dataset) -> None:
-    """Made again from its settings, it has the same label, shape, size and content."""
+    """Made again from its hyperparameters, it has the same label, shape, size and content."""
     other = replace(dataset)
     for what in ("label", "sample_shape", "training_size", "content"):
         first, second = (getattr(each, what) for each in (dataset, other))
         first, second = (each() if callable(each) else each for each in (first, second))
         if first != second:
             raise BenchError(
-                f"{what} is {first!r}, and {second!r} of another instance with the same settings: "
-                "let it depend on the settings and on files alone"
+                f"{what} is {first!r}, and {second!r} of another instance with the same "
+                "hyperparameters: let it depend on these and on files alone"
             )
 
 

@@ -171,7 +171,7 @@ def can_be_compiled(method: Method) -> None:
             if not np.allclose(values, traced[0].series[name], rtol=1e-3, atol=1e-4):
                 raise BenchError(
                     "compiled, it gives other numbers: its hooks must depend on their arguments "
-                    "and its settings only, and not on what happened in earlier calls"
+                    "and its hyperparameters only, and not on what happened in earlier calls"
                 )
 
 

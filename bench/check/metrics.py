@@ -154,8 +154,8 @@ def _applying(metric: Metric) -> list[tuple[Metric, Subject]]:
     for name, extractor in TRIED_ON:
         dataset, tried = make_dataset(name), metric
         if isinstance(metric, FeatureMetric):
-            settings = metric.settings() | {"extractor": extractor}
-            tried = make("metric", metric.name, settings)
+            hyperparameters = metric.hyperparameters() | {"extractor": extractor}
+            tried = make("metric", metric.name, hyperparameters)
         if tried.not_applicable(dataset) is None:
             found.append((tried, _subject(name)))
     return found

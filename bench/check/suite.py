@@ -26,15 +26,15 @@ def describes_itself(part: Any) -> None:
 
 
 def settings_survive_a_study_file(part: Any) -> None:
-    """Its settings can be written down and read back."""
+    """Its hyperparameters can be written down and read back."""
     try:
-        text = json.dumps(part.settings())
+        text = json.dumps(part.hyperparameters())
     except TypeError as error:
         raise BenchError(
-            f"a setting is neither number, text, list nor true/false: {error}"
+            f"a hyperparameter is neither number, text, list nor true/false: {error}"
         ) from error
     if make(kind_of(part), part.name, json.loads(text)) != part:
-        raise BenchError("its settings change when written to a study file and read back")
+        raise BenchError("its hyperparameters change when written to a study file and read back")
 
 
 class Suite:

@@ -30,14 +30,14 @@ def list_all() -> None:
     for kind in KINDS:
         found, methods = find(kind), kind == "method"
         unasked = set(found.unasked)
-        table = make_table(kind, "what it is", "settings", "runs" if methods else "from")
+        table = make_table(kind, "what it is", "hyperparameters", "runs" if methods else "from")
         for name, part in found.parts.items():
             last = package = found.packages.get(name, "")
             if methods:
                 last = "all" if name in unasked else "named"
                 last += f", from {package}" if package else ""
-            settings = make(kind, name).settings()
-            told = ", ".join(f"{key}={value}" for key, value in settings.items())
+            hyperparameters = make(kind, name).hyperparameters()
+            told = ", ".join(f"{key}={value}" for key, value in hyperparameters.items())
             table.add_row(escape(name), escape(first_line(part)), escape(told), escape(last))
         for name, each in found.broken.items():
             table.add_row(escape(name), f"cannot be used: {escape(each.reason)}", style="red")

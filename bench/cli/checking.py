@@ -63,15 +63,16 @@ def check(
 def _part(typed: str) -> Any:
     """The part that is typed as NAME, KIND:NAME, or DATASET:PATH."""
     from bench.combination import SIGN
-    from bench.registry import find, kinds_with, make
-    from bench.study.file import dataset_part
+    from bench.registry import Part, find, kinds_with, make
 
     kind, colon, rest = typed.partition(":")
     if colon and kind in KINDS:
-        return make(kind, *dataset_part(rest))
-    name, settings = dataset_part(typed)
+        part = Part.of(rest)
+        return make(kind, part.name, part.hyperparameters)
+    part = Part.of(typed)
+    name, at_path = part.name, bool(part.hyperparameters)
     kinds = ["method"] if SIGN in name else kinds_with(name)
-    if settings and "dataset" in kinds:  # of all kinds, a dataset alone is called with a path
+    if at_path and "dataset" in kinds:  # of all kinds, only a dataset is called with a path
         kinds = ["dataset"]
     if not kinds:
         known = [name for kind in KINDS for name in find(kind).parts]
@@ -79,7 +80,7 @@ def _part(typed: str) -> Any:
     if len(kinds) > 1:
         ways = " or ".join(f"{kind}:{name}" for kind in kinds)
         raise BenchError(f"several parts are called '{name}'; say which: {ways}")
-    return make(kinds[0], name, settings)
+    return make(kinds[0], name, part.hyperparameters)
 
 
 def _say_verdicts(name: str, verdicts: list[Any], whole: bool) -> bool:

@@ -23,7 +23,7 @@ def evaluation(default: Any) -> Any:
 
 @dataclass(frozen=True)
 class Dataset(ABC):
-    """A dataset; its fields are its settings.
+    """A dataset; its fields are its hyperparameters.
 
     ``fetch`` is called once by the command, before anything is trained; ``prepare`` once in
     every worker, before all that follows it here.
@@ -49,23 +49,23 @@ class Dataset(ABC):
     def sample_shape(self) -> tuple[int, ...]:
         """Shape of one sample."""
 
-    def settings(self) -> dict[str, Any]:
+    def hyperparameters(self) -> dict[str, Any]:
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
-    def evaluation_settings(self) -> dict[str, Any]:
+    def evaluation_hyperparameters(self) -> dict[str, Any]:
         """Those of its fields that only measuring depends on."""
         return {f.name: getattr(self, f.name) for f in fields(self) if _of_evaluation(f)}
 
     @property
     def label(self) -> str | None:
-        """What tables call it, where the name and the settings would read badly."""
+        """What tables call it, where the name and the hyperparameters would read badly."""
         return None
 
     told_by_label: ClassVar[tuple[str, ...]] = ()
-    """Settings that the label tells already."""
+    """Hyperparameters that the label tells already."""
 
     def content(self) -> str | None:
-        """A hash of data that are not named by the settings alone, such as a user's files."""
+        """A hash of data that hyperparameters alone do not name, such as a user's files."""
         return None
 
     def fetch(self, cache: Path) -> None:  # noqa: B027 - optional

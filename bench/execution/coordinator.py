@@ -107,14 +107,15 @@ class _Work:
 
         cells = list(self.to_train.values())
         for method in {cell.method.label: cell.method for cell in cells}.values():
-            preflight(make_method(method.name, method.settings))
+            preflight(make_method(method.name, method.hyperparameters))
         for pair, data in _once((c.architecture, c.dataset) for c in cells):
             pair_fits(
-                make_architecture(pair.name, pair.settings), make_dataset(data.name, data.settings)
+                make_architecture(pair.name, pair.hyperparameters),
+                make_dataset(data.name, data.hyperparameters),
             )
         measured = [cell for _, cell, _ in self.to_measure]
         for (part,) in _once((cell.dataset,) for cell in (*cells, *measured)):
-            make_dataset(part.name, part.settings).fetch(self.cache)
+            make_dataset(part.name, part.hyperparameters).fetch(self.cache)
         self._fetch_weights(console)
 
     def _fetch_weights(self, console: Console) -> None:

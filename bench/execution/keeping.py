@@ -48,7 +48,13 @@ def bytes_to_keep(cells: list[Cell], asked: str | None) -> int:
     sizes: dict[str, int] = {}
     total = 0
     for cell in cells:
-        named = digest([cell.architecture.name, cell.architecture.settings, cell.dataset.settings])
+        named = digest(
+            [
+                cell.architecture.name,
+                cell.architecture.hyperparameters,
+                cell.dataset.hyperparameters,
+            ]
+        )
         if named not in sizes:
             sizes[named] = _bytes_of(cell)
         points = cell.evaluations + 1
@@ -60,9 +66,9 @@ def bytes_to_keep(cells: list[Cell], asked: str | None) -> int:
 def _bytes_of(cell: Cell) -> int:
     """Bytes of one checkpoint's networks."""
     part = cell.dataset
-    architecture = make_architecture(cell.architecture.name, cell.architecture.settings)
+    architecture = make_architecture(cell.architecture.name, cell.architecture.hyperparameters)
     try:
-        players = modules_of(architecture, make_dataset(part.name, part.settings), 1)
+        players = modules_of(architecture, make_dataset(part.name, part.hyperparameters), 1)
     except Exception:  # a user's file may raise anything; a run says what is wrong with it
         return 0
     tensors = [tensor for module in players for tensor in module.state_dict().values()]

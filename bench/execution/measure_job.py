@@ -28,8 +28,10 @@ from bench.registry import make_architecture, make_dataset, make_method
 def measure_all(cells: list[Cell], job: dict[str, Any], device: torch.device, folder: Path) -> None:
     """Measure runs of one dataset, whatever their methods and architectures."""
     part = cells[0].dataset
-    dataset = KEPT.prepare(make_dataset(part.name, part.settings), Path(job["cache"]), device)
-    real = [part.name, part.settings, dataset.content(), sources_of_part(dataset)]
+    dataset = KEPT.prepare(
+        make_dataset(part.name, part.hyperparameters), Path(job["cache"]), device
+    )
+    real = [part.name, part.hyperparameters, dataset.content(), sources_of_part(dataset)]
     subject, keys = Subject(dataset, digest(real), Path(job["cache"]), device), Keys()
     where, beat = surroundings(device), Heartbeat(folder, len(cells))
     for number, cell in enumerate(cells):
@@ -39,8 +41,8 @@ def measure_all(cells: list[Cell], job: dict[str, Any], device: torch.device, fo
             raise BenchError(
                 "the code that measures was changed after this had been planned; run again"
             )
-        architecture = make_architecture(cell.architecture.name, cell.architecture.settings)
-        method = make_method(cell.method.name, cell.method.settings)
+        architecture = make_architecture(cell.architecture.name, cell.architecture.hyperparameters)
+        method = make_method(cell.method.name, cell.method.hyperparameters)
         measurer = Measurer(subject, architecture, method.packing)
         record = load(Path(job["records"][cell.key]))
         asked = [wanted[key] for key in job["wanted"][cell.key]]

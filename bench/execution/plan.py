@@ -97,9 +97,9 @@ class _Datasets:
 
     def of(self, cell: Cell) -> Dataset:
         part = cell.dataset
-        named = digest([part.name, part.settings])
+        named = digest([part.name, part.hyperparameters])
         if named not in self._made:
-            self._made[named] = make_dataset(part.name, part.settings)
+            self._made[named] = make_dataset(part.name, part.hyperparameters)
         return self._made[named]
 
 
@@ -138,17 +138,17 @@ def _measured(held: Planned, dataset: Dataset, keys: Keys, retry: bool) -> Plann
 def _with_stored(cell: Cell, record: Record, dataset: Dataset) -> Cell:
     """The cell, measured also by what its record was measured by without being asked for."""
     known = {component.label for component in cell.metrics}
-    own = dataset.evaluation_settings()
+    own = dataset.evaluation_hyperparameters()
     more: dict[str, Component] = {}
     for each in record.known.values():
         if each.metric in known or each.evaluation != own:
             continue
         part = each.component
         try:
-            named({part["name"]: part["settings"]}, dataset)
+            named({part["name"]: part["hyperparameters"]}, dataset)
         except Exception:  # a metric that is gone, or no longer knows its hyperparameters
             continue
-        more[each.metric] = Component(part["name"], part["settings"], each.metric)
+        more[each.metric] = Component(part["name"], part["hyperparameters"], each.metric)
     return replace(cell, metrics=(*cell.metrics, *more.values())) if more else cell
 
 

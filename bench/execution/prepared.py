@@ -26,7 +26,13 @@ class PreparedDatasets:
 
     def prepare(self, dataset: Dataset, cache: Path, device: torch.device) -> Dataset:
         """Return ``dataset`` prepared, in a copy of its own that a job may change."""
-        known = [dataset.name, dataset.settings(), dataset.content(), str(cache), str(device)]
+        known = [
+            dataset.name,
+            dataset.hyperparameters(),
+            dataset.content(),
+            str(cache),
+            str(device),
+        ]
         # a file of the user's may have been changed since the last job
         key = digest([*known, sources_of_part(dataset)])
         kept = self._kept.pop(key, None)

@@ -70,7 +70,7 @@ def make_measure_jobs(
     """
     groups: dict[str, list[tuple[Record, Cell, list[str]]]] = defaultdict(list)
     for each in asked:
-        groups[digest([each[1].dataset.name, each[1].dataset.settings])].append(each)
+        groups[digest([each[1].dataset.name, each[1].dataset.hyperparameters])].append(each)
     size = RUNS_A_JOB
     if workers > 1:
         size = max(1, min(size, math.ceil(len(asked) / (workers * JOBS_A_WORKER))))
@@ -93,7 +93,7 @@ def make_measure_jobs(
 def _blocks(job: Job) -> list[list[Cell]]:
     """Return a job's cells by the blocks of seeds that train together."""
     first = job.cells[0]
-    architecture = make_architecture(first.architecture.name, first.architecture.settings)
+    architecture = make_architecture(first.architecture.name, first.architecture.hyperparameters)
     by_seed = {cell.seed: cell for cell in job.cells}
     blocks = blocks_of(list(by_seed), width_of(architecture, first.training))
     return [[by_seed[seed] for seed in block] for block in blocks]
@@ -102,7 +102,7 @@ def _blocks(job: Job) -> list[list[Cell]]:
 def _size(job: Job) -> float:
     """A rough measure of work; convolutions come before networks that are fully connected."""
     cell = job.cells[0]
-    architecture = make_architecture(cell.architecture.name, cell.architecture.settings)
+    architecture = make_architecture(cell.architecture.name, cell.architecture.hyperparameters)
     weight = 1.0 if architecture.stacks else 50.0
     return weight * cell.updates * cell.training.batch_size * len(job.cells)
 

@@ -112,9 +112,9 @@ def _first_line(error: Exception) -> str:
 
 def _train_all(cells: list[Cell], device: torch.device, cache: Path, folder: Path) -> None:
     first = cells[0]
-    dataset = make_dataset(first.dataset.name, first.dataset.settings)
-    architecture = make_architecture(first.architecture.name, first.architecture.settings)
-    method = make_method(first.method.name, first.method.settings)
+    dataset = make_dataset(first.dataset.name, first.dataset.hyperparameters)
+    architecture = make_architecture(first.architecture.name, first.architecture.hyperparameters)
+    method = make_method(first.method.name, first.method.hyperparameters)
     if sources_of(method, dataset, architecture) != first.sources:
         raise BenchError(
             "the code or the data were changed after this run had been planned; run again"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any
@@ -11,9 +11,9 @@ from bench.datasets.base import Dataset
 from bench.errors import BenchError, nearest
 from bench.metric import Facts, FeatureMetric, Metric, Quantity
 from bench.records.cell import Cell, Component
-from bench.registry import find, make_dataset, make_metric
+from bench.registry import Part, find, make_dataset, make_metric
 
-Asked = str | dict[str, dict[str, Any]]
+Asked = str | dict[str, dict[str, Any]] | Part
 """A name, or a name with hyperparameters: ``fid``, ``{kid: {when: every}}``."""
 
 
@@ -21,13 +21,13 @@ class DoesNotApply(BenchError):
     """A dataset has no such metric."""
 
 
-def metrics_of(dataset: Facts, asked: list[Asked] | None = None) -> list[Metric]:
+def metrics_of(dataset: Facts, asked: Sequence[Asked] = ()) -> list[Metric]:
     """Every metric that measures a dataset, in the order of the tables.
 
     First the one that ranks the methods, then the others by name; those of the whole run last.
     """
     chosen = {metric.called: metric for metric in defaults(dataset)}
-    for each in asked or []:
+    for each in asked:
         metric = named(each, dataset)
         chosen[metric.called] = metric
     _check_distinct(list(chosen.values()), dataset)
@@ -68,12 +68,12 @@ def shown_of(cells: Iterable[Cell]) -> tuple[list[Quantity], Dataset]:
     for cell in cells:
         components |= {each.label: each for each in cell.metrics}
         part = cell.dataset
-    dataset = make_dataset(part.name, part.settings)
+    dataset = make_dataset(part.name, part.hyperparameters)
     metrics = []
     for each in components.values():
         # what was measured by a metric that is gone has numbers, and no meaning
         with suppress(BenchError):
-            metrics.append(make_metric(each.name, each.settings))
+            metrics.append(make_metric(each.name, each.hyperparameters))
     # cells of which nothing was measured still are to be ranked by something
     return quantities_of(metrics, dataset) or quantities_of(metrics_of(dataset), dataset), dataset
 
@@ -104,11 +104,11 @@ def named(asked: Asked, dataset: Facts) -> Metric:
     Raises:
         BenchError: there is none, it does not apply here, or not accept its hyperparameters.
     """
-    name, settings = (asked, {}) if isinstance(asked, str) else next(iter(asked.items()))
-    metric = _named(name, dataset, bool(settings.get("extractor")))
-    if not settings:
+    part = Part.of(asked)
+    metric = _named(part.name, dataset, bool(part.hyperparameters.get("extractor")))
+    if not part.hyperparameters:
         return metric
-    return make_metric(metric.name, metric.settings() | settings)
+    return make_metric(metric.name, metric.hyperparameters() | part.hyperparameters)
 
 
 def _named(name: str, dataset: Facts, other_extractor: bool) -> Metric:

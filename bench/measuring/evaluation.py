@@ -56,7 +56,12 @@ class Subject:
         """The reference samples as an extractor sees them, computed once for all processes."""
         if extractor not in self._references:
             network = self.network(extractor)
-            parts = [extractor.name, extractor.settings(), extractor.identity(), str(self.device)]
+            parts = [
+                extractor.name,
+                extractor.hyperparameters(),
+                extractor.identity(),
+                str(self.device),
+            ]
             content = repr([self.identity, *parts, sources_that_measure(extractor)])
             self._references[extractor] = cached_reference(
                 self.cache,

@@ -30,7 +30,7 @@ class Wanted:
     @property
     def part(self) -> dict[str, Any]:
         """The metric as a measurement names it."""
-        return {"name": self.component.name, "settings": self.component.settings}
+        return {"name": self.component.name, "hyperparameters": self.component.hyperparameters}
 
     @property
     def key(self) -> str:
@@ -51,7 +51,7 @@ class Keys:
         """
         found: list[Wanted] = []
         judge: tuple[str, Quantity] | None = None
-        evaluation = {f"evaluation {k}": v for k, v in dataset.evaluation_settings().items()}
+        evaluation = {f"evaluation {k}": v for k, v in dataset.evaluation_hyperparameters().items()}
         for component in cell.metrics:
             made = self._made(component)
             ingredients = {"run": cell.key, **made.ingredients}
@@ -70,13 +70,13 @@ class Keys:
         return found
 
     def _made(self, component: Component) -> Wanted:
-        named = digest([component.name, component.settings])
+        named = digest([component.name, component.hyperparameters])
         if named not in self._known:
-            metric = make_metric(component.name, component.settings)
+            metric = make_metric(component.name, component.hyperparameters)
             extractor = metric.sees
             ingredients: dict[str, Any] = {
                 "metric": component.name,
-                **{f"metric {name}": value for name, value in component.settings.items()},
+                **{f"metric {name}": value for name, value in component.hyperparameters.items()},
             }
             unavailable = ""
             if extractor is not None:

@@ -185,7 +185,7 @@ def _read(side: str, cache: Path, device: torch.device, generated: bool) -> Samp
     dataset.fetch(cache)
     dataset.prepare(cache, device)
     real = dataset.held_out_samples() if generated else dataset.reference_samples()
-    content = digest([dataset.name, dataset.settings(), dataset.content()])
+    content = digest([dataset.name, dataset.hyperparameters(), dataset.content()])
     return Samples(side, as_compared(real), dataset=dataset, content=content)
 
 

@@ -22,18 +22,18 @@ and the shape of a sample is known by the data."""
 
 @dataclass(frozen=True)
 class Component:
-    """A method, dataset or architecture by name, with all its settings spelled out."""
+    """A method, dataset or architecture by name, with all its hyperparameters spelled out."""
 
     name: str
-    settings: dict[str, Any]
+    hyperparameters: dict[str, Any]
     label: str = ""
-    """The name with the settings that differ from the default, as shown in tables."""
+    """The name with the hyperparameters that differ from the default, as shown in tables."""
     evaluation: tuple[str, ...] = ()
-    """Settings that only measuring depends on."""
+    """Hyperparameters that only measuring depends on."""
 
     def trained(self) -> dict[str, Any]:
-        """The settings that training depends on."""
-        return {k: value for k, value in self.settings.items() if k not in self.evaluation}
+        """The hyperparameters that training depends on."""
+        return {k: value for k, value in self.hyperparameters.items() if k not in self.evaluation}
 
 
 @dataclass(frozen=True)
@@ -79,11 +79,14 @@ class Cell:
         """Everything that training depends on, one entry for each thing that may change."""
         return {
             "method": self.method.name,
-            **{f"method setting {k}": v for k, v in self.method.settings.items()},
+            **{f"method hyperparameter {k}": v for k, v in self.method.hyperparameters.items()},
             "dataset": self.dataset.name,
-            **{f"dataset setting {k}": v for k, v in self.dataset.trained().items()},
+            **{f"dataset hyperparameter {k}": v for k, v in self.dataset.trained().items()},
             "architecture": self.architecture.name,
-            **{f"architecture setting {k}": v for k, v in self.architecture.settings.items()},
+            **{
+                f"architecture hyperparameter {k}": v
+                for k, v in self.architecture.hyperparameters.items()
+            },
             **{f"training {k}": v for k, v in asdict(self.training).items()},
             "seed": self.seed,
             "budget": self.updates,

@@ -97,7 +97,7 @@ def _is_text(statement: ast.stmt) -> bool:
 
 
 def _is_search(statement: ast.stmt) -> bool:
-    """Of a method: which values of its settings `bench tune` may try."""
+    """Of a method: which values of its hyperparameters `bench tune` may try."""
     match statement:
         case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
             return name == "search"

@@ -26,7 +26,7 @@ class Measurement:
     metric: str
     """The name by which a study asks for it."""
     component: dict[str, Any]
-    """``name`` and ``settings`` of the metric."""
+    """``name`` and ``hyperparameters`` of the metric."""
     ingredients: dict[str, Any]
     values: dict[int, Numbers] = field(default_factory=dict)
     """Numbers by the update of the checkpoint, and by name; None where there is none."""
@@ -44,12 +44,12 @@ class Measurement:
 
     @property
     def place(self) -> str:
-        """Equal for measurements of which the newest stands: same metric, settings, evaluation."""
+        """Equal for measurements of which the newest stands: same metric, same evaluation."""
         return digest([self.component, self.evaluation])
 
     @property
     def evaluation(self) -> dict[str, Any]:
-        """The dataset's settings that only measuring depends on."""
+        """The dataset's hyperparameters that only measuring depends on."""
         begins = "evaluation "
         return {
             name.removeprefix(begins): value

@@ -142,7 +142,9 @@ class Record:
         """The cell, with the metrics that it was measured by."""
         cell = Cell.from_json(self.data["cell"])
         measured = [(each.component, each.metric) for each in self.measurements]
-        metrics = tuple(Component(p["name"], p["settings"], called) for p, called in measured)
+        metrics = tuple(
+            Component(p["name"], p["hyperparameters"], called) for p, called in measured
+        )
         return replace(cell, metrics=metrics or cell.metrics)
 
     def series(self) -> Arrays:
@@ -332,7 +334,7 @@ class Store:
         return self._remember(Record(json.loads(text), final))
 
     def measured(self, key: str, found: list[Measurement]) -> Record:
-        """Add measurements to a record, in place of older ones of the same metric and settings."""
+        """Add measurements to a record, in place of older ones of the same place."""
         record = self.records[key]
         assert record.folder is not None
         new = {each.place: each for each in found}

@@ -1,6 +1,7 @@
 """Parts of every kind by their names: methods, datasets, architectures."""
 
 from bench.registry.making import (
+    Part,
     described,
     label_of,
     make,
@@ -18,6 +19,7 @@ __all__ = [
     "SHELVES",
     "Broken",
     "Found",
+    "Part",
     "Shelf",
     "described",
     "find",

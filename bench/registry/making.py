@@ -1,4 +1,4 @@
-"""Makes parts of any kind from names and settings."""
+"""Makes parts of any kind from names and hyperparameters."""
 
 from __future__ import annotations
 
@@ -15,10 +15,44 @@ from bench.metric import Extractor, FeatureMetric, Metric
 from bench.registry.shelves import find
 
 
-def make(kind: str, name: str, settings: dict[str, Any] | None = None) -> Any:
-    """A part of any kind with its settings; what is unknown or of a wrong type is told clearly."""
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """A part as a study names it."""
+
+    name: str
+    hyperparameters: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    @classmethod
+    def of(cls, typed: Any) -> Part:
+        """Read ``ring8``, ``{ring8: {sigma: 0.02}}`` or, of a dataset at a path, ``folder:PATH``.
+
+        Raises:
+            ValueError: it is written otherwise.
+        """
+        if isinstance(typed, Part):
+            return typed
+        if isinstance(typed, dict) and len(typed) == 1:
+            ((name, own),) = typed.items()
+            if isinstance(name, str) and isinstance(own, dict):
+                return cls._at_path(name, own)
+        if not isinstance(typed, str):
+            raise ValueError("give a name, or one name with its hyperparameters: {name: {…: …}}")
+        return cls._at_path(typed, {})
+
+    @classmethod
+    def _at_path(cls, typed: str, own: dict[str, Any]) -> Part:
+        name, colon, path = typed.partition(":")
+        return cls(name, {"path": path, **own}) if colon else cls(typed, dict(own))
+
+    def __str__(self) -> str:
+        told = ", ".join(f"{key}: {value}" for key, value in self.hyperparameters.items())
+        return f"{self.name}({told})" if told else self.name
+
+
+def make(kind: str, name: str, hyperparameters: dict[str, Any] | None = None) -> Any:
+    """A part of any kind; what is unknown or of a wrong type is refused in one line."""
     if kind == "method" and SIGN in name:
-        return _combined(method_name(name), settings or {})
+        return _combined(method_name(name), hyperparameters or {})
     found = find(kind)
     if name not in found.parts and name in found.broken:
         where, reason = found.broken[name].where, found.broken[name].reason
@@ -29,43 +63,45 @@ def make(kind: str, name: str, settings: dict[str, Any] | None = None) -> Any:
     hints = get_type_hints(part)
     allowed = [f.name for f in dataclasses.fields(part)]
     given = {}
-    for key, value in (settings or {}).items():
+    for key, value in (hyperparameters or {}).items():
         if key not in allowed:
-            raise BenchError(f"{kind} '{name}' has no setting '{key}'{nearest(key, allowed)}")
-        given[key] = _fitted(value, hints[key], f"setting {name}.{key}")
+            raise BenchError(
+                f"{kind} '{name}' has no hyperparameter '{key}'{nearest(key, allowed)}"
+            )
+        given[key] = _fitted(value, hints[key], f"hyperparameter {name}.{key}")
     try:
         made = part(**given)
         if isinstance(made, FeatureMetric):
             made = dataclasses.replace(made, extractor=make_extractor(made.extractor))
         return made
     except (TypeError, ValueError) as error:
-        raise BenchError(f"{kind} '{name}' does not accept its settings: {error}") from error
+        raise BenchError(f"{kind} '{name}' does not accept its hyperparameters: {error}") from error
 
 
-def make_method(name: str, settings: dict[str, Any] | None = None) -> Method:
-    """A method with its settings.
+def make_method(name: str, hyperparameters: dict[str, Any] | None = None) -> Method:
+    """A method with its hyperparameters.
 
-    Names with a + between them give a combination, whose settings are called ``part.setting``.
+    Names with a + between them give a combination, with hyperparameters ``part.hyperparameter``.
     """
-    made: Method = make("method", name, settings)
+    made: Method = make("method", name, hyperparameters)
     return made
 
 
-def make_dataset(name: str, settings: dict[str, Any] | None = None) -> Dataset:
-    """A dataset with its settings."""
-    made: Dataset = make("dataset", name, settings)
+def make_dataset(name: str, hyperparameters: dict[str, Any] | None = None) -> Dataset:
+    """A dataset with its hyperparameters."""
+    made: Dataset = make("dataset", name, hyperparameters)
     return made
 
 
-def make_architecture(name: str, settings: dict[str, Any] | None = None) -> Architecture:
-    """An architecture with its settings."""
-    made: Architecture = make("architecture", name, settings)
+def make_architecture(name: str, hyperparameters: dict[str, Any] | None = None) -> Architecture:
+    """An architecture with its hyperparameters."""
+    made: Architecture = make("architecture", name, hyperparameters)
     return made
 
 
-def make_metric(name: str, settings: dict[str, Any] | None = None) -> Metric:
+def make_metric(name: str, hyperparameters: dict[str, Any] | None = None) -> Metric:
     """A metric by its file's name, with the extractor that its hyperparameters name."""
-    made: Metric = make("metric", name, settings)
+    made: Metric = make("metric", name, hyperparameters)
     return made
 
 
@@ -73,8 +109,8 @@ def make_extractor(part: str | dict[str, Any]) -> Extractor:
     """An extractor from its name, or its name with hyperparameters."""
     if not isinstance(part, str) and not (isinstance(part, dict) and len(part) == 1):
         raise BenchError(f"extractor is {part!r}; give a name, or {{name: {{hyperparameter: …}}}}")
-    name, settings = (part, {}) if isinstance(part, str) else next(iter(part.items()))
-    made: Extractor = make("extractor", name, settings)
+    name, hyperparameters = (part, {}) if isinstance(part, str) else next(iter(part.items()))
+    made: Extractor = make("extractor", name, hyperparameters)
     return made
 
 
@@ -83,31 +119,31 @@ def method_name(typed: str) -> str:
     return SIGN.join(sorted(part.strip() for part in typed.split(SIGN)))
 
 
-def _combined(name: str, settings: dict[str, Any]) -> Method:
+def _combined(name: str, hyperparameters: dict[str, Any]) -> Method:
     names = name.split(SIGN)
     if "" in names:
         raise BenchError(f"'{name}' is no combination; write it as one{SIGN}other")
     defaults = [make_method(part) for part in names]
     places = {
-        f"{part.name}.{setting}": (part.name, setting)
+        f"{part.name}.{hyperparameter}": (part.name, hyperparameter)
         for part in defaults
-        for setting in part.settings()
+        for hyperparameter in part.hyperparameters()
     }
     own: dict[str, dict[str, Any]] = {}
-    for key, value in settings.items():
+    for key, value in hyperparameters.items():
         if key not in places:
             known = nearest(key, list(places))
-            raise BenchError(f"combination '{name}' has no setting '{key}'{known}")
-        part, setting = places[key]
-        own.setdefault(part, {})[setting] = value
+            raise BenchError(f"combination '{name}' has no hyperparameter '{key}'{known}")
+        part, hyperparameter = places[key]
+        own.setdefault(part, {})[hyperparameter] = value
     return Combination(tuple(make_method(part, own.get(part)) for part in names))
 
 
-def described(name: str, settings: dict[str, Any]) -> str | None:
+def described(name: str, hyperparameters: dict[str, Any]) -> str | None:
     """What a method's file says of it, or what those of a combination say; None without one."""
     if SIGN in name:
         try:
-            made = make_method(name, settings)
+            made = make_method(name, hyperparameters)
         except BenchError:  # recorded once, with a method that is gone
             return None
         assert isinstance(made, Combination)
@@ -130,11 +166,11 @@ def _fitted(value: Any, hint: Any, where: str) -> Any:
 
 
 def label_of(part: Method | Dataset | Architecture) -> str:
-    """The name with the settings that differ from their defaults; of a combination, the parts'."""
+    """The name with what differs from the defaults; of a combination, the labels of its parts."""
     if isinstance(part, Combination):
         return SIGN.join(label_of(each) for each in part.parts)
-    default = type(part)().settings()
-    changed = [f"{k}={v}" for k, v in part.settings().items() if v != default[k]]
+    default = type(part)().hyperparameters()
+    changed = [f"{k}={v}" for k, v in part.hyperparameters().items() if v != default[k]]
     if isinstance(part, Dataset) and part.label:
         changed = [told for told in changed if told.partition("=")[0] not in part.told_by_label]
         return part.label + (f"({', '.join(changed)})" if changed else "")

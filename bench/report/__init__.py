@@ -86,7 +86,7 @@ def _content(
             [p.cell.key, p.cell.method.label, _varied(p), p.state, p.why, *_version(p)]
             for p in planned
         ],
-        "methods": {label: described(m.name, m.settings) for label, m in methods.items()},
+        "methods": {label: described(m.name, m.hyperparameters) for label, m in methods.items()},
         "notes": list(notes),
         # by their bytes, as parsing them takes longer than everything else here
         "sources": {

@@ -17,6 +17,7 @@ from bench.records.cell import Cell, Component, Variation
 from bench.records.fingerprint import digest
 from bench.records.sources import sources_of
 from bench.registry import (
+    Part,
     find,
     label_of,
     make_architecture,
@@ -26,12 +27,9 @@ from bench.registry import (
 )
 from bench.study.file import (
     Experiment,
-    Part,
-    Settings,
+    Hyperparameters,
     StudyFile,
-    dataset_part,
     distinct_seeds,
-    name_and_settings,
 )
 from bench.study.selection import Selection
 from bench.study.variation import variants_of, variation
@@ -58,19 +56,21 @@ class Expansion:
         """The cells that a selection leaves of the file, or adds to it."""
         return self.whole if selection == Selection() else cells_of(self, selection)
 
-    def dataset(self, name: str, settings: Settings) -> Dataset:
+    def dataset(self, name: str, hyperparameters: Hyperparameters) -> Dataset:
         """A dataset, made once for all experiments and selections that name it alike."""
         # a folder of images is looked through when it is made
-        named = repr((name, sorted(settings.items())))
+        named = repr((name, sorted(hyperparameters.items())))
         if named not in self._datasets:
-            self._datasets[named] = make_dataset(name, settings)
+            self._datasets[named] = make_dataset(name, hyperparameters)
         return self._datasets[named]
 
     def sources(
         self, method: Method, dataset: Dataset, architecture: Architecture
     ) -> dict[str, str]:
         """Hashes of the sources of three parts, computed once for each three."""
-        named = digest([[part.name, part.settings()] for part in (method, dataset, architecture)])
+        named = digest(
+            [[part.name, part.hyperparameters()] for part in (method, dataset, architecture)]
+        )
         if named not in self._sources:
             self._sources[named] = sources_of(method, dataset, architecture)
         return self._sources[named]
@@ -107,7 +107,7 @@ def cells_of(expansion: Expansion, selection: Selection) -> list[Cell]:
             metrics = _metrics(expansion, own, dataset, selection)
             if told is not None and primary(metrics, dataset) != first:
                 raise BenchError(f"variant '{name}' changes the metric that ranks the methods")
-            shown = tuple(Component(m.name, m.settings(), m.called) for m in metrics)
+            shown = tuple(Component(m.name, m.hyperparameters(), m.called) for m in metrics)
             for method in chosen:
                 cells += [
                     dataclasses.replace(cell, variation=told, metrics=shown)
@@ -122,7 +122,7 @@ def _check_distinct(cells: list[Cell]) -> None:
     repeated = 0
     for cell in cells:
         # the same run may be measured in two ways
-        other = by_key.setdefault(digest([cell.key, cell.dataset.settings]), cell)
+        other = by_key.setdefault(digest([cell.key, cell.dataset.hyperparameters]), cell)
         if other is cell:
             continue
         repeated += 1
@@ -137,16 +137,16 @@ def _check_distinct(cells: list[Cell]) -> None:
 
 def _variation(
     name: str,
-    changes: Settings,
+    changes: Hyperparameters,
     experiment: Experiment,
     dataset: Dataset,
     metric: Quantity,
     selection: Selection,
 ) -> Variation:
-    architecture, settings = name_and_settings(experiment.architecture)
+    pair = experiment.architecture
     base = {
-        "dataset": [dataset.name, dataset.settings()],
-        "architecture": [architecture, settings | _overrides(selection, architecture)],
+        "dataset": [dataset.name, dataset.hyperparameters()],
+        "architecture": [pair.name, pair.hyperparameters | _overrides(selection, pair.name)],
         "training": dataclasses.asdict(experiment.training),
         "budget": [experiment.updates, experiment.epochs, experiment.evaluations],
     }
@@ -155,7 +155,7 @@ def _variation(
 
 def _methods(study: StudyFile, selection: Selection) -> list[Method]:
     if study.methods == "all":
-        entries: list[Part] = list(find("method").unasked)
+        entries = [Part(name) for name in find("method").unasked]
     else:
         entries = study.methods
     if selection.methods:
@@ -163,30 +163,30 @@ def _methods(study: StudyFile, selection: Selection) -> list[Method]:
         wanted = dict.fromkeys(method_name(name) for name in selection.methods)
         listed = [part for part in entries if selection.beside or _method_of(part) in wanted]
         names = {_method_of(part) for part in listed}
-        entries = listed + [name for name in wanted if name not in names]
-    chosen = []
-    for part in entries:
-        name, settings = name_and_settings(part)
-        chosen.append(make_method(name, settings | _method_overrides(selection, name)))
+        entries = listed + [Part(name) for name in wanted if name not in names]
+    chosen = [
+        make_method(part.name, part.hyperparameters | _method_overrides(selection, part.name))
+        for part in entries
+    ]
     if not chosen:
         raise BenchError("there is no method to run; put one into methods/ or name one")
     return chosen
 
 
 def _method_of(part: Part) -> str:
-    return method_name(name_and_settings(part)[0])
+    return method_name(part.name)
 
 
 def _experiments(study: StudyFile, selection: Selection) -> list[Experiment]:
     # folder:PATH answers to folder, too
     called = [
-        {dataset_part(experiment.dataset)[0], name_and_settings(experiment.dataset)[0]}
-        for experiment in study.experiments
+        {part.name, f"{part.name}:{part.hyperparameters.get('path', '')}".removesuffix(":")}
+        for part in (experiment.dataset for experiment in study.experiments)
     ]
     known = sorted(set[str]().union(*called))
     for wanted in selection.datasets:
         if wanted not in known:
-            make_dataset(dataset_part(wanted)[0])
+            make_dataset(Part.of(wanted).name)
             raise BenchError(f"the study has no dataset '{wanted}'{nearest(wanted, known)}")
     chosen = [
         experiment
@@ -208,15 +208,15 @@ def _varied(experiments: list[Experiment], wanted: tuple[str, ...]) -> list[Expe
 
 
 def _dataset(expansion: Expansion, experiment: Experiment, selection: Selection) -> Dataset:
-    name, settings = dataset_part(experiment.dataset)
-    return expansion.dataset(name, settings | _overrides(selection, name))
+    part = experiment.dataset
+    return expansion.dataset(part.name, part.hyperparameters | _overrides(selection, part.name))
 
 
-def _overrides(selection: Selection, name: str) -> Settings:
+def _overrides(selection: Selection, name: str) -> Hyperparameters:
     return {key: value for part, key, value in selection.overrides if part == name}
 
 
-def _method_overrides(selection: Selection, typed: str) -> Settings:
+def _method_overrides(selection: Selection, typed: str) -> Hyperparameters:
     """Those of a method by its name; those of a combination's parts, then its own."""
     name = method_name(typed)
     parts = name.split(SIGN) if SIGN in name else []
@@ -226,8 +226,7 @@ def _method_overrides(selection: Selection, typed: str) -> Settings:
 
 
 def _check_overrides(selection: Selection, methods: list[Method], experiments: list[Experiment]):
-    parts = {dataset_part(e.dataset)[0] for e in experiments}
-    parts |= {name_and_settings(e.architecture)[0] for e in experiments}
+    parts = {part.name for e in experiments for part in (e.dataset, e.architecture)}
     parts |= {each.name for method in methods for each in (method, *parts_of(method))}
     for part, key, _ in selection.overrides:
         if method_name(part) not in parts:
@@ -240,10 +239,8 @@ def _metrics(
     expansion: Expansion, experiment: Experiment, dataset: Dataset, selection: Selection
 ) -> list[Metric]:
     """The metrics of an experiment: its own must apply to its dataset, the study's may."""
-    study = expansion.study
     asked: list[Part] = []
-    # the last of those that name the same metric holds: what is only named changes no settings
-    for part in (*study.require, *selection.metrics, *study.metrics):
+    for part in _asked_of_all(expansion.study, selection):
         try:
             named(part, dataset)
         except DoesNotApply:
@@ -252,11 +249,16 @@ def _metrics(
     return metrics_of(dataset, [*asked, *experiment.metrics])
 
 
+def _asked_of_all(study: StudyFile, selection: Selection) -> list[Part]:
+    """Metrics asked for of every dataset; of those that name the same one the last holds."""
+    return [*map(Part.of, (*study.require, *selection.metrics)), *study.metrics]
+
+
 def check_asked(expansion: Expansion, selection: Selection) -> None:
     """Whether any dataset of the study, selected or not, has each metric that is asked of all."""
     study = expansion.study
     datasets = [_dataset(expansion, experiment, selection) for experiment in study.experiments]
-    for part in (*study.metrics, *study.require, *selection.metrics):
+    for part in _asked_of_all(study, selection):
         problems = []
         for dataset in datasets:
             try:
@@ -274,9 +276,9 @@ def _expand(
     method: Method,
     selection: Selection,
 ) -> list[Cell]:
-    architecture_name, architecture_settings = name_and_settings(experiment.architecture)
+    part = experiment.architecture
     architecture = make_architecture(
-        architecture_name, architecture_settings | _overrides(selection, architecture_name)
+        part.name, part.hyperparameters | _overrides(selection, part.name)
     )
     if problem := architecture.does_not_fit(dataset.name, dataset.sample_shape):
         raise BenchError(
@@ -287,11 +289,16 @@ def _expand(
     updates = _updates(experiment, dataset.training_size())
     check_budget(method, experiment.training, updates, dataset.name)
     shared = Cell(
-        method=Component(method.name, method.settings(), label_of(method)),
+        method=Component(method.name, method.hyperparameters(), label_of(method)),
         dataset=Component(
-            dataset.name, dataset.settings(), label_of(dataset), (*dataset.evaluation_settings(),)
+            dataset.name,
+            dataset.hyperparameters(),
+            label_of(dataset),
+            (*dataset.evaluation_hyperparameters(),),
         ),
-        architecture=Component(architecture.name, architecture.settings(), architecture.name),
+        architecture=Component(
+            architecture.name, architecture.hyperparameters(), architecture.name
+        ),
         training=experiment.training,
         seed=0,
         updates=updates,

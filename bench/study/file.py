@@ -7,17 +7,27 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from bench.errors import BenchError, nearest
+from bench.registry import Part
 from bench.training.configuration import TrainingConfiguration
 
 TRAINING_KEYS = [field.name for field in fields(TrainingConfiguration)]
 
 Whole = Annotated[int, Field(strict=True)]
-Settings = dict[str, Any]
-Part = str | Annotated[dict[str, Settings], Field(min_length=1, max_length=1)]
-"""A name, or a name with its settings: ``ring8`` or ``{ring8: {sigma: 0.02}}``."""
+Hyperparameters = dict[str, Any]
+Named = Annotated[Part, BeforeValidator(Part.of)]
+VariantEntry = str | Annotated[dict[str, Hyperparameters], Field(min_length=1, max_length=1)]
+"""The name of a shipped variant, or a name with what it changes."""
 
 
 class _Strict(BaseModel):
@@ -39,10 +49,10 @@ def distinct_seeds(value: int | list[int]) -> list[int]:
 class Experiment(_Strict):
     """A dataset with the architecture, training and budget on which methods are compared."""
 
-    dataset: Part
-    architecture: Part
+    dataset: Named
+    architecture: Named
     training: TrainingConfiguration = TrainingConfiguration()
-    vary: Annotated[list[Part], Field(min_length=1)] | None = None
+    vary: Annotated[list[VariantEntry], Field(min_length=1)] | None = None
     """Variants of the experiment that stand in its place (bench/study/variation.py)."""
     target: float | None = Field(None, allow_inf_nan=False)
     """Value of the primary metric at which a method works; None: the dataset's own."""
@@ -50,7 +60,7 @@ class Experiment(_Strict):
     epochs: float | None = Field(None, gt=0, allow_inf_nan=False)
     evaluations: Whole | None = Field(None, gt=0)
     seeds: Whole | list[Whole] | None = None
-    metrics: list[Part] = []
+    metrics: list[Named] = []
     """Metrics beside those of the study and those that are taken by default."""
 
     @field_validator("seeds")
@@ -70,7 +80,7 @@ class StudyFile(_Strict):
     """What a study file may say; ``docs/architecture.md`` describes each key."""
 
     description: str = ""
-    methods: Literal["all"] | Annotated[list[Part], Field(min_length=1)]
+    methods: Literal["all"] | Annotated[list[Named], Field(min_length=1)]
     experiments: Annotated[list[Experiment], Field(min_length=1)]
     seeds: Whole | list[Whole] = Field(3, validate_default=True)
     evaluations: Whole = Field(10, gt=0)
@@ -78,7 +88,7 @@ class StudyFile(_Strict):
     """Seconds after which a job is stopped."""
     require: list[str] = []
     """Metrics without which the study is not to be run, such as fid; they are measured, too."""
-    metrics: list[Part] = []
+    metrics: list[Named] = []
     """Metrics that are measured beside those that are taken by default, where they apply."""
     keep: Literal["all", "ends", "last", "none"] | None = None
     """Checkpoints whose networks are kept; None: all of small ones, else the ends."""
@@ -141,17 +151,3 @@ def first_problem(error: ValidationError) -> str:
         return f"the key '{where}' is missing"
     told = problem["msg"].removeprefix("Value error, ")
     return f"'{where}' is {problem['input']!r}: {told[0].lower()}{told[1:]}"
-
-
-def name_and_settings(part: Part) -> tuple[str, Settings]:
-    if isinstance(part, str):
-        return part, {}
-    ((name, settings),) = part.items()
-    return name, dict(settings)
-
-
-def dataset_part(part: Part) -> tuple[str, Settings]:
-    """As :func:`name_and_settings`; ``points:PATH`` is the dataset ``points`` with that path."""
-    name, settings = name_and_settings(part)
-    kind, colon, path = name.partition(":")
-    return (kind, {"path": path, **settings}) if colon else (name, settings)

@@ -13,17 +13,16 @@ from bench.errors import BenchError, nearest
 from bench.metric import Quantity
 from bench.records.cell import Variation
 from bench.records.fingerprint import digest
-from bench.registry import label_of
+from bench.registry import Part, label_of
 from bench.study.file import (
     TRAINING_KEYS,
     Experiment,
-    Part,
-    Settings,
+    Hyperparameters,
+    VariantEntry,
     first_problem,
-    name_and_settings,
 )
 
-SNGAN: dict[str, Settings] = {
+SNGAN: dict[str, Hyperparameters] = {
     name: {
         "optimizer": "adam",
         "learning_rate": learning_rate,
@@ -51,7 +50,7 @@ class Variant:
     """An experiment with the changes of one of its variants laid over it."""
 
     experiment: Experiment
-    changes: Settings
+    changes: Hyperparameters
 
 
 def variants_of(experiment: Experiment) -> dict[str, Variant]:
@@ -73,11 +72,11 @@ def variants_of(experiment: Experiment) -> dict[str, Variant]:
 
 def variation(
     name: str,
-    changes: Settings,
+    changes: Hyperparameters,
     experiment: Experiment,
     dataset: Dataset,
     metric: Quantity,
-    base: Settings,
+    base: Hyperparameters,
 ) -> Variation:
     """What cells of the variant ``name`` are told by.
 
@@ -99,16 +98,16 @@ def variation(
     return Variation(name, group, label, target, _told(changes))
 
 
-def _named(entry: Part) -> list[tuple[str, Settings]]:
+def _named(entry: VariantEntry) -> list[tuple[str, Hyperparameters]]:
     """The variants of one entry, by name: a shipped one, one's own, or all those of a grid."""
-    name, changes = name_and_settings(entry)
     if isinstance(entry, str):
-        if name not in SNGAN:
+        if entry not in SNGAN:
             raise BenchError(
-                f"unknown variant '{name}'; SNGAN's are {', '.join(SNGAN)}, and one of your own is "
-                f"written with what it changes, as {{{name}: {{learning_rate: 0.001}}}}"
+                f"unknown variant '{entry}'; SNGAN's are {', '.join(SNGAN)}, and one of your own "
+                f"is written with what it changes, as {{{entry}: {{learning_rate: 0.001}}}}"
             )
-        return [(name, SNGAN[name])]
+        return [(entry, SNGAN[entry])]
+    ((name, changes),) = entry.items()
     if name == GRID:
         return _grid(changes)
     if name in SNGAN:
@@ -118,7 +117,7 @@ def _named(entry: Part) -> list[tuple[str, Settings]]:
     return [(name, changes)]
 
 
-def _grid(axes: dict[str, Any]) -> list[tuple[str, Settings]]:
+def _grid(axes: dict[str, Any]) -> list[tuple[str, Hyperparameters]]:
     if not axes:
         raise BenchError("the grid is empty; name keys and their values, as "
                          "grid: {learning_rate: [0.0001, 0.001]}")  # fmt: skip
@@ -133,7 +132,7 @@ def _grid(axes: dict[str, Any]) -> list[tuple[str, Settings]]:
     ]
 
 
-def _told(changes: Settings) -> str:
+def _told(changes: Hyperparameters) -> str:
     """``learning_rate 0.001, discriminator_widths 16/16``."""
     told = []
     for key, value in changes.items():
@@ -148,16 +147,16 @@ def _value(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _laid_over(experiment: Experiment, name: str, changes: Settings) -> Experiment:
-    training: Settings = {}
+def _laid_over(experiment: Experiment, name: str, changes: Hyperparameters) -> Experiment:
+    training: Hyperparameters = {}
     parts: dict[str, Part] = {}
     for key, value in changes.items():
         _known(name, key, [*TRAINING_KEYS, *PARTS])
         if key not in PARTS:
             training[key] = value
         elif isinstance(value, dict):
-            part, own = name_and_settings(getattr(experiment, key))
-            parts[key] = {part: own | value}
+            part: Part = getattr(experiment, key)
+            parts[key] = Part(part.name, part.hyperparameters | value)
         else:
             raise BenchError(f"variant '{name}': {key} is {value!r}; give what changes of it, as "
                              "{name of a hyperparameter: value}")  # fmt: skip

@@ -85,7 +85,7 @@ def describe(record: Record) -> Entry:
 
 
 def _component(kind: str, part: dict[str, Any]) -> dict[str, Any]:
-    return {kind: part["name"]} | {f"{kind}.{k}": v for k, v in part["settings"].items()}
+    return {kind: part["name"]} | {f"{kind}.{k}": v for k, v in part["hyperparameters"].items()}
 
 
 def _metrics(record: Record) -> Iterator[tuple[str, int, float | None]]:

@@ -102,7 +102,7 @@ class Compiled(Traced):
         file = self.folder / f"{hashlib.sha256(told.encode()).hexdigest()[:24]}.pt2"
         if not file.exists() and not compiler():
             raise Uncompilable("no C++ compiler was found (g++, or the one that CXX names)")
-        with _compiler_settings(self.folder):
+        with _compiler_options(self.folder):
             run = once(file, _load, lambda path: _compile(structure.traced(), path))
         play = structure.round_of(run)
         return captured(play, state, inputs) if inputs.total.is_cuda else play
@@ -240,7 +240,7 @@ def _overwrite(old: Any, new: Any) -> None:
 
 
 @contextmanager
-def _compiler_settings(folder: Path) -> Iterator[None]:
+def _compiler_options(folder: Path) -> Iterator[None]:
     """Keep the compiler's own files below the cache, and its work in this process."""
     import torch._inductor.config as config
 

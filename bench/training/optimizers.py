@@ -29,22 +29,22 @@ SMALLEST = 1e-30
 _MEMORY = {"adam": ("mean", "square"), "rmsprop": ("square",), "sgd": ()}
 
 
-def initial_moments(settings: Optimizer, weights: Tensor) -> Moments:
+def initial_moments(optimizer: Optimizer, weights: Tensor) -> Moments:
     """Return the memory before the first step.
 
     Raises:
         BenchError: the kind of optimiser is unknown.
     """
-    if settings.kind not in KINDS:
-        raise BenchError(f"unknown optimiser '{settings.kind}'; there are: {', '.join(KINDS)}")
-    names = list(_MEMORY[settings.kind.removeprefix(OPTIMISTIC)])
-    if settings.kind.startswith(OPTIMISTIC):
+    if optimizer.kind not in KINDS:
+        raise BenchError(f"unknown optimiser '{optimizer.kind}'; there are: {', '.join(KINDS)}")
+    names = list(_MEMORY[optimizer.kind.removeprefix(OPTIMISTIC)])
+    if optimizer.kind.startswith(OPTIMISTIC):
         names.append("before")
     return {name: torch.zeros_like(weights) for name in names}
 
 
 def step(
-    settings: Optimizer,
+    optimizer: Optimizer,
     weights: Tensor,
     gradient: Tensor,
     moments: Moments,
@@ -58,24 +58,24 @@ def step(
     2018, algorithm 1 for Adam).
 
     Args:
-        settings: kind, learning rate, betas.
+        optimizer: kind, learning rate, betas.
         count: the step's number, from 1, a number or a double of no dimensions.
         factor: multiplies the learning rate, likewise.
     """
-    direction, kept = _direction(settings, gradient, moments, count)
-    move = settings.learning_rate * factor * direction
+    direction, kept = _direction(optimizer, gradient, moments, count)
+    move = optimizer.learning_rate * factor * direction
     if "before" in moments:
         return weights - (2 * move - moments["before"]), {**kept, "before": move}
     return weights - move, kept
 
 
 def _direction(
-    settings: Optimizer, gradient: Tensor, moments: Moments, count: Any
+    optimizer: Optimizer, gradient: Tensor, moments: Moments, count: Any
 ) -> tuple[Tensor, Moments]:
-    kind = settings.kind.removeprefix(OPTIMISTIC)
+    kind = optimizer.kind.removeprefix(OPTIMISTIC)
     if kind == "sgd":
         return gradient, {}
-    first, second = settings.betas if kind == "adam" else (0.0, RMSPROP_DECAY)
+    first, second = optimizer.betas if kind == "adam" else (0.0, RMSPROP_DECAY)
     square = _mixed(moments["square"], gradient * gradient, second)
     if kind == "rmsprop":
         return gradient / (_root(square) + EPSILON), {"square": square}

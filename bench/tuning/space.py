@@ -67,7 +67,7 @@ def space_of(cell: Cell) -> Space:
     Raises:
         BenchError: what the method says of its hyperparameters cannot be understood.
     """
-    method = make_method(cell.method.name, cell.method.settings)
+    method = make_method(cell.method.name, cell.method.hyperparameters)
     own = cell.training.base_optimizer
     space: Space = {
         LEARNING_RATE: Range(
@@ -80,12 +80,12 @@ def space_of(cell: Cell) -> Space:
         others = [_with_beta(own, place, beta) for beta in betas]
         if any(_effect(method, other) != _effect(method, own) for other in others):
             space[name] = Choice(tuple(sorted({*betas, own.betas[place]})))
-    unknown = sorted(method.search.keys() - method.settings().keys())
+    unknown = sorted(method.search.keys() - method.hyperparameters().keys())
     if unknown:
         raise BenchError(
             f"method {method.name}: search names '{unknown[0]}', which is no hyperparameter"
         )
-    for name, value in method.settings().items():
+    for name, value in method.hyperparameters().items():
         if _is_overruled(name, cell.training):
             continue
         if name in method.search:
@@ -106,7 +106,7 @@ def own_values(cell: Cell, space: Space) -> Values:
     """The cell's own value of every parameter: where tuning starts."""
     training, (beta1, beta2) = cell.training, cell.training.betas
     own = {LEARNING_RATE: training.learning_rate, BETA1: beta1, BETA2: beta2}
-    return {name: {**cell.method.settings, **own}[name] for name in space}
+    return {name: {**cell.method.hyperparameters, **own}[name] for name in space}
 
 
 def applied(cell: Cell, values: Values) -> Cell:
@@ -122,9 +122,9 @@ def applied(cell: Cell, values: Values) -> Cell:
         betas=(float(values.get(BETA1, beta1)), float(values.get(BETA2, beta2))),
     )
     rest = {k: v for k, v in values.items() if k not in (LEARNING_RATE, BETA1, BETA2)}
-    method = make_method(cell.method.name, cell.method.settings | rest)
+    method = make_method(cell.method.name, cell.method.hyperparameters | rest)
     check_budget(method, training, cell.updates, cell.dataset.name)
-    component = Component(method.name, method.settings(), label_of(method))
+    component = Component(method.name, method.hyperparameters(), label_of(method))
     return replace(cell, method=component, training=training)
 
 
@@ -159,8 +159,9 @@ def _fits(cell: Cell, name: str, value: Value) -> bool:
     except BenchError:
         return False
     data, pair = cell.dataset, cell.architecture
-    unfit = make_method(tried.name, tried.settings).not_applicable(
-        make_dataset(data.name, data.settings), make_architecture(pair.name, pair.settings)
+    unfit = make_method(tried.name, tried.hyperparameters).not_applicable(
+        make_dataset(data.name, data.hyperparameters),
+        make_architecture(pair.name, pair.hyperparameters),
     )
     return unfit is None
 

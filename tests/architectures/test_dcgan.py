@@ -83,7 +83,7 @@ def test_the_widths_taken_are_the_published_ones(size):
 
 def test_settings_survive_json_and_one_side_may_be_given():
     for pair in (DCGAN(), DCGAN(generator_widths=(8, 8, 4)), DCGAN(8, (8, 4, 4), (4, 4, 8))):
-        written = json.loads(json.dumps(pair.settings()))
+        written = json.loads(json.dumps(pair.hyperparameters()))
         assert set(written) >= {"generator_widths", "discriminator_widths"}
         assert make_architecture("dcgan", written) == pair
         assert pair.does_not_fit("any", (1, 28, 28)) is None

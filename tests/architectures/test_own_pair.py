@@ -47,7 +47,7 @@ def example(tmp_path, monkeypatch):
 @pytest.mark.parametrize("shape", [(2,), (1, 28, 28)])
 def test_the_example_makes_and_judges_samples(example, shape):
     pair = example("my_pair", {"width": 16})
-    assert pair.settings() == {"latent": 8, "width": 16}
+    assert pair.hyperparameters() == {"latent": 8, "width": 16}
     assert pair.does_not_fit("any", shape) is None
     samples = pair.generator(shape)(torch.randn(3, 8))
     assert samples.shape == (3, *shape)
@@ -115,7 +115,7 @@ def test_from_a_dropped_in_file_to_a_record(tmp_path):
     for record in records:
         assert record.status == "ok"
         assert record.cell.architecture.name == "my_pair"
-        assert record.cell.architecture.settings == {"latent": 8, "width": 16}
+        assert record.cell.architecture.hyperparameters == {"latent": 8, "width": 16}
         assert "bench/architectures/my_pair.py" in record.cell.sources
 
     changed = "# a remark\n" + EXAMPLE.replace("nn.SiLU()", "nn.ReLU()")

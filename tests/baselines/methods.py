@@ -140,14 +140,16 @@ def page() -> str:
             kind = found[name]
             shown = f"`{name}`" if vars(kind).get("on_request") else f"**`{name}`**"
             words = told(kind)
-            settings = ", ".join(f"`{k}={v}`" for k, v in kind().settings().items())
+            hyperparameters = ", ".join(f"`{k}={v}`" for k, v in kind().hyperparameters().items())
             title_line = (kind.__doc__ or "").strip().partition("\n")[0]
-            first.append([shown, title_line, words["Changes"], settings, *_cost(cost[name])])
+            first.append([shown, title_line, words["Changes"], hyperparameters, *_cost(cost[name])])
             checks = "; ".join(truth.link for truth in checked[name])
             second.append([shown, words["Paper"], words["Objective"], checks])
         parts.append(f"\n## {title}\n\n")
         parts.append(
-            _table(["method", "what it is", "changes", "settings", "time", "gradients"], first)
+            _table(
+                ["method", "what it is", "changes", "hyperparameters", "time", "gradients"], first
+            )
         )
         parts.append("\n" + _table(["method", "paper", "objective", "checked"], second))
     return "".join(parts)

@@ -37,8 +37,8 @@ def cache(tmp_path_factory):
 def held(cache):
     """A set with its images."""
 
-    def make(name: str, **settings):
-        dataset = make_dataset(name, settings)
+    def make(name: str, **hyperparameters):
+        dataset = make_dataset(name, hyperparameters)
         dataset.hold(dataset.parts(cache))
         return dataset
 

@@ -49,8 +49,8 @@ def images(tmp_path):
     return folder
 
 
-def dataset(folder: Path | str, **settings) -> Folder:
-    return Folder(path=str(folder), **{"size": 8, "evaluation_samples": 10, **settings})
+def dataset(folder: Path | str, **hyperparameters) -> Folder:
+    return Folder(path=str(folder), **{"size": 8, "evaluation_samples": 10, **hyperparameters})
 
 
 def levels(tensor: torch.Tensor) -> list[int]:
@@ -59,8 +59,8 @@ def levels(tensor: torch.Tensor) -> list[int]:
     return tensor[:, 0, 0, 0].tolist()
 
 
-def kept(folder: Path, cache: Path, **settings) -> list[int]:
-    parts = dataset(folder, **settings).parts(cache)
+def kept(folder: Path, cache: Path, **hyperparameters) -> list[int]:
+    parts = dataset(folder, **hyperparameters).parts(cache)
     return sorted([*levels(parts.train), *levels(parts.test)])
 
 
@@ -290,7 +290,7 @@ def test_a_folder_that_is_none_is_told(tmp_path, monkeypatch, path):
 
 
 @pytest.mark.parametrize(
-    ("settings", "message"),
+    ("hyperparameters", "message"),
     [
         ({"size": 3}, "size must lie between 4 and 1024"),
         ({"size": 2000}, "size must lie between 4 and 1024"),
@@ -300,11 +300,11 @@ def test_a_folder_that_is_none_is_told(tmp_path, monkeypatch, path):
         ({"path": "/not\udcffutf8"}, "path must be text in UTF-8"),
         ({"channels": "cmyk"}, "channels is 'cmyk'"),
         ({"evaluation_samples": 0}, "evaluation_samples must be at least 2"),
-        ({"pth": "x"}, "no setting 'pth'; did you mean 'path'?"),
+        ({"pth": "x"}, "no hyperparameter 'pth'; did you mean 'path'?"),
     ],
 )
-def test_settings_that_make_no_sense_are_told(settings, message):
-    assert message in one_line(make_dataset, "folder", settings)
+def test_settings_that_make_no_sense_are_told(hyperparameters, message):
+    assert message in one_line(make_dataset, "folder", hyperparameters)
 
 
 @pytest.mark.parametrize("held_out", [0.001, 0.1, 0.3, 0.5, 0.9, 0.999])
@@ -312,13 +312,15 @@ def test_settings_that_make_no_sense_are_told(settings, message):
 def test_the_parts_are_disjoint_never_empty_and_always_the_same(images, tmp_path, held_out, count):
     for file in sorted(images.rglob("*.png"))[count:]:
         file.unlink()
-    settings = {"held_out": held_out}
-    first, second = (dataset(images, **settings).parts(tmp_path / name) for name in ("one", "two"))
+    hyperparameters = {"held_out": held_out}
+    first, second = (
+        dataset(images, **hyperparameters).parts(tmp_path / name) for name in ("one", "two")
+    )
     train, test = levels(first.train), levels(first.test)
     assert min(len(train), len(test)) >= 2
     assert set(train).isdisjoint(test)
     assert len(train) + len(test) == len({*train, *test}) == count
-    assert len(train) == dataset(images, **settings).training_size()
+    assert len(train) == dataset(images, **hyperparameters).training_size()
     assert torch.equal(first.train, second.train)
     assert torch.equal(first.test, second.test)
     assert first.content == second.content
@@ -366,9 +368,9 @@ def test_of_many_files_some_are_opened(images, monkeypatch):
 
 @pytest.fixture
 def study(tmp_path, images):
-    def cells(**settings):
+    def cells(**hyperparameters):
         file = tmp_path / "mine.yaml"
-        part = {f"folder:{images}": {"size": 16, **settings}}
+        part = {f"folder:{images}": {"size": 16, **hyperparameters}}
         experiment = {"dataset": part, "architecture": "mlp", "epochs": 4,
                       "training": {"batch_size": 3}}  # fmt: skip
         file.write_text(yaml.safe_dump({"methods": ["vanilla"], "experiments": [experiment]}))
@@ -444,8 +446,8 @@ def test_a_damaged_pack_is_made_anew(images, tmp_path, damaged, left):
 
 
 def test_sizes_and_channels_are_packed_apart_and_shares_together(images, tmp_path):
-    for settings in ({}, {"held_out": 0.5}, {"size": 16}, {"channels": "gray"}):
-        dataset(images, **settings).parts(tmp_path / "cache")
+    for hyperparameters in ({}, {"held_out": 0.5}, {"size": 16}, {"channels": "gray"}):
+        dataset(images, **hyperparameters).parts(tmp_path / "cache")
     assert len(list((tmp_path / "cache" / "data").glob("folder-*.npy"))) == 3
 
 

@@ -41,8 +41,8 @@ def training(dataset, updates: int = 40, evaluations: int = 4) -> Training:
     )
 
 
-def digits8(**settings) -> Digits8:
-    return Digits8(**{"evaluation_samples": COUNT, **settings})
+def digits8(**hyperparameters) -> Digits8:
+    return Digits8(**{"evaluation_samples": COUNT, **hyperparameters})
 
 
 class Network:
@@ -127,8 +127,8 @@ def test_other_weights_have_a_reference_of_their_own(tmp_path, network):
 
 
 def test_another_reference_has_a_file_of_its_own(tmp_path, network):
-    for settings in ({}, {"reference": "train"}):
-        floor(subject_of(digits8(**settings), tmp_path), ["fid"])
+    for hyperparameters in ({}, {"reference": "train"}):
+        floor(subject_of(digits8(**hyperparameters), tmp_path), ["fid"])
     assert sorted(network["is"].seen) == [60, 60, 359, 1438]
     assert len(list(tmp_path.glob("digits8-inception-*.npz"))) == 2
 
@@ -210,14 +210,14 @@ def test_fid_of_a_network_in_the_published_format(tmp_path, monkeypatch):
         (tmp_path / f"{number:02}.ppm").write_bytes(
             b"P6 16 16 255 " + image.permute(1, 2, 0).contiguous().numpy().tobytes()
         )
-    settings = {"path": str(tmp_path), "size": 16, "held_out": 0.4, "evaluation_samples": 10}
+    hyperparameters = {"path": str(tmp_path), "size": 16, "held_out": 0.4, "evaluation_samples": 10}
     files = [tmp_path / f"{number}.pth" for number in range(2)]
     hashes = [save_random_weights(file, seed) for seed, file in enumerate(files)]
     cache, floors = tmp_path / "cache", []
     for file, sha256 in zip(files, hashes, strict=True):
         monkeypatch.setenv(WEIGHTS_VARIABLE, str(file))
         monkeypatch.setenv(SHA256_VARIABLE, sha256[:8])
-        dataset = make_dataset("folder", settings)
+        dataset = make_dataset("folder", hyperparameters)
         dataset.fetch(cache)
         InceptionV3().fetch()
         subject = subject_of(dataset, cache)
@@ -263,13 +263,13 @@ def test_a_disk_without_room_is_told(name, open_to_all, as_nobody, tmp_path):
     folder.mkdir()
     for number in range(5):
         (folder / f"{number}.pgm").write_bytes(b"P5 4 4 255 " + bytes(16))
-    settings = {"path": str(folder), "size": 256} if name == "folder" else {}
-    assert make_dataset(name, settings).parts(tmp_path)
+    hyperparameters = {"path": str(folder), "size": 256} if name == "folder" else {}
+    assert make_dataset(name, hyperparameters).parts(tmp_path)
 
     def short_of_room():
         # as a quota would: a file may not grow beyond these bytes
         resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
-        return make_dataset(name, settings).parts(cache)
+        return make_dataset(name, hyperparameters).parts(cache)
 
     kind, message = as_nobody(short_of_room)
     assert kind == "BenchError"

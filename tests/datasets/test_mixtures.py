@@ -110,7 +110,7 @@ def test_the_noise_of_a_training_set_stays_with_its_points():
 
 
 @pytest.mark.parametrize(
-    ("settings", "message"),
+    ("hyperparameters", "message"),
     [
         ({"noise": -0.1}, "noise must be at least 0"),
         ({"noise": float("inf")}, "noise must be at least 0"),
@@ -121,9 +121,9 @@ def test_the_noise_of_a_training_set_stays_with_its_points():
         ({"sigma": 0}, "sigma must be positive"),
     ],
 )
-def test_settings_that_make_no_sense_are_told(settings, message):
+def test_settings_that_make_no_sense_are_told(hyperparameters, message):
     with pytest.raises(BenchError, match=message):
-        make_dataset("ring8", settings)
+        make_dataset("ring8", hyperparameters)
 
 
 def test_one_training_point_is_enough(tmp_path):
@@ -158,7 +158,7 @@ def test_epochs_are_allowed_where_points_are_counted(cells):
 
 def test_a_training_set_is_part_of_the_key(cells):
     keys = {
-        cells({"ring8": settings}, updates=10)[0].key
-        for settings in ({}, {"training_points": 10}, {"training_points": 11})
+        cells({"ring8": hyperparameters}, updates=10)[0].key
+        for hyperparameters in ({}, {"training_points": 10}, {"training_points": 11})
     }
     assert len(keys) == 3

@@ -183,7 +183,7 @@ def test_from_dropped_in_files_to_records(tmp_path):
     assert {record.cell.seed for record in own} == {0, 1}
     for record in own:
         assert record.status == "ok"
-        assert record.cell.dataset.settings["turns"] == 1
+        assert record.cell.dataset.hyperparameters["turns"] == 1
         assert "bench/datasets/my_data.py" in record.cell.sources
         assert "bench/architectures/my_pair.py" in record.cell.sources
         assert record.evaluations[-1]["data_fd"] > 0

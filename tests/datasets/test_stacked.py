@@ -24,8 +24,8 @@ def cache(tmp_path_factory):
     return tmp_path_factory.mktemp("cache")
 
 
-def stacked(**settings) -> StackedMNIST:
-    return StackedMNIST(**{"training_triples": 300, "test_triples": 100, **settings})
+def stacked(**hyperparameters) -> StackedMNIST:
+    return StackedMNIST(**{"training_triples": 300, "test_triples": 100, **hyperparameters})
 
 
 def digits_of(part: torch.Tensor, labels: torch.Tensor) -> dict[bytes, int]:
@@ -101,7 +101,7 @@ def test_one_triple_over_and_over_is_one_mode(cache, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("settings", "message"),
+    ("hyperparameters", "message"),
     [
         ({"digits": "cifar10"}, "stacked_mnist.digits is 'cifar10'"),
         ({"training_triples": 0}, "training_triples and test_triples must be at least 2"),
@@ -110,9 +110,9 @@ def test_one_triple_over_and_over_is_one_mode(cache, monkeypatch):
         ({"evaluation_samples": -1}, "evaluation_samples must be at least 2"),
     ],
 )
-def test_settings_that_make_no_sense_are_told(settings, message):
+def test_settings_that_make_no_sense_are_told(hyperparameters, message):
     with pytest.raises(BenchError, match=message):
-        make_dataset("stacked_mnist", settings)
+        make_dataset("stacked_mnist", hyperparameters)
 
 
 @pytest.mark.usefixtures("published")

@@ -68,8 +68,8 @@ def test_a_good_record_is_kept_when_others_are_tried_again(store, known, make_ce
 
 def test_a_changed_ingredient_is_named(store, known, make_cell):
     known(make_cell("wgan_gp"))
-    cell = make_cell("wgan_gp", method_settings={"penalty_weight": 1})
-    assert judged(store, cell) == ("stale", "changed: method setting penalty_weight", True)
+    cell = make_cell("wgan_gp", method_hyperparameters={"penalty_weight": 1})
+    assert judged(store, cell) == ("stale", "changed: method hyperparameter penalty_weight", True)
     assert judged(store, make_cell("wgan_gp", updates=25))[:2] == ("stale", "changed: budget")
     edited = dataclasses.replace(
         make_cell("wgan_gp"),
@@ -84,8 +84,8 @@ def test_a_changed_ingredient_is_named(store, known, make_cell):
 def test_the_closest_of_several_stale_records_is_compared(store, known, make_cell):
     for updates in (25, 30):
         known(make_cell("wgan_gp", updates=updates))
-    cell = make_cell("wgan_gp", updates=25, dataset_settings={"sigma": 0.02})
-    assert judged(store, cell)[:2] == ("stale", "changed: dataset setting sigma")
+    cell = make_cell("wgan_gp", updates=25, dataset_hyperparameters={"sigma": 0.02})
+    assert judged(store, cell)[:2] == ("stale", "changed: dataset hyperparameter sigma")
 
 
 def test_a_cell_without_meaning_is_never_trained(store, make_cell):
@@ -109,7 +109,7 @@ def measured_by(cell: Cell, *metrics) -> Cell:
     made = [
         make_metric(*each) if isinstance(each, tuple) else make_metric(each) for each in metrics
     ]
-    parts = tuple(Component(m.name, m.settings(), m.called) for m in made)
+    parts = tuple(Component(m.name, m.hyperparameters(), m.called) for m in made)
     return dataclasses.replace(cell, metrics=parts)
 
 
@@ -119,7 +119,7 @@ def trained(store, make_record):
 
     def trained(cell, *metrics, reasons=None) -> None:
         store.put(make_record(cell, result={"checkpoints": CHECKPOINTS}), {})
-        dataset = make_dataset(cell.dataset.name, cell.dataset.settings)
+        dataset = make_dataset(cell.dataset.name, cell.dataset.hyperparameters)
         found = [
             Measurement(
                 wanted.key, wanted.metric.called, wanted.part, wanted.ingredients,

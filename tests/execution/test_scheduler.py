@@ -29,7 +29,7 @@ def test_the_largest_job_comes_first(make_cell):
 
 def test_runs_of_one_dataset_are_measured_together_whatever_their_methods(make_cell):
     cells = [make_cell(name, seed) for name in ("vanilla", "ttur") for seed in range(30)]
-    cells += [make_cell(dataset_settings={"sigma": 0.02})]
+    cells += [make_cell(dataset_hyperparameters={"sigma": 0.02})]
     asked = [(Record({"key": cell.key}, Path(cell.key)), cell, ["a key"]) for cell in cells]
     jobs = make_measure_jobs(asked, Path("cache"), 60, workers=1)
     assert [len(job.cells) for job in jobs] == [RUNS_A_JOB, 60 - RUNS_A_JOB, 1]

@@ -130,8 +130,8 @@ def test_a_healthy_job_beside_them_gives_what_training_in_this_process_gives(row
     first = cells["healthy"][0]
     training = Training(
         make_method("healthy"),
-        make_dataset("ring8", first.dataset.settings),
-        make_architecture("mlp", first.architecture.settings),
+        make_dataset("ring8", first.dataset.hyperparameters),
+        make_architecture("mlp", first.architecture.hyperparameters),
         first.training,
         first.updates,
         first.evaluations,

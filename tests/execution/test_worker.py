@@ -31,7 +31,7 @@ def digits(samples: int = 50):
     return make_dataset("digits8", {"evaluation_samples": samples})
 
 
-def test_a_dataset_is_prepared_once_for_the_same_settings(prepared, tmp_path):
+def test_a_dataset_is_prepared_once_for_the_same_hyperparameters(prepared, tmp_path):
     kept = PreparedDatasets()
     first, second = (kept.prepare(digits(), tmp_path, CPU) for _ in range(2))
     assert torch.equal(first.held_out_samples(), second.held_out_samples())

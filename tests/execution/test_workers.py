@@ -60,7 +60,7 @@ BODIES = {
     "replaces": "torch.nn.functional.relu = lambda x, inplace=False: 2 * x",
 }
 METRICS = tuple(
-    Component(m.name, m.settings(), m.name) for m in map(make_metric, ("modes", "gradients"))
+    Component(m.name, m.hyperparameters(), m.name) for m in map(make_metric, ("modes", "gradients"))
 )
 LEAVES = [name for name in BODIES if name.startswith("leaves_")] + ["replaces"]
 
@@ -159,7 +159,7 @@ def image_cell(seed: int) -> Cell:
             "dcgan", {"generator_widths": [8, 8, 8], "discriminator_widths": [8, 8, 8]}
         ),
     )
-    components = [Component(part.name, part.settings()) for part in parts]
+    components = [Component(part.name, part.hyperparameters()) for part in parts]
     return Cell(*components, TrainingConfiguration(batch_size=16), seed, 3, 1, sources_of(*parts))
 
 
@@ -345,7 +345,7 @@ def test_a_worker_trains_and_then_measures_what_it_has_trained(workers, make_cel
         job = Job(cells, tmp_path / "cache", 120)
         place.work(job, lambda _: None, lambda rows: [store.put(r.data, r.files) for r in rows])
         process = process_of(place)
-        dataset = make_dataset("ring8", cells[0].dataset.settings)
+        dataset = make_dataset("ring8", cells[0].dataset.hyperparameters)
         keys = {cell.key: [w.key for w in Keys().wanted(cell, dataset)] for cell in cells}
         folders = {key: record.folder for key, record in store.records.items()}
         rows = done(place, MeasureJob(cells, tmp_path / "cache", 120, folders, keys))

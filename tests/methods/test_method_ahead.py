@@ -21,7 +21,7 @@ def double():
 
 
 @pytest.mark.parametrize(
-    ("name", "settings"),
+    ("name", "hyperparameters"),
     [
         ("hinge+unrolled", {}),
         ("r1+unrolled", {}),
@@ -30,8 +30,8 @@ def double():
         ("unrolled+wgan_clip", {"wgan_clip.clip": 0.05, "wgan_clip.critic_steps": 1}),
     ],
 )
-def test_steps_ahead_are_the_steps_that_would_be_made(name, settings):
-    game = small_game(make_method(name, settings), Optimizer("sgd", 0.3))
+def test_steps_ahead_are_the_steps_that_would_be_made(name, hyperparameters):
+    game = small_game(make_method(name, hyperparameters), Optimizer("sgd", 0.3))
     game.step_discriminator(game.discriminator_gradients())
     latents, real = game._feed.next("generator_latents"), game._latest
     start, state = weights(game, "discriminator"), game.state()

@@ -27,8 +27,8 @@ RECIPE = Training(
 )
 
 
-def trained(name: str, seeds: list[int], **settings) -> list[Outcome]:
-    return train(replace(RECIPE, method=make_method(name, settings)), seeds, CPU)
+def trained(name: str, seeds: list[int], **hyperparameters) -> list[Outcome]:
+    return train(replace(RECIPE, method=make_method(name, hyperparameters)), seeds, CPU)
 
 
 def assert_same(first: Outcome, second: Outcome) -> None:
@@ -40,7 +40,7 @@ def assert_same(first: Outcome, second: Outcome) -> None:
 
 
 def test_the_relativistic_loss_with_both_penalties_is_r3gan():
-    # whose other change, a first beta of 0, is the setting's here
+    # whose other change, a first beta of 0, is the hyperparameter's here
     (whole,) = trained("r3gan", [1], gamma=0.5)
     (parts,) = trained("r2+r1+relativistic", [1], **{"r1.gamma": 0.5, "r2.gamma": 0.5})
     assert_same(parts, whole)

@@ -11,7 +11,7 @@ from bench.registry import make_method
 
 @pytest.mark.truth
 @pytest.mark.parametrize(
-    ("name", "settings", "expected"),
+    ("name", "hyperparameters", "expected"),
     [
         ("relativistic", {}, pair(0, -1 / 4)),
         ("hinge", {}, pair(0, -1)),
@@ -38,8 +38,8 @@ from bench.registry import make_method
         ("optimistic_adam", {}, pair(0, -1)),
     ],
 )
-def test_eigenvalues_at_the_equilibrium(name, settings, expected):
-    assert eigenvalues(make_method(name, settings)) == pytest.approx(expected, abs=0.02)
+def test_eigenvalues_at_the_equilibrium(name, hyperparameters, expected):
+    assert eigenvalues(make_method(name, hyperparameters)) == pytest.approx(expected, abs=0.02)
 
 
 @pytest.mark.truth("instance_noise")
@@ -53,7 +53,7 @@ def test_instance_noise_moves_the_eigenvalues_to_the_left(strength):
 
 @pytest.mark.truth
 @pytest.mark.parametrize(
-    ("name", "settings"),
+    ("name", "hyperparameters"),
     [
         ("r1", {"gamma": 1}),
         ("r2", {"gamma": 1}),
@@ -64,8 +64,8 @@ def test_instance_noise_moves_the_eigenvalues_to_the_left(strength):
         ("unrolled", {}),
     ],
 )
-def test_penalties_and_steps_ahead_converge(name, settings):
-    points = path(make_method(name, settings), simultaneous=False, updates=200, every=50)
+def test_penalties_and_steps_ahead_converge(name, hyperparameters):
+    points = path(make_method(name, hyperparameters), simultaneous=False, updates=200, every=50)
     assert radius(points)[-1] < 1e-3
 
 
@@ -95,10 +95,11 @@ def test_constant_instance_noise_converges_to_a_neighbourhood():
 @pytest.mark.truth
 @pytest.mark.parametrize(("critic_steps", "simultaneous"), [(1, True), (1, False), (5, False)])
 @pytest.mark.parametrize(
-    ("name", "settings"), [("wgan_clip", {"clip": 1.0}), ("wgan_lp", {"penalty_weight": 0.25})]
+    ("name", "hyperparameters"),
+    [("wgan_clip", {"clip": 1.0}), ("wgan_lp", {"penalty_weight": 0.25})],
 )
-def test_wasserstein_games_keep_cycling(name, settings, critic_steps, simultaneous):
-    method = make_method(name, {**settings, "critic_steps": critic_steps})
+def test_wasserstein_games_keep_cycling(name, hyperparameters, critic_steps, simultaneous):
+    method = make_method(name, {**hyperparameters, "critic_steps": critic_steps})
     points = path(method, simultaneous, updates=120 * critic_steps, every=critic_steps)
     assert_cycles(points, 0.1, 15)
     if name == "wgan_clip":

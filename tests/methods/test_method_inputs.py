@@ -23,8 +23,8 @@ from bench.training.views import packed, packed_shape
 START = Progress(0, 10)
 
 
-def shown(name: str, samples: torch.Tensor, progress: Progress = START, **settings):
-    method = make_method(name, settings)
+def shown(name: str, samples: torch.Tensor, progress: Progress = START, **hyperparameters):
+    method = make_method(name, hyperparameters)
     return method.discriminator_input(samples, progress, fresh_noise(len(samples)))
 
 
@@ -137,9 +137,9 @@ def test_packs_are_neighbours_of_the_batch_with_their_channels_in_a_row():
         packed(samples, 8)
 
 
-def training(name: str, **settings) -> Training:
+def training(name: str, **hyperparameters) -> Training:
     return Training(
-        make_method(name, settings),
+        make_method(name, hyperparameters),
         Ring8(evaluation_samples=50),
         MLP(latent=4, generator_widths=(16,), discriminator_widths=(16,)),
         TrainingConfiguration(learning_rate=1e-3, batch_size=32),
@@ -150,7 +150,7 @@ def training(name: str, **settings) -> Training:
 
 @pytest.mark.truth
 @pytest.mark.parametrize(
-    ("name", "settings"),
+    ("name", "hyperparameters"),
     [
         ("pacgan", {"packing": 1}),
         ("unrolled", {"steps": 0}),
@@ -159,9 +159,9 @@ def training(name: str, **settings) -> Training:
         ("diffaugment", {"color": False, "translation": 0.0, "cutout": 0.0}),
     ],
 )
-def test_without_its_idea_a_method_is_the_plain_gan_bit_for_bit(name, settings):
+def test_without_its_idea_a_method_is_the_plain_gan_bit_for_bit(name, hyperparameters):
     plain = train(training("non_saturating"), [0, 1], CPU)
-    same = train(training(name, **settings), [0, 1], CPU)
+    same = train(training(name, **hyperparameters), [0, 1], CPU)
     for first, second in zip(plain, same, strict=True):
         np.testing.assert_array_equal(first.samples, second.samples)
         for series, values in first.series.items():
@@ -171,8 +171,8 @@ def test_without_its_idea_a_method_is_the_plain_gan_bit_for_bit(name, settings):
 @pytest.mark.truth("pacgan")
 @pytest.mark.parametrize("packing", [2, 3])
 def test_packs_are_what_the_discriminator_judges(packing):
-    settings = {"packing": packing, "whole_batches": False}
-    game = small_game(make_method("pacgan", settings), Optimizer())
+    hyperparameters = {"packing": packing, "whole_batches": False}
+    game = small_game(make_method("pacgan", hyperparameters), Optimizer())
     judged, network = [], game._rules.discriminator
     assert network.shaped(network.flat)["1.weight"].shape[2] == 2 * packing
 

@@ -21,7 +21,7 @@ LINEAR = {
     "zero_centered_gp": lambda s: 10 * s**2,
     "r3gan": lambda s: 0.5 * 2 * s**2,
 }
-"""The penalty where the slope is s everywhere, at the default settings."""
+"""The penalty where the slope is s everywhere, at the default hyperparameters."""
 
 
 @pytest.mark.truth
@@ -41,8 +41,8 @@ def test_the_norm_is_taken_of_every_sample_by_itself(name):
     # D(x) = ‖x‖²/2 has slope ‖x‖ at x; with real = fake every point between is x itself
     quadratic = Formula(lambda x: x.square().sum(2) / 2)
     samples = randn(P, B, 2, seed=6)
-    settings = {"spread": 0.0} if name == "dragan" else {}
-    penalty = make_method(name, settings).penalty(quadratic, samples, samples, fresh_noise())
+    hyperparameters = {"spread": 0.0} if name == "dragan" else {}
+    penalty = make_method(name, hyperparameters).penalty(quadratic, samples, samples, fresh_noise())
     torch.testing.assert_close(penalty, LINEAR[name](samples.norm(dim=2)).mean(1))
 
 

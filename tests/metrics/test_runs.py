@@ -29,8 +29,10 @@ UPDATES = [0, 10, 20]
 
 def with_metrics(cell: Cell, asked: list | None = None) -> Cell:
     part = cell.dataset
-    metrics = metrics_of(make_dataset(part.name, part.settings), asked)
-    return replace(cell, metrics=tuple(Component(m.name, m.settings(), m.called) for m in metrics))
+    metrics = metrics_of(make_dataset(part.name, part.hyperparameters), asked)
+    return replace(
+        cell, metrics=tuple(Component(m.name, m.hyperparameters(), m.called) for m in metrics)
+    )
 
 
 @pytest.fixture
@@ -56,8 +58,8 @@ def record(store) -> Record:
 
 def measurer(record: Record, cache: Path, **architecture) -> Measurer:
     data, pair = record.cell.dataset, record.cell.architecture
-    subject = subject_of(make_dataset(data.name, data.settings), cache)
-    return Measurer(subject, make_architecture(pair.name, {**pair.settings, **architecture}))
+    subject = subject_of(make_dataset(data.name, data.hyperparameters), cache)
+    return Measurer(subject, make_architecture(pair.name, {**pair.hyperparameters, **architecture}))
 
 
 def measured(record: Record, cache: Path, asked=None, **architecture) -> dict[str, Measurement]:
@@ -224,7 +226,7 @@ def test_a_floor_without_a_number_keeps_its_reason(record, tmp_path):
 
 def keys_of(cell: Cell, asked: list | None = None) -> dict[str, str]:
     cell = with_metrics(cell, asked)
-    dataset = make_dataset(cell.dataset.name, cell.dataset.settings)
+    dataset = make_dataset(cell.dataset.name, cell.dataset.hyperparameters)
     return {each.metric.called: each.key for each in Keys().wanted(cell, dataset)}
 
 
@@ -232,14 +234,14 @@ def test_a_measurement_depends_on_the_run_its_metric_and_what_is_measured(make_c
     plain = keys_of(make_cell(), ["prdc"])
     other_run = keys_of(make_cell(seed=1), ["prdc"])
     assert all(other_run[name] != key for name, key in plain.items())
-    more = keys_of(make_cell(dataset_settings={"evaluation_samples": 101}), ["prdc"])
+    more = keys_of(make_cell(dataset_hyperparameters={"evaluation_samples": 101}), ["prdc"])
     assert all(more[name] != key for name, key in plain.items())
     thresholds = keys_of(make_cell(), ["prdc", {"gradients": {"spike_factor": 5}}])
     assert {n for n, key in plain.items() if thresholds[n] != key} == {"gradients"}
     # what tells the best checkpoint is part of what is measured there
     without = make_cell()
     part = with_metrics(without, ["prdc"])
-    dataset = make_dataset(part.dataset.name, part.dataset.settings)
+    dataset = make_dataset(part.dataset.name, part.dataset.hyperparameters)
     alone = replace(part, metrics=tuple(c for c in part.metrics if c.name == "prdc"))
     (lonely,) = Keys().wanted(alone, dataset)
     assert lonely.key != plain["prdc"]

@@ -145,7 +145,7 @@ def changed(cell: Cell) -> dict[str, Cell]:
         "source": replace(cell, sources={**cell.sources, "bench/method.py": "0"}),
         "method": replace(cell, method=replace(cell.method, name="other")),
         "architecture": replace(
-            cell, architecture=replace(cell.architecture, settings={"latent": 1})
+            cell, architecture=replace(cell.architecture, hyperparameters={"latent": 1})
         ),
     }
 
@@ -160,9 +160,9 @@ def test_everything_a_result_depends_on_changes_the_key(make_cell):
 
 def test_a_methods_and_a_datasets_setting_change_the_key(make_cell):
     cell = make_cell("wgan_gp")
-    assert make_cell("wgan_gp", method_settings={"penalty_weight": 10}).key == cell.key
-    assert make_cell("wgan_gp", method_settings={"penalty_weight": 9}).key != cell.key
-    assert make_cell("wgan_gp", dataset_settings={"sigma": 0.02}).key != cell.key
+    assert make_cell("wgan_gp", method_hyperparameters={"penalty_weight": 10}).key == cell.key
+    assert make_cell("wgan_gp", method_hyperparameters={"penalty_weight": 9}).key != cell.key
+    assert make_cell("wgan_gp", dataset_hyperparameters={"sigma": 0.02}).key != cell.key
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_labels_are_for_the_eye(make_cell):
     cell = make_cell()
     relabelled = dataclasses.replace(cell, method=dataclasses.replace(cell.method, label="x"))
     assert relabelled.key == cell.key
-    assert make_cell("wgan_gp", method_settings={"penalty_weight": 1}).method.label == (
+    assert make_cell("wgan_gp", method_hyperparameters={"penalty_weight": 1}).method.label == (
         "wgan_gp(penalty_weight=1.0)"
     )
 
@@ -233,13 +233,15 @@ def test_what_it_is_measured_by_is_no_part_of_the_key(make_cell):
 def test_settings_that_only_measuring_depends_on_are_no_part_of_the_key(make_cell):
     def cell(count: int, sigma: float = 0.01) -> Cell:
         part = make_dataset("ring8", {"evaluation_samples": count, "sigma": sigma})
-        settings = part.settings()
-        component = Component("ring8", settings, "", tuple(part.evaluation_settings()))
+        hyperparameters = part.hyperparameters()
+        component = Component(
+            "ring8", hyperparameters, "", tuple(part.evaluation_hyperparameters())
+        )
         return dataclasses.replace(make_cell(), dataset=component)
 
     assert cell(100).key == cell(200).key
     assert cell(100).key != cell(100, sigma=0.02).key
-    assert set(make_dataset("mnist5k").evaluation_settings()) == {
+    assert set(make_dataset("mnist5k").evaluation_hyperparameters()) == {
         "evaluation_samples",
         "reference",
     }

@@ -39,7 +39,7 @@ def record(store, make_cell, make_record) -> Record:
 
 
 def measurement(key: str, metric: str = "modes", **more) -> Measurement:
-    part = {"name": metric, "settings": more.pop("settings", {})}
+    part = {"name": metric, "hyperparameters": more.pop("hyperparameters", {})}
     return Measurement(key, metric, part, more.pop("ingredients", {}), **more)
 
 
@@ -124,8 +124,8 @@ def test_measurements_are_joined_by_checkpoint(store, record):
         assert [part.label for part in again.cell.metrics] == ["modes", "kid", "gradients"]
 
 
-def test_a_newer_measurement_replaces_that_of_the_same_metric_and_settings(store, record):
-    other = measurement("c", settings={"window": 5})
+def test_a_newer_measurement_replaces_that_of_the_same_metric_and_hyperparameters(store, record):
+    other = measurement("c", hyperparameters={"window": 5})
     more = measurement("d", ingredients={"evaluation evaluation_samples": 7})
     store.measured(record.key, [measurement("a"), other, more])
     store.measured(record.key, [measurement("b")])

@@ -59,8 +59,8 @@ def ranking(name: str = "ranking-ring8", rows: int = len(METHODS)) -> Table:
 
 def draw(folder: Path, name: str, size: tuple[float, float] = (9.6, 3)) -> str:
     """Lines, bands, markers, hatches, a heat map and a picture, tagged by their methods."""
-    settings = {"svg.fonttype": "none", "svg.hashsalt": "x", "text.color": "#222222"}
-    with plt.rc_context({**settings, "font.size": 9}):
+    hyperparameters = {"svg.fonttype": "none", "svg.hashsalt": "x", "text.color": "#222222"}
+    with plt.rc_context({**hyperparameters, "font.size": 9}):
         canvas, axes = plt.subplots(1, 3, figsize=size)
         at = np.arange(6)
         for i, method in enumerate(METHODS[:4]):

@@ -68,7 +68,7 @@ def trainer(store: Store) -> Callable[..., Planned]:
             updates = sorted(evaluations)
             norms = np.ones(cell.updates, np.float32) if norms is None else norms
             if samples is None:
-                points = make_dataset(cell.dataset.name, cell.dataset.settings).sample_shape
+                points = make_dataset(cell.dataset.name, cell.dataset.hyperparameters).sample_shape
                 samples = np.zeros((len(updates), 20, *points), np.float16)
             files = {
                 "series.npz": pack(
@@ -136,7 +136,7 @@ def measured(
     record: Record,
 ) -> list[Measurement]:
     """Measurements that hold these numbers, as if a worker had taken them."""
-    dataset = make_dataset(cell.dataset.name, cell.dataset.settings)
+    dataset = make_dataset(cell.dataset.name, cell.dataset.hyperparameters)
     found = []
     for wanted in Keys().wanted(cell, dataset):
         names = set(wanted.names)

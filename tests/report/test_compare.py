@@ -244,7 +244,7 @@ def test_a_setting_that_is_new_in_one_commit_had_its_default(folders):
     old = []
     for record in a.records():
         data = json.loads(json.dumps(record.data))
-        del data["cell"]["dataset"]["settings"]["sigma"]
+        del data["cell"]["dataset"]["hyperparameters"]["sigma"]
         del data["cell"]["training"]["ema"]
         old.append(Record(data, known=record.known))
     assert compare(old, b.records()).pairs[0].verdict == "identical"
@@ -361,9 +361,11 @@ def test_datasets_that_are_unknown_here_are_told(folders):
 
 def counted(modes: int) -> Measurement:
     """A measurement of the last checkpoint."""
-    settings = make_metric("modes").settings()
+    hyperparameters = make_metric("modes").hyperparameters()
     values = {20: {"modes_20": float(modes)}}
-    return Measurement("key", "modes", {"name": "modes", "settings": settings}, {}, values)
+    return Measurement(
+        "key", "modes", {"name": "modes", "hyperparameters": hyperparameters}, {}, values
+    )
 
 
 score = st.one_of(st.sampled_from(["ok", "diverged", "crashed"]), st.integers(0, 8))

@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from bench.training.gradients import detect
 from handmade import RING, by_hand, ring_modes
 
 from bench.errors import BenchError

@@ -238,7 +238,9 @@ def test_settings_of_a_method_make_it_another_method(make_study, train, modes):
         dataclasses.replace(
             cell,
             method=dataclasses.replace(
-                cell.method, settings={"penalty_weight": 1.0}, label="wgan_gp(penalty_weight=1.0)"
+                cell.method,
+                hyperparameters={"penalty_weight": 1.0},
+                label="wgan_gp(penalty_weight=1.0)",
             ),
         )
         for cell in cells

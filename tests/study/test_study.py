@@ -157,18 +157,18 @@ def of_folder(part, **changes):
 def test_a_folder_is_named_by_its_path(study, images):
     (short,) = study(**of_folder(f"folder:{images}"))
     assert short.dataset.name == "folder"
-    assert short.dataset.settings["path"] == str(images)
+    assert short.dataset.hyperparameters["path"] == str(images)
     assert short.dataset.label == "folder:pictures"
     (long,) = study(**of_folder({"folder": {"path": str(images)}}))
     assert long.key == short.key
     (gray,) = study(**of_folder({f"folder:{images}": {"channels": "gray", "size": 32}}))
     assert gray.dataset.label == "folder:pictures(size=32, channels=gray)"
-    assert gray.dataset.settings["path"] == str(images)
+    assert gray.dataset.hyperparameters["path"] == str(images)
 
 
 def test_a_path_may_have_colons_and_begin_at_home_or_here(study, images, monkeypatch, tmp_path):
     odd = images.rename(tmp_path / "a:b, c")
-    assert study(**of_folder(f"folder:{odd}"))[0].dataset.settings["path"] == str(odd)
+    assert study(**of_folder(f"folder:{odd}"))[0].dataset.hyperparameters["path"] == str(odd)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     contents = {
@@ -189,13 +189,13 @@ def test_a_folder_is_selected_and_set_like_any_dataset(study, images):
     assert len(study(**both)) == 3
     assert len(study(**both, selection=Selection(datasets=("folder",)))) == 2
     (one,) = study(**both, selection=Selection(datasets=(f"folder:{other}",)))
-    assert one.dataset.settings["path"] == str(other)
+    assert one.dataset.hyperparameters["path"] == str(other)
     told = one_line(study, **both, selection=Selection(datasets=("folder:elsewhere",)))
     assert "the study has no dataset 'folder:elsewhere'" in told
     (small, _) = study(
         **both, selection=Selection(datasets=("folder",), overrides=(("folder", "size", 32),))
     )
-    assert small.dataset.settings["size"] == 32
+    assert small.dataset.hyperparameters["size"] == 32
 
 
 def test_a_folder_is_looked_through_once_for_all_methods(study, images, monkeypatch):
@@ -218,10 +218,13 @@ def test_epochs_of_a_folder_count_its_training_part(study, images):
         ("folder", "dataset folder: which one? write it as folder:PATH"),
         ("folder:", "dataset folder: which one? write it as folder:PATH"),
         ("folder:/no/such/place", "dataset folder:/no/such/place: there is no such folder"),
-        ({"folder:/x": {"sise": 3}}, "dataset 'folder' has no setting 'sise'; did you mean 'size'"),
+        (
+            {"folder:/x": {"sise": 3}},
+            "dataset 'folder' has no hyperparameter 'sise'; did you mean 'size'",
+        ),
         ({"folder:/x": {"held_out": 2}}, "held_out must lie between 0 and 1"),
         ("foldr:/x", "unknown dataset 'foldr'; did you mean 'folder'?"),
-        ("ring8:/x", "dataset 'ring8' has no setting 'path'"),
+        ("ring8:/x", "dataset 'ring8' has no hyperparameter 'path'"),
     ],
 )
 def test_a_folder_that_is_not_there_is_told_in_one_line(study, part, message):
@@ -246,7 +249,7 @@ def test_a_study_may_require_metrics_that_its_datasets_measure(tmp_path):
 
 
 def test_datasets_with_the_same_settings_are_told_apart(study):
-    # cifar10 and mnist have the same settings, and other metrics
+    # cifar10 and mnist have the same hyperparameters, and other metrics
     parts = [
         {"dataset": name, "architecture": "dcgan", "updates": 5} for name in ("cifar10", "mnist")
     ]
@@ -269,7 +272,7 @@ def test_a_metric_that_is_required_and_not_measured_is_told_in_one_line(study, k
 
 
 def metrics_by_dataset(cells):
-    return {cell.dataset.name: {m.label: m.settings for m in cell.metrics} for cell in cells}
+    return {cell.dataset.name: {m.label: m.hyperparameters for m in cell.metrics} for cell in cells}
 
 
 def test_what_a_study_asks_for_is_measured_where_it_applies(study):
@@ -301,7 +304,7 @@ def test_what_is_measured_is_no_part_of_a_cells_key(study):
     assert [cell.key for cell in plain] == [cell.key for cell in more]
 
 
-def test_a_method_may_be_listed_with_several_settings(study):
+def test_a_method_may_be_listed_with_several_hyperparameters(study):
     cells = study(methods=["wgan_gp", {"wgan_gp": {"penalty_weight": 1}}], seeds=1)
     assert [c.method.label for c in cells] == ["wgan_gp", "wgan_gp(penalty_weight=1.0)"]
     assert len({cell.key for cell in cells}) == 2
@@ -337,10 +340,10 @@ COMBINED = ["ttur", {"ttur+spectral_norm": {"ttur.ratio": 2}}]
 def test_a_combination_is_a_method_like_any_other(study):
     cells = study(methods=COMBINED)
     assert len(cells) == 4
-    assert cells[0].method.settings == {"ratio": 4.0}
+    assert cells[0].method.hyperparameters == {"ratio": 4.0}
     combined = cells[2].method
     assert combined.name == "spectral_norm+ttur"
-    assert combined.settings == {"spectral_norm.power_iterations": 1, "ttur.ratio": 2.0}
+    assert combined.hyperparameters == {"spectral_norm.power_iterations": 1, "ttur.ratio": 2.0}
     assert combined.label == "spectral_norm+ttur(ratio=2.0)"
     typed = ["hinge", {"spectral_norm + ttur": {"ttur.ratio": 2}}]
     assert study(methods=typed)[2].key == cells[2].key
@@ -397,9 +400,9 @@ def test_settings_can_be_overridden_for_methods_datasets_and_architectures(study
         ("mlp", "latent", 3),
     )
     cells = study(selection=Selection(overrides=overrides))
-    assert {c.method.settings.get("penalty_weight") for c in cells} == {None, 2.5}
-    assert {c.dataset.settings["sigma"] for c in cells} == {0.03}
-    assert {c.architecture.settings["latent"] for c in cells} == {3}
+    assert {c.method.hyperparameters.get("penalty_weight") for c in cells} == {None, 2.5}
+    assert {c.dataset.hyperparameters["sigma"] for c in cells} == {0.03}
+    assert {c.architecture.hyperparameters["latent"] for c in cells} == {3}
 
 
 @pytest.mark.parametrize(
@@ -409,12 +412,13 @@ def test_settings_can_be_overridden_for_methods_datasets_and_architectures(study
         ({"methods": ["wgan_gp+hinge"]}, "hinge and wgan_gp cannot be combined: both state"),
         ({"methods": ["r1+ttur", "ttur+r1"]}, "the study names 2 cells twice"),
         ({"methods": [{"r1+ttur": {"gamma": 1}}]},
-         "combination 'r1+ttur' has no setting 'gamma'; did you mean 'r1.gamma'?"),
+         "combination 'r1+ttur' has no hyperparameter 'gamma'; did you mean 'r1.gamma'?"),
         (experiment(dataset="rign8"), "unknown dataset 'rign8'; did you mean 'ring8'?"),
         (experiment(architecture="mpl"), "unknown architecture 'mpl'; did you mean 'mlp'?"),
         ({"methods": [{"wgan_gp": {"penalty_wieght": 1}}]},
-         "method 'wgan_gp' has no setting 'penalty_wieght'; did you mean 'penalty_weight'?"),
-        (experiment(dataset={"ring8": {"sgima": 1}}), "dataset 'ring8' has no setting 'sgima'"),
+         "method 'wgan_gp' has no hyperparameter 'penalty_wieght'; did you mean 'penalty_weight'?"),
+        (experiment(dataset={"ring8": {"sgima": 1}}),
+         "dataset 'ring8' has no hyperparameter 'sgima'"),
         (experiment(training={"learning_rat": 1}),
          "unknown key 'experiments.0.training.learning_rat'; did you mean 'learning_rate'?"),
         (experiment(updaets=1), "did you mean 'updates'?"),
@@ -461,7 +465,7 @@ def test_settings_can_be_overridden_for_methods_datasets_and_architectures(study
         ({"methods": [{"vanilla": {}, "ttur": {}}]}, "methods"),
         (experiment(dataset={"ring8": None}), "dataset"),
         ({"methods": [{"wgan_gp": {"penalty_weight": "heavy"}}]},
-         "setting wgan_gp.penalty_weight is 'heavy'"),
+         "hyperparameter wgan_gp.penalty_weight is 'heavy'"),
         (experiment(architecture={"mlp": {"generator_widths": 5}}), "mlp.generator_widths is 5"),
         (experiment(architecture={"mlp": {"generator_activation": "swish"}}), "'relu'"),
         (experiment(architecture="dcgan"), "does not fit dataset 'ring8'"),

@@ -62,11 +62,11 @@ def test_a_variant_of_ones_own_is_laid_over_the_experiments(study):
     )
     (plain,) = study()
     assert own.key == plain.key
-    assert small.architecture.settings == {
-        **own.architecture.settings, "discriminator_widths": (16,)
+    assert small.architecture.hyperparameters == {
+        **own.architecture.hyperparameters, "discriminator_widths": (16,)
     }  # fmt: skip
     assert small.training == own.training
-    assert noisy.dataset.settings == {**own.dataset.settings, "noise": 0.1}
+    assert noisy.dataset.hyperparameters == {**own.dataset.hyperparameters, "noise": 0.1}
     assert noisy.training.learning_rate == 0.01
     assert noisy.training.batch_size == 32
     assert dataclasses.replace(own.training, batch_size=256) == large.training
@@ -127,8 +127,8 @@ def test_an_override_holds_in_every_variant(study):
         [{"own": {}}, {"noisy": {"dataset": {"noise": 0.1}}}],
         selection=Selection(overrides=(("ring8", "radius", 2.0),)),
     )
-    assert [cell.dataset.settings["radius"] for cell in cells] == [2.0, 2.0]
-    assert [cell.dataset.settings["noise"] for cell in cells] == [0.0, 0.1]
+    assert [cell.dataset.hyperparameters["radius"] for cell in cells] == [2.0, 2.0]
+    assert [cell.dataset.hyperparameters["noise"] for cell in cells] == [0.0, 0.1]
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_an_override_holds_in_every_variant(study):
         ([{"fast": {"learning_rate": -1}}], "variant 'fast': 'learning_rate' is -1"),
         ([{"odd": {"betas": [0, 1]}}], "'betas.1' is 1: input should be less than 1"),
         ([{"odd": {"architecture": "dcgan"}}], "architecture is 'dcgan'; give what changes"),
-        ([{"odd": {"architecture": {"widths": [1]}}}], "'mlp' has no setting 'widths'"),
+        ([{"odd": {"architecture": {"widths": [1]}}}], "'mlp' has no hyperparameter 'widths'"),
         ([{"odd": {"dataset": {"noise": -1}}}], "noise must be at least 0"),
         ([{"odd": None}], "vary.0"),
         ([{"grid": {}}], "the grid is empty"),

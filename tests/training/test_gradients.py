@@ -157,7 +157,7 @@ def test_other_thresholds_are_another_metric_of_the_same_series():
     norms = np.ones(1000)
     norms[500] = 7
     assert np.flatnonzero(detect(norms, False, Gradients(spike_factor=5)).spike).tolist() == [500]
-    assert Gradients().settings()["spike_factor"] == 10
+    assert Gradients().hyperparameters()["spike_factor"] == 10
     assert Gradients().times == "once"
 
 

@@ -73,7 +73,7 @@ class Trainer:
         values = {0: {"radius": 1.5, **rest}}
         if status == "ok":
             values[60] = {"radius": radius(cell), **rest}
-        part = {"name": "dirac", "settings": make_metric("dirac").settings()}
+        part = {"name": "dirac", "hyperparameters": make_metric("dirac").hyperparameters()}
         measured = Measurement("dirac", "dirac", part, {}, values, floor={"radius": 0.0})
         return Record(
             {

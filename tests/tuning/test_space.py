@@ -40,16 +40,16 @@ def test_every_method_starts_within_its_space_and_accepts_all_of_it(name, make_c
         assert all(holds(search.space[n], value) for n, value in values.items())
         tried = applied(cell, values)
         assert tried.training.learning_rate == values[LEARNING_RATE]
-        assert {k: v for k, v in tried.method.settings.items() if k in values} == {
-            k: v for k, v in values.items() if k in tried.method.settings
+        assert {k: v for k, v in tried.method.hyperparameters.items() if k in values} == {
+            k: v for k, v in values.items() if k in tried.method.hyperparameters
         }
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_what_a_method_states_holds_its_default_without_being_widened(name, make_cell):
     method = make_method(name)
-    for setting, said in method.search.items():
-        default = method.settings()[setting]
+    for hyperparameter, said in method.search.items():
+        default = method.hyperparameters()[hyperparameter]
         if isinstance(said, list):
             assert default in said
             assert len(set(said)) == len(said) > 1
@@ -85,7 +85,7 @@ def test_betas_are_searched_where_the_optimisers_read_them(make_cell):
 
 
 def test_a_studys_own_values_are_always_among_those_searched(make_cell):
-    cell = make_cell("wgan_gp", method_settings={"penalty_weight": 1000, "critic_steps": 2})
+    cell = make_cell("wgan_gp", method_hyperparameters={"penalty_weight": 1000, "critic_steps": 2})
     training = replace(cell.training, betas=(0.3, 0.99))
     space = space_of(replace(cell, training=training))
     assert space["penalty_weight"] == Range(0.1, 1000, log=True)
@@ -103,16 +103,20 @@ def test_what_the_study_gives_for_all_methods_is_not_searched(make_cell):
 
 
 def test_choices_that_the_budget_has_no_room_for_are_left_out(make_cell):
-    settings = {"critic_steps": 1}
-    assert space_of(make_cell("wgan_gp", method_settings=settings))["critic_steps"].values == (1, 5)
-    assert "critic_steps" not in space_of(make_cell("wgan_gp", updates=4, method_settings=settings))
+    hyperparameters = {"critic_steps": 1}
+    assert space_of(make_cell("wgan_gp", method_hyperparameters=hyperparameters))[
+        "critic_steps"
+    ].values == (1, 5)
+    assert "critic_steps" not in space_of(
+        make_cell("wgan_gp", updates=4, method_hyperparameters=hyperparameters)
+    )
     small = replace(make_cell("pacgan"), training=TrainingConfiguration(batch_size=3))
     assert space_of(small)["packing"].values == (2, 3)
 
 
 @dataclass(frozen=True)
 class Own(Method):
-    """A method with a setting of every kind."""
+    """A method with a hyperparameter of every kind."""
 
     name = "own"
     weight: float = 2.0
@@ -130,9 +134,13 @@ def stating(monkeypatch, make_cell):
 
     def space(search=None):
         kind = Own if search is None else type("Own", (Own,), {"search": search})
-        monkeypatch.setattr(spaces, "make_method", lambda _, settings: kind(**settings))
+        monkeypatch.setattr(
+            spaces, "make_method", lambda _, hyperparameters: kind(**hyperparameters)
+        )
         cell = make_cell()
-        return space_of(replace(cell, method=replace(cell.method, settings=Own().settings())))
+        return space_of(
+            replace(cell, method=replace(cell.method, hyperparameters=Own().hyperparameters()))
+        )
 
     return space
 
@@ -172,7 +180,7 @@ def test_trials_of_equal_number_try_equal_learning_rates_whatever_the_method(mak
 def test_a_value_at_which_the_method_no_longer_applies_is_not_offered(make_cell):
     dirac = Component("dirac", {}, "dirac")
     pair = Component("dirac", {}, "dirac")
-    cell = replace(make_cell("pacgan", method_settings={"packing": 1}), dataset=dirac)
+    cell = replace(make_cell("pacgan", method_hyperparameters={"packing": 1}), dataset=dirac)
     cell = replace(cell, architecture=pair)
     (search,) = searches_of([cell, replace(cell, seed=1)], 1)
     assert "packing" not in search.space

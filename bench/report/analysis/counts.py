@@ -32,5 +32,5 @@ def thresholds(record: Record) -> Gradients:
     """The thresholds under which a record's gradients were counted; those of today without any."""
     for each in record.measurements:
         if each.component["name"] == Gradients.name:
-            return Gradients(**each.component["settings"])
+            return Gradients(**each.component["hyperparameters"])
     return Gradients()

@@ -144,7 +144,10 @@ def describe(cell: Cell) -> dict[str, str]:
     """Architecture, training and budget as words."""
     return {
         "architecture": cell.architecture.name,
-        **{f"{cell.architecture.name} {k}": str(v) for k, v in cell.architecture.settings.items()},
+        **{
+            f"{cell.architecture.name} {k}": str(v)
+            for k, v in cell.architecture.hyperparameters.items()
+        },
         **training_words(cell.training),
         "discriminator updates": str(cell.updates),
         "evaluations": str(cell.evaluations),
@@ -180,4 +183,4 @@ def _label(cell: Cell) -> str:
 
 def _told(cell: Cell) -> dict[str, str]:
     # two folders of images may have the same label, and differ by their paths alone
-    return {**{k: str(v) for k, v in cell.dataset.settings.items()}, **describe(cell)}
+    return {**{k: str(v) for k, v in cell.dataset.hyperparameters.items()}, **describe(cell)}

@@ -51,7 +51,7 @@ def _overrides(cell: Cell, plain: list[Cell]) -> list[tuple[str, str, Any]]:
     method = next((own.method for own in plain if own.method.name == cell.method.name), None)
     if method is None:
         with suppress(BenchError):  # a method that is gone
-            method = Component(cell.method.name, make_method(cell.method.name).settings())
+            method = Component(cell.method.name, make_method(cell.method.name).hyperparameters())
     pairs = [(cell.method, method)]
     if alike:
         pairs += [(cell.dataset, alike[0].dataset), (cell.architecture, alike[0].architecture)]
@@ -59,6 +59,6 @@ def _overrides(cell: Cell, plain: list[Cell]) -> list[tuple[str, str, Any]]:
         (part.name, name, value)
         for part, usual in pairs
         if usual is not None
-        for name, value in part.settings.items()
-        if usual.settings.get(name) != value
+        for name, value in part.hyperparameters.items()
+        if usual.hyperparameters.get(name) != value
     ]

@@ -123,11 +123,13 @@ def _run(problem: Problem, planned: Planned) -> dict[str, Any]:
         "problem": problem.label,
         "method": cell.method.name,
         "method_label": cell.method.label,
-        "method_settings": json.dumps(cell.method.settings, sort_keys=True),
+        "method_hyperparameters": json.dumps(cell.method.hyperparameters, sort_keys=True),
         "dataset": cell.dataset.name,
-        "dataset_settings": json.dumps(cell.dataset.settings, sort_keys=True),
+        "dataset_hyperparameters": json.dumps(cell.dataset.hyperparameters, sort_keys=True),
         "architecture": cell.architecture.name,
-        "architecture_settings": json.dumps(cell.architecture.settings, sort_keys=True),
+        "architecture_hyperparameters": json.dumps(
+            cell.architecture.hyperparameters, sort_keys=True
+        ),
         **training_row(cell.training),
         "seed": cell.seed,
         "budget": cell.updates,

@@ -114,7 +114,7 @@ def _newest(
 
 
 def _by_method(problem: Problem) -> list[list[Cell]]:
-    """The cells of each method with its settings, which differ by their seeds."""
+    """The cells of each method with its hyperparameters, which differ by their seeds."""
     found: dict[tuple[str, str], list[Cell]] = defaultdict(list)
     for planned in problem.planned:
         method = planned.cell.method

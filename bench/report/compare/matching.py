@@ -38,9 +38,9 @@ class Spelling:
         key = (make.__name__, spelled_as(recorded))
         if key not in self._known:
             try:
-                part = make(recorded.name, recorded.settings)
+                part = make(recorded.name, recorded.hyperparameters)
                 self._known[key] = Component(
-                    part.name, part.settings(), label_of(part), recorded.evaluation
+                    part.name, part.hyperparameters(), label_of(part), recorded.evaluation
                 )
             except BenchError as error:
                 self._known[key] = recorded
@@ -50,8 +50,8 @@ class Spelling:
 
 
 def spelled_as(component: Component) -> str:
-    """A hash of name and settings; the label follows from them."""
-    return digest([component.name, component.settings])
+    """A hash of name and hyperparameters; the label follows from them."""
+    return digest([component.name, component.hyperparameters])
 
 
 def identity(cell: Cell) -> str:

@@ -81,10 +81,10 @@ def told(planned: Sequence[Planned]) -> list[Told]:
 
     def usable(each: Planned) -> bool:
         dataset = each.cell.dataset
-        key = json.dumps([dataset.name, dataset.settings], sort_keys=True)
+        key = json.dumps([dataset.name, dataset.hyperparameters], sort_keys=True)
         if key not in broken:
             try:
-                make_dataset(dataset.name, dataset.settings)
+                make_dataset(dataset.name, dataset.hyperparameters)
                 broken[key] = False
             except BenchError:
                 broken[key] = True
@@ -121,7 +121,9 @@ def facts(cell: Told) -> dict[str, Any]:
         "reason": " ".join((planned.why if record is None else record.reason).split()),
     }
     for name in ("method", "dataset", "architecture"):
-        found[f"{name}_settings"] = json.dumps(getattr(parts, name).settings, sort_keys=True)
+        found[f"{name}_hyperparameters"] = json.dumps(
+            getattr(parts, name).hyperparameters, sort_keys=True
+        )
     if record is not None:
         known = costs(record)
         found |= {name: known.get(name) for name in ORIGIN}

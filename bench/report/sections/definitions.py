@@ -72,7 +72,7 @@ def _metrics(problems: list[Problem]) -> list[Section]:
             continue
         varied |= set() if variation is None else {variation.group}
         name, dataset = problem.cell.dataset.name, problem.dataset
-        told = {**dataset.settings(), **problem.protocol}
+        told = {**dataset.hyperparameters(), **problem.protocol}
         # they stand at the top of the page
         told.pop("cautions", None)
         lines = [(key.replace("_", " "), _told(value)) for key, value in told.items()]

@@ -1,4 +1,4 @@
-"""A section for each method: what it is, its settings, and everything it did."""
+"""A section for each method: what it is, its hyperparameters, and everything it did."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _method(found: Findings, number: int, label: str) -> Section:
     stands = found.of(label)
     method = next(p.cell.method for problem, _ in stands for p in problem.by_method[label])
     blocks: list[Block] = []
-    text = described(method.name, method.settings)
+    text = described(method.name, method.hyperparameters)
     if text:
         # the first paragraph is what it is; the rest, with formulas laid out, is kept as written
         first, _, rest = text.partition("\n\n")
@@ -43,7 +43,7 @@ def _method(found: Findings, number: int, label: str) -> Section:
             blocks.append(Details(whose, [Listing(rest.strip("\n"))]))
     else:
         blocks.append(Paragraph("Its file is not here, or says nothing of what it is."))
-    blocks.append(Items([("Settings", listed(method.settings) or "none")]))
+    blocks.append(Items([("Hyperparameters", listed(method.hyperparameters) or "none")]))
     blocks += [_standings(number, label, stands), _cells(number, label, stands)]
     return Section(label, f"method-{number}", blocks)
 

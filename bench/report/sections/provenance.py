@@ -133,6 +133,6 @@ def _counted(values: Iterable[str]) -> str:
     return "; ".join(f"{value} ({numbers.count(n, 'cell')})" for value, n in counted) or "none"
 
 
-def listed(settings: dict[str, Any]) -> str:
+def listed(hyperparameters: dict[str, Any]) -> str:
     """``name value, name value``."""
-    return ", ".join(f"{name} {value}" for name, value in settings.items())
+    return ", ".join(f"{name} {value}" for name, value in hyperparameters.items())

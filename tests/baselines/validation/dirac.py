@@ -98,7 +98,7 @@ def consensus(gamma: float) -> Velocity:
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table: a method with its settings, and what theory says of it."""
+    """One line of the table: a method with its hyperparameters, and what theory says of it."""
 
     method: str
     """Its label in records."""

@@ -57,7 +57,11 @@ def problem(cell: Cell) -> str:
     if cell.architecture.name != "mlp":
         return name
     rate = "constant" if cell.training.decay == "none" else "falling"
-    plain = "" if cell.architecture.settings["generator_batch_norm"] else ", no batch normalisation"
+    plain = (
+        ""
+        if cell.architecture.hyperparameters["generator_batch_norm"]
+        else ", no batch normalisation"
+    )
     return f"{name}, {rate} rate{plain}"
 
 
