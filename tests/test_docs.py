@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from bench.measuring.choice import metrics_of, offered, quantities_of
-from bench.registry import find
+from bench.cli.options import first_line
+from bench.measuring.choice import offered, quantities_of
+from bench.metric import FeatureMetric
+from bench.registry import find, make_dataset, make_extractor, make_metric
 from bench.report.analysis.tables import RUN_COLUMNS, SUMMARY_COLUMNS
 from bench.study import studies
 from bench.training.configuration import TrainingConfiguration
@@ -32,14 +34,42 @@ def test_every_column_of_a_tuning_is_documented():
         assert f"| `{name}` | {meaning} |" in told
 
 
-def test_every_option_of_training_is_documented():
-    page = ROOT / "docs" / "architecture.md"
-    before, begin, rest = page.read_text().partition("<!-- training options -->\n")
-    _, end, after = rest.partition("<!-- end of training options -->\n")
-    whole = before + begin + training_table() + end + after
+@pytest.mark.parametrize("page", ["architecture", "metrics"])
+def test_tables_that_are_made_of_code_are_as_it_is_now(page):
+    file = ROOT / "docs" / f"{page}.md"
+    whole = text = file.read_text(encoding="utf-8")
+    for name, table in TABLES.items():
+        begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->\n"
+        if begin in whole:
+            before, _, rest = whole.partition(begin)
+            whole = before + begin + table() + end + rest.partition(end)[2]
     if os.environ.get("GOLDEN") == "write":
-        page.write_text(whole)
-    assert page.read_text() == whole
+        file.write_text(whole, encoding="utf-8")
+    assert text == whole or os.environ.get("GOLDEN") == "write"
+
+
+def metrics_table() -> str:
+    lines = ["| metric | what it is | taken | by default |", "|---|---|---|---|"]
+    for name, kind in find("metric").parts.items():
+        metric = make_metric(name)
+        default = "where it applies" if kind.by_default else "no"
+        if isinstance(metric, FeatureMetric):
+            preferred = [f"`{each}`" for each in kind.extractors]
+            default = f"with the first of {', '.join(preferred)}" if preferred else "no"
+            default = default.replace("the first of ", "") if len(preferred) == 1 else default
+        when = {"every": "at every checkpoint", "ends": "at the ends", "once": "once a run"}
+        lines.append(f"| `{name}` | {first_line(kind)} | {when[kind.measured]} | {default} |")
+    return "\n".join(lines) + "\n"
+
+
+def extractors_table() -> str:
+    lines = ["| extractor | what it is | names |", "|---|---|---|"]
+    for name, kind in find("extractor").parts.items():
+        made = make_extractor(name)
+        lines.append(
+            f"| `{name}` | {first_line(kind)} | `{made.distance[0]}`, `{made.prefix}kid` |"
+        )
+    return "\n".join(lines) + "\n"
 
 
 def training_table() -> str:
@@ -65,21 +95,6 @@ def values_told(told: dict[str, Any]) -> str:
     kind = {"integer": "whole number", "boolean": "`true` or `false`", "null": "`null`"}
     words = [f"{word} {told[name]:g}" for name, word in limits.items() if name in told]
     return " ".join([kind.get(told["type"], told["type"]), ", ".join(words)]).strip()
-
-
-def test_every_metric_is_documented():
-    for name, kind in find("dataset").parts.items():
-        if name == "points":  # which needs a file
-            continue
-        dataset = kind()
-        for quantity in quantities_of([*metrics_of(dataset), *inception_metrics(dataset)], dataset):
-            assert f"`{quantity.name}`" in METRICS
-    for kind in ("metric", "extractor"):
-        assert all(f"`{name}`" in METRICS for name in find(kind).parts)
-
-
-def inception_metrics(dataset):
-    return [m for m in offered(dataset) if m.sees is not None and m.sees.name == "inception"]
 
 
 def test_the_readme_names_every_study_and_its_method_works(tmp_path, monkeypatch):
@@ -114,3 +129,23 @@ def test_architecture_names_every_module():
     ):  # fmt: skip
         for file in (ROOT / "bench" / folder).glob("[a-z]*.py"):
             assert file.name in told, file
+
+
+def quantities_table() -> str:
+    lines = ["| column | label | what it is | better |", "|---|---|---|---|"]
+    told: dict[str, str] = {}
+    for name in ("ring8", "mnist5k", "stacked_mnist", "digits8", "dirac"):
+        dataset = make_dataset(name)
+        for quantity in quantities_of(offered(dataset), dataset):
+            better = "more" if quantity.higher_is_better else "less"
+            line = f"{quantity.label} | {quantity.meaning} | {better}"
+            told.setdefault(quantity.name, f"| `{quantity.name}` | {line} |")
+    return "\n".join([*lines, *sorted(told.values())]) + "\n"
+
+
+TABLES = {
+    "quantities": quantities_table,
+    "training options": training_table,
+    "metrics": metrics_table,
+    "extractors": extractors_table,
+}
