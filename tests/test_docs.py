@@ -138,7 +138,8 @@ def quantities_table() -> str:
         dataset = make_dataset(name)
         for quantity in quantities_of(offered(dataset), dataset):
             better = "more" if quantity.higher_is_better else "less"
-            line = f"{quantity.label} | {quantity.meaning} | {better}"
+            label = quantity.label.replace("|", r"\|")
+            line = f"{label} | {quantity.meaning} | {better}"
             told.setdefault(quantity.name, f"| `{quantity.name}` | {line} |")
     return "\n".join([*lines, *sorted(told.values())]) + "\n"
 
