@@ -17,7 +17,8 @@ from bench.errors import BenchError
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from bench.records.store import Record, Store
+    from bench.records.record import Record
+    from bench.records.store import Store
 
 
 def find_record(store: Store, key: str) -> Record:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.records.store import Record, Store
+from bench.records.record import Record
+from bench.records.store import Store
 from tests.metrics.random_inception import save_random_weights
 
 STUDY = """

@@ -21,7 +21,8 @@ from PIL import Image
 from bench.errors import BenchError
 from bench.metric import Reason
 from bench.records.measurements import Measurement
-from bench.records.store import Store, pack, with_files
+from bench.records.record import pack, with_files
+from bench.records.store import Store
 from bench.tracking import Tracker, ui_command
 from bench.tracking.entry import POINTS, describe, thinned
 from bench.tracking.pictures import pictures

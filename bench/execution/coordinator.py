@@ -18,14 +18,15 @@ from bench.execution.plan import Planned, missing_requirements, plan
 from bench.metric import Unavailable
 from bench.records.cell import Cell, Component
 from bench.records.fingerprint import digest
-from bench.records.store import Record, Store
+from bench.records.record import Record
+from bench.records.store import Store
 from bench.registry import make_architecture, make_dataset, make_method
 from bench.study import Study
 from bench.tracking import Tracker
 
 if TYPE_CHECKING:
+    from bench.execution.jobs import Job, Row
     from bench.execution.progress import Progress
-    from bench.execution.supervisor import Job, Row
 
 
 Asked = tuple[Record, Cell, list[str]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bench.measuring.evaluation import modules_of
 from bench.records.cell import Cell
 from bench.records.fingerprint import digest
-from bench.records.store import Record
+from bench.records.record import Record
 from bench.registry import make_architecture, make_dataset
 
 POLICIES = ("all", "ends", "last", "none")

@@ -20,8 +20,8 @@ from bench.measuring.keys import Keys
 from bench.measuring.runs import Measurer
 from bench.records.cell import Cell
 from bench.records.fingerprint import digest
+from bench.records.record import load
 from bench.records.sources import sources_of_part
-from bench.records.store import load
 from bench.registry import make_architecture, make_dataset, make_method
 
 

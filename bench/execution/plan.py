@@ -14,7 +14,8 @@ from bench.metric import Reason
 from bench.records.cell import Cell, Component
 from bench.records.fingerprint import digest
 from bench.records.measurements import Measurement
-from bench.records.store import TRANSIENT, Record, Store
+from bench.records.record import TRANSIENT, Record
+from bench.records.store import Store
 from bench.registry import make_dataset
 
 State = Literal["done", "missing", "stale", "failed", "not applicable"]

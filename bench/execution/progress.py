@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from bench.execution.supervisor import Job
+    from bench.execution.jobs import Job
 
 PLAIN_EVERY_SECONDS = 30.0
 

@@ -19,19 +19,12 @@ from pathlib import Path
 from joblib import Parallel, delayed
 
 from bench.execution.devices import Slot
+from bench.execution.jobs import Job, MeasureJob, Row, failed_rows
 from bench.execution.progress import Progress
-from bench.execution.supervisor import (
-    Job,
-    MeasureJob,
-    Place,
-    Row,
-    SlotFailed,
-    Workers,
-    failed_rows,
-)
+from bench.execution.supervisor import Place, SlotFailed, Workers
 from bench.records.cell import Cell
 from bench.records.fingerprint import digest
-from bench.records.store import Record
+from bench.records.record import Record
 from bench.registry import make_architecture
 from bench.training.loop import blocks_of, width_of
 

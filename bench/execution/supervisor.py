@@ -17,15 +17,19 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
-from typing import Any
 
 from bench.execution.devices import Slot
-from bench.records.cell import SCHEMA, Cell
-from bench.records.measurements import Measurement
-from bench.records.store import with_files
+from bench.execution.jobs import (
+    Ended,
+    Job,
+    MeasureJob,
+    Row,
+    failed_rows,
+    measured_rows,
+    trained_rows,
+)
 
 WORKER = Path(__file__).with_name("worker_process.py")
 BEGUN, DONE, ENDED = b"b", b"d", b""
@@ -37,45 +41,6 @@ START_SECONDS = 300.0
 """Time for a worker to start, beside the time limit of its job."""
 POLL_SECONDS = 0.1
 OUTPUT_LINES = 20
-
-
-@dataclass(frozen=True)
-class Job:
-    """The cells that one worker trains: equal but for their seeds."""
-
-    cells: list[Cell]
-    cache: Path
-    time_limit: float
-
-    def describe(self) -> dict[str, Any]:
-        """What the worker reads."""
-        cells = [cell.to_json() for cell in self.cells]
-        return {"cells": cells, "cache": str(self.cache.absolute())}
-
-
-@dataclass(frozen=True)
-class MeasureJob(Job):
-    """Stored runs of one dataset that one worker measures."""
-
-    records: dict[str, Path]
-    """Folders of the runs, by key."""
-    wanted: dict[str, list[str]]
-    """Keys of the measurements that each is to get."""
-
-    def describe(self) -> dict[str, Any]:
-        records = {key: str(folder.absolute()) for key, folder in self.records.items()}
-        return {**super().describe(), "records": records, "wanted": self.wanted}
-
-
-@dataclass(frozen=True)
-class Row:
-    """What came back for one cell: a record and the files beside it, or its measurements."""
-
-    data: dict[str, Any]
-    files: dict[str, bytes | Path] = field(default_factory=dict)
-    """Content, or files in the job's folder, which is gone after it."""
-    measurements: list[Measurement] | None = None
-    """Of a job that measures; then ``data`` names the cell and, without any, why."""
 
 
 class SlotFailed(Exception):
@@ -244,8 +209,8 @@ class Place:
                 code = worker.process.returncode if answer == ENDED else None
                 status, reason = _verdict(code, folder)
             output = _last_lines(folder / "output.txt")
-            ended = _Ended(status, reason, output, self.slot, seconds)
-            rows = _measured_rows if isinstance(job, MeasureJob) else _trained_rows
+            ended = Ended(status, reason, output, self.slot, seconds)
+            rows = measured_rows if isinstance(job, MeasureJob) else trained_rows
             take(rows(job, folder, ended))
 
     def _begin(self, folder: Path) -> Worker | None:
@@ -316,71 +281,3 @@ def _last_lines(file: Path) -> str:
         output.seek(max(file.stat().st_size - 20_000, 0))
         text = output.read().decode(errors="replace")
     return "\n".join(text.splitlines()[-OUTPUT_LINES:])
-
-
-@dataclass(frozen=True)
-class _Ended:
-    """How a job ended, for the cells of which nothing came back."""
-
-    status: str
-    reason: str
-    output: str
-    slot: Slot
-    seconds: float
-
-
-def _trained_rows(job: Job, folder: Path, ended: _Ended) -> list[Row]:
-    return [
-        _finished(folder / cell.key, ended.seconds)
-        if (folder / cell.key).is_dir()
-        else _failed(cell, ended)
-        for cell in job.cells
-    ]
-
-
-def _measured_rows(job: Job, folder: Path, ended: _Ended) -> list[Row]:
-    rows = []
-    for cell in job.cells:
-        file = folder / f"{cell.key}.json"
-        found: list[Measurement] = []
-        if file.is_file():
-            content = json.loads(file.read_text(encoding="utf-8"))
-            found = [Measurement.from_json(each) for each in content]
-        rows.append(Row({"key": cell.key, "reason": ended.reason}, {}, found))
-    return rows
-
-
-def _finished(folder: Path, seconds: float) -> Row:
-    files: dict[str, bytes | Path] = {}
-    for file in sorted(folder.rglob("*")):
-        if file.is_file():
-            # networks may be large: they are moved, not read
-            own = file.parent == folder
-            files[str(file.relative_to(folder))] = file.read_bytes() if own else file
-    record = files.pop("record.json")
-    assert isinstance(record, bytes)
-    data = json.loads(record)
-    data["run"]["job_seconds"] = seconds
-    return Row(data, files)
-
-
-def failed_rows(job: Job, slot: Slot, status: str, reason: str, seconds: float = 0.0) -> list[Row]:
-    """Return a row for every cell of a job that was not done."""
-    if isinstance(job, MeasureJob):
-        return [Row({"key": cell.key, "reason": reason}, {}, []) for cell in job.cells]
-    return [_failed(cell, _Ended(status, reason, "", slot, seconds)) for cell in job.cells]
-
-
-def _failed(cell: Cell, ended: _Ended) -> Row:
-    data = {
-        "schema": SCHEMA,
-        "key": cell.key,
-        "cell": cell.to_json(),
-        "ingredients": cell.ingredients(),
-        "status": ended.status,
-        "reason": ended.reason,
-        "output": ended.output,
-        "result": {},
-        "run": {"device": ended.slot.device, "job_seconds": ended.seconds},
-    }
-    return Row(with_files(data, {}))

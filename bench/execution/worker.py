@@ -28,8 +28,8 @@ from bench.execution.nondeterminism import collected
 from bench.execution.prepared import KEPT, Heartbeat
 from bench.networks import Checkpoint, file_name
 from bench.records.cell import SCHEMA, Cell
+from bench.records.record import pack, with_files
 from bench.records.sources import sources_of
-from bench.records.store import pack, with_files
 from bench.registry import make_architecture, make_dataset, make_method
 from bench.training.checkpoints import Outcome
 from bench.training.engines import Compiled, Engine

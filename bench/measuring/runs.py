@@ -28,7 +28,7 @@ from bench.networks import Checkpoint
 from bench.once import once
 from bench.records.fingerprint import digest
 from bench.records.measurements import Measurement, Numbers
-from bench.records.store import Record
+from bench.records.record import Record
 from bench.training.streams import Stream, generator
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench.errors import BenchError
-from bench.records.store import Record, Store
+from bench.records.record import Record
+from bench.records.store import Store
 
 
 class Untouched(Store):

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from bench.tracking.pictures import pictures
 
 if TYPE_CHECKING:
-    from bench.records.store import Record
+    from bench.records.record import Record
 
 POINTS = 100
 """Points of a loss or gradient-norm curve that are sent; the whole series is in the store."""

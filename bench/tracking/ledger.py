@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from bench.records.fingerprint import digest
 
 if TYPE_CHECKING:
-    from bench.records.store import Record
+    from bench.records.record import Record
 
 
 def identity(record: Record) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from bench.records.store import Arrays
+    from bench.records.record import Arrays
 
 INCHES, DPI, IMAGES = 3.2, 100, 64
 LATENTS = 8

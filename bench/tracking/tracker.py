@@ -21,7 +21,7 @@ from bench.tracking.entry import Entry, describe
 from bench.tracking.ledger import Ledger, identity
 
 if TYPE_CHECKING:
-    from bench.records.store import Record
+    from bench.records.record import Record
 
 PARAMS_PER_BATCH, METRICS_PER_BATCH = 100, 900
 """MLflow takes 100 params in a request, and 1,000 entries of all kinds."""

@@ -13,7 +13,8 @@ from bench.errors import BenchError
 from bench.execution.coordinator import run
 from bench.execution.plan import Planned, missing_requirements, plan
 from bench.records.cell import Cell
-from bench.records.store import TRANSIENT, Store
+from bench.records.record import TRANSIENT
+from bench.records.store import Store
 from bench.report.analysis.ranking import final
 from bench.report.page.numbers import count, listing
 from bench.study import Study

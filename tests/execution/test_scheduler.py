@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from bench.execution.scheduler import RUNS_A_JOB, make_jobs, make_measure_jobs
-from bench.records.store import Record
+from bench.records.record import Record
 
 
 def test_cells_that_differ_by_their_seed_train_together(make_cell):

@@ -16,9 +16,10 @@ import torch
 from rich.console import Console
 
 from bench.execution.devices import Slot
+from bench.execution.jobs import Job
 from bench.execution.progress import Progress
 from bench.execution.scheduler import make_jobs, run_jobs
-from bench.execution.supervisor import Job, Place, Workers
+from bench.execution.supervisor import Place, Workers
 from bench.records.store import Store
 from bench.registry import find, make_architecture, make_dataset, make_method
 from bench.training.loop import Training, train
@@ -179,7 +180,8 @@ ORPHAN = """
 import json, os, sys
 from pathlib import Path
 from bench.execution.devices import Slot
-from bench.execution.supervisor import Job, Workers, _describe
+from bench.execution.jobs import Job
+from bench.execution.supervisor import Workers, _describe
 from bench.records.cell import Cell
 
 folder = Path(sys.argv[1])

@@ -16,9 +16,10 @@ from rich.console import Console
 
 import bench
 from bench.execution.devices import Slot
+from bench.execution.jobs import Job, MeasureJob, Row
 from bench.execution.progress import Progress
 from bench.execution.scheduler import make_jobs, run_jobs
-from bench.execution.supervisor import Job, MeasureJob, Place, Row, SlotFailed, Workers
+from bench.execution.supervisor import Place, SlotFailed, Workers
 from bench.measuring.keys import Keys
 from bench.records.cell import Cell, Component
 from bench.records.sources import sources_of
@@ -304,7 +305,8 @@ import io, json
 from pathlib import Path
 from rich.console import Console
 from bench.execution.devices import Slot
-from bench.execution.supervisor import Job, Place, Workers
+from bench.execution.jobs import Job
+from bench.execution.supervisor import Place, Workers
 from bench.records.cell import Cell
 
 workers = Workers()

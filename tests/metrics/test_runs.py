@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from bench.execution.supervisor import Job
+from bench.execution.jobs import Job
 from bench.execution.worker import run_job
 from bench.measuring.choice import metrics_of
 from bench.measuring.keys import Keys
@@ -18,7 +18,8 @@ from bench.metrics.modes import Modes
 from bench.networks import file_name
 from bench.records.cell import Cell, Component
 from bench.records.measurements import Measurement
-from bench.records.store import Record, Store
+from bench.records.record import Record
+from bench.records.store import Store
 from bench.registry import make_architecture, make_dataset
 from bench.stored import StoredRun
 from tests.measured import floor, scores, subject_of

@@ -12,7 +12,8 @@ import pytest
 
 from bench.errors import BenchError
 from bench.records.cell import SCHEMA
-from bench.records.store import Store, pack, with_files
+from bench.records.record import pack, with_files
+from bench.records.store import Store
 
 
 @pytest.fixture

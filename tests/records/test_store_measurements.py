@@ -8,7 +8,8 @@ from bench.errors import BenchError
 from bench.metric import NotKept, Reason
 from bench.networks import Checkpoint, file_name, read, update_of
 from bench.records.measurements import FILE, Measurement
-from bench.records.store import Record, Store, load, pack, with_files
+from bench.records.record import Record, load, pack, with_files
+from bench.records.store import Store
 
 
 def networks(update: int) -> Checkpoint:

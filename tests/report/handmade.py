@@ -14,7 +14,8 @@ from bench.measuring.keys import Keys
 from bench.metric import Reason
 from bench.records.cell import SCHEMA, Cell
 from bench.records.measurements import Measurement
-from bench.records.store import Record, Store, pack, with_files
+from bench.records.record import Record, pack, with_files
+from bench.records.store import Store
 from bench.registry import make_dataset
 from bench.study import Study, load_study
 

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from bench.errors import BenchError
 from bench.records.cell import SCHEMA, Cell
 from bench.records.measurements import Measurement
-from bench.records.store import Record, Store
+from bench.records.record import Record
+from bench.records.store import Store
 from bench.registry import make_metric
 from bench.report.compare import Comparison, compare, compare_folders, compose, write_comparison
 from bench.report.compare.page import headline

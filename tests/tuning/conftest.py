@@ -14,7 +14,8 @@ from bench.execution.coordinator import Finished
 from bench.execution.plan import Planned
 from bench.records.cell import Cell
 from bench.records.measurements import Measurement
-from bench.records.store import Record, Store
+from bench.records.record import Record
+from bench.records.store import Store
 from bench.registry import make_metric
 from bench.study import Study, load_study
 from bench.tuning import tune as tuning

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bench.metrics.gradients import PLAYERS, Gradients, by_player
-from bench.records.store import Record
+from bench.records.record import Record
 
 
 def gradient_counts(record: Record) -> dict[str, dict[str, Any]]:

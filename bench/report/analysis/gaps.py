@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.records.store import Record
+from bench.records.record import Record
 
 
 def reasons(record: Record) -> dict[str, str]:

@@ -15,7 +15,7 @@ from bench.metric import Quantity
 from bench.records.cell import Cell
 from bench.records.fingerprint import digest
 from bench.records.measurements import Numbers
-from bench.records.store import Record
+from bench.records.record import Record
 from bench.report.analysis.training import training_words
 
 PLAYERS = ("discriminator", "generator")

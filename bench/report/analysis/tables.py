@@ -10,7 +10,7 @@ import pandas as pd
 from bench.execution.plan import Planned
 from bench.metric import Quantity
 from bench.metrics.gradients import Gradients
-from bench.records.store import Record
+from bench.records.record import Record
 from bench.report.analysis.columns import (
     COST_COLUMNS,
     GRADIENT_COLUMNS,

@@ -10,7 +10,7 @@ from bench.errors import BenchError
 from bench.execution.plan import Planned
 from bench.records.cell import Cell
 from bench.records.fingerprint import digest
-from bench.records.store import Record
+from bench.records.record import Record
 from bench.report.analysis.problems import Problem, problems
 from bench.report.compare.found import Alone, Comparison, Difference, Pair, Side
 from bench.report.compare.judging import judged, measured

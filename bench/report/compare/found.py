@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from bench.metric import Quantity
-from bench.records.store import Record
+from bench.records.record import Record
 from bench.report.statistics import Interval, Spread
 
 Verdict = Literal["worse", "better", "noise", "identical", "not compared"]

@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.metric import Quantity
 from bench.metrics.gradients import Gradients
-from bench.records.store import TRANSIENT, Record
+from bench.records.record import TRANSIENT, Record
 from bench.report.analysis.counts import gradient_counts
 from bench.report.analysis.problems import PLAYERS, Problem
 from bench.report.compare.found import Pair, Ratio, Verdict

@@ -9,7 +9,7 @@ from typing import Any
 from bench.errors import BenchError
 from bench.records.cell import Cell, Component
 from bench.records.fingerprint import digest
-from bench.records.store import Record
+from bench.records.record import Record
 from bench.registry import label_of, make_architecture, make_dataset, make_method
 
 

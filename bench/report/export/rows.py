@@ -14,7 +14,7 @@ from bench.errors import BenchError
 from bench.execution.plan import Planned
 from bench.metric import Quantity
 from bench.metrics.gradients import detect
-from bench.records.store import Arrays, Record
+from bench.records.record import Arrays, Record
 from bench.registry import make_dataset
 from bench.report.analysis.counts import costs, gradient_counts, thresholds
 from bench.report.analysis.problems import PLAYERS, problems

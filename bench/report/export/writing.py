@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from bench.errors import BenchError
 from bench.execution.plan import Planned, plan
-from bench.records.store import TRANSIENT
+from bench.records.record import TRANSIENT
 from bench.report.export.columns import CELL_COLUMNS, FLAGS, TEXT
 from bench.report.export.dictionary import describe, schema
 from bench.report.export.rows import Segment, Told, facts, segments, told

@@ -14,7 +14,8 @@ from bench.datasets.mixtures import Mixture
 from bench.errors import BenchError
 from bench.execution.plan import plan
 from bench.records.cell import Cell
-from bench.records.store import Record, Store
+from bench.records.record import Record
+from bench.records.store import Store
 from bench.registry import make_dataset
 from bench.study import load_study
 from tests.baselines.validation import dirac

@@ -15,7 +15,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from bench.metric import Quantity
-from bench.records.store import Record
+from bench.records.record import Record
 from bench.report.analysis.problems import Problem
 from bench.report.analysis.ranking import Standing
 from bench.report.figures.charts.curves import spans_decades

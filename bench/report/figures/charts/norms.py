@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from bench.errors import BenchError
 from bench.metrics.gradients import detect
-from bench.records.store import Arrays, Record
+from bench.records.record import Arrays, Record
 from bench.report.analysis.counts import gradient_counts
 from bench.report.analysis.problems import PLAYERS, Problem
 from bench.report.figures.drawing.sheets import Sheet

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bench.errors import BenchError
 from bench.execution.plan import Planned
 from bench.metric import Quantity
-from bench.records.store import Arrays, Record
+from bench.records.record import Arrays, Record
 from bench.report.analysis.problems import Problem
 from bench.report.analysis.ranking import final
 from bench.report.figures.drawing.style import named

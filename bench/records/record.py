@@ -1,0 +1,223 @@
+"""A record: all that is known of a finished cell."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench import networks
+from bench.errors import BenchError
+from bench.metric import NotKept, Reason
+from bench.networks import Checkpoint, update_of
+from bench.records import measurements
+from bench.records.cell import Cell, Component
+from bench.records.measurements import Measurement, Numbers
+
+Arrays = dict[str, NDArray[Any]]
+Files = Mapping[str, bytes | Path]
+"""What lies beside a record, by name: content, or a file that is moved into place."""
+
+TRANSIENT = ("crashed", "killed", "timed_out", "out_of_memory")
+"""Statuses that say something of the machine or the code rather than of the method: such a
+cell is tried again by the next run. ``ok`` and ``diverged`` are findings and are kept."""
+
+PARTS: dict[str, type] = {
+    "cell": dict, "ingredients": dict, "status": str, "reason": str,
+    "result": dict, "run": dict, "files": dict,
+}  # fmt: skip
+"""What every record holds, and as what."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """All that is known of a finished cell: how it was trained, and what was measured of it."""
+
+    data: dict[str, Any]
+    folder: Path | None = None
+    known: dict[str, Measurement] = field(default_factory=dict)
+    """Every stored measurement, by its key."""
+    shown: tuple[str, ...] | None = None
+    """Keys of the measurements a study asks for; None: the newest of each metric."""
+    absent: dict[str, Reason] = field(default_factory=dict)
+    """Why there are no measurements of some quantities, by their names."""
+
+    @property
+    def key(self) -> str:
+        return self.data["key"]
+
+    @property
+    def status(self) -> str:
+        return self.data["status"]
+
+    @property
+    def reason(self) -> str:
+        return self.data["reason"]
+
+    @property
+    def checkpoints(self) -> list[dict[str, int]]:
+        """``update`` and ``generator_update`` of every checkpoint, the untrained one first."""
+        return self.data["result"].get("checkpoints", [])
+
+    @property
+    def cost(self) -> dict[str, Any]:
+        """Updates made and gradients computed; empty where nothing was trained to an end."""
+        return self.data["result"].get("cost", {})
+
+    @cached_property
+    def measurements(self) -> list[Measurement]:
+        """The measurements that are shown, in the order of the study's metrics."""
+        if self.shown is not None:
+            return [self.known[key] for key in self.shown if key in self.known]
+        newest = {each.metric: each for each in self.known.values()}
+        return list(newest.values())
+
+    def asked(self, keys: Sequence[str], absent: dict[str, Reason]) -> Record:
+        """The same record, showing these measurements, and why others are not there."""
+        return replace(self, shown=tuple(keys), absent=absent)
+
+    @cached_property
+    def evaluations(self) -> list[dict[str, Any]]:
+        """``update``, ``generator_update`` and every number measured at each checkpoint."""
+        found = []
+        for checkpoint in self.checkpoints:
+            numbers: dict[str, Any] = {}
+            for each in self.measurements:
+                numbers |= each.values.get(checkpoint["update"], {})
+            found.append({**checkpoint, **numbers})
+        return found
+
+    @cached_property
+    def whole(self) -> Numbers:
+        """Numbers of metrics that are taken once, of the whole run."""
+        return self._joined(lambda each: each.whole)
+
+    @cached_property
+    def floor(self) -> Numbers:
+        """What real samples get, by the same metrics."""
+        return self._joined(lambda each: each.floor)
+
+    @cached_property
+    def protocol(self) -> dict[str, Any]:
+        """What scores need beside their numbers to be compared."""
+        return self._joined(lambda each: each.protocol)
+
+    @cached_property
+    def not_computed(self) -> dict[str, Reason]:
+        """Why numbers are missing, by their names."""
+        return self.absent | self._joined(lambda each: each.reasons)
+
+    @property
+    def evaluation_seconds(self) -> float:
+        """Seconds that the measurements took."""
+        return float(sum(each.measured.get("seconds", 0.0) for each in self.measurements))
+
+    def _joined(self, part: Callable[[Measurement], dict[str, Any]]) -> dict[str, Any]:
+        joined: dict[str, Any] = {}
+        for each in self.measurements:
+            joined |= part(each)
+        return joined
+
+    @cached_property
+    def cell(self) -> Cell:
+        """The cell, with the metrics that it was measured by."""
+        cell = Cell.from_json(self.data["cell"])
+        measured = [(each.component, each.metric) for each in self.measurements]
+        metrics = tuple(
+            Component(p["name"], p["hyperparameters"], called) for p, called in measured
+        )
+        return replace(cell, metrics=metrics or cell.metrics)
+
+    def series(self) -> Arrays:
+        """``discriminator_loss``, ``discriminator_norm`` and the generator's, (T,) each."""
+        return self._arrays("series.npz")
+
+    def samples(self) -> Arrays:
+        """``samples`` (checkpoints, n, …) and ``updates`` (checkpoints,)."""
+        return self._arrays("samples.npz")
+
+    @property
+    def networks(self) -> dict[int, str]:
+        """Names of the files of networks that are kept, by their update."""
+        found = {update_of(name): name for name in self.data["files"]}
+        return {update: name for update, name in found.items() if update is not None}
+
+    def checkpoint(self, update: int) -> Checkpoint:
+        """The networks after so many updates.
+
+        Raises:
+            NotKept: the run keeps none of then.
+            BenchError: the file is damaged.
+        """
+        if update not in self.networks or self.folder is None:
+            raise NotKept(
+                f"the networks after {update:,} updates were not kept; a study with keep: all "
+                "keeps those of every checkpoint, once it is trained again"
+            )
+        return networks.read(self._checked(self.networks[update]))
+
+    def _arrays(self, name: str) -> Arrays:
+        if self.folder is None or name not in self.data["files"]:
+            return {}
+        with np.load(self._checked(name), allow_pickle=False) as arrays:
+            return dict(arrays)
+
+    def _checked(self, name: str) -> Path:
+        """A file's path, once its content was found to be what was written."""
+        assert self.folder is not None
+        file = self.folder / name
+        try:
+            with open(file, "rb") as content:
+                found = hashlib.file_digest(content, "sha256").hexdigest()
+        except FileNotFoundError:
+            found = "gone"
+        if found != self.data["files"][name]["sha256"]:
+            raise BenchError(
+                f"{file} is {'gone' if found == 'gone' else 'damaged'}; delete the folder "
+                f"{self.folder} and run again"
+            )
+        return file
+
+
+def pack(arrays: Arrays) -> bytes:
+    """Arrays as the bytes of an .npz file, the same bytes for the same arrays."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()
+
+
+def with_files(data: dict[str, Any], files: Files) -> dict[str, Any]:
+    """A record's data with the size and hash of the files that go beside it."""
+    described = {}
+    for name, content in files.items():
+        whole = content.read_bytes() if isinstance(content, Path) else content
+        described[name] = {"bytes": len(whole), "sha256": hashlib.sha256(whole).hexdigest()}
+    return {**data, "files": described}
+
+
+def load(folder: Path) -> Record:
+    """The record in a folder, with its measurements.
+
+    Raises:
+        OSError, ValueError, KeyError, TypeError, AttributeError: something of it is damaged.
+    """
+    data = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+    return Record(data, folder, stored_measurements(folder))
+
+
+def stored_measurements(folder: Path) -> dict[str, Measurement]:
+    """What was measured of the run in a folder, by key; it raises as :func:`load` does."""
+    try:
+        content = json.loads((folder / measurements.FILE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    found = [Measurement.from_json(each) for each in content]
+    return {each.key: each for each in found}
