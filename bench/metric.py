@@ -223,7 +223,7 @@ class Metric(ABC):
     measured: ClassVar[When] = "every"
     """When it is taken, unless a study says otherwise (``{kid: {when: every}}``)."""
 
-    when: When | None = None
+    when: Literal["every", "ends"] | None = None
     """``every`` checkpoint, or the ``ends``: the last and the best. None: as the metric says."""
 
     @abstractmethod
@@ -254,7 +254,8 @@ class Metric(ABC):
 
     @property
     def times(self) -> When:
-        return self.when or self.measured
+        # a series is that of the whole run
+        return "once" if self.needs == "series" else self.when or self.measured
 
     @property
     def called(self) -> str:

@@ -95,7 +95,7 @@ class StoredRun:
         """Latents (count, Z); without a ``seed`` those that the run was measured with."""
         import torch
 
-        from bench.measuring.runs import latents_of
+        from bench.training.streams import latents_of
 
         size = self.architecture.latent
         if seed is None:

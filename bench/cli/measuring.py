@@ -79,6 +79,9 @@ def measure(
     say_problems(tracker)
     told = f"{finished.measured} cells measured" if finished.measured else "nothing to measure"
     out.print(f"{told}, {time.monotonic() - begun:.0f} s. Report: {page}", markup=False)
+    if finished.unmeasured:
+        out.print(f"{len(finished.unmeasured)} cells could not be measured.", style="yellow")
+        raise typer.Exit(1)
 
 
 def score(
@@ -115,6 +118,8 @@ def score(
 
     use_inception_weights(inception_weights)
     where = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    if where.partition(":")[0] not in ("cpu", "cuda"):
+        raise BenchError(f"--device {device}: give cpu or cuda")
     names = [name.strip() for name in metrics.split(",") if name.strip()]
     found = compute(
         generated, reference, names, results / "cache", torch.device(where), save_reference
@@ -189,6 +194,10 @@ def prune(
             for record in store.records.values()
             if (updates := prunable(record, keep))
         }
+        unmeasured = sum(bool(r.networks and not r.known) for r in store.records.values())
+        if unmeasured:
+            told = f"{unmeasured} cells that were not measured yet keep their networks."
+            out.print(told, style="yellow")
         size = sum(
             record.data["files"][record.networks[update]]["bytes"]
             for record in store.records.values()

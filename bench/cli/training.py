@@ -94,12 +94,19 @@ def run(
     ]
     told = ", ".join(done) or "nothing to train or to measure"
     out.print(f"{told}, {time.monotonic() - begun:.0f} s. Report: {page}", markup=False)
+    if finished.unmeasured:
+        out.print(
+            f"{len(finished.unmeasured)} cells could not be measured; the next run, or bench "
+            "measure, tries again.",
+            style="yellow",
+        )
     if finished.failed:
         out.print(
             f"{len(finished.failed)} cells failed; the report says why, `bench show` shows one, "
             "and the next run tries them again.",
             style="yellow",
         )
+    if finished.failed or finished.unmeasured:
         raise typer.Exit(1)
 
 

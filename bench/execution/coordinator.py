@@ -40,10 +40,17 @@ class Finished:
     trained: int
     measured: int
     planned: list[Planned]
+    metrics: tuple[str, ...] = ()
+    """The only ones that were to be taken; none: all."""
 
     @property
     def failed(self) -> list[Planned]:
         return [each for each in self.planned if each.state == "failed"]
+
+    @property
+    def unmeasured(self) -> list[Planned]:
+        """Stored cells that were to be measured, and could not be: the machine's fault."""
+        return [each for each in self.planned if each.to_measure(self.metrics)]
 
 
 def run(
@@ -65,12 +72,13 @@ def run(
     """
     devices = find_devices(device, jobs, slots_per_device)
     work = _Work(study, store, retry, train)
-    if work.to_train or work.to_measure:
+    if work.to_train or work.to_measure or work.unavailable:
         work.check(console)
+    if work.to_train or work.to_measure:
         work.do(tracker, console, devices)
     planned = plan(study.cells, store)
     tracker.send([each.record for each in planned if each.record is not None])
-    return Finished(len(work.to_train), len(work.measured), planned)
+    return Finished(len(work.to_train), len(work.measured), planned, study.metrics)
 
 
 class _Work:
@@ -92,6 +100,12 @@ class _Work:
         }
         others = [each for each in self.planned if each.cell.key not in self.to_train]
         self.to_measure = self._asked(others)
+
+    @property
+    def unavailable(self) -> bool:
+        """Whether a metric lacks something, such as weights, that may be had by now."""
+        states = (measure.state for each in self.planned for measure in each.measures)
+        return "unavailable" in states
 
     def _asked(self, planned: list[Planned]) -> list[Asked]:
         """The measurements that stored runs are to get."""
@@ -192,7 +206,11 @@ class _Work:
                     console, f"rounds are not compiled, {record.cell.method.label}: {note}"
                 )
         cells = [each.cell for each in self.planned if each.cell.key in trained]
-        asked = self._asked(plan(cells, self.store) if cells else [])
+        try:
+            asked = self._asked(plan(cells, self.store) if cells else [])
+        except OSError as error:  # a source file is gone meanwhile
+            self._say_once(console, f"nothing more is measured now: {error}")
+            return []
         return make_measure_jobs(asked, self.cache, self.study.time_limit, 1)
 
     def _take_measurements(self, row: Row, console: Console) -> None:
@@ -205,11 +223,11 @@ class _Work:
             self._say_once(console, f"{cell} was not measured: {row.data['reason']}")
 
     def _prune(self, key: str) -> None:
-        """Give up the networks that the study does not keep, once a run is measured."""
+        """Give up the networks that the study does not keep, once nothing is left to measure."""
+        cells = [each.cell for each in self.planned if each.cell.key == key]
         record = self.store.records[key]
-        if key in self.measured and (
-            updates := prunable(record, policy_of(record, self.study.keep))
-        ):
+        updates = prunable(record, policy_of(record, self.study.keep))
+        if updates and not any(each.to_measure() for each in plan(cells, self.store)):
             self.store.drop_networks(key, updates)
 
     def _say_once(self, console: Console, text: str) -> None:

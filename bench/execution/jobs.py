@@ -80,7 +80,9 @@ def measured_rows(job: Job, folder: Path, ended: Ended) -> list[Row]:
         if file.is_file():
             content = json.loads(file.read_text(encoding="utf-8"))
             found = [Measurement.from_json(each) for each in content]
-        rows.append(Row({"key": cell.key, "reason": ended.reason}, {}, found))
+        told = folder / f"{cell.key}.reason"
+        reason = told.read_text(encoding="utf-8") if told.is_file() else ended.reason
+        rows.append(Row({"key": cell.key, "reason": reason}, {}, found))
     return rows
 
 

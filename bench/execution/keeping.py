@@ -27,19 +27,20 @@ def bytes_kept(record: Record) -> int:
 def prunable(record: Record, policy: str) -> list[int]:
     """The updates whose networks a policy gives up.
 
-    A run of which no metric tells the best checkpoint keeps all but for ``last`` and ``none``.
+    One that was not measured yet keeps all; so does one of which no metric tells the best
+    checkpoint, where the best is to be kept.
     """
     updates = sorted(record.networks)
-    if policy == "all" or not updates:
+    if policy == "all" or not record.known:
         return []
     if policy == "none":
         return updates
     kept = {updates[-1]}
     if policy == "ends":
-        best = next((m.best for m in record.measurements if m.best is not None), None)
-        if best is None:
+        best = {each.best for each in record.known.values() if each.best is not None}
+        if not best:
             return []
-        kept |= {updates[0], best}
+        kept |= {updates[0], *best}
     return [update for update in updates if update not in kept]
 
 

@@ -16,7 +16,7 @@ from bench.errors import BenchError
 from bench.execution.prepared import KEPT, Heartbeat
 from bench.execution.worker import surroundings
 from bench.measuring.evaluation import Subject
-from bench.measuring.keys import Keys
+from bench.measuring.keys import Keys, Wanted
 from bench.measuring.runs import Measurer
 from bench.records.cell import Cell
 from bench.records.fingerprint import digest
@@ -41,15 +41,28 @@ def measure_all(cells: list[Cell], job: dict[str, Any], device: torch.device, fo
             raise BenchError(
                 "the code that measures was changed after this had been planned; run again"
             )
-        architecture = make_architecture(cell.architecture.name, cell.architecture.hyperparameters)
-        method = make_method(cell.method.name, cell.method.hyperparameters)
-        measurer = Measurer(subject, architecture, method.packing)
-        record = load(Path(job["records"][cell.key]))
-        asked = [wanted[key] for key in job["wanted"][cell.key]]
-        found = [each.to_json() for each in measurer.measure(record, asked)]
+        try:
+            found = _measured(cell, job, subject, wanted)
+        except (MemoryError, torch.OutOfMemoryError):
+            raise
+        except Exception as error:  # costs this run, and no other of the job
+            told = str(error) or type(error).__name__
+            (folder / f"{cell.key}.reason").write_text(told, encoding="utf-8")
+            continue
         for each in found:
             each["measured"] |= where
         scratch = folder / f".{cell.key}.json"
         scratch.write_text(json.dumps(found, allow_nan=False), encoding="utf-8")
         os.rename(scratch, folder / f"{cell.key}.json")
         beat(number + 1)
+
+
+def _measured(
+    cell: Cell, job: dict[str, Any], subject: Subject, wanted: dict[str, Wanted]
+) -> list[dict[str, Any]]:
+    architecture = make_architecture(cell.architecture.name, cell.architecture.hyperparameters)
+    method = make_method(cell.method.name, cell.method.hyperparameters)
+    measurer = Measurer(subject, architecture, method.packing)
+    record = load(Path(job["records"][cell.key]))
+    asked = [wanted[key] for key in job["wanted"][cell.key]]
+    return [each.to_json() for each in measurer.measure(record, asked)]

@@ -150,7 +150,7 @@ def _with_stored(cell: Cell, record: Record, dataset: Dataset) -> Cell:
         except Exception:  # a metric that is gone, or no longer knows its hyperparameters
             continue
         more[each.metric] = Component(part["name"], part["hyperparameters"], each.metric)
-    return replace(cell, metrics=(*cell.metrics, *more.values())) if more else cell
+    return replace(cell, also=tuple(more.values())) if more else cell
 
 
 def _judge_measure(
@@ -170,13 +170,30 @@ def _judge_measure(
     if wanted.unavailable:
         for changed, each in changes:
             # measured where there were weights
-            if changed == ["extractor weights"]:
+            if {*changed} <= {"extractor weights", "best checkpoint by"}:
                 return PlannedMeasure(wanted, "done"), each
         return PlannedMeasure(wanted, "unavailable", wanted.unavailable), None
     if not changes:
         return PlannedMeasure(wanted, "missing", "never measured"), None
-    closest = min((changed for changed, _ in changes), key=len)
-    return PlannedMeasure(wanted, "stale", "changed: " + ", ".join(closest)), None
+    closest, older = min(changes, key=lambda each: len(each[0]))
+    why = "changed: " + ", ".join(closest)
+    if _cannot_be_had_again(wanted, older, record):
+        told = f"{why}; the networks are not kept, and the older numbers are shown"
+        return PlannedMeasure(wanted, "unavailable", told), older
+    return PlannedMeasure(wanted, "stale", why), None
+
+
+def _cannot_be_had_again(wanted: Wanted, older: Measurement, record: Record) -> bool:
+    """Whether networks are gone of which an older measurement, taken alike, has numbers."""
+    if wanted.metric.needs == "series":
+        return False
+    evaluation = {k: v for k, v in wanted.ingredients.items() if k.startswith("evaluation ")}
+    if digest(evaluation) != digest({f"evaluation {k}": v for k, v in older.evaluation.items()}):
+        return False
+    numbers = {
+        at for at, found in older.values.items() if any(v is not None for v in found.values())
+    }
+    return bool(numbers - record.networks.keys())
 
 
 def missing_requirements(planned: list[Planned], require: Sequence[str]) -> list[str]:

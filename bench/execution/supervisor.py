@@ -164,10 +164,18 @@ class Place:
         Raises:
             SlotFailed: two workers in a row ended before they took the job; it has cost nothing.
         """
-        begun = time.monotonic()
+        begun, over = time.monotonic(), False
+
+        def taken(rows: list[Row]) -> None:
+            nonlocal over
+            over = True
+            take(rows)
+
         try:
-            self._done(job, progress, begun, take)
+            self._done(job, progress, begun, taken)
         except OSError as error:  # no room for its folder, or no process to be had
+            if over:
+                raise  # what came back was handed over: it is no fault of the worker
             self.release()
             reason = f"the worker could not be run ({error.strerror or error})"
             seconds = (time.monotonic() - begun) / len(job.cells)

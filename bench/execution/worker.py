@@ -1,4 +1,4 @@
-"""Trains one job; ``worker_process.py`` calls it for job after job.
+"""Trains or measures one job; ``worker_process.py`` calls it for job after job.
 
 The job's folder holds ``job.json``; the worker adds ``progress.json`` while it works and one folder
 per finished cell with the files of its record. It imports torch, numpy and what its cells need, and

@@ -64,18 +64,27 @@ def primary(metrics: list[Metric], dataset: Facts) -> Quantity:
 
 def shown_of(cells: Iterable[Cell]) -> tuple[list[Quantity], Dataset]:
     """The quantities that cells of one dataset are measured by, and the dataset."""
-    components: dict[str, Component] = {}
+    own: dict[str, Component] = {}
+    also: dict[str, Component] = {}
     for cell in cells:
-        components |= {each.label: each for each in cell.metrics}
+        own |= {each.label: each for each in cell.metrics}
+        also |= {each.label: each for each in cell.also}
         part = cell.dataset
     dataset = make_dataset(part.name, part.hyperparameters)
-    metrics = []
+    # cells of which nothing was measured still are to be ranked by something
+    ranked = quantities_of(_made(own), dataset) or quantities_of(metrics_of(dataset), dataset)
+    known = {quantity.name for quantity in ranked}
+    more = quantities_of(_made({n: c for n, c in also.items() if n not in own}), dataset)
+    return [*ranked, *(quantity for quantity in more if quantity.name not in known)], dataset
+
+
+def _made(components: dict[str, Component]) -> list[Metric]:
+    found = []
     for each in components.values():
         # what was measured by a metric that is gone has numbers, and no meaning
         with suppress(BenchError):
-            metrics.append(make_metric(each.name, each.hyperparameters))
-    # cells of which nothing was measured still are to be ranked by something
-    return quantities_of(metrics, dataset) or quantities_of(metrics_of(dataset), dataset), dataset
+            found.append(make_metric(each.name, each.hyperparameters))
+    return found
 
 
 def _rank(quantity: Quantity, dataset: Facts) -> int:
@@ -91,11 +100,20 @@ def defaults(dataset: Facts) -> list[Metric]:
     packages = find("metric").packages
     found: dict[str, Metric] = {}
     for metric, preference in sorted(_all(), key=lambda each: each[1] or 0):
-        if preference is None or metric.name in packages or metric.not_applicable(dataset):
+        if preference is None or metric.name in packages:
             continue
         # of the extractors that a metric prefers, the first that fits
-        found.setdefault(metric.name, metric)
+        if metric.name not in found and _is_sound(metric, dataset):
+            found[metric.name] = metric
     return list(found.values())
+
+
+def _is_sound(metric: Metric, dataset: Facts) -> bool:
+    """Whether a metric applies, and says what it measures; `bench check` tells why it does not."""
+    try:
+        return metric.not_applicable(dataset) is None and bool(metric.quantities(dataset))
+    except Exception:  # a user's file may raise anything
+        return False
 
 
 def named(asked: Asked, dataset: Facts) -> Metric:
@@ -116,11 +134,15 @@ def _named(name: str, dataset: Facts, other_extractor: bool) -> Metric:
     whys: list[str] = []
     fitting: dict[str, Metric] = {}
     for metric, _ in _all():
-        why = metric.not_applicable(dataset)
+        try:
+            why = metric.not_applicable(dataset)
+            names = () if why else tuple(q.name for q in metric.quantities(dataset))
+        except Exception as error:  # a user's file may raise anything
+            why, names = f"it raises {type(error).__name__}: {error}", ()
         if why is None:
             fitting.setdefault(metric.called, metric)
-            for quantity in metric.quantities(dataset):
-                fitting.setdefault(quantity.name, metric)
+            for quantity in names:
+                fitting.setdefault(quantity, metric)
         elif metric.called == name or (metric.name == name and not other_extractor):
             whys.append(why)
         if other_extractor and metric.name == name:
@@ -143,7 +165,7 @@ def offered(dataset: Facts) -> list[Metric]:
     found = {metric.called: metric for metric in defaults(dataset)}
     for metric, _ in _all():
         usual = metric.sees is None or metric.sees.name == "inception"
-        if usual and metric.not_applicable(dataset) is None:
+        if usual and _is_sound(metric, dataset):
             found.setdefault(metric.called, metric)
     return list(found.values())
 

@@ -140,8 +140,10 @@ def take(metric: Metric, seen: Evaluation, expected: tuple[Quantity, ...]) -> Re
             found = metric.measure(seen)
     except NotMeasured as error:
         return dict.fromkeys(names, error.reason)
-    except (BenchError, MemoryError, torch.OutOfMemoryError):
+    except (MemoryError, torch.OutOfMemoryError):
         raise
+    except BenchError as error:
+        return dict.fromkeys(names, Reason("failed", str(error)))
     except Exception as error:  # a user's file may raise anything
         told = (str(error).splitlines() or [""])[0]
         return dict.fromkeys(names, Reason("failed", f"it raises {type(error).__name__}: {told}"))
@@ -190,6 +192,12 @@ def generated(generator: nn.Module, latents: Tensor, images: bool) -> Tensor:
     """Return samples of latents (N, Z), some at a time."""
     at_once = IMAGES_AT_ONCE if images else POINTS_AT_ONCE
     return torch.cat([generator(part) for part in latents.split(at_once)])
+
+
+def judging(metric: Metric, dataset: Any) -> Quantity:
+    """The quantity of a metric that tells the best checkpoint: the one that ranks, or the first."""
+    quantities = metric.quantities(dataset)
+    return next((q for q in quantities if q.name in dataset.ranked_by), quantities[0])
 
 
 def modules_of(architecture: Any, dataset: Any, packing: int) -> tuple[nn.Module, nn.Module]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bench.datasets.base import Dataset
+from bench.errors import BenchError
+from bench.measuring.evaluation import judging
 from bench.metric import Metric, Quantity, Unavailable
 from bench.records.cell import Cell, Component
 from bench.records.fingerprint import digest
@@ -52,7 +54,7 @@ class Keys:
         found: list[Wanted] = []
         judge: tuple[str, Quantity] | None = None
         evaluation = {f"evaluation {k}": v for k, v in dataset.evaluation_hyperparameters().items()}
-        for component in cell.metrics:
+        for component in (*cell.metrics, *cell.also):
             made = self._made(component)
             ingredients = {"run": cell.key, **made.ingredients}
             if made.metric.needs != "series":
@@ -64,7 +66,8 @@ class Keys:
             wanted = replace(
                 made, component=component, ingredients=ingredients, judge=own, names=names
             )
-            if judge is None and made.metric.times == "every":
+            usable = made.metric.times == "every" and not made.unavailable
+            if judge is None and usable:
                 judge = wanted.key, judging(made.metric, dataset)
             found.append(wanted)
         return found
@@ -82,16 +85,10 @@ class Keys:
             if extractor is not None:
                 try:
                     ingredients["extractor weights"] = extractor.identity()
-                except Unavailable as error:
+                except (Unavailable, BenchError) as error:
                     unavailable = str(error)
             parts = [metric] if extractor is None else [metric, extractor]
             sources = sources_that_measure(*parts)
             ingredients |= {f"source {file}": value for file, value in sources.items()}
             self._known[named] = Wanted(metric, component, ingredients, unavailable=unavailable)
         return self._known[named]
-
-
-def judging(metric: Metric, dataset: Dataset) -> Quantity:
-    """The quantity of a metric that tells the best checkpoint: the one that ranks, or the first."""
-    quantities = metric.quantities(dataset)
-    return next((q for q in quantities if q.name in dataset.ranked_by), quantities[0])

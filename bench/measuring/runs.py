@@ -18,18 +18,19 @@ from bench.measuring.evaluation import (
     Subject,
     as_compared,
     generated,
+    judging,
     loaded,
     modules_of,
     take,
 )
-from bench.measuring.keys import Wanted, judging
-from bench.metric import Metric, NotMeasured, Quantity, Reason, Results
+from bench.measuring.keys import Wanted
+from bench.metric import Metric, NotFinite, NotMeasured, Quantity, Reason, Results
 from bench.networks import Checkpoint
 from bench.once import once
 from bench.records.fingerprint import digest
 from bench.records.measurements import Measurement, Numbers
 from bench.records.record import Record
-from bench.training.streams import Stream, generator
+from bench.training.streams import latents_of
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,14 @@ class Measurer:
         taken = {each.key: _Taken(each.metric, self._quantities(each.metric)) for each in wanted}
         of_series = [taken[each.key] for each in wanted if each.metric.times == "once"]
         if of_series:
-            whole = Seen(self.subject, torch.empty(0), record.series())
-            for own in of_series:
-                own.whole = own.take(whole)
+            try:
+                whole = Seen(self.subject, torch.empty(0), record.series())
+            except BenchError as error:
+                for own in of_series:
+                    own.missing(error, None)
+            else:
+                for own in of_series:
+                    own.whole = own.take(whole)
         updates = [checkpoint["update"] for checkpoint in record.checkpoints]
         every = [taken[each.key] for each in wanted if each.metric.times == "every"]
         self._visit(record, updates, every)
@@ -65,9 +71,11 @@ class Measurer:
             if each.metric.times == "ends":
                 at = {*updates[-1:]}
                 if each.judge is not None and len(updates) > 1:
-                    known = record.known.get(each.judge[0])
-                    values = known.values if known else taken[each.judge[0]].values
-                    at.add(best(values, updates, each.judge[1]))
+                    key, quantity = each.judge
+                    now, before = taken.get(key), record.known.get(key)
+                    values = now.values if now else before.values if before else {}
+                    found = best(values, updates, quantity)
+                    at |= set() if found is None else {found}
                 taken[each.key].at = sorted(at)
         ends = sorted({at for each in taken.values() for at in each.at})
         self._visit(record, ends, [each for each in taken.values() if each.at])
@@ -87,7 +95,7 @@ class Measurer:
                 seen = self._seen(record.checkpoint(update), modules, latents)
             except (NotMeasured, BenchError) as error:
                 for each in interested:
-                    each.missing(error)
+                    each.missing(error, update)
                 continue
             for each in interested:
                 each.values[update] = each.take(seen)
@@ -95,10 +103,14 @@ class Measurer:
     def _seen(self, checkpoint: Checkpoint, modules: Any, latents: Tensor) -> Seen:
         players = (
             loaded(modules[0], checkpoint.measured, "generator").to(self.subject.device),
-            loaded(modules[1], checkpoint.players["discriminator"], "discriminator"),
+            loaded(modules[1], checkpoint.players["discriminator"], "discriminator").to(
+                self.subject.device
+            ),
         )
         images = len(self.subject.dataset.sample_shape) == 3
         samples = generated(players[0], latents, images)
+        if not bool(samples.isfinite().all()):
+            raise NotFinite("a generated sample is not finite")
         return Seen(self.subject, as_compared(samples), players=players)
 
     def _measurement(self, wanted: Wanted, taken: _Taken, updates: list[int]) -> Measurement:
@@ -109,10 +121,9 @@ class Measurer:
         floor: Numbers = {}
         protocol: dict[str, Any] = {}
         if wanted.metric.needs != "series":
-            floor, reasons = self._floor(wanted)
+            floor, reasons, protocol = self._beside(wanted)
             # a floor's reason counts where nothing else was wrong
             taken.reasons = reasons | taken.reasons
-            protocol = self.protocol(wanted.metric)
         return Measurement(
             key=wanted.key,
             metric=wanted.metric.called,
@@ -126,6 +137,17 @@ class Measurer:
             best=found,
             measured={"seconds": taken.seconds + time.perf_counter() - begun},
         )
+
+    def _beside(self, wanted: Wanted) -> tuple[Numbers, dict[str, Reason], dict[str, Any]]:
+        """The floor, why it has gaps, and the protocol; nothing of a metric that fails in them."""
+        try:
+            return *self._floor(wanted), self.protocol(wanted.metric)
+        except (MemoryError, torch.OutOfMemoryError):
+            raise
+        except Exception as error:  # a user's file may raise anything
+            told = (str(error).splitlines() or [""])[0]
+            reason = error.reason if isinstance(error, NotMeasured) else Reason("failed", told)
+            return {}, dict.fromkeys(wanted.names, reason), {}
 
     def _quantities(self, metric: Metric) -> tuple[Quantity, ...]:
         return metric.quantities(self.subject.dataset)
@@ -181,14 +203,19 @@ class _Taken:
         self.reasons |= {n: v for n, v in results.items() if isinstance(v, Reason)}
         return {n: None if isinstance(v, Reason) else v for n, v in results.items()}
 
-    def missing(self, error: NotMeasured | BenchError) -> None:
-        """Note why a checkpoint could not be seen."""
+    def missing(self, error: NotMeasured | BenchError, update: int | None) -> None:
+        """Note why a checkpoint, or the series, could not be seen."""
         reason = error.reason if isinstance(error, NotMeasured) else Reason("failed", str(error))
-        self.reasons |= {quantity.name: reason for quantity in self.quantities}
+        names = [quantity.name for quantity in self.quantities]
+        self.reasons |= dict.fromkeys(names, reason)
+        if update is None:
+            self.whole = dict.fromkeys(names)
+        else:
+            self.values[update] = dict.fromkeys(names)
 
 
-def best(values: dict[int, Numbers], updates: Iterable[int], quantity: Quantity) -> int:
-    """The update of the best checkpoint by one quantity; of equals the earliest.
+def best(values: dict[int, Numbers], updates: Iterable[int], quantity: Quantity) -> int | None:
+    """The update of the best checkpoint by one quantity, of equals the earliest; None without one.
 
     The start is none: an untrained generator may happen to sit on a mode.
     """
@@ -198,9 +225,5 @@ def best(values: dict[int, Numbers], updates: Iterable[int], quantity: Quantity)
         value = values.get(update, {}).get(quantity.name)
         return float("-inf") if value is None else sign * value
 
-    return max(list(updates)[1:], key=score)
-
-
-def latents_of(seed: int, count: int, size: int) -> Tensor:
-    """A seed's latents for evaluation, (count, size): the same at every checkpoint."""
-    return torch.randn((count, size), generator=generator(seed, Stream.EVALUATION))
+    found = max(list(updates)[1:], key=score, default=None)
+    return None if found is None or score(found) == float("-inf") else found

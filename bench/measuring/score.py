@@ -66,7 +66,8 @@ class Samples:
     What is a dataset's in fact (``dataset``) answers for all that metrics ask beyond samples.
     """
 
-    name: str
+    called: str
+    """What the user typed."""
     real: Tensor | None
     statistics: Gaussian | None = None
     """In place of samples: mean and covariance of Inception features."""
@@ -77,6 +78,8 @@ class Samples:
     """Of a sample, where there are only statistics."""
     evaluation_samples: int = 0
     ranked_by: tuple[str, ...] = ()
+    name: str = "scored"
+    """Of files in the cache."""
 
     @property
     def sample_shape(self) -> tuple[int, ...]:
@@ -93,7 +96,7 @@ class Samples:
 
     def protocol(self) -> dict[str, Any]:
         count = "statistics" if self.real is None else f"{len(self.real)} samples"
-        return {"reference": f"{count} of {self.name}"}
+        return {"reference": f"{count} of {self.called}"}
 
     def __getattr__(self, name: str) -> Any:
         # such as a mixture's centres

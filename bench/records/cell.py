@@ -74,6 +74,8 @@ class Cell:
     """None where the experiment is not varied."""
     metrics: tuple[Component, ...] = ()
     """What the study measures it by, in the order of the tables; no part of the key."""
+    also: tuple[Component, ...] = ()
+    """What else it was measured by: shown beside these, and never what ranks."""
 
     def ingredients(self) -> dict[str, Any]:
         """Everything that training depends on, one entry for each thing that may change."""
@@ -127,12 +129,14 @@ class Cell:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Cell:
         parts = {name: _component(data[name]) for name in ("method", "dataset", "architecture")}
-        metrics = tuple(_component(each) for each in data.get("metrics", ()))
+        metrics, also = (
+            tuple(_component(each) for each in data.get(name, ())) for name in ("metrics", "also")
+        )
         training = TrainingConfiguration(**data["training"])
         variation = data.get("variation")
         if variation is not None:
             variation = Variation(**variation)
-        own = {"training": training, "variation": variation, "metrics": metrics}
+        own = {"training": training, "variation": variation, "metrics": metrics, "also": also}
         return cls(**{**data, **parts, **own})
 
 

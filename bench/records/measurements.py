@@ -1,7 +1,7 @@
 """Measurements on disk: one file a run, ``measurements.json``, written whole.
 
 A measurement is one metric's numbers of one run, under a key that hashes the run's key and all
-that measures it: an edited metric makes its own measurements stale and nothing else.
+that measures it: an edited metric makes its own measurements stale, and trains nothing.
 """
 
 from __future__ import annotations
@@ -41,6 +41,16 @@ class Measurement:
     """The best checkpoint's update by this metric, if it was taken at every one."""
     measured: dict[str, Any] = field(default_factory=dict)
     """Seconds, device, versions and time: recorded, and no part of the key."""
+
+    def lost(self, older: Measurement) -> bool:
+        """Whether networks that are gone cost it numbers that an older measurement has."""
+        if not any(why.kind == "not_kept" for why in self.reasons.values()):
+            return False
+        return any(
+            value is not None and self.values.get(update, {}).get(name) is None
+            for update, numbers in older.values.items()
+            for name, value in numbers.items()
+        )
 
     @property
     def place(self) -> str:

@@ -77,8 +77,19 @@ class Record:
         """The measurements that are shown, in the order of the study's metrics."""
         if self.shown is not None:
             return [self.known[key] for key in self.shown if key in self.known]
-        newest = {each.metric: each for each in self.known.values()}
+        newest = {
+            each.metric: each
+            for each in self.known.values()
+            if each.evaluation in ({}, self._evaluation)
+        }
         return list(newest.values())
+
+    @property
+    def _evaluation(self) -> dict[str, Any]:
+        """The evaluation of the newest measurement that has one; {} without any."""
+        return next(
+            (each.evaluation for each in [*self.known.values()][::-1] if each.evaluation), {}
+        )
 
     def asked(self, keys: Sequence[str], absent: dict[str, Reason]) -> Record:
         """The same record, showing these measurements, and why others are not there."""
@@ -130,6 +141,11 @@ class Record:
     def cell(self) -> Cell:
         """The cell, with the metrics that it was measured by."""
         cell = Cell.from_json(self.data["cell"])
+        if self.shown is None:
+            evaluated = replace(
+                cell.dataset, hyperparameters=cell.dataset.hyperparameters | self._evaluation
+            )
+            cell = replace(cell, dataset=evaluated)
         measured = [(each.component, each.metric) for each in self.measurements]
         metrics = tuple(
             Component(p["name"], p["hyperparameters"], called) for p, called in measured
@@ -204,13 +220,17 @@ def with_files(data: dict[str, Any], files: Files) -> dict[str, Any]:
 
 
 def load(folder: Path) -> Record:
-    """The record in a folder, with its measurements.
+    """The record in a folder, with its measurements as far as they can be read.
 
     Raises:
-        OSError, ValueError, KeyError, TypeError, AttributeError: something of it is damaged.
+        OSError, ValueError: the record is damaged.
     """
     data = json.loads((folder / "record.json").read_text(encoding="utf-8"))
-    return Record(data, folder, stored_measurements(folder))
+    try:
+        known = stored_measurements(folder)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        known = {}
+    return Record(data, folder, known)
 
 
 def stored_measurements(folder: Path) -> dict[str, Measurement]:

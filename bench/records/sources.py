@@ -32,7 +32,7 @@ _PACKAGES = (
 """Packages with a part in each file: what a part imports from its own is a source, too."""
 _CONTRACTS = (Method, Dataset, Architecture, Metric, Extractor)
 
-MEASURING = "measuring/evaluation.py"
+MEASURING = ("measuring/evaluation.py", "measuring/runs.py", "networks.py")
 """What every measurement depends on, beside its metric, its extractor and what these import."""
 
 
@@ -126,7 +126,7 @@ def sources_that_measure(*parts: Any) -> dict[str, str]:
 
     Their own, what these import from ``bench.measuring``, and what makes samples of networks.
     """
-    files = {f"bench/{MEASURING}": ROOT / MEASURING}
+    files = {f"bench/{name}": ROOT / name for name in MEASURING}
     for part in parts:
         files |= _files_of(part)
     for file in list(files.values()):

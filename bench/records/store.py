@@ -11,9 +11,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import threading
 import uuid
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,9 @@ class Store:
         self.set_aside: list[str] = []
         """What was found damaged and moved away, one line each."""
         self._records: dict[str, Record] | None = None
+        self._older = 0
+        # jobs are stored by threads of their own
+        self._lock = threading.RLock()
 
     @property
     def records(self) -> dict[str, Record]:
@@ -85,6 +89,7 @@ class Store:
             data = json.loads((folder / "record.json").read_text(encoding="utf-8"))
             schema = data["schema"]
             if schema < SCHEMA:
+                self._older += 1
                 return None
             if schema == SCHEMA:
                 self._check(folder, key, data)
@@ -103,7 +108,13 @@ class Store:
         if not self.cells.is_dir():
             return []
         keys = sorted(folder.name for folder in self.cells.iterdir() if folder.name[0] != ".")
-        return [record for key in keys if (record := self.get(key)) is not None]
+        found = [record for key in keys if (record := self.get(key)) is not None]
+        if self._older:
+            self.set_aside.append(
+                f"{self._older} records of an older format than {SCHEMA} are left where they lie, "
+                "and answer for nothing: train again, or read them with the version that wrote them"
+            )
+        return found
 
     def put(self, data: dict[str, Any], files: Files) -> Record:
         """Write one record; it is there whole or not at all, also after a power cut."""
@@ -128,9 +139,17 @@ class Store:
 
     def measured(self, key: str, found: list[Measurement]) -> Record:
         """Add measurements to a record, in place of older ones of the same place."""
+        with self._lock:
+            return self._measured(key, found)
+
+    def _measured(self, key: str, found: list[Measurement]) -> Record:
         record = self.records[key]
         assert record.folder is not None
         new = {each.place: each for each in found}
+        for each in record.known.values():
+            # numbers that cannot be had again are worth more than the reason why
+            if each.place in new and new[each.place].lost(each):
+                new[each.place] = each
         kept = [each for each in record.known.values() if each.place not in new]
         known = {each.key: each for each in (*kept, *new.values())}
         file = record.folder / measurements.FILE
@@ -144,6 +163,10 @@ class Store:
 
     def drop_networks(self, key: str, updates: Collection[int]) -> int:
         """Delete the networks after these updates, and return the bytes that are free by it."""
+        with self._lock:
+            return self._drop_networks(key, updates)
+
+    def _drop_networks(self, key: str, updates: Collection[int]) -> int:
         record = self.records[key]
         assert record.folder is not None
         names = {name for update, name in record.networks.items() if update in updates}
@@ -181,9 +204,7 @@ class Store:
         try:
             return stored_measurements(folder)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            self.set_aside.append(
-                f"the measurements in {folder} are damaged ({error}); they are taken again"
-            )
+            self._set_aside_measurements(folder, error)
             return {}
 
     def _check(self, folder: Path, key: str, data: dict[str, Any]) -> None:
@@ -199,6 +220,15 @@ class Store:
             size = (folder / name).stat().st_size
             if size != described["bytes"]:
                 raise ValueError(f"{name} has {size} bytes instead of {described['bytes']}")
+
+    def _set_aside_measurements(self, folder: Path, error: Exception) -> None:
+        aside = self.results / "damaged" / f"{folder.name}-{uuid.uuid4().hex[:4]}.json"
+        with suppress(OSError):
+            aside.parent.mkdir(exist_ok=True)
+            os.rename(folder / measurements.FILE, aside)
+        self.set_aside.append(
+            f"the measurements in {folder} are damaged ({error}); they are taken again"
+        )
 
     def _set_aside(self, folder: Path, error: Exception) -> None:
         aside = self.results / "damaged" / f"{folder.name}-{uuid.uuid4().hex[:4]}"

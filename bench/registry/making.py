@@ -71,6 +71,8 @@ def make(kind: str, name: str, hyperparameters: dict[str, Any] | None = None) ->
         given[key] = _fitted(value, hints[key], f"hyperparameter {name}.{key}")
     try:
         made = part(**given)
+        if isinstance(made, Metric) and made.needs == "series" and made.when:
+            raise ValueError("it looks at the series of the whole run: leave `when` out")
         if isinstance(made, FeatureMetric):
             made = dataclasses.replace(made, extractor=make_extractor(made.extractor))
         return made

@@ -15,6 +15,9 @@ class Untouched(Store):
     The folder may belong to someone else, or be read-only.
     """
 
+    def _set_aside_measurements(self, folder: Path, error: Exception) -> None:
+        self.set_aside.append(f"the measurements in {folder} cannot be read ({error})")
+
     def _set_aside(self, folder: Path, error: Exception) -> None:
         self.set_aside.append(
             f"record {folder} cannot be read and was left out ({type(error).__name__}: {error})"

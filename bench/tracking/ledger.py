@@ -18,7 +18,8 @@ def identity(record: Record) -> str:
     """Tells a record from another of the same cell, such as a crash from the later success."""
     # networks may be given up without anything else being another
     made_of = {name: record.data[name] for name in ("key", "status", "run")}
-    return digest([made_of, sorted(record.known)])
+    taken = sorted((m.key, m.measured.get("finished_at")) for m in record.measurements)
+    return digest([made_of, taken])
 
 
 class Ledger:

@@ -22,7 +22,7 @@ from bench.training.feed import NoiseAhead
 from bench.training.game import Rules, round_of, survey
 from bench.training.population import Network
 from bench.training.state import Inputs, State, initial_state
-from bench.training.streams import Blocks, MemberNoise, Stream, generator
+from bench.training.streams import Blocks, MemberNoise, Stream, generator, latents_of
 from bench.training.views import packed_shape
 
 LATENT_BLOCK = 64
@@ -165,7 +165,7 @@ class _Run:
         )
         self.engine, self.rounds = engine, 0
         shown = training.dataset.kept_samples
-        latents = [self._normal(seed, Stream.EVALUATION)(1, shown)[0] for seed in self.seeds]
+        latents = [latents_of(seed, shown, training.architecture.latent) for seed in self.seeds]
         self.checkpoints = Checkpoints(
             training.dataset, self.rules, torch.stack(latents).to(device), self.results, keep
         )

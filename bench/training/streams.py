@@ -15,6 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+BLOCK = 64
+"""Latents that are drawn at once: PyTorch's last numbers of a draw depend on its length."""
+
 
 class Stream(IntEnum):
     """The purpose of a stream. The numbers are part of every result: never renumber."""
@@ -37,6 +40,16 @@ def seed_of(seed: int, stream: Stream) -> int:
 def generator(seed: int, stream: Stream) -> torch.Generator:
     """Return the random generator of one stream of one member."""
     return torch.Generator().manual_seed(seed_of(seed, stream))
+
+
+def latents_of(seed: int, count: int, size: int) -> torch.Tensor:
+    """Return a seed's latents for evaluation, (count, size), the same at every checkpoint.
+
+    Drawn block by block: fewer of them are the first of more.
+    """
+    own = generator(seed, Stream.EVALUATION)
+    blocks = [torch.randn((BLOCK, size), generator=own) for _ in range(-(-count // BLOCK))]
+    return torch.cat(blocks)[:count] if blocks else torch.empty(0, size)
 
 
 class MemberNoise:

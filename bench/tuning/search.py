@@ -9,9 +9,11 @@ from typing import Any, Literal
 
 from bench.errors import BenchError
 from bench.measuring.choice import shown_of
+from bench.measuring.keys import Keys, Wanted
 from bench.metric import Quantity
-from bench.records.cell import Cell
+from bench.records.cell import Cell, Component
 from bench.records.fingerprint import digest
+from bench.registry import make_dataset
 from bench.tuning.space import Space, Values, applied, own_values, space_of
 
 FIRST_SEED = 1000
@@ -47,6 +49,8 @@ class Search:
     """On which trials are judged."""
     metric: Quantity
     """By which they are."""
+    judge: Wanted
+    """The measurement that gives it."""
 
     @property
     def cell(self) -> Cell:
@@ -66,7 +70,9 @@ class Search:
         """All that a trial's score depends on beside its values, one entry for each thing."""
         rest = {k: v for k, v in self.cell.ingredients().items() if k != "seed"}
         searched = {f"search of {name}": str(known) for name, known in self.space.items()}
-        return {**rest, **searched, "tuning seeds": list(self.seeds)}
+        measured = {k: v for k, v in self.judge.ingredients.items() if k != "run"}
+        judged = {"tuning seeds": list(self.seeds), "judged by": self.metric.name}
+        return {**rest, **searched, **measured, **judged}
 
     @cached_property
     def name(self) -> str:
@@ -75,8 +81,18 @@ class Search:
         return f"{told[:200]} · {digest(self.ingredients)}"
 
     def trial_cells(self, values: Values) -> list[Cell]:
-        made = applied(self.cell, values)
+        # a trial is only judged: nothing else is measured of it
+        made = replace(applied(self.cell, values), metrics=self._judging)
         return [replace(made, seed=seed) for seed in self.seeds]
+
+    @property
+    def _judging(self) -> tuple[Component, ...]:
+        """What judges, and what tells the best checkpoint if it looks at that."""
+        needed = {self.judge.key, *(self.judge.judge or ())[:1]}
+        part = self.cell.dataset
+        dataset = make_dataset(part.name, part.hyperparameters)
+        keys = Keys().wanted(self.cell, dataset)
+        return tuple(each.component for each in keys if each.key in needed)
 
     def fresh_cells(self, values: Values) -> list[Cell]:
         """The same values on the study's own seeds, which no trial has seen."""
@@ -115,8 +131,10 @@ def searches_of(cells: list[Cell], seeds: int) -> list[Search]:
             groups[cell.group].append(cell)
     found = []
     for group in groups.values():
-        quantities, _ = shown_of(group[:1])
-        found.append(Search(group, space_of(group[0]), judged, quantities[0]))
+        quantities, dataset = shown_of(group[:1])
+        metric = quantities[0]
+        judge = next(w for w in Keys().wanted(group[0], dataset) if metric.name in w.names)
+        found.append(Search(group, space_of(group[0]), judged, metric, judge))
     if not found:
         raise BenchError("no method of the study applies to any of its datasets: nothing to tune")
     return found

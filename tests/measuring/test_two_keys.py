@@ -109,7 +109,7 @@ def test_an_edited_metric_is_measured_again_alone_and_a_comment_is_not(bench, ow
 def test_a_metric_that_is_measured_stays_in_sight_without_being_asked_for(bench):
     bench.run(bench.study(extra="metrics: [kid]"), train=False)
     planned = bench.plan(bench.study())
-    assert all("kid" in [c.label for c in each.cell.metrics] for each in planned)
+    assert all("kid" in [c.label for c in each.cell.also] for each in planned)
     # 200 samples are too few for it: the reason is kept, and nobody tries again
     assert {each.record.not_computed["kid"].kind for each in planned} == {"too_few"}
     assert bench.work(bench.study()) == (0, set())
