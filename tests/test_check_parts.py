@@ -148,7 +148,7 @@ class Held(Ring8):
         (ListedShape(), "sample_shape is [2]; give a tuple"),
         (Half(), "training_size gives 0.5"),
         (Unmeasured(), "ranked_by names 'modes_2', which no metric of it measures; did you mean"),
-        (NewContent(), "let it depend on the hyperparameters and on files alone"),
+        (NewContent(), "let it depend on these and on files alone"),
         (Restless(), "real gives other samples at every call"),
         (Restive(), "reference_samples gives other samples at every call"),
         (Threefold(), "held_out_samples gives (100, 3)"),

@@ -105,7 +105,12 @@ def use_folder(kind: str, folder: str) -> None:
 def use_inception_weights(file: str) -> None:
     """Let the workers, which inherit it, find the weights that an option names."""
     if file:
+        from bench.measuring.inception import find_weights, vouched
+
         os.environ["BENCH_INCEPTION_WEIGHTS"] = file
+        # a file that is named is to be the right one; what is merely lacking is told later
+        if weights := find_weights():
+            vouched(weights)
 
 
 def chosen_study(

@@ -72,4 +72,11 @@ class _Ready:
         return Features(features, features @ self.network.classes.T)
 
     def describe(self) -> dict[str, Any]:
-        return {f"{self.label} {name}": told for name, told in self.network.describe().items()}
+        described = self.network.describe()
+        found: dict[str, Any] = {f"{self.label} {name}": told for name, told in described.items()}
+        if described["weights"] != "published":
+            found["cautions"] = [
+                f"Inception's weights are not the published file ({described['weights']}): FID and "
+                "the Inception scores compare with nothing outside this report"
+            ]
+        return found

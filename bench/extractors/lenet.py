@@ -101,8 +101,7 @@ def trained(
     again. The largest label of ``train`` tells how many classes there are.
     """
     content = hashlib.sha256(train[0].numpy().tobytes() + train[1].numpy().tobytes())
-    sources = inspect.getsource(LeNet5), inspect.getsource(_train)
-    recipe = [EPOCHS, BATCH, LEARNING_RATE, SEED, *sources]
+    recipe = [EPOCHS, BATCH, LEARNING_RATE, SEED, *_SOURCES]
     content.update(repr(recipe).encode())
     classes = int(train[1].max()) + 1
 
@@ -146,3 +145,7 @@ def _hash(network: LeNet5) -> str:
     for name, value in sorted(network.state_dict().items()):
         digest.update(name.encode() + value.cpu().numpy().tobytes())
     return digest.hexdigest()
+
+
+_SOURCES = inspect.getsource(LeNet5), inspect.getsource(_train)
+"""What a cached network depends on, beside the images."""

@@ -21,13 +21,13 @@ class DoesNotApply(BenchError):
     """A dataset has no such metric."""
 
 
-def metrics_of(dataset: Facts, asked: Sequence[Asked] = ()) -> list[Metric]:
+def metrics_of(dataset: Facts, asked: Sequence[Asked] | None = None) -> list[Metric]:
     """Every metric that measures a dataset, in the order of the tables.
 
     First the one that ranks the methods, then the others by name; those of the whole run last.
     """
     chosen = {metric.called: metric for metric in defaults(dataset)}
-    for each in asked:
+    for each in asked or ():
         metric = named(each, dataset)
         chosen[metric.called] = metric
     _check_distinct(list(chosen.values()), dataset)

@@ -28,7 +28,7 @@ from bench.metric import Metric, NotFinite, NotMeasured, Quantity, Reason, Resul
 from bench.networks import Checkpoint
 from bench.once import once
 from bench.records.fingerprint import digest
-from bench.records.measurements import Measurement, Numbers
+from bench.records.measurements import Measurement, Numbers, joined
 from bench.records.record import Record
 from bench.training.streams import latents_of
 
@@ -179,7 +179,7 @@ class Measurer:
     def protocol(self, metric: Metric) -> dict[str, Any]:
         """Return what a score needs beside its number to be compared."""
         extractor = {} if metric.sees is None else self.subject.network(metric.sees).describe()
-        return {**self.subject.dataset.protocol(), **extractor, **metric.describe()}
+        return joined([self.subject.dataset.protocol(), extractor, metric.describe()])
 
 
 @dataclass

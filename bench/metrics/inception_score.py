@@ -12,6 +12,7 @@ from bench.metric import (
     Evaluation,
     Facts,
     FeatureMetric,
+    NotMeasured,
     Quantity,
     Results,
     TooFew,
@@ -48,7 +49,8 @@ class InceptionScore(FeatureMetric):
 
     def measure(self, seen: Evaluation) -> Results:
         logits = seen.features(self.sees).logits
-        assert logits is not None
+        if logits is None:
+            raise NotMeasured(f"the extractor {self.sees.name} knows no classes")
         return {self.called: class_score(logits.flatten(1).double().numpy(), self.splits)}
 
     def describe(self) -> dict[str, Any]:

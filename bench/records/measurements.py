@@ -6,6 +6,7 @@ that measures it: an edited metric makes its own measurements stale, and trains 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -16,6 +17,16 @@ FILE = "measurements.json"
 
 Numbers = dict[str, float | None]
 """By the name of the quantity; None where there is none."""
+
+
+def joined(protocols: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Return several protocols as one, with each of their ``cautions`` once."""
+    whole: dict[str, Any] = {}
+    cautions: dict[str, None] = {}
+    for each in protocols:
+        whole |= each
+        cautions |= dict.fromkeys(each.get("cautions", ()))
+    return {**whole, "cautions": list(cautions)} if cautions else whole
 
 
 @dataclass(frozen=True)

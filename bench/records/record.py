@@ -20,7 +20,7 @@ from bench.metric import NotKept, Reason
 from bench.networks import Checkpoint, update_of
 from bench.records import measurements
 from bench.records.cell import Cell, Component
-from bench.records.measurements import Measurement, Numbers
+from bench.records.measurements import Measurement, Numbers, joined
 
 Arrays = dict[str, NDArray[Any]]
 Files = Mapping[str, bytes | Path]
@@ -119,7 +119,7 @@ class Record:
     @cached_property
     def protocol(self) -> dict[str, Any]:
         """What scores need beside their numbers to be compared."""
-        return self._joined(lambda each: each.protocol)
+        return joined(each.protocol for each in self.measurements)
 
     @cached_property
     def not_computed(self) -> dict[str, Reason]:
@@ -132,10 +132,10 @@ class Record:
         return float(sum(each.measured.get("seconds", 0.0) for each in self.measurements))
 
     def _joined(self, part: Callable[[Measurement], dict[str, Any]]) -> dict[str, Any]:
-        joined: dict[str, Any] = {}
+        whole: dict[str, Any] = {}
         for each in self.measurements:
-            joined |= part(each)
-        return joined
+            whole |= part(each)
+        return whole
 
     @cached_property
     def cell(self) -> Cell:

@@ -141,11 +141,16 @@ def test_the_best_checkpoint_is_that_of_the_best_number(script, higher, top):
 # what is missing
 
 
+def numbers(measurement):
+    """Those of the checkpoints that could be measured."""
+    return {at: own for at, own in measurement.values.items() if {*own.values()} != {None}}
+
+
 def test_networks_that_were_not_kept_cost_what_needs_them(store, record, tmp_path):
     whole = measured(record, tmp_path)
     store.drop_networks(record.key, [10])
     found = measured(store.records[record.key], tmp_path)
-    assert found["modes"].values == {at: whole["modes"].values[at] for at in (0, 20)}
+    assert numbers(found["modes"]) == {at: whole["modes"].values[at] for at in (0, 20)}
     why = found["modes"].reasons["modes_20"]
     assert why.kind == "not_kept"
     assert "the networks after 10 updates were not kept" in why.text
@@ -164,7 +169,7 @@ def test_a_file_of_networks_that_cannot_be_read_costs_its_own_checkpoint(record,
         content[-3] ^= 1
         file.write_bytes(content)
     found = measured(record, tmp_path)
-    assert found["data_fd"].values == {at: whole["data_fd"].values[at] for at in (0, 10)}
+    assert numbers(found["data_fd"]) == {at: whole["data_fd"].values[at] for at in (0, 10)}
     why = found["data_fd"].reasons["data_fd"]
     assert why.kind == "failed"
     assert f"{file} is {how}" in why.text
@@ -173,7 +178,7 @@ def test_a_file_of_networks_that_cannot_be_read_costs_its_own_checkpoint(record,
 
 def test_networks_of_another_architecture_are_told(record, tmp_path):
     found = measured(record, tmp_path, generator_widths=(9,))
-    assert found["modes"].values == {}
+    assert numbers(found["modes"]) == {}
     assert "the stored generator is not this architecture's" in (
         found["modes"].reasons["modes_20"].text
     )

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import BenchError
+from bench.measuring.keys import Keys
 from bench.study import load_study
 from bench.tuning.database import Database, draw, opened
 from bench.tuning.search import searches_of
@@ -173,9 +174,10 @@ def test_seeds_that_trials_have_seen_are_refused(tune, study, trainer):
 def test_a_metric_that_cannot_be_computed_here_is_told_before_anything_is_trained(
     tune, trainer, monkeypatch
 ):
-    from bench.datasets.dirac import Dirac
-
-    monkeypatch.setattr(Dirac, "fetch", lambda *_: {"radius": "no ruler"})
+    made = Keys._made
+    monkeypatch.setattr(
+        Keys, "_made", lambda self, part: replace(made(self, part), unavailable="no ruler")
+    )
     with pytest.raises(BenchError, match="judged by radius, which cannot be computed here: no rul"):
         tune()
     assert not trainer.trained
