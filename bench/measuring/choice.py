@@ -62,6 +62,11 @@ def primary(metrics: list[Metric], dataset: Facts) -> Quantity:
     return found[0]
 
 
+def components_of(metrics: list[Metric]) -> tuple[Component, ...]:
+    """Metrics as cells name them."""
+    return tuple(Component(each.name, each.hyperparameters(), each.called) for each in metrics)
+
+
 def shown_of(cells: Iterable[Cell]) -> tuple[list[Quantity], Dataset]:
     """The quantities that cells of one dataset are measured by, and the dataset."""
     own: dict[str, Component] = {}

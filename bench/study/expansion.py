@@ -10,7 +10,7 @@ from bench.architectures.base import Architecture
 from bench.combination import SIGN, parts_of
 from bench.datasets.base import Dataset
 from bench.errors import BenchError, nearest
-from bench.measuring.choice import DoesNotApply, metrics_of, named, primary
+from bench.measuring.choice import DoesNotApply, components_of, metrics_of, named, primary
 from bench.method import Method
 from bench.metric import Metric, Quantity
 from bench.records.cell import Cell, Component, Variation
@@ -107,7 +107,7 @@ def cells_of(expansion: Expansion, selection: Selection) -> list[Cell]:
             metrics = _metrics(expansion, own, dataset, selection)
             if told is not None and primary(metrics, dataset) != first:
                 raise BenchError(f"variant '{name}' changes the metric that ranks the methods")
-            shown = tuple(Component(m.name, m.hyperparameters(), m.called) for m in metrics)
+            shown = components_of(metrics)
             for method in chosen:
                 cells += [
                     dataclasses.replace(cell, variation=told, metrics=shown)

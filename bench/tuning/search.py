@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from bench.errors import BenchError
-from bench.measuring.choice import shown_of
+from bench.measuring.choice import components_of, metrics_of, shown_of
 from bench.measuring.keys import Keys, Wanted
 from bench.metric import Quantity
 from bench.records.cell import Cell, Component
@@ -133,7 +133,8 @@ def searches_of(cells: list[Cell], seeds: int) -> list[Search]:
     for group in groups.values():
         quantities, dataset = shown_of(group[:1])
         metric = quantities[0]
-        judge = next(w for w in Keys().wanted(group[0], dataset) if metric.name in w.names)
+        own = replace(group[0], metrics=group[0].metrics or components_of(metrics_of(dataset)))
+        judge = next(w for w in Keys().wanted(own, dataset) if metric.name in w.names)
         found.append(Search(group, space_of(group[0]), judged, metric, judge))
     if not found:
         raise BenchError("no method of the study applies to any of its datasets: nothing to tune")
