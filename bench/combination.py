@@ -107,6 +107,15 @@ class Combination(Method):
             f"{part.name}.{key}": value for part in self.parts for key, value in part.search.items()
         }
 
+    @property
+    def published(self) -> dict[str, dict[str, Any]]:  # type: ignore[override]
+        found: dict[str, dict[str, Any]] = {}
+        for part in self.parts:
+            for data, own in part.published.items():
+                named = {f"{part.name}.{key}": value for key, value in own.items()}
+                found.setdefault(data, {}).update(named)
+        return found
+
     def hyperparameters(self) -> dict[str, Any]:
         """Every part's, as ``part.hyperparameter``."""
         return {

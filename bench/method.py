@@ -144,6 +144,9 @@ class Method:
     on_request: ClassVar[bool] = False
     """Whether ``methods: all`` leaves it out, so that it runs where it is named. Not inherited."""
 
+    published: ClassVar[dict[str, dict[str, Any]]] = {}
+    """Hyperparameters that the authors published for ``points`` or for ``images``, where they are
+    not the defaults; used by studies that say ``hyperparameters: published``."""
     search: ClassVar[dict[str, Any]] = {}
     """What `bench tune` may try: choices ``[1, 5]``; ranges ``(0.7, 1)``, ``(0.1, 9, "log")``.
 

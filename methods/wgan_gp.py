@@ -28,6 +28,8 @@ class WGANGP(Method):
     penalty_weight: float = 10.0
     critic_steps: int = 5
 
+    # their script for points, gan_toy.py of igul222/improved_wgan_training
+    published = {"points": {"penalty_weight": 0.1}}
     search = {"penalty_weight": (0.1, 100, "log"), "critic_steps": [1, 5]}
 
     def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:

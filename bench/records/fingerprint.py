@@ -1,6 +1,7 @@
 """Source code by its meaning: hashes that a comment, a docstring or a reformatting leaves alone.
 
-Neither does what a class says of tuning (``search = …``), as it changes no result.
+Neither does what a class says of tuning (``search = …``) or of other data (``published = …``): what
+comes of it are other hyperparameters.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ def digest(value: Any) -> str:
 
 
 def source_hash(file: Path) -> str:
-    """Hash of a file's syntax tree without comments, docstrings, formatting and ``search``.
+    """Hash of a file's syntax tree without comments, docstrings, formatting and what is told.
 
     Of a compiled module it is the hash of its bytes.
     """
@@ -56,7 +57,7 @@ def _parsed(source: str) -> _Parsed:
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             node.body = [part for part in node.body if not _is_text(part)]
         if isinstance(node, ast.ClassDef):
-            node.body = [part for part in node.body if not _is_search(part)]
+            node.body = [part for part in node.body if not _is_told(part)]
     text: list[str] = []
     _write(tree, text)
     shortened = hashlib.sha256("".join(text).encode()).hexdigest()[:LENGTH]
@@ -96,11 +97,11 @@ def _is_text(statement: ast.stmt) -> bool:
     )
 
 
-def _is_search(statement: ast.stmt) -> bool:
-    """Of a method: which values of its hyperparameters `bench tune` may try."""
+def _is_told(statement: ast.stmt) -> bool:
+    """Of a method: which values of its hyperparameters may be tried, or were published."""
     match statement:
         case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
-            return name == "search"
+            return name in ("search", "published")
     return False
 
 

@@ -11,6 +11,7 @@ from bench.registry.making import (
     make_method,
     make_metric,
     method_name,
+    published_for,
 )
 from bench.registry.shelf import Broken, Found, Shelf
 from bench.registry.shelves import SHELVES, find, holds_part, kind_of, kinds_with
@@ -34,4 +35,5 @@ __all__ = [
     "make_method",
     "make_metric",
     "method_name",
+    "published_for",
 ]

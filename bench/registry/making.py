@@ -167,11 +167,27 @@ def _fitted(value: Any, hint: Any, where: str) -> Any:
         raise BenchError(f"{where} is {value!r}, but {problem.lower()}{wanted}") from error
 
 
-def label_of(part: Method | Dataset | Architecture) -> str:
-    """The name with what differs from the defaults; of a combination, the labels of its parts."""
+def published_for(method: Method, dataset: Dataset) -> dict[str, Any]:
+    """The hyperparameters that a method's authors published for such data, beside its defaults."""
+    return method.published.get("points" if len(dataset.sample_shape) == 1 else "images", {})
+
+
+def label_of(part: Method | Dataset | Architecture, instead: dict[str, Any] | None = None) -> str:
+    """The name with what differs from the defaults; of a combination, the labels of its parts.
+
+    ``instead`` are hyperparameters that are not told, in place of their defaults.
+    """
     if isinstance(part, Combination):
-        return SIGN.join(label_of(each) for each in part.parts)
-    default = type(part)().hyperparameters()
+        own = [
+            {
+                key.removeprefix(f"{each.name}."): value
+                for key, value in (instead or {}).items()
+                if key.startswith(f"{each.name}.")
+            }
+            for each in part.parts
+        ]
+        return SIGN.join(map(label_of, part.parts, own))
+    default = type(part)().hyperparameters() | (instead or {})
     changed = [f"{k}={v}" for k, v in part.hyperparameters().items() if v != default[k]]
     if isinstance(part, Dataset) and part.label:
         changed = [told for told in changed if told.partition("=")[0] not in part.told_by_label]

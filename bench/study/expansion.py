@@ -24,6 +24,7 @@ from bench.registry import (
     make_dataset,
     make_method,
     method_name,
+    published_for,
 )
 from bench.study.file import (
     Experiment,
@@ -108,7 +109,7 @@ def cells_of(expansion: Expansion, selection: Selection) -> list[Cell]:
             if told is not None and primary(metrics, dataset) != first:
                 raise BenchError(f"variant '{name}' changes the metric that ranks the methods")
             shown = components_of(metrics)
-            for method in chosen:
+            for method in _methods(study, selection, dataset):
                 cells += [
                     dataclasses.replace(cell, variation=told, metrics=shown)
                     for cell in _expand(expansion, own, dataset, method, selection)
@@ -153,7 +154,10 @@ def _variation(
     return variation(name, changes, experiment, dataset, metric, base)
 
 
-def _methods(study: StudyFile, selection: Selection) -> list[Method]:
+def _methods(
+    study: StudyFile, selection: Selection, dataset: Dataset | None = None
+) -> list[Method]:
+    """The methods of a study, as they are trained on a dataset if the study has that differ."""
     if study.methods == "all":
         entries = [Part(name) for name in find("method").unasked]
     else:
@@ -164,10 +168,12 @@ def _methods(study: StudyFile, selection: Selection) -> list[Method]:
         listed = [part for part in entries if selection.beside or _method_of(part) in wanted]
         names = {_method_of(part) for part in listed}
         entries = listed + [Part(name) for name in wanted if name not in names]
-    chosen = [
-        make_method(part.name, part.hyperparameters | _method_overrides(selection, part.name))
-        for part in entries
-    ]
+    chosen = []
+    for part in entries:
+        own = part.hyperparameters | _method_overrides(selection, part.name)
+        if study.hyperparameters == "published" and dataset is not None:
+            own = published_for(make_method(part.name, own), dataset) | own
+        chosen.append(make_method(part.name, own))
     if not chosen:
         raise BenchError("there is no method to run; put one into methods/ or name one")
     return chosen
@@ -288,8 +294,10 @@ def _expand(
     assert not isinstance(seeds, int)
     updates = _updates(experiment, dataset.training_size())
     check_budget(method, experiment.training, updates, dataset.name)
+    as_published = expansion.study.hyperparameters == "published"
+    published = published_for(method, dataset) if as_published else {}
     shared = Cell(
-        method=Component(method.name, method.hyperparameters(), label_of(method)),
+        method=Component(method.name, method.hyperparameters(), label_of(method, published)),
         dataset=Component(
             dataset.name,
             dataset.hyperparameters(),

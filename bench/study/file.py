@@ -80,6 +80,8 @@ class StudyFile(_Strict):
     """What a study file may say; ``docs/architecture.md`` describes each key."""
 
     description: str = ""
+    hyperparameters: Literal["defaults", "published"] = "defaults"
+    """Of methods of which nothing else is said; ``published``: for the kind of data, if any are."""
     methods: Literal["all"] | Annotated[list[Named], Field(min_length=1)]
     experiments: Annotated[list[Experiment], Field(min_length=1)]
     seeds: Whole | list[Whole] = Field(3, validate_default=True)

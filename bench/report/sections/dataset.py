@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 
+from bench.errors import BenchError
 from bench.metric import Quantity
+from bench.registry import make_method
 from bench.report.analysis.contrast import LEVEL_TO_BEST, Contrast
 from bench.report.analysis.findings import Findings
 from bench.report.analysis.gaps import reasons
@@ -25,7 +27,7 @@ from bench.report.page.document import (
     Table,
 )
 from bench.report.sections.gaps import explained
-from bench.report.sections.provenance import mixed
+from bench.report.sections.provenance import listed, mixed
 from bench.report.sections.sureness import sureness
 from bench.report.sections.verdict import verdict
 from bench.report.statistics import Interval
@@ -48,13 +50,28 @@ def dataset(found: Findings, problem: Problem, figures: list[Drawn]) -> Section:
             blocks.append(table)
     if lines := explained(problem, problem.quantities):
         blocks.append(Items(lines))
-    if told := _paces(problem):
-        blocks.append(Paragraph(told))
+    blocks += [Paragraph(told) for told in (_paces(problem), _published(problem)) if told]
     blocks += figures
     blocks += sureness(problem, ranked)
     conditions = Items(list(describe(problem.cell).items()))
     blocks.append(Details("Architecture, training and budget", [conditions]))
     return Section(problem.label, f"dataset-{problem.anchor}", blocks)
+
+
+def _published(problem: Problem) -> str:
+    """The methods whose hyperparameters are those published for such data, and not the defaults."""
+    told = []
+    for method, cells in problem.by_method.items():
+        part = cells[0].cell.method
+        try:
+            default = make_method(part.name).hyperparameters()
+        except BenchError:  # recorded once, with a method that is gone
+            continue
+        changed = {k: v for k, v in part.hyperparameters.items() if v != default.get(k)}
+        # what a study or a user has set is in the label
+        if changed and "(" not in method:
+            told.append(f"{method} ({listed(changed)})")
+    return f"With hyperparameters published for such data: {numbers.listing(told)}." if told else ""
 
 
 def _paces(problem: Problem) -> str:
