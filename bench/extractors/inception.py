@@ -74,7 +74,7 @@ class _Ready:
     def describe(self) -> dict[str, Any]:
         described = self.network.describe()
         found: dict[str, Any] = {f"{self.label} {name}": told for name, told in described.items()}
-        if described["weights"] != "published":
+        if described.get("weights", "published") != "published":
             found["cautions"] = [
                 f"Inception's weights are not the published file ({described['weights']}): FID and "
                 "the Inception scores compare with nothing outside this report"

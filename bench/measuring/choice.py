@@ -117,6 +117,8 @@ def _is_sound(metric: Metric, dataset: Facts) -> bool:
     """Whether a metric applies, and says what it measures; `bench check` tells why it does not."""
     try:
         return metric.not_applicable(dataset) is None and bool(metric.quantities(dataset))
+    except BenchError:  # the dataset's, such as a file that is not there
+        raise
     except Exception:  # a user's file may raise anything
         return False
 
@@ -142,6 +144,8 @@ def _named(name: str, dataset: Facts, other_extractor: bool) -> Metric:
         try:
             why = metric.not_applicable(dataset)
             names = () if why else tuple(q.name for q in metric.quantities(dataset))
+        except BenchError:
+            raise
         except Exception as error:  # a user's file may raise anything
             why, names = f"it raises {type(error).__name__}: {error}", ()
         if why is None:

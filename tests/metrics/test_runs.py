@@ -130,7 +130,7 @@ def test_an_older_measurement_tells_the_best_checkpoint(store, record, tmp_path)
         ((5.0, 2.0, 7.0, 3.0, 4.0), True, 2),
         ((None, None, 9.0, None, 10.0), False, 2),
         ((None, -1.0, None, -3.0, None), True, 1),
-        ((None, None, None, None, None), False, 1),
+        ((None, None, None, None, None), False, None),
     ],
 )
 def test_the_best_checkpoint_is_that_of_the_best_number(script, higher, top):
