@@ -74,7 +74,7 @@ def test_every_hook_of_the_contract_is_thought_of():
     """One that a combination forgot would quietly be the default, whatever the parts say."""
     hooks = {name for name in vars(Method) if not name.startswith("_")}
     known = {*NUMBERS, *SHARED, *(hook for hooks in CLAIMS.values() for hook in hooks)}
-    known |= {"initial_state", "not_applicable", "hyperparameters", "search", "name"}
+    known |= {"initial_state", "not_applicable", "hyperparameters", "search", "published", "name"}
     assert hooks == known | {"on_request"}
     assert known <= set(vars(Combination))
 
