@@ -27,7 +27,7 @@ class Batches(Ring8):
     """Changes what a mixture draws."""
 
     def changed(self, batches, generator):
-        raise NotImplementedError
+        raise NotImplementedError  # each class below changes something else
 
     def source(self, generator, device):
         draw = super().source(generator, device)

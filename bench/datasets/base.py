@@ -115,6 +115,7 @@ class Dataset(ABC):
 
     def labelled_parts(self, cache: Path) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
         """Bytes (N, 1, 28, 28) with labels (N,), of a training and a test part."""
+        # only a dataset that says it is `labelled` is asked, and gives them
         raise NotImplementedError(f"dataset {self.name} has no labels")
 
     def pack(self, samples: Tensor) -> np.ndarray[Any, Any]:

@@ -77,10 +77,10 @@ def plan(cells: list[Cell], store: Store, retry: bool = False) -> list[Planned]:
     by_key = store.records
     by_place: dict[tuple[str, str, str, int], list[Record]] = defaultdict(list)
     current = {cell.key for cell in cells}
-    for record in by_key.values():
-        if record.key in current:
-            continue  # it answers for another cell of this study
-        by_place[record.cell.coordinates()].append(record)
+    # only what was never trained has to be told from its relatives
+    for record in by_key.values() if current - by_key.keys() else ():
+        if record.key not in current:  # else it answers for another cell of this study
+            by_place[record.cell.coordinates()].append(record)
     datasets = _Datasets()
     keys = Keys()
     found = []

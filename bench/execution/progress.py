@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from bench.execution.jobs import MeasureJob
+
 if TYPE_CHECKING:
     from bench.execution.jobs import Job
 
@@ -35,7 +37,7 @@ class Progress:
         self._paced: dict[int, tuple[float, float]] = {}
         """When a job was first seen to move, and how far it was: before that it compiles."""
         self.done = self.failed = self.diverged = 0
-        self._trains = [not hasattr(job, "records") for job in jobs]
+        self._trains = [not isinstance(job, MeasureJob) for job in jobs]
         self._total = sum(len(j.cells) for j, t in zip(jobs, self._trains, strict=True) if t)
         self._to_measure = sum(len(job.cells) for job in jobs) - self._total
         self._said = self._begun

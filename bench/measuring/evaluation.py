@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from bench.datasets.images import as_bytes
 from bench.errors import BenchError
 from bench.measuring.reference import KEPT, Reference, cached_reference
 from bench.metric import (
@@ -84,9 +85,7 @@ class Subject:
 
 def as_compared(samples: Tensor) -> Tensor:
     """Points as they are; images in [−1, 1] as the bytes that an image file would hold."""
-    if samples.dtype == torch.uint8 or samples.ndim != 4:
-        return samples
-    return ((samples + 1) * 127.5).round().clamp(0, 255).byte()
+    return as_bytes(samples) if samples.ndim == 4 else samples
 
 
 @dataclass

@@ -85,7 +85,7 @@ class Search:
         made = replace(applied(self.cell, values), metrics=self._judging)
         return [replace(made, seed=seed) for seed in self.seeds]
 
-    @property
+    @cached_property
     def _judging(self) -> tuple[Component, ...]:
         """What judges, and what tells the best checkpoint if it looks at that."""
         needed = {self.judge.key, *(self.judge.judge or ())[:1]}
