@@ -145,6 +145,12 @@ class Workers:
         for worker in live:
             self.end(worker)
 
+    @property
+    def stopped(self) -> bool:
+        """Whether the command is being stopped."""
+        with self._lock:
+            return self._stopped
+
 
 class Place:
     """Has jobs done on one slot, by a worker process that lives from job to job."""
@@ -159,7 +165,7 @@ class Place:
     ) -> None:
         """Have a job done, and hand one row per cell to ``take`` while its files are there.
 
-        None is handed over if the command is being stopped.
+        Nothing is handed over if the command is being stopped.
 
         Raises:
             SlotFailed: two workers in a row ended before they took the job; it has cost nothing.
@@ -211,6 +217,8 @@ class Place:
             answer = _wait(worker, folder, time.monotonic() + job.time_limit, progress)
             if answer != DONE:
                 self.release()
+                if self._workers.stopped:
+                    return  # it was killed by us, and has not failed
             seconds = (time.monotonic() - begun) / len(job.cells)
             status, reason = ("timed_out", f"stopped after the time limit of {job.time_limit:g} s")
             if answer is not None:

@@ -265,11 +265,17 @@ def test_a_slot_fails_after_two_starts(workers, make_cell, tmp_path):
 
 
 @pytest.mark.usefixtures("own_methods")
-def test_closing_a_run_leaves_no_worker_behind(make_cell, tmp_path):
+def test_closing_a_run_leaves_no_worker_and_no_row_of_a_killed_one_behind(make_cell, tmp_path):
     cells = [make_cell(name, seed) for name in ("plain", "draws", "counts") for seed in (0, 1)]
     jobs = make_jobs(cells, tmp_path / "cache", 120, workers=2)
     progress = Progress(jobs, 2, Console(file=io.StringIO()))
-    running = run_jobs(jobs, [Slot("cpu")] * 2, progress, nothing_follows)
+    rows: list[Row] = []
+
+    def take(found: list[Row]) -> list[Job]:
+        rows.extend(found)
+        return []
+
+    running = run_jobs(jobs, [Slot("cpu")] * 2, progress, take)
     next(running)
     assert children()
     running.close()
@@ -277,6 +283,7 @@ def test_closing_a_run_leaves_no_worker_behind(make_cell, tmp_path):
     while children() and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not children()
+    assert {row.data["status"] for row in rows} == {"ok"}
     assert list((tmp_path / "cache" / "jobs").iterdir()) == []
 
 
