@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol, Self
 
@@ -24,6 +24,8 @@ from torch import Tensor, nn
 When = Literal["every", "ends", "once"]
 """At every checkpoint; at the last and the best one; or once, from the whole run's series."""
 Need = Literal["samples", "features", "networks", "series"]
+Iterate = Literal["last", "averaged"]
+"""Which of a generator's weights: those after the last update, or their moving average."""
 
 
 @dataclass(frozen=True)
@@ -266,6 +268,87 @@ class Metric(ABC):
     def sees(self) -> Extractor | None:
         """The extractor whose features it compares."""
         return None
+
+    @property
+    def of(self) -> Iterate | None:
+        """The iterate that it is taken of; None: the one that a study ranks by."""
+        return None
+
+    @property
+    def plain(self) -> Metric:
+        """The metric whatever iterate it is taken of."""
+        return self
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfIterate(Metric):
+    """A metric of one iterate, whichever a study ranks by: ``{kid: {iterate: last}}``.
+
+    The names of its quantities end in the iterate: ``kid_last``.
+    """
+
+    taken: Metric
+    iterate: Iterate
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        return self.taken.name
+
+    @property
+    def needs(self) -> Need:  # type: ignore[override]
+        return self.taken.needs
+
+    @property
+    def times(self) -> When:
+        return self.taken.times
+
+    @property
+    def called(self) -> str:
+        return f"{self.taken.called}_{self.iterate}"
+
+    @property
+    def sees(self) -> Extractor | None:
+        return self.taken.sees
+
+    @property
+    def of(self) -> Iterate:
+        return self.iterate
+
+    @property
+    def plain(self) -> Metric:
+        return self.taken
+
+    def quantities(self, dataset: Facts) -> tuple[Quantity, ...]:
+        what = "last iterate" if self.iterate == "last" else "averaged generator"
+        return tuple(
+            replace(
+                each,
+                name=f"{each.name}_{self.iterate}",
+                label=f"{each.label}, {self.iterate}",
+                meaning=f"the same of the {what}: {each.meaning}",
+                group=", ".join(filter(None, [f"Of the {what}", each.group])),
+            )
+            for each in self.taken.quantities(dataset)
+        )
+
+    def not_applicable(self, dataset: Facts) -> str | None:
+        return self.taken.not_applicable(dataset)
+
+    def measure(self, seen: Evaluation) -> Results:
+        return self._renamed(self.taken.measure(seen))
+
+    def floor(self, dataset: Any) -> Values | None:
+        found = self.taken.floor(dataset)
+        return None if found is None else self._renamed(found)
+
+    def describe(self) -> dict[str, Any]:
+        return self.taken.describe()
+
+    def hyperparameters(self) -> dict[str, Any]:
+        return {**self.taken.hyperparameters(), "iterate": self.iterate}
+
+    def _renamed(self, found: Mapping[str, Any]) -> dict[str, Any]:
+        return {f"{name}_{self.iterate}": value for name, value in found.items()}
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ from typing import Any
 from torch import Tensor
 
 from bench.errors import BenchError
+from bench.metric import Iterate as Iterate
+from bench.metric import NotKept
 
 FORMAT = 1
 FOLDER = "networks"
@@ -41,9 +43,22 @@ class Checkpoint:
     """``generator``, ``discriminator`` and perhaps ``average``: parameters and buffers by name."""
 
     @property
-    def measured(self) -> Tensors:
-        """The generator that is measured: the average where one is kept, with its own buffers."""
-        return self.players["generator"] | self.players.get("average", {})
+    def iterates(self) -> tuple[Iterate, ...]:
+        """The generators that it holds."""
+        return ("last", "averaged") if "average" in self.players else ("last",)
+
+    def generator(self, iterate: Iterate) -> Tensors:
+        """Return the generator's tensors; an average has the buffers of the last iterate.
+
+        Raises:
+            NotKept: no average was kept.
+        """
+        last = self.players["generator"]
+        if iterate == "last":
+            return last
+        if "average" not in self.players:
+            raise NotKept("no average of the generator's weights was kept: ema is null")
+        return last | self.players["average"]
 
     def packed(self) -> bytes:
         """Return the bytes of a file, the same for the same networks."""

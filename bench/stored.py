@@ -17,6 +17,7 @@ from bench.errors import BenchError
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from bench.metric import Iterate
     from bench.records.record import Record
     from bench.records.store import Store
 
@@ -72,18 +73,18 @@ class StoredRun:
         """Discriminator updates after which networks are kept, in order."""
         return sorted(self.record.networks)
 
-    def generator(self, update: int | None = None, average: bool = True) -> nn.Module:
+    def generator(self, update: int | None = None, iterate: Iterate | None = None) -> nn.Module:
         """The generator (N, Z) → (N, …) after ``update`` updates, in evaluation mode.
 
         Args:
             update: one of :attr:`updates`; None: the last.
-            average: the moving average of its weights, where the run has one.
+            iterate: the ``last`` weights or the ``averaged`` ones; None: those it was ranked by.
 
         Raises:
             BenchError: none is kept, or the file is damaged.
         """
         checkpoint = self.record.checkpoint(self._at(update))
-        tensors = checkpoint.measured if average else checkpoint.players["generator"]
+        tensors = checkpoint.generator(iterate or self.record.iterate)
         return self._loaded(0, tensors, "generator")
 
     def discriminator(self, update: int | None = None) -> nn.Module:

@@ -13,8 +13,7 @@ class GeneratorEMA(Method):
     Karras et al., ICLR 2018.
     Objective: the non-saturating GAN's.
     Changes: samples are those of the averaged generator; training does not notice. The decay grows
-    up to ``ema`` from small values, so that the initial weights are soon forgotten. A study that
-    averages for all methods takes the place of ``ema``.
+    up to ``ema`` from small values, so that the initial weights are soon forgotten.
     """
 
     on_request = True

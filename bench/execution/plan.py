@@ -132,7 +132,7 @@ def _measured(held: Planned, dataset: Dataset, keys: Keys, retry: bool) -> Plann
             text = measure.why if measure.state == "unavailable" else "not measured yet"
             absent |= dict.fromkeys(wanted.names, Reason("unavailable", text))
     if record is not None:
-        record = record.asked(shown, absent)
+        record = record.asked(shown, absent, cell.iterate)
     return replace(held, cell=cell, record=record, measures=measures)
 
 
@@ -142,7 +142,9 @@ def _with_stored(cell: Cell, record: Record, dataset: Dataset) -> Cell:
     own = dataset.evaluation_hyperparameters()
     more: dict[str, Component] = {}
     for each in record.known.values():
-        if each.metric in known or each.evaluation != own:
+        if each.metric in known or each.evaluation not in (own, {}):
+            continue
+        if not each.is_of_iterate and each.iterate not in (None, cell.iterate):
             continue
         part = each.component
         try:
@@ -189,6 +191,8 @@ def _cannot_be_had_again(wanted: Wanted, older: Measurement, record: Record) -> 
         return False
     evaluation = {k: v for k, v in wanted.ingredients.items() if k.startswith("evaluation ")}
     if digest(evaluation) != digest({f"evaluation {k}": v for k, v in older.evaluation.items()}):
+        return False
+    if older.iterate != wanted.iterate:
         return False
     numbers = {
         at for at, found in older.values.items() if any(v is not None for v in found.values())

@@ -172,12 +172,13 @@ def _write(
     operations: list[str],
 ) -> None:
     samples = {
-        "samples": np.stack(outcome.samples) if outcome.samples else np.empty(0),
         "updates": np.array([e["update"] for e in outcome.checkpoints]),
         "real": real,
     }
-    if outcome.interpolations is not None:
-        samples["interpolations"] = outcome.interpolations
+    for iterate, shown in outcome.pictures.items():
+        samples[f"{iterate} samples"] = np.stack(shown.samples)
+        if shown.interpolations is not None:
+            samples[f"{iterate} interpolations"] = shown.interpolations
     files = {"series.npz": pack(dict(outcome.series)), "samples.npz": pack(samples)}
     data = {
         "schema": SCHEMA,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import lru_cache
-from typing import Any
+from typing import Any, get_args
 
 from bench.datasets.base import Dataset
 from bench.errors import BenchError, nearest
-from bench.metric import Facts, FeatureMetric, Metric, Quantity
+from bench.metric import Facts, FeatureMetric, Iterate, Metric, OfIterate, Quantity
 from bench.records.cell import Cell, Component
 from bench.registry import Part, find, make_dataset, make_metric
 
@@ -37,6 +37,17 @@ def metrics_of(dataset: Facts, asked: Sequence[Asked] | None = None) -> list[Met
         return metric.times == "once", ranks, metric.name, metric.called
 
     return sorted(chosen.values(), key=place)
+
+
+def with_other_iterate(metrics: list[Metric], ranked: Iterate | None) -> list[Metric]:
+    """The same, and the one that ranks also of the generator that is not ranked by."""
+    if ranked is None or not (taken := [m for m in metrics if m.times != "once"]):
+        return metrics
+    other: Iterate = "averaged" if ranked == "last" else "last"
+    if taken[0].of is None and f"{taken[0].called}_{other}" not in {m.called for m in metrics}:
+        beside = OfIterate(taken=taken[0], iterate=other)
+        metrics = [*taken, beside, *(m for m in metrics if m.times == "once")]
+    return metrics
 
 
 def quantities_of(metrics: list[Metric], dataset: Facts) -> list[Quantity]:
@@ -130,6 +141,9 @@ def named(asked: Asked, dataset: Facts) -> Metric:
         BenchError: there is none, it does not apply here, or not accept its hyperparameters.
     """
     part = Part.of(asked)
+    plain, _, iterate = part.name.rpartition("_")
+    if plain and iterate in get_args(Iterate) and part.name not in find("metric").parts:
+        return named(Part(plain, part.hyperparameters | {"iterate": iterate}), dataset)
     metric = _named(part.name, dataset, bool(part.hyperparameters.get("extractor")))
     if not part.hyperparameters:
         return metric

@@ -8,7 +8,7 @@ from typing import Any
 from bench.datasets.base import Dataset
 from bench.errors import BenchError
 from bench.measuring.evaluation import judging
-from bench.metric import Metric, Quantity, Unavailable
+from bench.metric import Iterate, Metric, Quantity, Unavailable
 from bench.records.cell import Cell, Component
 from bench.records.fingerprint import digest
 from bench.records.sources import sources_that_measure
@@ -28,6 +28,12 @@ class Wanted:
     """Of its quantities."""
     unavailable: str = ""
     """Why it cannot be measured on this machine."""
+
+    @property
+    def iterate(self) -> Iterate:
+        """The generator that it is taken of."""
+        iterate: Iterate = self.ingredients.get("iterate", "last")
+        return iterate
 
     @property
     def part(self) -> dict[str, Any]:
@@ -58,7 +64,7 @@ class Keys:
             made = self._made(component)
             ingredients = {"run": cell.key, **made.ingredients}
             if made.metric.needs != "series":
-                ingredients |= evaluation
+                ingredients |= {**evaluation, "iterate": made.metric.of or cell.iterate}
             own = judge if made.metric.times == "ends" else None
             if own is not None:
                 ingredients["best checkpoint by"] = own[0]
@@ -87,7 +93,7 @@ class Keys:
                     ingredients["extractor weights"] = extractor.identity()
                 except (Unavailable, BenchError) as error:
                     unavailable = str(error)
-            parts = [metric] if extractor is None else [metric, extractor]
+            parts = [metric.plain] if extractor is None else [metric.plain, extractor]
             sources = sources_that_measure(*parts)
             ingredients |= {f"source {file}": value for file, value in sources.items()}
             self._known[named] = Wanted(metric, component, ingredients, unavailable=unavailable)

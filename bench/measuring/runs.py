@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +25,7 @@ from bench.measuring.evaluation import (
     take,
 )
 from bench.measuring.keys import Wanted
-from bench.metric import Metric, NotFinite, NotMeasured, Quantity, Reason, Results
+from bench.metric import Iterate, Metric, NotFinite, NotMeasured, Quantity, Reason, Results
 from bench.networks import Checkpoint
 from bench.once import once
 from bench.records.fingerprint import digest
@@ -53,7 +54,10 @@ class Measurer:
         What cannot be measured costs its own numbers, and the measurement holds the reason. Which
         checkpoint is the best is told by a measurement of every one, which may be an older one.
         """
-        taken = {each.key: _Taken(each.metric, self._quantities(each.metric)) for each in wanted}
+        taken = {
+            each.key: _Taken(each.metric, self._quantities(each.metric), each.iterate)
+            for each in wanted
+        }
         of_series = [taken[each.key] for each in wanted if each.metric.times == "once"]
         if of_series:
             try:
@@ -90,19 +94,27 @@ class Measurer:
         count, size = dataset.evaluation_samples, self.architecture.latent
         latents = latents_of(record.cell.seed, count, size).to(device)
         for update in updates:
-            interested = [each for each in metrics if not each.at or update in each.at]
-            try:
-                seen = self._seen(record.checkpoint(update), modules, latents)
-            except (NotMeasured, BenchError) as error:
-                for each in interested:
-                    each.missing(error, update)
-                continue
-            for each in interested:
-                each.values[update] = each.take(seen)
+            interested: dict[Iterate, list[_Taken]] = defaultdict(list)
+            for each in metrics:
+                if not each.at or update in each.at:
+                    interested[each.iterate].append(each)
+            checkpoint: Checkpoint | None = None
+            for iterate, those in interested.items():
+                try:
+                    checkpoint = checkpoint or record.checkpoint(update)
+                    seen = self._seen(checkpoint, iterate, modules, latents)
+                except (NotMeasured, BenchError) as error:
+                    for each in those:
+                        each.missing(error, update)
+                    continue
+                for each in those:
+                    each.values[update] = each.take(seen)
 
-    def _seen(self, checkpoint: Checkpoint, modules: Any, latents: Tensor) -> Seen:
+    def _seen(
+        self, checkpoint: Checkpoint, iterate: Iterate, modules: Any, latents: Tensor
+    ) -> Seen:
         players = (
-            loaded(modules[0], checkpoint.measured, "generator").to(self.subject.device),
+            loaded(modules[0], checkpoint.generator(iterate), "generator").to(self.subject.device),
             loaded(modules[1], checkpoint.players["discriminator"], "discriminator").to(
                 self.subject.device
             ),
@@ -160,12 +172,12 @@ class Measurer:
             return dict(stated), {}
         if metric.needs == "networks":
             return {}, {}
-        of_a_run = ("run", "best checkpoint by")
+        of_a_run = ("run", "best checkpoint by", "iterate")
         known = {k: value for k, value in wanted.ingredients.items() if k not in of_a_run}
         key = digest([self.subject.identity, known, str(self.subject.device)])
 
         def make(file: Path) -> None:
-            taken = _Taken(metric, self._quantities(metric))
+            taken = _Taken(metric, self._quantities(metric), wanted.iterate)
             numbers = taken.take(Seen(self.subject, as_compared(dataset.held_out_samples())))
             reasons = {name: [why.kind, why.text] for name, why in taken.reasons.items()}
             file.write_text(json.dumps([numbers, reasons]), encoding="utf-8")
@@ -188,6 +200,7 @@ class _Taken:
 
     metric: Metric
     quantities: tuple[Quantity, ...]
+    iterate: Iterate
     at: list[int] = field(default_factory=list)
     """The checkpoints it wants; none: every one."""
     values: dict[int, Numbers] = field(default_factory=dict)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from bench.metric import Iterate
 from bench.records.fingerprint import digest
 from bench.training.configuration import TrainingConfiguration
 
@@ -74,6 +75,9 @@ class Cell:
     """None where the experiment is not varied."""
     metrics: tuple[Component, ...] = ()
     """What the study measures it by, in the order of the tables; no part of the key."""
+    iterate: Iterate = "last"
+    """The generator that the study ranks by; the average of a method that averages itself. It is
+    measured, and no part of the key."""
     also: tuple[Component, ...] = ()
     """What else it was measured by: shown beside these, and never what ranks."""
 

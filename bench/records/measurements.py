@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from bench.metric import Reason
+from bench.metric import Iterate, Reason
 from bench.records.fingerprint import digest
 
 FILE = "measurements.json"
@@ -65,8 +65,19 @@ class Measurement:
 
     @property
     def place(self) -> str:
-        """Equal for measurements of which the newest stands: same metric, same evaluation."""
-        return digest([self.component, self.evaluation])
+        """Equal for measurements of which the newest stands: same metric, evaluation, iterate."""
+        return digest([self.component, self.evaluation, self.iterate])
+
+    @property
+    def is_of_iterate(self) -> bool:
+        """Whether it asks for one iterate, whichever a study ranks by."""
+        return "iterate" in self.component["hyperparameters"]
+
+    @property
+    def iterate(self) -> Iterate | None:
+        """The generator that it was taken of; None for a series."""
+        iterate: Iterate | None = self.ingredients.get("iterate")
+        return iterate
 
     @property
     def evaluation(self) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from bench import networks
 from bench.errors import BenchError
-from bench.metric import NotKept, Reason
+from bench.metric import Iterate, NotKept, Reason
 from bench.networks import Checkpoint, update_of
 from bench.records import measurements
 from bench.records.cell import Cell, Component
@@ -49,6 +49,8 @@ class Record:
     """Keys of the measurements a study asks for; None: the newest of each metric."""
     absent: dict[str, Reason] = field(default_factory=dict)
     """Why there are no measurements of some quantities, by their names."""
+    ranked: Iterate | None = None
+    """The generator that a study ranks by; None: the one that was measured last."""
 
     @property
     def key(self) -> str:
@@ -81,8 +83,18 @@ class Record:
             each.metric: each
             for each in self.known.values()
             if each.evaluation in ({}, self._evaluation)
+            and (each.is_of_iterate or each.iterate in (None, self.iterate))
         }
         return list(newest.values())
+
+    @cached_property
+    def iterate(self) -> Iterate:
+        """The generator that is shown: the one that a study ranks by, or that was last measured."""
+        if self.ranked is not None:
+            return self.ranked
+        measured = [each.iterate for each in self.known.values() if not each.is_of_iterate]
+        stated = self.data["cell"].get("iterate", "last")
+        return next((each for each in reversed(measured) if each is not None), stated)
 
     @property
     def _evaluation(self) -> dict[str, Any]:
@@ -91,9 +103,14 @@ class Record:
             (each.evaluation for each in [*self.known.values()][::-1] if each.evaluation), {}
         )
 
-    def asked(self, keys: Sequence[str], absent: dict[str, Reason]) -> Record:
-        """The same record, showing these measurements, and why others are not there."""
-        return replace(self, shown=tuple(keys), absent=absent)
+    def asked(
+        self, keys: Sequence[str], absent: dict[str, Reason], ranked: Iterate | None = None
+    ) -> Record:
+        """The same record, showing these measurements, and why others are not there.
+
+        ``ranked`` is the generator that the study ranks by.
+        """
+        return replace(self, shown=tuple(keys), absent=absent, ranked=ranked)
 
     @cached_property
     def evaluations(self) -> list[dict[str, Any]]:
@@ -150,15 +167,25 @@ class Record:
         metrics = tuple(
             Component(p["name"], p["hyperparameters"], called) for p, called in measured
         )
-        return replace(cell, metrics=metrics or cell.metrics)
+        return replace(cell, metrics=metrics or cell.metrics, iterate=self.iterate)
 
     def series(self) -> Arrays:
         """``discriminator_loss``, ``discriminator_norm`` and the generator's, (T,) each."""
         return self._arrays("series.npz")
 
     def samples(self) -> Arrays:
-        """``samples`` (checkpoints, n, …) and ``updates`` (checkpoints,)."""
-        return self._arrays("samples.npz")
+        """``samples`` (checkpoints, n, …), ``updates`` (checkpoints,), ``real`` (n, …).
+
+        Of images also ``interpolations`` (paths, steps, …).
+        """
+        begins = f"{self.iterate} "
+        arrays = self._arrays("samples.npz")
+        own = {name: a for name, a in arrays.items() if name in ("updates", "real")}
+        return own | {
+            name.removeprefix(begins): array
+            for name, array in arrays.items()
+            if name.startswith(begins)
+        }
 
     @property
     def networks(self) -> dict[int, str]:

@@ -11,7 +11,7 @@ from bench.combination import SIGN, Combination
 from bench.datasets.base import Dataset
 from bench.errors import BenchError, nearest
 from bench.method import Method
-from bench.metric import Extractor, FeatureMetric, Metric
+from bench.metric import Extractor, FeatureMetric, Iterate, Metric, OfIterate
 from bench.registry.shelves import find
 
 
@@ -102,9 +102,20 @@ def make_architecture(name: str, hyperparameters: dict[str, Any] | None = None) 
 
 
 def make_metric(name: str, hyperparameters: dict[str, Any] | None = None) -> Metric:
-    """A metric by its file's name, with the extractor that its hyperparameters name."""
-    made: Metric = make("metric", name, hyperparameters)
-    return made
+    """A metric by its file's name, with the extractor that its hyperparameters name.
+
+    Every metric of networks also takes ``iterate``: the generator that it is taken of.
+    """
+    own = dict(hyperparameters or {})
+    iterate = own.pop("iterate", None)
+    made: Metric = make("metric", name, own)
+    if iterate is None:
+        return made
+    if made.needs == "series":
+        raise BenchError(f"metric '{name}' looks at the series of the run: leave `iterate` out")
+    return OfIterate(
+        taken=made, iterate=_fitted(iterate, Iterate, f"hyperparameter {name}.iterate")
+    )
 
 
 def make_extractor(part: str | dict[str, Any]) -> Extractor:

@@ -10,9 +10,16 @@ from bench.architectures.base import Architecture
 from bench.combination import SIGN, parts_of
 from bench.datasets.base import Dataset
 from bench.errors import BenchError, nearest
-from bench.measuring.choice import DoesNotApply, components_of, metrics_of, named, primary
+from bench.measuring.choice import (
+    DoesNotApply,
+    components_of,
+    metrics_of,
+    named,
+    primary,
+    with_other_iterate,
+)
 from bench.method import Method
-from bench.metric import Metric, Quantity
+from bench.metric import Iterate, Metric, Quantity
 from bench.records.cell import Cell, Component, Variation
 from bench.records.fingerprint import digest
 from bench.records.sources import sources_of
@@ -252,7 +259,20 @@ def _metrics(
         except DoesNotApply:
             continue
         asked.append(part)
-    return metrics_of(dataset, [*asked, *experiment.metrics])
+    metrics = metrics_of(dataset, [*asked, *experiment.metrics])
+    return with_other_iterate(metrics, _iterate(expansion.study, experiment))
+
+
+def _iterate(study: StudyFile, experiment: Experiment) -> Iterate | None:
+    """The generator that is ranked by; None where no average is kept to take beside it."""
+    if experiment.training.ema is not None:
+        return study.iterate
+    if study.iterate == "averaged":
+        raise BenchError(
+            f"experiment on {experiment.dataset}: iterate is averaged, and with training.ema: null "
+            "no average is kept; leave ema out"
+        )
+    return None
 
 
 def _asked_of_all(study: StudyFile, selection: Selection) -> list[Part]:
@@ -313,6 +333,7 @@ def _expand(
         evaluations=min(experiment.evaluations or expansion.study.evaluations, updates),
         sources=expansion.sources(method, dataset, architecture),
         not_applicable=method.not_applicable(dataset, architecture),
+        iterate="averaged" if method.ema > 0 else expansion.study.iterate,
     )
     return [dataclasses.replace(shared, seed=seed) for seed in seeds]
 

@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from bench.errors import BenchError, nearest
+from bench.metric import Iterate
 from bench.registry import Part
 from bench.training.configuration import TrainingConfiguration
 
@@ -92,6 +93,9 @@ class StudyFile(_Strict):
     """Metrics without which the study is not to be run, such as fid; they are measured, too."""
     metrics: list[Named] = []
     """Metrics that are measured beside those that are taken by default, where they apply."""
+    iterate: Iterate = "last"
+    """The generator that methods are ranked by: with its last weights or with their average; the
+    metric that ranks is taken of the other one, too."""
     keep: Literal["all", "ends", "last", "none"] | None = None
     """Checkpoints whose networks are kept; None: all of small ones, else the ends."""
 

@@ -13,13 +13,23 @@ from torch import Tensor
 
 from bench.datasets.base import Dataset
 from bench.method import Weights
-from bench.networks import Checkpoint
+from bench.networks import Checkpoint, Iterate
 from bench.training.game import Rules
 from bench.training.population import member
 from bench.training.state import State
 
 PATHS, PATH_STEPS = 8, 10
 """Latent interpolations: how many, and of how many images each."""
+
+
+@dataclass
+class Pictures:
+    """What one of a member's generators makes of latents that stay the same."""
+
+    samples: list[NDArray[Any]] = field(default_factory=list)
+    """The first ones of every checkpoint."""
+    interpolations: NDArray[Any] | None = None
+    """Images along the way between two latents, at the end: (paths, steps, …)."""
 
 
 @dataclass
@@ -31,10 +41,8 @@ class Outcome:
     reason: str = ""
     checkpoints: list[dict[str, int]] = field(default_factory=list)
     """``update`` and ``generator_update`` of each, the untrained one first."""
-    samples: list[NDArray[Any]] = field(default_factory=list)
-    """The first generated samples of every checkpoint, from the same latents."""
-    interpolations: NDArray[Any] | None = None
-    """Images along the way between two latents, at the end: (paths, steps, …)."""
+    pictures: dict[Iterate, Pictures] = field(default_factory=dict)
+    """Of the last iterate and, where it is kept, of the average."""
     series: dict[str, NDArray[np.float32]] = field(default_factory=dict)
     """``discriminator_loss``, ``discriminator_norm``, and the same for the generator: (T,)."""
     cost: dict[str, float] = field(default_factory=dict)
@@ -43,6 +51,16 @@ class Outcome:
     """How rounds were played: ``compiled`` or ``eager``."""
     engine_note: str = ""
     """Why they were not compiled although they should have been."""
+
+    @property
+    def samples(self) -> list[NDArray[Any]]:
+        """Those of the last iterate."""
+        return self.pictures.get("last", Pictures()).samples
+
+    @property
+    def interpolations(self) -> NDArray[Any] | None:
+        """Those of the last iterate."""
+        return self.pictures.get("last", Pictures()).interpolations
 
 
 Keep = Callable[[int, Checkpoint], None]
@@ -85,12 +103,14 @@ class Checkpoints:
                 continue
             checkpoint = self._checkpoint(state, place, update, generator_update)
             samples = self._generate(checkpoint, self.latents[place])
-            if not bool(samples.isfinite().all()):
+            if not bool(samples["last"].isfinite().all()):
                 diverged(place, "a generated sample is not finite")
                 continue
             self.keep(result.seed, checkpoint)
             result.checkpoints.append({"update": update, "generator_update": generator_update})
-            result.samples.append(self.dataset.pack(samples))
+            for iterate, found in samples.items():
+                pictures = result.pictures.setdefault(iterate, Pictures())
+                pictures.samples.append(self.dataset.pack(found))
 
     def conclude(self, state: State) -> None:
         """Add images between two latents: do neighbours look alike, are all the same?"""
@@ -101,8 +121,10 @@ class Checkpoints:
                 latents = self.latents[place]
                 paths = slerp(latents[:PATHS], latents[PATHS : 2 * PATHS], PATH_STEPS)
                 checkpoint = self._checkpoint(state, place, 0, 0)
-                packed = self.dataset.pack(self._generate(checkpoint, paths.flatten(0, 1)))
-                result.interpolations = packed.reshape(PATHS, PATH_STEPS, *packed.shape[1:])
+                for iterate, found in self._generate(checkpoint, paths.flatten(0, 1)).items():
+                    packed = self.dataset.pack(found)
+                    shape = PATHS, PATH_STEPS, *packed.shape[1:]
+                    result.pictures[iterate].interpolations = packed.reshape(shape)
 
     def _checkpoint(
         self, state: State, place: int, update: int, generator_update: int
@@ -117,8 +139,11 @@ class Checkpoints:
         own = {player: member(tensors, place) for player, tensors in players.items()}
         return Checkpoint(update, generator_update, own)
 
-    def _generate(self, checkpoint: Checkpoint, latents: Tensor) -> Tensor:
-        return self.rules.generator.evaluate(latents, checkpoint.measured)
+    def _generate(self, checkpoint: Checkpoint, latents: Tensor) -> dict[Iterate, Tensor]:
+        return {
+            iterate: self.rules.generator.evaluate(latents, checkpoint.generator(iterate))
+            for iterate in checkpoint.iterates
+        }
 
 
 def slerp(start: Tensor, end: Tensor, steps: int) -> Tensor:

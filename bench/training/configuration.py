@@ -40,9 +40,9 @@ class TrainingConfiguration:
     own."""
     decay: Literal["none", "linear"] = "none"
     """How learning rates fall over the budget: not at all, or evenly to 0."""
-    ema: Annotated[float | None, Field(gt=0, lt=1)] = None
-    """Decay of the average of the generator's weights that is evaluated in its place, for all
-    methods; without it each has its own or none."""
+    ema: Annotated[float | None, Field(gt=0, lt=1)] = 0.999
+    """Decay of the moving average of the generator's weights, which is kept beside training; a
+    method with one of its own keeps that. None: of no other method."""
     precision: Literal["float32", "tf32", "bfloat16"] = "float32"
     """Precision of matrix products and convolutions; a CPU has no tf32."""
 

@@ -58,9 +58,7 @@ class Rules:
     @property
     def average_decay(self) -> float | None:
         """Decay of the generator's average, or None where none is kept."""
-        if self.configuration.ema is not None:
-            return self.configuration.ema
-        return self.method.ema if self.method.ema > 0 else None
+        return self.method.ema if self.method.ema > 0 else self.configuration.ema
 
     @property
     def critic_steps(self) -> int:

@@ -13,6 +13,7 @@ from bench.datasets.digits8 import Digits8
 from bench.datasets.grid25 import Grid25
 from bench.execution import worker
 from bench.method import Method, Optimizer
+from bench.metric import NotKept
 from bench.registry import make_architecture, make_dataset, make_method
 from bench.training.checkpoints import Outcome, slerp
 from bench.training.configuration import TrainingConfiguration
@@ -64,14 +65,17 @@ def test_a_member_is_bit_for_bit_the_same_seed_alone(name, options):
     assert not np.array_equal(together[0].samples[-1], together[1].samples[-1])
 
 
-def test_averaged_weights_are_measured_and_training_does_not_notice():
+def test_weights_are_averaged_and_training_does_not_notice():
     (plain,), (averaged,) = (train(training(ema=ema), [0], CPU) for ema in (None, 0.9))
     for name, values in plain.series.items():
         np.testing.assert_array_equal(values, averaged.series[name])
+    assert set(plain.pictures) == {"last"}
+    np.testing.assert_array_equal(plain.samples, averaged.samples)
     # before the first update there is nothing to average
-    np.testing.assert_array_equal(plain.samples[0], averaged.samples[0])
+    shown = averaged.pictures["averaged"].samples
+    np.testing.assert_array_equal(plain.samples[0], shown[0])
     for place in (1, 2, 3):
-        assert not np.array_equal(plain.samples[place], averaged.samples[place])
+        assert not np.array_equal(plain.samples[place], shown[place])
 
 
 def test_the_average_is_kept_beside_the_weights_that_are_trained():
@@ -82,12 +86,14 @@ def test_the_average_is_kept_beside_the_weights_that_are_trained():
         for player, tensors in one.players.items():
             for name, tensor in tensors.items():
                 assert torch.equal(tensor, other.players[player][name])
-        assert one.measured is not other.measured
-    last, trained = averaged[0][-1], plain[0][-1]
-    assert any(not torch.equal(last.measured[n], w) for n, w in trained.measured.items())
+    last = averaged[0][-1]
+    trained = last.generator("last")
+    assert any(not torch.equal(last.generator("averaged")[n], w) for n, w in trained.items())
+    with pytest.raises(NotKept, match="ema is null"):
+        plain[0][-1].generator("averaged")
 
 
-def test_samples_are_those_of_the_averaged_weights():
+def test_the_average_is_the_hand_rolled_one_and_its_samples_are_kept():
     run = run_of(training(ema=0.9), [0, 1])
     weights = [run.state.generator]
     draw = run._inputs
@@ -108,7 +114,8 @@ def test_samples_are_those_of_the_averaged_weights():
     for place, outcome in enumerate(outcomes):
         own = member(network.shaped(kept), place)
         samples = network.evaluate(run.checkpoints.latents[place], own)
-        np.testing.assert_allclose(outcome.samples[-1], samples.numpy(), atol=2e-3)
+        shown = outcome.pictures["averaged"].samples[-1]
+        np.testing.assert_allclose(shown, samples.numpy(), atol=2e-3)
 
 
 @pytest.mark.parametrize("decay", ["linear", "none"])
@@ -191,7 +198,7 @@ def test_bfloat16_is_in_force_in_a_stack_on_a_gpu():
     np.testing.assert_allclose(wide[:3], narrow[:3], rtol=0.05)
 
 
-def test_dirac_is_measured_by_its_averaged_weight():
+def test_dirac_has_an_averaged_weight_too():
     recipe = training(
         dataset=make_dataset("dirac"),
         architecture=make_architecture("dirac"),
@@ -199,12 +206,11 @@ def test_dirac_is_measured_by_its_averaged_weight():
         learning_rate=0.2,
         batch_size=2,
     )
-    (_, plain), ((averaged,), kept) = (
-        with_networks(changed(recipe, ema=ema), [0]) for ema in (None, 0.9)
-    )
-    last = float(kept[0][-1].measured["theta"])
-    assert last != float(plain[0][-1].measured["theta"])
-    assert averaged.samples[-1][0, 0] == pytest.approx(last, rel=1e-3)
+    (outcome,), kept = with_networks(changed(recipe, ema=0.9), [0])
+    weights = {name: float(kept[0][-1].generator(name)["theta"]) for name in ("last", "averaged")}
+    assert weights["last"] != weights["averaged"]
+    for iterate, weight in weights.items():
+        assert outcome.pictures[iterate].samples[-1][0, 0] == pytest.approx(weight, rel=1e-3)
 
 
 def test_of_a_seed_that_was_not_asked_for_nothing_is_kept():
@@ -272,20 +278,23 @@ def test_slerp_of_opposite_directions_is_finite(scale):
     assert path.isfinite().all()
 
 
-def test_interpolations_are_of_the_averaged_generator_between_evaluation_latents(tmp_path):
+def test_interpolations_are_between_latents_of_the_samples(tmp_path):
     dataset = Digits8(evaluation_samples=40)
     dataset.prepare(tmp_path, CPU)
     run = run_of(training(dataset=dataset, ema=0.9), [0, 1])
     outcomes = run.outcomes()
     network = run.rules.generator
-    average = network.shaped(run.state.average["generator"])
+    weights = {"last": run.state.generator, "averaged": run.state.average["generator"]}
     for place, outcome in enumerate(outcomes):
-        images = network.evaluate(run.checkpoints.latents[place, :16], member(average, place))
-        assert outcome.interpolations.shape == (8, 10, 8, 8)
-        assert outcome.interpolations.dtype == np.uint8
-        ends = dataset.pack(images).astype(int)
-        assert np.abs(outcome.interpolations[:, 0].astype(int) - ends[:8]).max() <= 1
-        assert np.abs(outcome.interpolations[:, -1].astype(int) - ends[8:]).max() <= 1
+        latents = run.checkpoints.latents[place, :16]
+        for iterate, flat in weights.items():
+            images = network.evaluate(latents, member(network.shaped(flat), place))
+            between = outcome.pictures[iterate].interpolations
+            assert between.shape == (8, 10, 8, 8)
+            assert between.dtype == np.uint8
+            ends = dataset.pack(images).astype(int)
+            assert np.abs(between[:, 0].astype(int) - ends[:8]).max() <= 1
+            assert np.abs(between[:, -1].astype(int) - ends[8:]).max() <= 1
 
 
 def test_points_have_no_interpolations():

@@ -52,7 +52,10 @@ def positions(checkpoints: list[Checkpoint]) -> np.ndarray:
     """(θ, ψ) of each: (T, 2)."""
     return np.array(
         [
-            (float(each.measured["theta"]), float(each.players["discriminator"]["psi.weight"]))
+            (
+                float(each.generator("last")["theta"]),
+                float(each.players["discriminator"]["psi.weight"]),
+            )
             for each in checkpoints
         ]
     )

@@ -57,8 +57,9 @@ def test_networks_are_read_as_they_were_written(record):
             for name, tensor in tensors.items():
                 assert torch.equal(found.players[player][name], tensor)
         # the average has the place of the weights, which keep their own buffers
-        assert not found.measured["0.weight"].any()
-        assert found.measured["1.count"] == update
+        assert not found.generator("averaged")["0.weight"].any()
+        assert found.generator("averaged")["1.count"] == update
+        assert found.generator("last") == found.players["generator"]
 
 
 def test_the_same_networks_are_the_same_bytes():
