@@ -93,7 +93,7 @@ def put(results, make_cell, make_record):
                 }
             ),
             "samples.npz": pack(
-                {"samples": rng.normal(size=(3, 50, 2)) if samples is None else samples}
+                {"last samples": rng.normal(size=(3, 50, 2)) if samples is None else samples}
             ),
         }
         store = Store(results)
@@ -180,7 +180,7 @@ def test_a_cell_is_a_child_run_with_all_that_the_record_says(results, client, pu
     wanted = {"optimizer": "adam", "learning_rate": "0.001", "batch_size": "32", "updates": "20"}
     assert wanted.items() <= run.data.params.items()
     assert run.data.params["architecture.generator_widths"] == "[8]"
-    wanted = {"decay": "none", "ema": "null", "precision": "float32", "simultaneous": "false"}
+    wanted = {"decay": "none", "ema": "0.999", "precision": "float32", "simultaneous": "false"}
     assert wanted.items() <= run.data.params.items()
 
     for name in ("modes_20", "reverse_kl"):

@@ -150,7 +150,7 @@ def _effect(method: Method, base: Optimizer) -> list[tuple[Any, ...]]:
 def _is_overruled(name: str, training: TrainingConfiguration) -> bool:
     """Whether the study gives one value for all methods."""
     plain = name.rpartition(".")[2]
-    return plain in ("critic_steps", "ema") and getattr(training, plain) is not None
+    return plain == "critic_steps" and training.critic_steps is not None
 
 
 def _fits(cell: Cell, name: str, value: Value) -> bool:

@@ -6,7 +6,7 @@ import pytest
 
 from bench.registry import find
 
-OF_SAMPLES = {"modes", "data_fd"}
+OF_SAMPLES = {"modes", "modes_averaged", "data_fd"}
 
 METRIC = '''
 """A metric of one's own."""

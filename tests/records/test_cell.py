@@ -134,7 +134,7 @@ def changed(cell: Cell) -> dict[str, Cell]:
         "simultaneous": replace(cell, training=replace(training, simultaneous=True)),
         "critic steps": replace(cell, training=replace(training, critic_steps=1)),
         "decay": replace(cell, training=replace(training, decay="linear")),
-        "ema": replace(cell, training=replace(training, ema=0.999)),
+        "no ema": replace(cell, training=replace(training, ema=None)),
         "another ema": replace(cell, training=replace(training, ema=0.99)),
         "precision": replace(cell, training=replace(training, precision="bfloat16")),
         "rate": replace(cell, training=replace(training, learning_rate=2e-3)),

@@ -80,7 +80,7 @@ def trainer(store: Store) -> Callable[..., Planned]:
                     }
                 ),
                 "samples.npz": pack(
-                    {"samples": samples, "updates": np.array(updates), **(pictures or {})}
+                    {"last samples": samples, "updates": np.array(updates), **(pictures or {})}
                 ),
             }
             result = {

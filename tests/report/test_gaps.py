@@ -242,10 +242,10 @@ def test_settings_tell_experiments_apart_and_stand_in_the_table(make_study, trai
     planned = [train(cell, {100: {"pixel_fd": 1.0}}) for cell in study.cells]
     plain, other = found = problems(planned)
     assert other.label == ("digits8, critic steps 2, decay linear, ema 0.99, precision bfloat16")
-    assert "ema each method's own" in plain.label
+    assert "ema 0.999" in plain.label
     assert describe(plain.cell)["critic steps"] == "each method's own"
     runs = runs_table(found)
     assert runs["training_decay"].tolist() == ["none"] * 4 + ["linear"] * 4
     assert runs["training_precision"].tolist() == ["float32"] * 4 + ["bfloat16"] * 4
     assert runs["training_critic_steps"].isna().tolist() == [True] * 4 + [False] * 4
-    np.testing.assert_equal(runs["training_ema"].tolist(), [np.nan] * 4 + [0.99] * 4)
+    np.testing.assert_equal(runs["training_ema"].tolist(), [0.999] * 4 + [0.99] * 4)

@@ -49,7 +49,7 @@ def image_cells(make_study, train):
                     status="diverged" if failed else "ok",
                     reason="a weight is not finite" if failed else "",
                     samples=shades(shape, len(points)),
-                    pictures={} if failed else pictures,
+                    pictures={} if failed else {f"last {n}": made for n, made in pictures.items()},
                 )
             )
         return study, planned

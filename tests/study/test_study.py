@@ -130,9 +130,9 @@ def test_a_study_that_names_no_seeds_has_three(study):
 def test_options_of_training_are_those_of_the_file_or_what_they_were_before(study):
     (plain,) = study(methods=["vanilla"], seeds=1)
     assert (plain.training.decay, plain.training.ema, plain.training.precision) == (
-        "none", None, "float32"
+        "none", 0.999, "float32"
     )  # fmt: skip
-    given = {"decay": "linear", "ema": 0.999, "precision": "bfloat16"}
+    given = {"decay": "linear", "ema": 0.99, "precision": "bfloat16"}
     (cell,) = study(methods=["vanilla"], seeds=1, **experiment(training=given))
     assert {name: getattr(cell.training, name) for name in given} == given
     assert cell.key != plain.key

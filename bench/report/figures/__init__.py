@@ -12,6 +12,7 @@ from pathlib import Path
 from bench.report.analysis.problems import Problem
 from bench.report.analysis.ranking import Standing
 from bench.report.analysis.robustness import varied
+from bench.report.figures.charts.axes import draw_axes
 from bench.report.figures.charts.costs import draw_costs
 from bench.report.figures.charts.curves import draw_curves
 from bench.report.figures.charts.differences import draw_differences
@@ -113,6 +114,7 @@ def _of_one(
     place = (style, folder)
     wholes: dict[str, Callable[[], Figure | None]] = {
         "curves": partial(draw_curves, problem, order, *place),
+        "axes": partial(draw_axes, problem, order, *place),
         "profiles": partial(draw_profiles, problem, ranked, *place),
         "differences": partial(draw_differences, problem, ranked, *place),
     }

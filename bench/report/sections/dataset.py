@@ -26,6 +26,7 @@ from bench.report.page.document import (
     Section,
     Table,
 )
+from bench.report.sections.axes import axes
 from bench.report.sections.gaps import explained
 from bench.report.sections.provenance import listed, mixed
 from bench.report.sections.sureness import sureness
@@ -52,6 +53,7 @@ def dataset(found: Findings, problem: Problem, figures: list[Drawn]) -> Section:
         blocks.append(Items(lines))
     blocks += [Paragraph(told) for told in (_paces(problem), _published(problem)) if told]
     blocks += figures
+    blocks += axes(problem, ranked)
     blocks += sureness(problem, ranked)
     conditions = Items(list(describe(problem.cell).items()))
     blocks.append(Details("Architecture, training and budget", [conditions]))

@@ -8,6 +8,7 @@ from bench.report.analysis.findings import Findings
 from bench.report.analysis.problems import PLAYERS, Problem
 from bench.report.analysis.ranking import Standing
 from bench.report.page import numbers
+from bench.report.sections.axes import equal_cost, other_iterate
 from bench.report.sections.stability import mean_of
 
 
@@ -17,7 +18,9 @@ def glance(
     """Terms and a line each; those of which nothing is known are left out."""
     told = {
         "Stability": _stability(found, problem, ranked),
+        "Last and averaged": other_iterate(problem, ranked),
         "Cost": _cost(found, problem, ranked),
+        "Equal cost": equal_cost(problem),
         f"Against {found.baseline}": _baseline(ranked),
     }
     return tuple((term, words) for term, words in told.items() if words)

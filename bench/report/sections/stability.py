@@ -7,6 +7,7 @@ import pandas as pd
 
 from bench.metrics.gradients import Gradients
 from bench.report.analysis.findings import Findings
+from bench.report.analysis.iterates import oscillation
 from bench.report.analysis.problems import PLAYERS, Problem
 from bench.report.analysis.ranking import Standing
 from bench.report.analysis.sensitivity import stability_orders
@@ -41,18 +42,23 @@ def _of_one(found: Findings, problem: Problem, ranked: list[Standing]) -> list[B
 _STABILITY = (
     "Best and last: mean over finished seeds of the best and of the last evaluation. Gap: mean of "
     "what a seed lost between the two; the best of several evaluations lies above a typical one, "
-    "so that a gap alone is no collapse. All modes first held: median over the seeds that ever "
-    "did. Explosions (spike or drift), their episodes and vanishing: per 10,000 updates of that "
-    "player, median over seeds (least – greatest), failed seeds included as far as they came. A "
-    f"player is judged once it has made more than {Gradients().warm_up} updates of its own, and "
-    f"for drift more than {Gradients().reference_until:,}; where no seed was judged there is no "
-    "number."
+    "so that a gap alone is no collapse. Oscillation: standard deviation of the last iterates over "
+    "a seed's checkpoints in the final tenth of the budget, pooled over finished seeds. All modes "
+    "first held: median over the seeds that ever did. Explosions (spike or drift), their episodes "
+    "and vanishing: per 10,000 updates of that player, median over seeds (least – greatest), "
+    "failed seeds included as far as they came. A player is judged once it has made more than "
+    f"{Gradients().warm_up} updates of its own, and for drift more than "
+    f"{Gradients().reference_until:,}; where no seed was judged there is no number."
 )
 
 
 def _stability(problem: Problem, ranked: list[Standing], cells: Cells) -> Table:
     primary, coverage = problem.primary, problem.coverage
     rows = []
+    swings = {m: oscillation(problem, planned) for m, planned in problem.by_method.items()}
+    more = ["oscillation"] if any(swing is not None for swing in swings.values()) else []
+    if coverage is not None:
+        more.append("all modes first held at update")
     for standing in ranked:
         own = cells[problem.label, standing.method]
         finished = own[own["status"] == "ok"]
@@ -66,6 +72,9 @@ def _stability(problem: Problem, ranked: list[Standing], cells: Cells) -> Table:
             Entry(standing.told_statuses, "failed" if standing.failed else ""),
             *told,
         ]
+        if "oscillation" in more:
+            swing = swings[standing.method]
+            row.append(Entry(numbers.of(primary, swing), value=swing))
         if coverage is not None:
             row.append(_held(own))
         for player in PLAYERS:
@@ -88,11 +97,10 @@ def _stability(problem: Problem, ranked: list[Standing], cells: Cells) -> Table:
         f"stability-{problem.anchor}",
         caption,
         ["method", "seeds", f"best {primary.label}", f"last {primary.label}", "gap",
-         *(["all modes first held at update"] if coverage is not None else []), *explosions,
-         "generator: vanishing", "seeds not finite"],
+         *more, *explosions, "generator: vanishing", "seeds not finite"],
         rows,
         texts=(1,),
-        hidden=tuple(5 + (coverage is not None) + place for place in (1, 3)),
+        hidden=tuple(5 + len(more) + place for place in (1, 3)),
     )  # fmt: skip
 
 

@@ -7,6 +7,9 @@ from bench.report.analysis.problems import Problem
 from bench.report.analysis.ranking import ABSENT, Standing
 from bench.report.page import numbers
 
+MOST_TOLD = 5
+"""Methods whose distance to the best one is told in a sentence."""
+
 _PAST = {
     "out_of_memory": "ran out of memory",
     "timed_out": "ran out of time",
@@ -117,6 +120,10 @@ def _others(metric: Quantity, rest: list[Standing]) -> list[str]:
     parts = []
     if behind := sides["behind"]:
         told = [f"of {s.method} {_gap(metric, s)}" for s in behind]
+        if len(told) > MOST_TOLD:
+            told = [
+                f"of {len(told)} others, the nearest {behind[0].method} {_gap(metric, behind[0])}"
+            ]
         parts.append(f"it is ahead {numbers.listing(told)}")
     if tied := sides["tied"]:
         names, near = numbers.listing([s.method for s in tied]), ""

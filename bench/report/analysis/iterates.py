@@ -1,0 +1,65 @@
+"""The generator that methods are ranked by beside the other one: the last iterate, or its average.
+
+GAN training goes round its equilibrium, and the last iterate with it; an average of iterates lies
+nearer to the middle (Yazıcı et al. 2019; Mescheder et al. 2018 for the Dirac-GAN).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from bench.execution.plan import Planned
+from bench.metric import Iterate, Quantity
+from bench.records.record import Record
+from bench.report.analysis.problems import Problem
+
+CALLED: dict[Iterate, str] = {"last": "last iterate", "averaged": "averaged generator"}
+FINAL = 0.9
+"""Share of the budget after which the spread of the last iterates is taken."""
+
+
+def other(problem: Problem) -> tuple[Iterate, Quantity] | None:
+    """The iterate that is not ranked by, and the metric that ranks taken of it; None without it."""
+    known = {quantity.name: quantity for quantity in problem.quantities}
+    for iterate in CALLED:
+        found = known.get(f"{problem.primary.name}_{iterate}")
+        if found is not None:
+            return iterate, found
+    return None
+
+
+def ranked(problem: Problem) -> Iterate:
+    """The iterate that is ranked by."""
+    beside = other(problem)
+    return "averaged" if beside is not None and beside[0] == "last" else "last"
+
+
+def oscillation(problem: Problem, cells: Sequence[Planned]) -> float | None:
+    """Spread of the last iterates over the final tenth of the budget, of the metric that ranks.
+
+    The root of the mean over finished seeds of the variance over a seed's checkpoints there. None
+    where no seed has two of them.
+    """
+    variances = []
+    for cell in cells:
+        record = cell.record
+        if record is None or record.status != "ok":
+            continue
+        name = _name_of_last(problem, record)
+        values = [
+            float(value)
+            for evaluation in record.evaluations
+            if evaluation["update"] >= FINAL * cell.cell.updates
+            and (value := evaluation.get(name)) is not None
+        ]
+        if len(values) > 1:
+            middle = sum(values) / len(values)
+            variances.append(sum((v - middle) ** 2 for v in values) / (len(values) - 1))
+    return math.sqrt(sum(variances) / len(variances)) if variances else None
+
+
+def _name_of_last(problem: Problem, record: Record) -> str:
+    """What the metric that ranks is called where it is taken of the last iterate."""
+    name = problem.primary.name
+    return name if record.iterate == "last" else f"{name}_last"

@@ -1,0 +1,106 @@
+"""Who leads at equal cost, whatever the budget counts; and by the generator that is not ranked."""
+
+from __future__ import annotations
+
+from bench.report.analysis.axes import AXES, AtEqualCost, at_equal_cost, differ, drawn_by, places
+from bench.report.analysis.iterates import CALLED, other, ranked
+from bench.report.analysis.problems import Problem
+from bench.report.analysis.ranking import Standing
+from bench.report.page import numbers
+from bench.report.page.document import Block, Entry, Paragraph, Table
+
+
+def axes(problem: Problem, standings: list[Standing]) -> list[Block]:
+    """A table of the methods at equal cost, and what the other iterate changes."""
+    blocks: list[Block] = []
+    if told := other_iterate(problem, standings):
+        blocks.append(Paragraph(told))
+    metric, found = drawn_by(problem), _found(problem)
+    if metric is None or not found:
+        return blocks
+    placed = [places(each, metric) for each in found]
+    rows = []
+    for standing in standings:
+        row = [Entry(standing.method, method=standing.method)]
+        for each, own in zip(found, placed, strict=True):
+            value = each.scores.get(standing.method)
+            told = numbers.NOTHING
+            if value is not None:
+                told = f"{numbers.of(metric, value)} ({own[standing.method]})"
+            row.append(Entry(told, value=value))
+        rows.append(row)
+    costs = numbers.listing([f"{_amount(each)} {AXES[each.axis]}" for each in found])
+    blocks.append(
+        Table(
+            f"axes-{problem.anchor}",
+            f"Methods on {problem.label} at equal cost: interquartile mean of {metric.label} over "
+            "seeds, and the place it gives in brackets, when each method had spent as much as the "
+            f"cheapest spends in all: {costs}. Between checkpoints by a straight line.",
+            ["method", *(f"at equal {AXES[each.axis]}" for each in found)],
+            rows,
+        )
+    )
+    return blocks
+
+
+def equal_cost(problem: Problem) -> str:
+    """Where another method leads at equal cost, in a line; nothing where all pay alike."""
+    found, metric = _found(problem), drawn_by(problem)
+    if not found or metric is None or metric != problem.primary:
+        return ""
+    first, *rest = found
+    leads = {m for m, place in places(first, metric).items() if place == 1}
+    changed = [each for each in rest if not leads & _first(each, problem)]
+    if not changed:
+        names, axes = numbers.listing(sorted(leads)), [AXES[each.axis] for each in rest]
+        verb = "leads" if len(leads) == 1 else "lead"
+        return f"{names} also {verb} at equal {numbers.listing(axes)}."
+    told = [
+        f"at equal {AXES[each.axis]} ({_amount(each)}) {each.leader} leads, with "
+        f"{numbers.of(metric, each.scores[each.leader])}"
+        for each in changed
+    ]
+    return f"{numbers.listing(told)}."
+
+
+def other_iterate(problem: Problem, standings: list[Standing]) -> str:
+    """What the order would be by the generator that is not ranked by."""
+    beside = other(problem)
+    if beside is None:
+        return ""
+    iterate, metric = beside
+    means = {s.method: mean.value for s in standings if (mean := s.last[metric.name]) is not None}
+    ours = {s.method: s.rank for s in standings if s.method in means and s.rank is not None}
+    if len(ours) < 2:
+        return ""
+    order = sorted(ours, key=lambda method: means[method], reverse=metric.higher_is_better)
+    digits = metric.digits + (2 if metric.percent else 0)
+    best = round(means[order[0]], digits)
+    leads = [method for method in order if round(means[method], digits) == best]
+    shared = [method for method in ours if ours[method] == 1]
+    told = (
+        f"Ranked by the {CALLED[ranked(problem)]}; of the {CALLED[iterate]} "
+        f"{numbers.listing(leads)} {'has' if len(leads) == 1 else 'have'} the best mean, "
+        f"{numbers.of(metric, means[order[0]])}"
+    )
+    if set(leads) & set(shared):
+        return f"{told}, so that the first place does not depend on it."
+    behind = numbers.listing([f"{m} {numbers.of(metric, means[m])}" for m in shared if m in means])
+    return f"{told}: the first place depends on it ({behind})."
+
+
+def _found(problem: Problem) -> list[AtEqualCost]:
+    if not differ(problem):
+        return []
+    return [each for axis in AXES if (each := at_equal_cost(problem, axis)) is not None]
+
+
+def _first(found: AtEqualCost, problem: Problem) -> set[str]:
+    metric = drawn_by(problem)
+    assert metric is not None
+    return {method for method, place in places(found, metric).items() if place == 1}
+
+
+def _amount(found: AtEqualCost) -> str:
+    small = found.axis == "training_seconds" and found.cost < 100
+    return f"{found.cost:,.{1 if small else 0}f}"
