@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from bench.metric import Iterate
@@ -75,6 +75,8 @@ class Cell:
     """None where the experiment is not varied."""
     metrics: tuple[Component, ...] = ()
     """What the study measures it by, in the order of the tables; no part of the key."""
+    budget: dict[str, int] = field(default_factory=dict)
+    """What the study counts in place of discriminator updates, and how much; no part of the key."""
     iterate: Iterate = "last"
     """The generator that the study ranks by; the average of a method that averages itself. It is
     measured, and no part of the key."""

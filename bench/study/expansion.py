@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from functools import cached_property
 
 from bench.architectures.base import Architecture
@@ -33,6 +32,7 @@ from bench.registry import (
     method_name,
     published_for,
 )
+from bench.study.budget import budget_of, check_budget
 from bench.study.file import (
     Experiment,
     Hyperparameters,
@@ -41,7 +41,6 @@ from bench.study.file import (
 )
 from bench.study.selection import Selection
 from bench.study.variation import variants_of, variation
-from bench.training.configuration import TrainingConfiguration
 
 
 class Expansion:
@@ -156,7 +155,11 @@ def _variation(
         "dataset": [dataset.name, dataset.hyperparameters()],
         "architecture": [pair.name, pair.hyperparameters | _overrides(selection, pair.name)],
         "training": dataclasses.asdict(experiment.training),
-        "budget": [experiment.updates, experiment.epochs, experiment.evaluations],
+        "budget": [
+            experiment.updates or experiment.budget,
+            experiment.epochs,
+            experiment.evaluations,
+        ],
     }
     return variation(name, changes, experiment, dataset, metric, base)
 
@@ -312,7 +315,7 @@ def _expand(
         )
     seeds = selection.seeds or experiment.seeds or expansion.study.seeds
     assert not isinstance(seeds, int)
-    updates = _updates(experiment, dataset.training_size())
+    updates = budget_of(experiment, method, dataset, architecture)
     check_budget(method, experiment.training, updates, dataset.name)
     as_published = expansion.study.hyperparameters == "published"
     published = published_for(method, dataset) if as_published else {}
@@ -333,45 +336,7 @@ def _expand(
         evaluations=min(experiment.evaluations or expansion.study.evaluations, updates),
         sources=expansion.sources(method, dataset, architecture),
         not_applicable=method.not_applicable(dataset, architecture),
+        budget={str(k): n for k, n in (experiment.budget or {}).items()},
         iterate="averaged" if method.ema > 0 else expansion.study.iterate,
     )
     return [dataclasses.replace(shared, seed=seed) for seed in seeds]
-
-
-def check_budget(
-    method: Method, training: TrainingConfiguration, updates: int, dataset: str
-) -> None:
-    """Whether so many updates and the batch have room for what the method does.
-
-    Raises:
-        BenchError: they have not; the message says what is too large.
-    """
-    if method.critic_steps < 1:
-        raise BenchError(f"method {method.name}: critic_steps is {method.critic_steps}; at least 1")
-    critic_steps = training.critic_steps or method.critic_steps
-    if updates < method.round_length(critic_steps):
-        raise BenchError(
-            f"'{dataset}': a budget of {updates} updates is less than one round of "
-            f"{method.name} ({critic_steps} critic steps)"
-        )
-    if not 1 <= method.packing <= training.batch_size:
-        raise BenchError(
-            f"method {method.name}: packing is {method.packing}; at least 1 is needed, and at most "
-            f"the {training.batch_size} samples of a batch"
-        )
-
-
-def _updates(experiment: Experiment, size: int | None) -> int:
-    if (experiment.updates is None) == (experiment.epochs is None):
-        raise BenchError(
-            f"experiment on {experiment.dataset}: give its budget either as updates or as epochs"
-        )
-    if experiment.updates is not None:
-        return experiment.updates
-    if size is None:
-        raise BenchError(
-            f"experiment on {experiment.dataset}: epochs need a dataset of finite size; "
-            "give updates instead"
-        )
-    assert experiment.epochs is not None
-    return math.ceil(experiment.epochs * size / experiment.training.batch_size)

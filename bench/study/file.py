@@ -26,6 +26,8 @@ TRAINING_KEYS = [field.name for field in fields(TrainingConfiguration)]
 
 Whole = Annotated[int, Field(strict=True)]
 Hyperparameters = dict[str, Any]
+Count = Annotated[int, Field(strict=True, gt=0)]
+Spent = Literal["discriminator_updates", "generator_updates", "gradient_evaluations"]
 Named = Annotated[Part, BeforeValidator(Part.of)]
 VariantEntry = str | Annotated[dict[str, Hyperparameters], Field(min_length=1, max_length=1)]
 """The name of a shipped variant, or a name with what it changes."""
@@ -59,6 +61,8 @@ class Experiment(_Strict):
     """Value of the primary metric at which a method works; None: the dataset's own."""
     updates: Whole | None = Field(None, gt=0)
     epochs: float | None = Field(None, gt=0, allow_inf_nan=False)
+    budget: Annotated[dict[Spent, Count], Field(min_length=1, max_length=1)] | None = None
+    """What methods may spend of something else than discriminator updates, in place of these."""
     evaluations: Whole | None = Field(None, gt=0)
     seeds: Whole | list[Whole] | None = None
     metrics: list[Named] = []

@@ -11,7 +11,7 @@ from bench.errors import BenchError
 from bench.method import Method, Optimizer
 from bench.records.cell import Cell, Component
 from bench.registry import label_of, make_architecture, make_dataset, make_method
-from bench.study.expansion import check_budget
+from bench.study.budget import check_budget, updates_of
 from bench.training.configuration import TrainingConfiguration
 
 Value = float | int | str | bool
@@ -123,9 +123,19 @@ def applied(cell: Cell, values: Values) -> Cell:
     )
     rest = {k: v for k, v in values.items() if k not in (LEARNING_RATE, BETA1, BETA2)}
     method = make_method(cell.method.name, cell.method.hyperparameters | rest)
-    check_budget(method, training, cell.updates, cell.dataset.name)
+    updates = cell.updates
+    if cell.budget:
+        data, pair = cell.dataset, cell.architecture
+        updates = updates_of(
+            cell.budget,
+            method,
+            make_dataset(data.name, data.hyperparameters),
+            make_architecture(pair.name, pair.hyperparameters),
+            training,
+        )
+    check_budget(method, training, updates, cell.dataset.name)
     component = Component(method.name, method.hyperparameters(), label_of(method))
-    return replace(cell, method=component, training=training)
+    return replace(cell, method=component, training=training, updates=updates)
 
 
 def rounded(value: float) -> float:

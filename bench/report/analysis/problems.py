@@ -38,6 +38,11 @@ class Problem:
         return self.planned[0].cell
 
     @property
+    def updates(self) -> int:
+        """The most discriminator updates that a method makes."""
+        return max(planned.cell.updates for planned in self.planned)
+
+    @property
     def primary(self) -> Quantity:
         """The metric that ranks methods."""
         return self.quantities[0]
@@ -149,13 +154,19 @@ def describe(cell: Cell) -> dict[str, str]:
             for k, v in cell.architecture.hyperparameters.items()
         },
         **training_words(cell.training),
-        "discriminator updates": str(cell.updates),
+        **(_budget(cell) or {"discriminator updates": str(cell.updates)}),
         "evaluations": str(cell.evaluations),
     }
 
 
+def _budget(cell: Cell) -> dict[str, str]:
+    return {axis.replace("_", " "): str(amount) for axis, amount in cell.budget.items()}
+
+
 def _shared(cell: Cell) -> dict[str, Any]:
-    parts = ("dataset", "architecture", "training", "updates", "evaluations")
+    # where something else is counted, methods make updates of their own number
+    budget = "budget" if cell.budget else "updates"
+    parts = ("dataset", "architecture", "training", budget, "evaluations")
     return {name: value for name, value in asdict(cell).items() if name in parts}
 
 

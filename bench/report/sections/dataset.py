@@ -93,10 +93,13 @@ def _paces(problem: Problem) -> str:
     for method, n in made.items():
         by_count.setdefault(n, []).append(method)
     told = [f"{numbers.listing(names)} {n:,}" for n, names in sorted(by_count.items())]
-    return (
-        f"All methods make {problem.cell.updates:,} discriminator updates, which is what the "
-        f"budget counts. Generator updates differ: {numbers.listing(told)}."
+    counted = (
+        f"All methods make {problem.updates:,} discriminator updates, which is what the budget "
+        "counts."
     )
+    for axis, amount in problem.cell.budget.items():
+        counted = f"The budget counts {axis.replace('_', ' ')}: {amount:,} for every method."
+    return f"{counted} Generator updates differ: {numbers.listing(told)}."
 
 
 def headed(metric: Quantity) -> str:

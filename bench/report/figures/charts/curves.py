@@ -180,7 +180,7 @@ def _metric(
             axis.set_ylim(bottom=low / 2)
         powers(axis.yaxis)
     axis.set(xlabel="discriminator updates", ylabel=metric.label + (" (%)" if scale > 1 else ""))
-    axis.set_xlim(0, problem.cell.updates)
+    axis.set_xlim(0, problem.updates)
     axis.xaxis.set_major_locator(MaxNLocator(5))
     sns.despine(ax=axis)
 

@@ -68,7 +68,7 @@ def draw_norms(
             panel.set_xlabel("discriminator" + ("\n" if style.narrow else " ") + "updates")
             panel.tick_params(labelbottom=True)
     panels[0].set_yscale("log")
-    panels[0].set_xlim(0, problem.cell.updates)
+    panels[0].set_xlim(0, problem.updates)
     panels[0].xaxis.set_major_locator(MaxNLocator(2 if style.narrow else 4))
     powers(panels[0].yaxis)
     handles = [

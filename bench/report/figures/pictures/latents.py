@@ -148,7 +148,7 @@ def _columns(problem: Problem, fewest: int, most: int) -> list[int]:
     Every second or third where that ends at the last one, or else as evenly as can be.
     """
     cell = problem.cell
-    points = np.unique(np.linspace(0, cell.updates, cell.evaluations + 1).astype(int))
+    points = np.unique(np.linspace(0, problem.updates, cell.evaluations + 1).astype(int))
     steps = len(points) - 1
     for stride in range(1, steps + 1):
         if steps % stride == 0 and fewest <= steps // stride + 1 <= most:
