@@ -96,6 +96,9 @@ class StudyFile(_Strict):
     iterate: Iterate = "last"
     """The generator that methods are ranked by: with its last weights or with their average; the
     metric that ranks is taken of the other one, too."""
+    comparison: Literal["welch", "paired"] = "welch"
+    """How two methods without failed seeds are compared: by Welch's test, or by the paired t test
+    at equal seeds (docs/statistics.md, "Which test")."""
     keep: Literal["all", "ends", "last", "none"] | None = None
     """Checkpoints whose networks are kept; None: all of small ones, else the ends."""
 

@@ -6,6 +6,7 @@ from bench.report.statistics.best_of import best_after, expected_best
 from bench.report.statistics.intervals import (
     LEVEL,
     RESAMPLES,
+    Comparison,
     Interval,
     Spread,
     bootstrap_interval,
@@ -18,6 +19,7 @@ from bench.report.statistics.intervals import (
     performance_profile,
     probability_of_improvement,
     spread,
+    welch_difference,
 )
 from bench.report.statistics.ranks import (
     CriticalDifference,
@@ -30,16 +32,21 @@ from bench.report.statistics.significance import (
     Test,
     comparison_p,
     holm,
+    mean_difference,
     paired_p,
     rank_p,
+    seeds_needed,
     seeds_to_settle,
     smallest_rank_p,
+    welch_p,
+    welch_seeds_to_settle,
 )
 
 __all__ = [
     "EXACT",
     "LEVEL",
     "RESAMPLES",
+    "Comparison",
     "CriticalDifference",
     "Interval",
     "Spread",
@@ -53,6 +60,7 @@ __all__ = [
     "holm",
     "interquartile_mean",
     "mean",
+    "mean_difference",
     "mean_interval",
     "mean_ranks",
     "median",
@@ -62,8 +70,12 @@ __all__ = [
     "performance_profile",
     "probability_of_improvement",
     "rank_p",
+    "seeds_needed",
     "seeds_to_settle",
     "share_of_variants",
     "smallest_rank_p",
     "spread",
+    "welch_difference",
+    "welch_p",
+    "welch_seeds_to_settle",
 ]
