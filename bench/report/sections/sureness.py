@@ -12,6 +12,7 @@ from bench.report.analysis.ranking import Standing
 from bench.report.analysis.sensitivity import Order, orders
 from bench.report.page import numbers
 from bench.report.page.document import Block, Details, Entry, Items, Table
+from bench.report.sections.spread import spread_parts
 from bench.report.statistics import smallest_rank_p
 
 _STATED = {
@@ -28,6 +29,7 @@ def sureness(problem: Problem, ranked: list[Standing]) -> list[Block]:
     blocks: list[Block] = []
     if lines := _limits(ranked):
         blocks.append(Items(lines))
+    blocks += spread_parts(problem, ranked)
     if table := order_table(
         f"orders-{problem.anchor}",
         f"Places on {problem.label} by {problem.primary.label} under other rules; failed seeds "

@@ -41,6 +41,7 @@ from bench.report.statistics.significance import (
     welch_p,
     welch_seeds_to_settle,
 )
+from bench.report.statistics.spreads import Parts, pooled, variance_parts
 
 __all__ = [
     "EXACT",
@@ -49,6 +50,7 @@ __all__ = [
     "Comparison",
     "CriticalDifference",
     "Interval",
+    "Parts",
     "Spread",
     "Test",
     "best_after",
@@ -68,6 +70,7 @@ __all__ = [
     "paired_difference",
     "paired_p",
     "performance_profile",
+    "pooled",
     "probability_of_improvement",
     "rank_p",
     "seeds_needed",
@@ -75,6 +78,7 @@ __all__ = [
     "share_of_variants",
     "smallest_rank_p",
     "spread",
+    "variance_parts",
     "welch_difference",
     "welch_p",
     "welch_seeds_to_settle",
