@@ -61,11 +61,10 @@ def _parts(problem: Problem, method: str, metric: Quantity, redrawn: Quantity) -
 
 def _row(metric: Quantity, parts: Parts) -> list[Entry]:
     deviations = [math.sqrt(part) for part in (parts.total, parts.between, parts.within)]
-    share = numbers.NOTHING if parts.share is None else numbers.share(parts.share)
     return [
         Entry(str(parts.seeds), value=parts.seeds),
         *(Entry(numbers.of(metric, each), value=each) for each in deviations),
-        Entry(share, value=parts.share),
+        Entry(_share(parts.share), value=parts.share),
     ]
 
 
@@ -76,8 +75,14 @@ def _sentence(metric: Quantity, redrawn: Quantity, parts: Parts, samples: int) -
         numbers.of(redrawn, math.sqrt(part)) for part in (parts.between, parts.within)
     )
     return (
-        f"Of the variance of {metric.label} between runs of a method, {numbers.share(parts.share)} "
+        f"Of the variance of {metric.label} between runs of a method, {_share(parts.share)} "
         f"comes from drawing {samples:,} evaluation samples anew and the rest from training seeds: "
         f"standard deviations {within} and {between}, pooled over "
         f"{numbers.count(parts.methods, 'method')}."
     )
+
+
+def _share(share: float | None) -> str:
+    if share is not None and 0 < share < 0.005:
+        return f"under 1{numbers.PERCENT}"
+    return numbers.share(share)
