@@ -12,8 +12,8 @@ Nothing else lists metrics: tables, figures, MLflow, exports and the documentati
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol, Self
 
@@ -204,6 +204,9 @@ class Evaluation(Protocol):
     def series(self) -> Mapping[str, NDArray[np.float32]]:
         """``discriminator_loss``, ``discriminator_norm`` and the generator's, (T,) each."""
 
+    def redrawn(self, draws: int) -> Iterable[Evaluation]:
+        """Yield the same with samples of other latents, ``draws`` times."""
+
     def features(self, extractor: Extractor) -> Features:
         """The samples' features, computed once for all metrics."""
 
@@ -276,79 +279,8 @@ class Metric(ABC):
 
     @property
     def plain(self) -> Metric:
-        """The metric whatever iterate it is taken of."""
+        """The metric itself, where this is another way to take it (bench/taken.py)."""
         return self
-
-
-@dataclass(frozen=True, kw_only=True)
-class OfIterate(Metric):
-    """A metric of one iterate, whichever a study ranks by: ``{kid: {iterate: last}}``.
-
-    The names of its quantities end in the iterate: ``kid_last``.
-    """
-
-    taken: Metric
-    iterate: Iterate
-
-    @property
-    def name(self) -> str:  # type: ignore[override]
-        return self.taken.name
-
-    @property
-    def needs(self) -> Need:  # type: ignore[override]
-        return self.taken.needs
-
-    @property
-    def times(self) -> When:
-        return self.taken.times
-
-    @property
-    def called(self) -> str:
-        return f"{self.taken.called}_{self.iterate}"
-
-    @property
-    def sees(self) -> Extractor | None:
-        return self.taken.sees
-
-    @property
-    def of(self) -> Iterate:
-        return self.iterate
-
-    @property
-    def plain(self) -> Metric:
-        return self.taken
-
-    def quantities(self, dataset: Facts) -> tuple[Quantity, ...]:
-        what = "last iterate" if self.iterate == "last" else "averaged generator"
-        return tuple(
-            replace(
-                each,
-                name=f"{each.name}_{self.iterate}",
-                label=f"{each.label}, {self.iterate}",
-                meaning=f"the same of the {what}: {each.meaning}",
-                group=", ".join(filter(None, [f"Of the {what}", each.group])),
-            )
-            for each in self.taken.quantities(dataset)
-        )
-
-    def not_applicable(self, dataset: Facts) -> str | None:
-        return self.taken.not_applicable(dataset)
-
-    def measure(self, seen: Evaluation) -> Results:
-        return self._renamed(self.taken.measure(seen))
-
-    def floor(self, dataset: Any) -> Values | None:
-        found = self.taken.floor(dataset)
-        return None if found is None else self._renamed(found)
-
-    def describe(self) -> dict[str, Any]:
-        return self.taken.describe()
-
-    def hyperparameters(self) -> dict[str, Any]:
-        return {**self.taken.hyperparameters(), "iterate": self.iterate}
-
-    def _renamed(self, found: Mapping[str, Any]) -> dict[str, Any]:
-        return {f"{name}_{self.iterate}": value for name, value in found.items()}
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,10 @@ from typing import Any, get_args
 
 from bench.datasets.base import Dataset
 from bench.errors import BenchError, nearest
-from bench.metric import Facts, FeatureMetric, Iterate, Metric, OfIterate, Quantity
+from bench.metric import Facts, FeatureMetric, Iterate, Metric, Quantity
 from bench.records.cell import Cell, Component
 from bench.registry import Part, find, make_dataset, make_metric
+from bench.taken import REDRAWN, REDRAWS, OfIterate, Redrawn
 
 Asked = str | dict[str, dict[str, Any]] | Part
 """A name, or a name with hyperparameters: ``fid``, ``{kid: {when: every}}``."""
@@ -48,6 +49,17 @@ def with_other_iterate(metrics: list[Metric], ranked: Iterate | None) -> list[Me
         beside = OfIterate(taken=taken[0], iterate=other)
         metrics = [*taken, beside, *(m for m in metrics if m.times == "once")]
     return metrics
+
+
+def with_redraws(metrics: list[Metric], draws: int) -> list[Metric]:
+    """Return the same, and the spread over samples drawn anew of the metric that ranks."""
+    taken = [metric for metric in metrics if metric.times != "once"]
+    if not draws or not taken or taken[0].needs not in ("samples", "features"):
+        return metrics
+    beside = Redrawn(taken=taken[0], draws=draws)
+    if beside.called in {metric.called for metric in metrics}:
+        return metrics
+    return [*taken, beside, *(m for m in metrics if m.times == "once")]
 
 
 def quantities_of(metrics: list[Metric], dataset: Facts) -> list[Quantity]:
@@ -141,9 +153,12 @@ def named(asked: Asked, dataset: Facts) -> Metric:
         BenchError: there is none, it does not apply here, or not accept its hyperparameters.
     """
     part = Part.of(asked)
-    plain, _, iterate = part.name.rpartition("_")
-    if plain and iterate in get_args(Iterate) and part.name not in find("metric").parts:
-        return named(Part(plain, part.hyperparameters | {"iterate": iterate}), dataset)
+    plain, _, ending = part.name.rpartition("_")
+    if plain and part.name not in find("metric").parts:
+        if ending in get_args(Iterate):
+            return named(Part(plain, part.hyperparameters | {"iterate": ending}), dataset)
+        if ending == REDRAWN:
+            return named(Part(plain, {"redraws": REDRAWS} | part.hyperparameters), dataset)
     metric = _named(part.name, dataset, bool(part.hyperparameters.get("extractor")))
     if not part.hyperparameters:
         return metric

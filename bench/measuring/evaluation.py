@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -96,6 +96,8 @@ class Seen:
     samples: Tensor
     series: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     players: tuple[nn.Module, nn.Module] | None = None
+    redraw: Callable[[int], Tensor] | None = None
+    """Gives samples of the same generator from the latents of a draw: 1, 2, …"""
     _features: dict[Extractor, Features] = field(default_factory=dict)
 
     @property
@@ -119,6 +121,12 @@ class Seen:
         if self.players is None:
             raise NotMeasured("it looks at networks, and these samples have none")
         return self.players
+
+    def redrawn(self, draws: int) -> Iterator[Seen]:
+        if self.redraw is None:
+            raise NotMeasured("it draws samples anew, and these samples have no generator")
+        for draw in range(1, draws + 1):
+            yield Seen(self.subject, self.redraw(draw), players=self.players)
 
     def features(self, extractor: Extractor) -> Features:
         if extractor not in self._features:

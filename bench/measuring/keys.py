@@ -93,7 +93,7 @@ class Keys:
                     ingredients["extractor weights"] = extractor.identity()
                 except (Unavailable, BenchError) as error:
                     unavailable = str(error)
-            parts = [metric.plain] if extractor is None else [metric.plain, extractor]
+            parts = [metric.plain, metric, *([] if extractor is None else [extractor])]
             sources = sources_that_measure(*parts)
             ingredients |= {f"source {file}": value for file, value in sources.items()}
             self._known[named] = Wanted(metric, component, ingredients, unavailable=unavailable)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -31,7 +32,7 @@ from bench.once import once
 from bench.records.fingerprint import digest
 from bench.records.measurements import Measurement, Numbers, joined
 from bench.records.record import Record
-from bench.training.streams import latents_of
+from bench.training.streams import Stream, latents_of
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,11 @@ class Measurer:
         dataset, device = self.subject.dataset, self.subject.device
         modules = modules_of(self.architecture, dataset, self.packing)
         count, size = dataset.evaluation_samples, self.architecture.latent
-        latents = latents_of(record.cell.seed, count, size).to(device)
+
+        def latents(draw: int) -> Tensor:
+            return latents_of_draw(record.cell.seed, draw, count, size).to(device)
+
+        first = latents(0)
         for update in updates:
             interested: dict[Iterate, list[_Taken]] = defaultdict(list)
             for each in metrics:
@@ -102,7 +107,7 @@ class Measurer:
             for iterate, those in interested.items():
                 try:
                     checkpoint = checkpoint or record.checkpoint(update)
-                    seen = self._seen(checkpoint, iterate, modules, latents)
+                    seen = self._seen(checkpoint, iterate, modules, first, latents)
                 except (NotMeasured, BenchError) as error:
                     for each in those:
                         each.missing(error, update)
@@ -111,7 +116,12 @@ class Measurer:
                     each.values[update] = each.take(seen)
 
     def _seen(
-        self, checkpoint: Checkpoint, iterate: Iterate, modules: Any, latents: Tensor
+        self,
+        checkpoint: Checkpoint,
+        iterate: Iterate,
+        modules: Any,
+        first: Tensor,
+        latents: Callable[[int], Tensor],
     ) -> Seen:
         players = (
             loaded(modules[0], checkpoint.generator(iterate), "generator").to(self.subject.device),
@@ -120,10 +130,16 @@ class Measurer:
             ),
         )
         images = len(self.subject.dataset.sample_shape) == 3
-        samples = generated(players[0], latents, images)
-        if not bool(samples.isfinite().all()):
-            raise NotFinite("a generated sample is not finite")
-        return Seen(self.subject, as_compared(samples), players=players)
+
+        def samples(own: Tensor) -> Tensor:
+            found = generated(players[0], own, images)
+            if not bool(found.isfinite().all()):
+                raise NotFinite("a generated sample is not finite")
+            return as_compared(found)
+
+        return Seen(
+            self.subject, samples(first), players=players, redraw=lambda d: samples(latents(d))
+        )
 
     def _measurement(self, wanted: Wanted, taken: _Taken, updates: list[int]) -> Measurement:
         begun = time.perf_counter()
@@ -225,6 +241,17 @@ class _Taken:
             self.whole = dict.fromkeys(names)
         else:
             self.values[update] = dict.fromkeys(names)
+
+
+def latents_of_draw(seed: int, draw: int, count: int, size: int) -> Tensor:
+    """Return a seed's latents of one draw, (count, size); those of draw 0 every metric sees.
+
+    Other draws are streams of their own. Fewer latents are the first of more.
+    """
+    if not draw:
+        return latents_of(seed, count, size)
+    own = np.random.SeedSequence([seed, int(Stream.EVALUATION), draw])
+    return latents_of(int(own.generate_state(1, np.uint64)[0]), count, size)
 
 
 def best(values: dict[int, Numbers], updates: Iterable[int], quantity: Quantity) -> int | None:

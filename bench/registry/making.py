@@ -11,8 +11,9 @@ from bench.combination import SIGN, Combination
 from bench.datasets.base import Dataset
 from bench.errors import BenchError, nearest
 from bench.method import Method
-from bench.metric import Extractor, FeatureMetric, Iterate, Metric, OfIterate
+from bench.metric import Extractor, FeatureMetric, Iterate, Metric
 from bench.registry.shelves import find
+from bench.taken import OfIterate, Redrawn
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,18 +105,25 @@ def make_architecture(name: str, hyperparameters: dict[str, Any] | None = None) 
 def make_metric(name: str, hyperparameters: dict[str, Any] | None = None) -> Metric:
     """A metric by its file's name, with the extractor that its hyperparameters name.
 
-    Every metric of networks also takes ``iterate``: the generator that it is taken of.
+    Every metric of networks also takes ``iterate``: the generator that it is taken of. Every metric
+    of samples takes ``redraws``: how often they are drawn anew to give the spread of its numbers.
     """
     own = dict(hyperparameters or {})
-    iterate = own.pop("iterate", None)
+    iterate, redraws = own.pop("iterate", None), own.pop("redraws", None)
     made: Metric = make("metric", name, own)
-    if iterate is None:
-        return made
-    if made.needs == "series":
-        raise BenchError(f"metric '{name}' looks at the series of the run: leave `iterate` out")
-    return OfIterate(
-        taken=made, iterate=_fitted(iterate, Iterate, f"hyperparameter {name}.iterate")
-    )
+    if iterate is not None:
+        if made.needs == "series":
+            raise BenchError(f"metric '{name}' looks at the series of the run: leave `iterate` out")
+        fitted = _fitted(iterate, Iterate, f"hyperparameter {name}.iterate")
+        made = OfIterate(taken=made, iterate=fitted)
+    if redraws is not None:
+        if made.needs not in ("samples", "features"):
+            raise BenchError(f"metric '{name}' looks at no samples: leave `redraws` out")
+        draws = _fitted(redraws, int, f"hyperparameter {name}.redraws")
+        if draws < 2:
+            raise BenchError(f"hyperparameter {name}.redraws is {draws}; a spread needs at least 2")
+        made = Redrawn(taken=made, draws=draws)
+    return made
 
 
 def make_extractor(part: str | dict[str, Any]) -> Extractor:

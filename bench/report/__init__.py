@@ -79,7 +79,14 @@ def _content(
     """Return a digest of all that a report depends on: records, options, code and packages."""
     methods = {each.cell.method.label: each.cell.method for each in planned}
     told: dict[str, Any] = {
-        "study": [study.name, study.description, study.source, baseline, str(results)],
+        "study": [
+            study.name,
+            study.description,
+            study.source,
+            study.comparison,
+            baseline,
+            str(results),
+        ],
         # the commands that reproduce a cell depend on which cells the study's file names
         "whole": sorted(cell.key for cell in study.whole),
         "cells": [

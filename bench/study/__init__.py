@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from bench.errors import BenchError, nearest
 from bench.records.cell import Cell
@@ -37,6 +38,8 @@ class Study:
     """Checkpoints whose networks are kept; None: all of small ones, else the ends."""
     metrics: tuple[str, ...] = ()
     """The only metrics that are measured now; none: all."""
+    comparison: Literal["welch", "paired"] = "welch"
+    """How two methods without failed seeds are compared."""
 
     @property
     def whole(self) -> list[Cell]:
@@ -84,4 +87,5 @@ def load_study(name: str, selection: Selection = WHOLE) -> Study:
         expansion,
         described.keep,
         selection.metrics,
+        described.comparison,
     )

@@ -16,6 +16,7 @@ from bench.measuring.choice import (
     named,
     primary,
     with_other_iterate,
+    with_redraws,
 )
 from bench.method import Method
 from bench.metric import Iterate, Metric, Quantity
@@ -263,7 +264,8 @@ def _metrics(
             continue
         asked.append(part)
     metrics = metrics_of(dataset, [*asked, *experiment.metrics])
-    return with_other_iterate(metrics, _iterate(expansion.study, experiment))
+    metrics = with_other_iterate(metrics, _iterate(expansion.study, experiment))
+    return with_redraws(metrics, expansion.study.redraws)
 
 
 def _iterate(study: StudyFile, experiment: Experiment) -> Iterate | None:

@@ -100,6 +100,12 @@ class StudyFile(_Strict):
     iterate: Iterate = "last"
     """The generator that methods are ranked by: with its last weights or with their average; the
     metric that ranks is taken of the other one, too."""
+    redraws: Whole = Field(0, ge=0)
+    """How often evaluation samples are drawn anew, for the spread of the metric that ranks; 0: not
+    measured."""
+    comparison: Literal["welch", "paired"] = "welch"
+    """How two methods without failed seeds are compared: by Welch's test, or by the paired t test
+    at equal seeds (docs/statistics.md, "Which test")."""
     keep: Literal["all", "ends", "last", "none"] | None = None
     """Checkpoints whose networks are kept; None: all of small ones, else the ends."""
 
@@ -114,6 +120,13 @@ class StudyFile(_Strict):
     @classmethod
     def _distinct(cls, value: int | list[int]) -> list[int]:
         return distinct_seeds(value)
+
+    @field_validator("redraws")
+    @classmethod
+    def _has_spread(cls, value: int) -> int:
+        if value == 1:
+            raise ValueError("a spread needs at least 2 draws")
+        return value
 
 
 class _Loader(yaml.SafeLoader):

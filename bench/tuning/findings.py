@@ -53,17 +53,17 @@ def results_of(tuning: Tuning) -> list[Result]:
     planned += [Planned(c, "not applicable", c.not_applicable or "") for c in tuning.left_out]
     order = {cell.key: place for place, cell in enumerate(tuning.study.cells)}
     planned.sort(key=lambda each: order[each.cell.key])
-    found = []
+    how, found = tuning.study.comparison, []
     for problem in problems(planned):
         own = [by_key[p.cell.key] for p in problem.planned if p.cell.key in by_key]
         if not own:
             continue
         after = replace(problem, planned=[p for each in own for p in _relabelled(each)])
-        ranked = standings(after) if after.planned else []
+        ranked = standings(after, comparison=how) if after.planned else []
         methods = {each.search.method: each for each in own}
         places = [s.method for s in ranked]
         tuned = {m: methods[m] for m in [*places, *(m for m in methods if m not in places)]}
-        default = {s.method: s for s in standings(problem)}
+        default = {s.method: s for s in standings(problem, comparison=how)}
         found.append(Result(problem, default, ranked, after, tuned))
     return found
 

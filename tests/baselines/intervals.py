@@ -85,7 +85,7 @@ def sign_flip_ps(differences: Array) -> Array:
 
 
 def rule_ps(first: Array, second: Array) -> Array:
-    """``comparison_p`` of each pair of rows."""
+    """``comparison_p`` of each pair of rows, by the paired test."""
     found = np.empty(len(first))
     whole = np.isfinite(first).all(axis=1) & np.isfinite(second).all(axis=1)
     if whole.any():

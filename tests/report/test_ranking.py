@@ -8,11 +8,14 @@ import pytest
 from bench.errors import BenchError
 from bench.execution.plan import Planned
 from bench.report import write_report
+from bench.report.analysis.findings import find
 from bench.report.analysis.problems import problems
 from bench.report.analysis.ranking import standings
 from bench.report.analysis.sensitivity import orders, stability_orders
+from bench.report.page.markdown import render_markdown
+from bench.report.sections.content import compose
 from bench.report.sections.verdict import verdict
-from bench.report.statistics import holm
+from bench.report.statistics import comparison_p, holm, mean_difference
 
 FIVE = """
 methods: [label_smoothing, non_saturating, wgan_gp]
@@ -216,3 +219,28 @@ def test_survivors_do_not_say_how_many_seeds_would_settle_it(ranked_from):
         non_saturating=[8.0, 8.1, 8.2, 8.3, 8.4], wgan_gp=[7.0, 7.1, 7.3, FAILED, FAILED]
     )
     assert ranked[1].to_best.seeds_needed is None
+
+
+@pytest.mark.parametrize(
+    ("line", "test", "words"),
+    [("", "Welch", "Welch's t test"), ("comparison: paired", "paired t", "the paired t test")],
+)
+def test_the_test_is_the_one_that_the_study_states(make_study, train, modes, line, test, words):
+    study = make_study(f"{line}\n{FIVE}")
+    ends = {"non_saturating": (5, 6, 7, 8, 6), "wgan_gp": (4, 6, 6, 8, 5)}
+    planned = [
+        train(c, modes(0, ends[c.method.name][c.seed]))
+        for c in study.cells
+        if c.method.name in ends
+    ]
+    found = find(study, planned, [])
+    (ranked,) = found.standings
+    to_best = ranked[1].to_best
+    assert to_best is not None
+    assert to_best.test == test
+    assert to_best.p == comparison_p(ranked[1].scores, ranked[0].scores, study.comparison)[0]
+    assert to_best.difference == mean_difference(
+        ranked[1].scores, ranked[0].scores, study.comparison
+    )
+    told = render_markdown(compose(found, {}, dict.fromkeys(found.methods, "#000000")), "on a day")
+    assert f"the study states {words}" in told

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
-from statsmodels.stats.power import TTestPower
+from statsmodels.stats.power import TTestIndPower, TTestPower
 
 from bench.report import statistics as own
 from bench.report.statistics import Interval
@@ -80,7 +80,7 @@ def test_rounding_is_no_spread_of_differences():
     found = own.paired_difference(first, second)
     assert found is not None
     assert found.low is None
-    assert own.comparison_p(first, second) == (0.25, "sign")
+    assert own.comparison_p(first, second, "paired") == (0.25, "sign")
 
 
 def test_spread_is_median_and_range():
@@ -302,14 +302,61 @@ def test_smallest_rank_p_of_the_usual_seeds():
 def test_comparison_takes_the_test_that_was_stated_beforehand():
     first, second = {0: 1.0, 1: 2.5, 2: 3.0}, {0: 2.0, 1: 4.0, 2: 3.5, 7: 0.0}
     expected = stats.ttest_rel([1, 2.5, 3], [2, 4, 3.5]).pvalue
-    assert own.comparison_p(first, second) == (pytest.approx(expected), "paired t")
+    assert own.comparison_p(first, second, "paired") == (pytest.approx(expected), "paired t")
+    expected = stats.ttest_ind([1, 2.5, 3], [2, 4, 3.5, 0], equal_var=False).pvalue
+    assert own.comparison_p(first, second) == (pytest.approx(expected), "Welch")
     failed = {**first, 1: INF}
     expected = own.rank_p([1, INF, 3], [2, 4, 3.5, 0])
     assert own.comparison_p(failed, second) == (expected, "rank")
     assert own.comparison_p(first, {**second, 7: INF})[1] == "rank"
-    assert own.comparison_p({0: 1.0}, {0: 2.0}) == (None, "paired t")
+    assert own.comparison_p({0: 1.0}, {0: 2.0}, "paired") == (None, "paired t")
+    assert own.comparison_p({0: 1.0}, {0: 2.0, 1: 3.0}) == (None, "Welch")
     assert own.comparison_p({0: INF, 1: INF}, {0: INF, 1: INF}) == (1.0, "rank")
-    assert own.comparison_p(first, first) == (1.0, "sign")
+    assert own.comparison_p(first, first, "paired") == (1.0, "sign")
+    assert own.comparison_p(dict.fromkeys(range(5), 8.0), dict.fromkeys(range(5, 9), 7.0)) == (
+        2 * 0.5**4,
+        "sign",
+    )
+    assert own.comparison_p({0: 8.0, 1: 8.0}, {0: 8.0, 1: 8.0}) == (1.0, "sign")
+
+
+@given(values, values)
+@patient
+def test_welch_is_scipys(first: list[float], second: list[float]):
+    size = max(map(abs, [*first, *second]))
+    if min(len(first), len(second)) > 1 and max(np.ptp(first), np.ptp(second)) > max(
+        1e-6 * size, 1e-100
+    ):
+        expected = stats.ttest_ind(first, second, equal_var=False)
+        assert own.welch_p(first, second) == pytest.approx(expected.pvalue, abs=1e-9)
+        found = own.welch_difference(first, second)
+        assert found is not None
+        reference = expected.confidence_interval()
+        assert ends(found) == pytest.approx((reference.low, reference.high), rel=1e-6)
+
+
+def test_welch_with_a_constant_side_is_the_paired_test():
+    """8.0 ± 0 against 7.3 ± 1.6: the spread is that of one side, with its degrees of freedom."""
+    always, other = dict.fromkeys(range(6), 8.0), dict(enumerate([8.0, 8, 8, 4, 8, 7]))
+    assert own.comparison_p(always, other)[0] == pytest.approx(
+        own.comparison_p(always, other, "paired")[0]
+    )
+    one, two = (own.mean_difference(always, other, how) for how in ("welch", "paired"))
+    assert one is not None
+    assert two is not None
+    assert ends(one) == pytest.approx(ends(two))
+    assert own.seeds_needed(always, other, 0.05, "welch") == own.seeds_needed(
+        always, other, 0.05, "paired"
+    )
+    assert own.mean_difference(always, {9: 7.0, 10: 7.0}) == Interval(1.0, None, None, 2)
+
+
+@pytest.mark.parametrize(("effect", "alpha", "power"), [(0.8, 0.05, 0.8), (2.0, 0.01, 0.9)])
+def test_welch_seeds_to_settle_is_statsmodels_at_equal_spreads(effect, alpha, power):
+    sample = np.array([-1.0, 0.0, 1.0])
+    expected = TTestIndPower().solve_power(effect, alpha=alpha, power=power)
+    assert own.welch_seeds_to_settle(sample + effect, sample, alpha, power) == math.ceil(expected)
+    assert own.welch_seeds_to_settle([1.0, 1.0], [2.0, 2.0], alpha) is None
 
 
 @given(chances)

@@ -12,6 +12,7 @@ from scipy import stats
 from bench.report import statistics as own
 from bench.report.statistics import CriticalDifference, Interval
 from tests.baselines import intervals as simulated
+from tests.baselines import pairing
 
 INF = math.inf
 
@@ -164,7 +165,7 @@ def test_simulated_ps_are_those_of_the_report(kind: str, chance: float):
     scores = simulated.fail(rng, simulated.draw(rng, kind, (40, 2, 4)), chance)
     first, second = scores[:, 0], scores[:, 1]
     single = [
-        own.comparison_p(dict(enumerate(a)), dict(enumerate(b)))[0]
+        own.comparison_p(dict(enumerate(a)), dict(enumerate(b)), "paired")[0]
         for a, b in zip(first, second, strict=True)
     ]
     assert simulated.rule_ps(first, second) == pytest.approx(np.array(single, dtype=float))
@@ -218,3 +219,16 @@ def test_simulation_prints_its_tables(capsys: pytest.CaptureFixture[str]):
         f"### {number}" for number in ("1.", "2a", "2b", "3.", "4.", "5.")
     ]
     assert "nan" not in printed
+
+
+def test_simulated_welch_is_that_of_the_report():
+    rng = np.random.default_rng(3)
+    first, second = np.rint(rng.normal(7, 0.6, (60, 3))), np.rint(rng.normal(8, 0.4, (60, 3)))
+    assert (np.ptp(second, axis=1) == 0).any()
+    pairs = [(dict(enumerate(a)), dict(enumerate(b))) for a, b in zip(first, second, strict=True)]
+    for comparison, found in (
+        ("welch", pairing.welch_ps(first, second)),
+        ("paired", pairing.student_ps(first - second)),
+    ):
+        single = [own.comparison_p(a, b, comparison)[0] for a, b in pairs]
+        assert found == pytest.approx(np.array(single, dtype=float))

@@ -115,9 +115,9 @@ SUMMARY_COLUMNS: dict[str, str] = {
         }.items()
         for column, meaning in {
             name: f"label of {whom}; empty in its own row",
-            f"difference_to_{name}": f"mean of the paired differences to {whom} at the seeds both "
-            "finished, primary metric",
-            f"difference_to_{name}_low": "lower end of its 95 % Student t interval",
+            f"difference_to_{name}": f"mean over finished seeds less that of {whom}, primary "
+            "metric; by a paired test over the seeds that both finished",
+            f"difference_to_{name}_low": "lower end of its 95 % interval, by the same test as p",
             f"difference_to_{name}_high": "upper end of the interval",
             f"chance_to_beat_{name}": f"probability that a seed does better than one of {whom}; "
             "failed seeds lose, equal ones count half",
@@ -125,11 +125,11 @@ SUMMARY_COLUMNS: dict[str, str] = {
             f"chance_to_beat_{name}_high": "upper end of the interval",
             f"p_{name}": "p of the test that both do the same",
             f"p_{name}_adjusted": "the same, corrected for the number of methods compared (Holm)",
-            f"p_{name}_test": "the test: paired t, sign where all differences are the same, rank "
-            "where seeds failed",
+            f"p_{name}_test": "the test: Welch or paired t, as the study states; sign where "
+            "nothing varies, rank where seeds failed",
             f"p_{name}_smallest": "least p that a rank test of so many seeds can reach",
-            f"seeds_to_settle_{name}": "paired seeds that would tell the two apart with a "
-            "probability of 0.8, were the differences seen the true ones",
+            f"seeds_to_settle_{name}": "seeds of each that would tell the two apart with a "
+            "probability of 0.8 by the same test, were difference and spread seen the true ones",
         }.items()
     },
 }

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from bench.report.statistics import (
+    Comparison,
     Interval,
     comparison_p,
-    paired_difference,
+    mean_difference,
     probability_of_improvement,
     smallest_rank_p,
 )
@@ -31,7 +31,8 @@ class Contrast:
 
     other: str
     difference: Interval | None
-    """Paired, at the seeds that both finished; positive where this method has more."""
+    """Of the means, with the interval that belongs to the stated test: over the finished seeds of
+    each, or over those that both finished; positive where this method has more."""
     improvement: Interval | None
     """Probability that a seed of this method beats one of the other; failed seeds lose."""
     better: bool | None
@@ -45,8 +46,10 @@ class Contrast:
     adjusted: float | None = None
     """p, corrected for the number of methods compared with the same one (Holm 1979)."""
     seeds_needed: int | None = None
-    """Paired seeds that would tell the two apart in four of five studies, were the true difference
-    and spread the ones observed."""
+    """Seeds of each method with which the stated test would tell the two apart in four of five
+    studies, were the true difference and spread the ones observed."""
+    comparison: Comparison = "welch"
+    """The test that the study states for methods without failed seeds."""
 
     def without_chance(self) -> Contrast:
         """Where seeds are copies of one another: the difference, and nothing of how sure it is."""
@@ -69,13 +72,14 @@ def contrast(
     other: str,
     higher_is_better: bool,
     level: float,
+    comparison: Comparison = "welch",
 ) -> Contrast:
     """Scores by seed, failed ones infinitely bad, against those of another method."""
-    difference = paired_difference(_finished(own), _finished(others))
+    difference = mean_difference(own, others, comparison)
     improvement = probability_of_improvement(
         list(own.values()), list(others.values()), higher_is_better
     )
-    p, test = comparison_p(own, others)
+    p, test = comparison_p(own, others, comparison)
     smallest = smallest_rank_p(len(own), len(others)) if own and others else None
     better: bool | None = None
     if test == "rank":
@@ -83,8 +87,6 @@ def contrast(
             better = improvement.value > 0.5
     elif difference is not None and difference.value != 0:
         better = (difference.value > 0) == higher_is_better
-    return Contrast(other, difference, improvement, better, test, p, smallest, level)
-
-
-def _finished(scores: Mapping[int, float]) -> dict[int, float]:
-    return {seed: score for seed, score in scores.items() if math.isfinite(score)}
+    return Contrast(
+        other, difference, improvement, better, test, p, smallest, level, comparison=comparison
+    )

@@ -73,5 +73,5 @@ def find(
 ) -> Findings:
     """Group, rank and compare."""
     found = problems(planned)
-    ranked = [standings(problem, baseline) for problem in found]
+    ranked = [standings(problem, baseline, study.comparison) for problem in found]
     return Findings(study, found, ranked, notes, baseline, results)

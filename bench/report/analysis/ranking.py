@@ -18,13 +18,13 @@ from bench.report.analysis.contrast import (
 from bench.report.analysis.gaps import reasons
 from bench.report.analysis.problems import Problem
 from bench.report.statistics import (
+    Comparison,
     Interval,
     bootstrap_interval,
-    differences,
     holm,
     interquartile_mean,
     mean_interval,
-    seeds_to_settle,
+    seeds_needed,
 )
 
 
@@ -130,7 +130,9 @@ def score(planned: Planned, metric: Quantity) -> float | None:
     return final(planned, metric)
 
 
-def standings(problem: Problem, baseline: str = "") -> list[Standing]:
+def standings(
+    problem: Problem, baseline: str = "", comparison: Comparison = "welch"
+) -> list[Standing]:
     """Every method of a problem, best first; those without a value last.
 
     Methods are ordered by the interquartile mean of the primary metric, in which a failed seed
@@ -162,8 +164,8 @@ def standings(problem: Problem, baseline: str = "") -> list[Standing]:
         for s, own in zip(ranked, places, strict=True)
     ]
     leader = ranked[0].method if ranked[0].rank is not None else ""
-    to_best = _contrasts(problem, ranked, leader, LEVEL_TO_BEST)
-    to_baseline = _contrasts(problem, ranked, baseline, LEVEL_TO_BASELINE)
+    to_best = _contrasts(problem, ranked, leader, LEVEL_TO_BEST, comparison)
+    to_baseline = _contrasts(problem, ranked, baseline, LEVEL_TO_BASELINE, comparison)
     return [
         replace(s, to_best=to_best.get(s.method), to_baseline=to_baseline.get(s.method))
         for s in ranked
@@ -206,7 +208,11 @@ def mean_places(
 
 
 def _contrasts(
-    problem: Problem, ranked: list[Standing], reference: str, level: float
+    problem: Problem,
+    ranked: list[Standing],
+    reference: str,
+    level: float,
+    comparison: Comparison,
 ) -> dict[str, Contrast]:
     """Every other ranked method against one, corrected for their number."""
     other = next((s for s in ranked if s.method == reference), None)
@@ -214,15 +220,15 @@ def _contrasts(
         return {}
     better = problem.primary.higher_is_better
     rest = [s for s in ranked if s is not other and s.scores]
-    found = [contrast(s.scores, other.scores, reference, better, level) for s in rest]
+    found = [contrast(s.scores, other.scores, reference, better, level, comparison) for s in rest]
     if problem.copies:
         found = [each.without_chance() for each in found]
     adjusted = holm([each.p for each in found])
     alone = level / max(sum(each.p is not None for each in found), 1)
     needed = [
-        # where failures decide, the differences of the survivors say nothing of it
-        seeds_to_settle(differences(s.scores, other.scores), alone)
-        if each.test == "paired t"
+        # where failures decide, the survivors say nothing of it
+        seeds_needed(s.scores, other.scores, alone, comparison)
+        if each.test in ("Welch", "paired t")
         else None
         for s, each in zip(rest, found, strict=True)
     ]

@@ -15,15 +15,19 @@ from bench.report.analysis.problems import PLAYERS, Problem
 from bench.report.compare.found import Pair, Ratio, Verdict
 from bench.report.page import numbers
 from bench.report.statistics import (
+    Comparison,
     Spread,
     comparison_p,
+    mean_difference,
     mean_interval,
-    paired_difference,
     spread,
 )
 
 ALPHA = 0.05
 """Adjusted p values up to this one are beyond noise."""
+COMPARISON: Comparison = "paired"
+"""The test of both sides, whatever a study states for its methods: one method at equal seed on two
+sides is nearly the same run, and often the very same one measured otherwise."""
 FLIPPED = 3
 """Seeds from which on it is beyond noise that all finished on one side and none on the other.
 
@@ -47,7 +51,7 @@ def measured(problem: Problem, label: str, both: dict[int, tuple[Record, Record]
         metric,
         both,
         (mean_interval(list(last_a.values())), mean_interval(list(last_b.values()))),
-        paired_difference(last_b, last_a),
+        mean_difference(last_b, last_a, COMPARISON),
         None,
         "",
         {player: (_rates(both, player, 0), _rates(both, player, 1)) for player in PLAYERS},
@@ -57,7 +61,7 @@ def measured(problem: Problem, label: str, both: dict[int, tuple[Record, Record]
     if len(pair.identical) == len(both):
         # where no bit differs nothing can be found falsely: it is no test among the others
         return pair
-    p, test = comparison_p(scores_b, scores_a)
+    p, test = comparison_p(scores_b, scores_a, COMPARISON)
     return pair if p is None else replace(pair, p=p, test=test)
 
 

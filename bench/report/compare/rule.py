@@ -27,7 +27,8 @@ def rule(comparison: Comparison) -> list[Block]:
             f"p adjusted for the {tested} pairs that were tested (Holm) is at most {alpha}, and "
             "the mean difference shows in the digits that the metric is told with. Where every "
             "seed finished, p is that of a paired t test of the primary metric at equal seeds (of "
-            "a sign test where all differences are the same). Where any seed failed, p is that of "
+            "a sign test where all differences are the same), whatever a study states: a method at "
+            "equal seed is nearly the same run on both sides. Where any seed failed, p is that of "
             "an Mann–Whitney test over all common seeds, a failed one being worse than any "
             "other.",
         ),

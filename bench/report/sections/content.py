@@ -64,8 +64,12 @@ def compose(found: Findings, figures: dict[str, list[Drawn]], colours: dict[str,
             stability(found),
             cost(found, figures.get("cost", [])),
         ]
-    sections += [failures(found.problems), definitions(found.problems), provenance(found)]
     study = found.study
+    sections += [
+        failures(found.problems),
+        definitions(found.problems, study.comparison),
+        provenance(found),
+    ]
     return Document(
         f"{study.name}: which way of stabilising GAN training works",
         _lead(found, led),

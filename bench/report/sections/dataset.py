@@ -136,7 +136,7 @@ def centre(problem: Problem, standing: Standing, marked: Mark = "") -> Entry:
 
 
 def difference(problem: Problem, found: Contrast | None) -> Entry:
-    """A paired difference with its interval."""
+    """A difference with its interval."""
     if found is None or found.difference is None:
         return Entry(numbers.NOTHING, "quiet")
     return Entry(
@@ -173,7 +173,7 @@ def _ranking(problem: Problem, ranked: list[Standing]) -> Table:
         f"Methods on {problem.label} by {primary.label} at the last evaluation"
         f"{order if any(s.rank for s in ranked) else ''}. {MARKS} Interquartile mean: over all "
         "seeds, failed ones the worst. Mean: over finished seeds; after ± half of the "
-        f"{numbers.INTERVAL}. Mean difference: to the best method, paired at equal seeds, with its "
+        f"{numbers.INTERVAL}. Mean difference: to the best method, with its "
         f"{numbers.INTERVAL}, which stands alone: only p is corrected for the number of "
         f"comparisons, and tells apart from {LEVEL_TO_BEST:g} down. Chance to beat it: that a seed "
         "does better than one of the best method's. Real data: measured against real data.",
@@ -220,8 +220,8 @@ def _against(problem: Problem, ranked: list[Standing], baseline: str) -> Table:
         ])  # fmt: skip
     return Table(
         f"baseline-{problem.anchor}",
-        f"Methods on {problem.label} against {baseline} by {problem.primary.label}: differences "
-        f"are paired at equal seeds, with their {numbers.INTERVAL}.",
+        f"Methods on {problem.label} against {baseline} by {problem.primary.label}: "
+        f"differences with their {numbers.INTERVAL}.",
         ["method", *_CONTRAST, "in words"],
         rows,
         texts=(5,),

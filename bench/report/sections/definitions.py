@@ -11,6 +11,7 @@ from bench.report.analysis.contrast import LEVEL_TO_BASELINE, LEVEL_TO_BEST
 from bench.report.analysis.problems import Problem
 from bench.report.page import numbers
 from bench.report.page.document import Block, Items, Paragraph, Section
+from bench.report.statistics import Comparison
 
 _HASH = re.compile(r"[0-9a-f]{32,}")
 _SHOWN = 16
@@ -18,12 +19,14 @@ _SHOWN = 16
 SELDOM = ", at the best and the last evaluation alone"
 
 
-def definitions(problems: list[Problem]) -> Section:
+def definitions(problems: list[Problem], comparison: Comparison = "welch") -> Section:
     """What every number means."""
     parts = [
         Section("Metrics", "definitions-metrics", [], _metrics(problems)),
         Section("Gradients", "definitions-gradients", [Items(_gradients(Gradients()))]),
-        Section("Statistics", "definitions-statistics", [Items(_STATISTICS)]),
+        Section(
+            "Statistics", "definitions-statistics", [Items([*_STATISTICS, *_TEST[comparison]])]
+        ),
     ]
     return Section("How each number is defined", "definitions", [], parts)
 
@@ -39,26 +42,41 @@ _STATISTICS = [
      "defined for some finished seeds, the number behind the mean is told."),
     (f"{numbers.INTERVAL} of a mean", "Student's t over seeds, mean ± t·s/√n. It may reach past "
      "the bounds of a metric. With one seed, or where all are the same, there is none."),
-    ("Mean difference", "to the best method, or to a baseline, at equal seeds: methods see the "
-     "same data, latents and initial weights at equal seed. Over the seeds that both finished."),
     ("Chance to beat it", "the share of all pairs of seeds in which this method beats the other; "
      "failed seeds lose, equal ones count half."),
-    ("p", "that both do the same: by a paired t test; by a sign test where every difference is the "
-     "same; by a rank test (Mann and Whitney), failed seeds last, where one of the two has failed "
-     "seeds. Corrected for the number of methods compared (Holm)."),
     ("Cannot be told apart", f"the corrected p is above {LEVEL_TO_BEST:g} against the best method, "
      f"which the same data chose, and above {LEVEL_TO_BASELINE:g} against a baseline: so a study "
      "of up to a dozen methods finds one wrongly worse about one time in twenty. No difference "
      "found among so few seeds is no proof that there is none."),
-    ("Seeds to settle it", "paired seeds with which the t test would tell the two apart in four of "
-     "five studies at the corrected level, were the difference and the spread seen here the true "
-     "ones. From so few seeds a guess of an order of magnitude."),
+    ("Seeds to settle it", "seeds of each method with which the same t test would tell the two "
+     "apart in four of five studies at the corrected level, were the difference and the spread "
+     "seen here the true ones. From so few seeds a guess of an order of magnitude."),
     ("Rank", "by the interquartile mean. Of methods that read the same, the one with fewer failed "
      "seeds comes first; those with as many share a rank. A method without a finished seed has no "
      "rank, nor has any where the metric that ranks them was not computed."),
     ("Best checkpoint", "a seed's best evaluation by the first metric that every evaluation "
      "measures. Slow metrics are measured there and at the last evaluation alone."),
 ]  # fmt: skip
+
+_RANK = (
+    "by a rank test (Mann and Whitney), failed seeds last, where one of the two has failed seeds. "
+    "Corrected for the number of methods compared (Holm)."
+)
+_TEST: dict[Comparison, list[tuple[str, str]]] = {
+    "welch": [
+        ("Mean difference", "to the best method, or to a baseline: the mean over finished seeds of "
+         "one less that of the other, with Welch's interval, in which each has its own spread."),
+        ("p", "that both do the same: by Welch's t test, which the study states, over all seeds; "
+         f"by a sign test where neither method varies; {_RANK}"),
+    ],
+    "paired": [
+        ("Mean difference", "to the best method, or to a baseline, at equal seeds: methods see the "
+         "same data, latents and initial weights at equal seed. Over the seeds that both finished, "
+         "with Student's interval."),
+        ("p", "that both do the same: by a paired t test, which the study states; by a sign test "
+         f"where every difference is the same; {_RANK}"),
+    ],
+}  # fmt: skip
 
 
 def _metrics(problems: list[Problem]) -> list[Section]:

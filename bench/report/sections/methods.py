@@ -60,7 +60,7 @@ def _standings(number: int, label: str, stands: list[tuple[Problem, Standing]]) 
         ])  # fmt: skip
     return Table(
         f"method-{number}",
-        f"Where {label} stands: interquartile mean over seeds, and its paired difference to the "
+        f"Where {label} stands: interquartile mean over seeds, and its difference to the "
         f"best method, with the {numbers.INTERVAL}.",
         ["dataset", "rank", "metric", "interquartile mean", "difference", "to", "seeds finished",
          "what became of them"],

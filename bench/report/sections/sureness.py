@@ -12,7 +12,16 @@ from bench.report.analysis.ranking import Standing
 from bench.report.analysis.sensitivity import Order, orders
 from bench.report.page import numbers
 from bench.report.page.document import Block, Details, Entry, Items, Table
+from bench.report.sections.spread import spread_parts
 from bench.report.statistics import smallest_rank_p
+
+_STATED = {
+    "welch": "the study states Welch's t test for methods without failed seeds: pairing at equal "
+    "seed costs half of the degrees of freedom, which is more than it gains where scores hardly "
+    "correlate. ",
+    "paired": "the study states the paired t test for methods without failed seeds: what scores "
+    "have in common at equal seed cancels. ",
+}
 
 
 def sureness(problem: Problem, ranked: list[Standing]) -> list[Block]:
@@ -20,6 +29,7 @@ def sureness(problem: Problem, ranked: list[Standing]) -> list[Block]:
     blocks: list[Block] = []
     if lines := _limits(ranked):
         blocks.append(Items(lines))
+    blocks += spread_parts(problem, ranked)
     if table := order_table(
         f"orders-{problem.anchor}",
         f"Places on {problem.label} by {problem.primary.label} under other rules; failed seeds "
@@ -69,19 +79,22 @@ def _limits(ranked: list[Standing]) -> list[tuple[str, str]]:
         f"with {numbers.count(min(sizes), 'seed')} a method a rank test, which supposes nothing of "
         f"the values, reaches {numbers.p_value(smallest)} at the least; corrected for "
         f"{numbers.count(tests, 'comparison')} {numbers.p_value(corrected)}: alone it {verdict} "
-        f"tell methods apart at {LEVEL_TO_BEST:g}. The paired t test has no such limit, as it "
-        "supposes differences to be nearly normal. "
+        f"tell methods apart at {LEVEL_TO_BEST:g}. A t test has no such limit, as it supposes "
+        "nearly normal values.",
+    ))  # fmt: skip
+    lines.append((
+        "Which test",
+        _STATED[compared[0].to_best.comparison if compared[0].to_best else "welch"]
         + _tests_used(compared),
     ))  # fmt: skip
     if (shared := _shared(ranked)) is not None:
-        gained = (
-            "that share of their variance cancels in differences"
-            if shared >= 0.3
-            else "so that pairing them gained little or nothing here"
-        )
         told = numbers.plain(shared, 2)
-        lines.append(("Pairing", f"at equal seed the scores of two methods correlate by {told} on "
-                      f"average; {gained}."))  # fmt: skip
+        lines.append((
+            "Pairing",
+            f"at equal seed the scores of two methods correlate by {told} on average. A paired "
+            "test finds more than Welch's from about 0.45 on with 5 seeds, 0.2 with 10 and 0.1 "
+            "with 20.",
+        ))  # fmt: skip
     for s in compared:
         assert s.to_best is not None
         if s.to_best.outcome == "tied" and (needed := s.to_best.seeds_needed):
@@ -99,8 +112,9 @@ def _tests_used(compared: list[Standing]) -> str:
         if s.to_best is not None and s.to_best.p is not None:
             by_test.setdefault(s.to_best.test, []).append(s.method)
     words = {
+        "Welch": "Welch's test",
         "paired t": "Paired t test",
-        "sign": "Sign test, as every seed differs by the same amount",
+        "sign": "Sign test, as nothing varies between seeds",
         "rank": "Rank test, as seeds failed",
     }
     return " ".join(f"{words[t]}: {numbers.listing(names)}." for t, names in by_test.items())

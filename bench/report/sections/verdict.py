@@ -136,10 +136,10 @@ def _others(metric: Quantity, rest: list[Standing]) -> list[str]:
         parts.append(f"{numbers.listing(lost)} did no better than an untrained generator")
     if ahead := sides["ahead"]:
         told = [f"{s.method} {_gap(metric, s)}" for s in ahead]
-        parts.append(f"at the seeds both finished, ahead of it: {numbers.listing(told)}")
+        parts.append(f"by the mean of finished seeds, ahead of it: {numbers.listing(told)}")
     if unsure := sides["unsure"]:
         names = numbers.listing([s.method for s in unsure])
-        parts.append(f"too few common seeds to compare it with {names}")
+        parts.append(f"too few seeds to compare it with {names}")
     return parts
 
 

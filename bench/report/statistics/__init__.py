@@ -6,6 +6,7 @@ from bench.report.statistics.best_of import best_after, expected_best
 from bench.report.statistics.intervals import (
     LEVEL,
     RESAMPLES,
+    Comparison,
     Interval,
     Spread,
     bootstrap_interval,
@@ -18,6 +19,7 @@ from bench.report.statistics.intervals import (
     performance_profile,
     probability_of_improvement,
     spread,
+    welch_difference,
 )
 from bench.report.statistics.ranks import (
     CriticalDifference,
@@ -30,18 +32,25 @@ from bench.report.statistics.significance import (
     Test,
     comparison_p,
     holm,
+    mean_difference,
     paired_p,
     rank_p,
+    seeds_needed,
     seeds_to_settle,
     smallest_rank_p,
+    welch_p,
+    welch_seeds_to_settle,
 )
+from bench.report.statistics.spreads import Parts, pooled, variance_parts
 
 __all__ = [
     "EXACT",
     "LEVEL",
     "RESAMPLES",
+    "Comparison",
     "CriticalDifference",
     "Interval",
+    "Parts",
     "Spread",
     "Test",
     "best_after",
@@ -53,6 +62,7 @@ __all__ = [
     "holm",
     "interquartile_mean",
     "mean",
+    "mean_difference",
     "mean_interval",
     "mean_ranks",
     "median",
@@ -60,10 +70,16 @@ __all__ = [
     "paired_difference",
     "paired_p",
     "performance_profile",
+    "pooled",
     "probability_of_improvement",
     "rank_p",
+    "seeds_needed",
     "seeds_to_settle",
     "share_of_variants",
     "smallest_rank_p",
     "spread",
+    "variance_parts",
+    "welch_difference",
+    "welch_p",
+    "welch_seeds_to_settle",
 ]

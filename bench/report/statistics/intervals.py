@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,6 +18,10 @@ LEVEL = 0.95
 RESAMPLES = 2000
 
 Floats: TypeAlias = NDArray[np.float64]
+Comparison: TypeAlias = Literal["welch", "paired"]
+"""How two methods without failed seeds are compared: by Welch's test over all seeds, or by the
+paired t test over common ones. Which is better depends on how far scores at equal seed correlate
+(docs/statistics.md)."""
 Statistic: TypeAlias = Callable[[Floats], "Floats | float"]
 """Takes (runs, …) to (…)."""
 
@@ -78,6 +82,39 @@ def paired_difference(
     in common cancels. None where no seed is common.
     """
     return mean_interval(differences(first, second), level)
+
+
+def welch_spread(first: Sequence[float], second: Sequence[float]) -> tuple[float, float, float]:
+    """Mean of (n,) values less that of (m,), its standard error, and Welch's degrees of freedom.
+
+    From two values on each side; not both sides may be ``unvaried`` (Welch 1947).
+    """
+    one, other = (float(np.var(side, ddof=1)) / len(side) for side in (first, second))
+    apart = math.fsum(first) / len(first) - math.fsum(second) / len(second)
+    share = one / (one + other)
+    freedom = 1 / (share**2 / (len(first) - 1) + (1 - share) ** 2 / (len(second) - 1))
+    return apart, math.sqrt(one + other), freedom
+
+
+def welch_difference(
+    first: Sequence[float], second: Sequence[float], level: float = LEVEL
+) -> Interval | None:
+    """Mean of (n,) values less that of (m,), with Welch's interval: each side has its own spread.
+
+    None where a side has no value; no ends where a side has a single one, or both are constant.
+    ``n`` counts the values of the smaller side.
+    """
+    n = min(len(first), len(second))
+    if n == 0:
+        return None
+    if n == 1 or unvaried(first, second):
+        apart = math.fsum(first) / len(first) - math.fsum(second) / len(second)
+        return Interval(apart, None, None, n)
+    from scipy.stats import t
+
+    apart, scale, freedom = welch_spread(first, second)
+    half = float(t.ppf((1 + level) / 2, freedom)) * scale
+    return Interval(apart, apart - half, apart + half, n)
 
 
 def spread(values: Sequence[float]) -> Spread | None:
@@ -251,6 +288,11 @@ def differences(first: Mapping[int, float], second: Mapping[int, float]) -> list
     size = max((abs(value) for pair in finite for value in pair), default=0.0)
     digits = 12 - math.ceil(math.log10(size)) if size else 0
     return [round(one - other, digits) for one, other in finite]
+
+
+def unvaried(*sides: Sequence[float]) -> bool:
+    """Whether no side has a spread, or one so small that its square is 0."""
+    return all(constant(side) or not np.var(side) for side in sides)
 
 
 def constant(values: Sequence[float]) -> bool:

@@ -10,12 +10,23 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bench.report.statistics.intervals import constant, differences, runs_of
+from bench.report.statistics.intervals import (
+    LEVEL,
+    Comparison,
+    Interval,
+    constant,
+    differences,
+    paired_difference,
+    runs_of,
+    unvaried,
+    welch_difference,
+    welch_spread,
+)
 
 EXACT = 50
 """Most runs of two methods together for which ``rank_p`` counts: up to here counts are exact."""
 
-Test: TypeAlias = Literal["paired t", "sign", "rank"]
+Test: TypeAlias = Literal["Welch", "paired t", "sign", "rank"]
 
 
 def paired_p(differences: Sequence[float]) -> float | None:
@@ -32,6 +43,23 @@ def paired_p(differences: Sequence[float]) -> float | None:
     from scipy.stats import ttest_1samp
 
     return float(ttest_1samp(differences, 0).pvalue)
+
+
+def welch_p(first: Sequence[float], second: Sequence[float]) -> float | None:
+    """Two-sided Welch test that (n,) and (m,) values have the same mean; None for n or m < 2.
+
+    One side may be constant. Where both are, and differ, the sign test's 2 · ½ᵏ stands in, of
+    k = min(n, m) disjoint pairs; where they are equal, 1.
+    """
+    n = min(len(first), len(second))
+    if n < 2:
+        return None
+    if unvaried(first, second):
+        return 1.0 if constant([*first, *second]) else 2 * 0.5**n
+    from scipy.stats import t
+
+    apart, scale, freedom = welch_spread(first, second)
+    return float(2 * t.sf(abs(apart) / scale, freedom))
 
 
 def rank_p(first: ArrayLike, second: ArrayLike) -> float | None:
@@ -69,19 +97,39 @@ def smallest_rank_p(n: int, m: int) -> float:
 
 
 def comparison_p(
-    first: Mapping[int, float], second: Mapping[int, float]
+    first: Mapping[int, float], second: Mapping[int, float], comparison: Comparison = "welch"
 ) -> tuple[float | None, Test]:
     """p that two methods do the same on one dataset, from score by seed, and the test that gave it.
 
-    Without failed seeds ``paired_p`` over the common seeds: ``paired t``, or ``sign`` where all
-    differences are the same. If either method has a failed seed, ``rank_p`` over all seeds with
-    failures the worst: a mean over the seeds that survived would not speak for the method.
+    Without failed seeds ``welch_p`` over all seeds, or ``paired_p`` over the common ones; ``sign``
+    where both methods, or all differences, are constant. If either method has a failed seed,
+    ``rank_p`` over all seeds with failures the worst: a mean over the seeds that survived would
+    not speak for the method.
     """
-    if not all(map(math.isfinite, (*first.values(), *second.values()))):
-        return rank_p(list(first.values()), list(second.values())), "rank"
+    one, other = list(first.values()), list(second.values())
+    if not all(map(math.isfinite, (*one, *other))):
+        return rank_p(one, other), "rank"
+    if comparison == "welch":
+        same = min(len(one), len(other)) > 1 and unvaried(one, other)
+        return welch_p(one, other), "sign" if same else "Welch"
     apart = differences(first, second)
     same = len(apart) > 1 and constant(apart)
     return paired_p(apart), "sign" if same else "paired t"
+
+
+def mean_difference(
+    first: Mapping[int, float],
+    second: Mapping[int, float],
+    comparison: Comparison = "welch",
+    level: float = LEVEL,
+) -> Interval | None:
+    """Mean of first − second with the interval that belongs to the test; of finished seeds only."""
+    if comparison == "paired":
+        return paired_difference(first, second, level)
+    one, other = (
+        [score for score in scores.values() if math.isfinite(score)] for scores in (first, second)
+    )
+    return welch_difference(one, other, level)
 
 
 def holm(ps: Sequence[float | None]) -> list[float | None]:
@@ -111,14 +159,47 @@ def seeds_to_settle(
     """
     if len(differences) < 2 or constant(differences):
         return None
+    effect = abs(float(np.mean(differences) / np.std(differences, ddof=1)))
+    return _seeds(effect, 1.0, alpha, power, most)
+
+
+def welch_seeds_to_settle(
+    first: Sequence[float],
+    second: Sequence[float],
+    alpha: float,
+    power: float = 0.8,
+    most: int = 1000,
+) -> int | None:
+    """Seeds of each method that Welch's test needs, as ``seeds_to_settle`` of the paired one.
+
+    Degrees of freedom are Welch's of n seeds each: (n − 1) (s₁² + s₂²)² / (s₁⁴ + s₂⁴).
+    """
+    if min(len(first), len(second)) < 2 or unvaried(first, second):
+        return None
+    squares = [float(np.var(side, ddof=1)) for side in (first, second)]
+    effect = abs(float(np.mean(first) - np.mean(second))) / math.sqrt(sum(squares))
+    freedom = sum(squares) ** 2 / sum(square**2 for square in squares)
+    return _seeds(effect, freedom, alpha, power, most)
+
+
+def seeds_needed(
+    first: Mapping[int, float], second: Mapping[int, float], alpha: float, comparison: Comparison
+) -> int | None:
+    """Seeds with which the stated test would tell two methods without failed seeds apart."""
+    if comparison == "paired":
+        return seeds_to_settle(differences(first, second), alpha)
+    return welch_seeds_to_settle(list(first.values()), list(second.values()), alpha)
+
+
+def _seeds(effect: float, freedom: float, alpha: float, power: float, most: int) -> int | None:
+    """Least n with which a t test of effect · √n and freedom · (n − 1) reaches the power."""
     from scipy.stats import nct, t
 
-    effect = abs(float(np.mean(differences) / np.std(differences, ddof=1)))
-
     def reached(n: int) -> float:
-        critical, shift = t.isf(alpha / 2, n - 1), min(effect, 1e4) * math.sqrt(n)
+        own = freedom * (n - 1)
+        critical, shift = t.isf(alpha / 2, own), min(effect, 1e4) * math.sqrt(n)
         # scipy gives NaN where the tails are 1 and 0 to all digits
-        found = np.array([nct.sf(critical, n - 1, shift), nct.cdf(-critical, n - 1, shift)])
+        found = np.array([nct.sf(critical, own, shift), nct.cdf(-critical, own, shift)])
         return float(np.where(np.isnan(found), [1, 0], found).sum())
 
     n = bisect.bisect_left(range(most + 1), power, lo=2, key=reached)

@@ -91,7 +91,7 @@ def judge(
         (scores[c.problem, c.metric, c.better], scores[c.problem, c.metric, c.worse])
         for c in claims
     ]
-    ps = holm([comparison_p(better, worse)[0] for better, worse in pairs])
+    ps = holm([comparison_p(better, worse, "paired")[0] for better, worse in pairs])
     return [
         _found(claim, better, worse, p, untrained)
         for claim, (better, worse), p in zip(claims, pairs, ps, strict=True)

@@ -1,4 +1,4 @@
-"""Differences to the best method, or to a baseline, at equal seeds."""
+"""Differences to the best method, or to a baseline, with their intervals."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def _bend(axis: Any, drawn: list[float]) -> bool:
 def _told(problem: Problem, standing: Standing, contrast: Contrast) -> str:
     parts = [numbers.difference(problem.primary, contrast.difference)]
     if contrast.difference is None:
-        parts = ["no seed that both finished"]
+        parts = ["no finished seed to compare"]
     if standing.failed:
         parts.append(f"✗ {failed_told(standing)}")
     return ", ".join(parts)
@@ -174,17 +174,22 @@ def _caption(
     parts = [
         f"Each method less {reference.method}, {role}, by {problem.primary.label} at the last "
         f"evaluation: further {better} is better. Small dots: the difference at every seed that "
-        f"both finished, of {seeds_told([problem])}; large marks: their mean, with its "
+        f"both finished, of {seeds_told([problem])}; large marks: {_mean(rows)}, with its "
         f"{numbers.INTERVAL}. Filled: told apart by a test that is corrected for the number of "
         "methods; hollow: cannot be told apart."
     ]
     if shares:
         parts.append(
             "✗: a seed that failed has no difference and is not in the interval, which speaks for "
-            "the other seeds alone; in the test it counts as the worst value there is."
+            "the other seeds only; in the test it counts as the worst value there is."
         )
         if reference.failed:
             parts.append(f"Of {reference.method}, {failed_told(reference)}.")
     if is_bent:
         parts.append("Far from 0 the axis is logarithmic.")
     return " ".join(parts)
+
+
+def _mean(rows: list[tuple[Standing, Contrast]]) -> str:
+    paired = rows[0][1].comparison == "paired"
+    return "their mean" if paired else "the difference of the means over finished seeds"

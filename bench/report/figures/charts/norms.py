@@ -148,8 +148,9 @@ def _player(record: Record, arrays: Arrays, player: str) -> dict[str, Points]:
     # the generator moves once in so many updates of the discriminator
     pace = cost["discriminator_updates"] / max(cost[f"{player}_updates"], 1)
     found = {"updates": np.arange(1, norms.size + 1) * pace, "norms": norms.astype(float)}
-    counts = gradient_counts(record)[player]
-    if any(counts[kind]["steps"] for kind in KINDS):
+    # without a measurement of the gradients nothing is flagged
+    counts = gradient_counts(record).get(player)
+    if counts is not None and any(counts[kind]["steps"] for kind in KINDS):
         flags = detect(norms, player == "generator")
         found["explosion"] = np.flatnonzero(flags.spike | flags.drift)
         found["vanishing"] = np.flatnonzero(flags.vanishing)
