@@ -80,6 +80,7 @@ def _content(
     methods = {each.cell.method.label: each.cell.method for each in planned}
     told: dict[str, Any] = {
         "study": [study.name, study.description, study.source, baseline, str(results)],
+        "deciding": None if study.deciding is None else study.deciding.model_dump(),
         # the commands that reproduce a cell depend on which cells the study's file names
         "whole": sorted(cell.key for cell in study.whole),
         "cells": [

@@ -33,6 +33,7 @@ from bench.registry import (
     method_name,
     published_for,
 )
+from bench.study.deciding import Deciding
 from bench.study.file import (
     Experiment,
     Hyperparameters,
@@ -311,6 +312,8 @@ def _expand(
             f"architecture '{architecture.name}' does not fit dataset '{dataset.name}': {problem}"
         )
     seeds = selection.seeds or experiment.seeds or expansion.study.seeds
+    if isinstance(seeds, Deciding):
+        seeds = list(range(seeds.most))
     assert not isinstance(seeds, int)
     updates = _updates(experiment, dataset.training_size())
     check_budget(method, experiment.training, updates, dataset.name)

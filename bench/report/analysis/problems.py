@@ -101,7 +101,7 @@ class Problem:
     def anchor(self) -> str:
         """Part of file names and link targets: unique, and ASCII whatever the label."""
         kept = "".join(c if c.isascii() and c.isalnum() else "-" for c in self.cell.dataset.name)
-        return f"{kept}-{digest(_shared(self.cell))[:6]}"
+        return f"{kept}-{place_of(self.cell)[:6]}"
 
     @cached_property
     def by_method(self) -> dict[str, list[Planned]]:
@@ -130,7 +130,7 @@ def problems(planned: list[Planned]) -> list[Problem]:
     """The problems of a study, in its order."""
     grouped: dict[str, list[Planned]] = defaultdict(list)
     for each in planned:
-        grouped[digest(_shared(each.cell))].append(each)
+        grouped[place_of(each.cell)].append(each)
     cells = [group[0].cell for group in grouped.values()]
     labels = _labels(cells)
     found = []
@@ -154,9 +154,10 @@ def describe(cell: Cell) -> dict[str, str]:
     }
 
 
-def _shared(cell: Cell) -> dict[str, Any]:
+def place_of(cell: Cell) -> str:
+    """Return a digest of what the cells of a problem share."""
     parts = ("dataset", "architecture", "training", "updates", "evaluations")
-    return {name: value for name, value in asdict(cell).items() if name in parts}
+    return digest({name: value for name, value in asdict(cell).items() if name in parts})
 
 
 def _labels(cells: list[Cell]) -> list[str]:
