@@ -34,25 +34,26 @@ def state(study: Study, store: Store, tried: frozenset[str] = frozenset()) -> St
     """
     from bench.execution.plan import Planned, plan
     from bench.report.analysis.deciding import decisions, is_known
-    from bench.report.analysis.problems import problems
+    from bench.report.analysis.problems import place_of, problems
 
     own = {cell.key for cell in study.reserve}
-    others = [c for c in study.whole if c.key not in own and c.key in store.records]
-    found = problems(plan([*study.reserve, *others], store))
+    others = [cell for cell in study.whole if cell.key in store.records.keys() - own]
+    found = problems(plan([*study.grown(store.records).cells, *others], store))
+    problem_of = {each.cell.key: problem for problem in found for each in problem.planned}
 
     def grows(each: Planned) -> bool:
         key = each.cell.key
         return key in own and (key not in tried or is_known(problem_of[key], each))
 
-    problem_of = {each.cell.key: problem for problem in found for each in problem.planned}
     decided = decisions(study, found, grows)
-    seeds = {
-        key: each.replayed.seeds.get(planned.cell.method.label, each.asked.looks[0])
-        for each in decided
-        for planned in each.problem.planned
-        for key in [planned.cell.key]
-    }
-    return State(decided, [cell for cell in study.reserve if cell.seed < seeds[cell.key]])
+    # a method that does not apply is in no pair, and is shown with its first seeds
+    start = decided[0].asked.looks[0] if decided else 0
+    seeds = {place_of(each.problem.cell): each.replayed.seeds for each in decided}
+
+    def is_asked(cell: Cell) -> bool:
+        return cell.seed < seeds[place_of(cell)].get(cell.method.label, start)
+
+    return State(decided, [cell for cell in study.reserve if is_asked(cell)])
 
 
 def run(study: Study, store: Store, tracker: Tracker, console: Console, **options: Any) -> Finished:

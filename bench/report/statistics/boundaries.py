@@ -30,6 +30,7 @@ def obrien_fleming(error: float, fractions: tuple[float, ...]) -> float:
     return float(brentq(lambda c: crossing(c, fractions) - error, low, high, xtol=1e-10))
 
 
+@lru_cache(maxsize=4096)
 def nominal(error: float, fractions: tuple[float, ...], look: int) -> float:
     """Return the two-sided level at which look ``look`` (from 0) holds its p value."""
     from scipy.stats import norm
