@@ -164,7 +164,9 @@ def plan(
     if sequential:
         from bench.report.sections.deciding import progress
 
-        for decided in sequential.decisions:
+        # a cell that failed is tried again, and does not hide what was decided without it
+        every = frozenset(each.key for each in chosen.reserve)
+        for decided in state(chosen, store, every).decisions:
             out.print(progress(decided), markup=False)
     say_notes(store)
 

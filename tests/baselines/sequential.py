@@ -24,8 +24,8 @@ from tests.baselines.intervals import GRID, Array, draw, fail, holm_rows, rule_p
 ERROR, MOST, METHODS = 0.05, 30, 6
 PAIRS = list(combinations(range(METHODS), 2))
 FIXED = (5, 10, 20, 30)
-ADASTOP = 100
-"""Simulations of AdaStop, which takes seconds for each."""
+ADASTOP = 20
+"""Simulations of AdaStop, which takes most of a minute for each."""
 MEASURED: dict[str, tuple[int, list[tuple[float, float]]]] = {
     # modes, then mean and sd of six methods: 20,000 updates, averaged generators
     "grid25": (25, [(7.4, 1.5), (8.1, 1.5), (7.9, 1.9), (5.5, 1.4), (22.6, 3.1), (0.6, 0.9)]),

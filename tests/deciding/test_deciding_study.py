@@ -65,7 +65,8 @@ def bench(tmp_path, monkeypatch):
 
 
 def results(bench, study):
-    (decided,) = state(study, bench.store).decisions
+    every = frozenset(cell.key for cell in study.reserve)
+    (decided,) = state(study, bench.store, tried=every).decisions
     return decided.replayed.results
 
 
