@@ -181,6 +181,7 @@ def test_fixed_seeds_are_decided_by_defaults_where_that_is_asked(bench):
     assert load_study(bench.study().source, parse("", "", "4", [])).deciding is None
 
 
+@pytest.mark.slow
 def test_the_report_says_how_every_pair_was_decided(bench):
     study = bench.study()
     bench.go(study)

@@ -77,7 +77,6 @@ def decisions(
     study: Study,
     problems: list[Problem],
     grows: Callable[[Planned], bool] = lambda _: False,
-    compare: Callable[..., Compared] = compare_scores,
 ) -> list[Decided]:
     """Replay the looks of every problem of a sequential study; none for another study.
 
@@ -92,7 +91,7 @@ def decisions(
         if not cell.not_applicable:
             methods[place_of(cell)].add(cell.method.label)
     return [
-        _decided(study.deciding, problem, methods[place_of(problem.cell)], grows, compare)
+        _decided(study.deciding, problem, methods[place_of(problem.cell)], grows)
         for problem in problems
     ]
 
@@ -102,7 +101,6 @@ def _decided(
     problem: Problem,
     named: set[str],
     grows: Callable[[Planned], bool],
-    compare: Callable[..., Compared],
 ) -> Decided:
     cells = {
         label: {each.cell.seed: each for each in own}
@@ -128,7 +126,7 @@ def _decided(
             {seed: value for seed, value in scores[label].items() if seed < n}
             for label in (first, second)
         )
-        return compare(one, other, better)
+        return compare_scores(one, other, better)
 
     if problem.copies:  # where nothing is random, more seeds repeat the same numbers
         found = replay(methods, asked, dict.fromkeys(methods, 0), (), compare_first)
