@@ -107,6 +107,8 @@ def _row(decided: Decided, each: Result) -> list[Entry]:
     outcome = words.get(each.outcome, "open")
     if each.look == 0:
         outcome = "open, not compared yet"
+    elif each.outcome == "open" and (each.first, each.second) not in decided.replayed.needed:
+        outcome = "open, no longer needed"
     compared = each.difference
     return [
         Entry(each.first, method=each.first),
