@@ -9,6 +9,7 @@ DATASETS_DIR ?=
 ARCHITECTURES_DIR ?=
 SEEDS   ?=
 VARY    ?=
+DECIDE  ?=
 DEVICE  ?= auto
 JOBS    ?=
 SLOTS   ?= 1
@@ -24,10 +25,10 @@ PICK  := '$(STUDY)' --results '$(RESULTS)' $(if $(METHODS),--methods '$(METHODS)
          $(if $(ARCHITECTURES_DIR),--architectures-dir '$(ARCHITECTURES_DIR)') \
          $(if $(DATASETS),--datasets '$(DATASETS)') $(if $(SEEDS),--seeds '$(SEEDS)')
 PLACE := --device '$(DEVICE)' --slots-per-device '$(SLOTS)' $(if $(JOBS),--jobs '$(JOBS)')
-ONLY  := $(if $(VARY),--vary '$(VARY)')
+ONLY  := $(if $(VARY),--vary '$(VARY)') $(if $(DECIDE),--decide)
 
 help: ## show this list
-	@echo 'make TARGET [STUDY=quick METHODS= METHODS_DIR= DATASETS= DATASETS_DIR= ARCHITECTURES_DIR= SEEDS= VARY= DEVICE=auto JOBS= SLOTS=1 RESULTS=results TRIALS=20]'
+	@echo 'make TARGET [STUDY=quick METHODS= METHODS_DIR= DATASETS= DATASETS_DIR= ARCHITECTURES_DIR= SEEDS= VARY= DECIDE= DEVICE=auto JOBS= SLOTS=1 RESULTS=results TRIALS=20]'
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## make the virtual environment and install everything, once

@@ -36,7 +36,7 @@ def compare(
     from bench.report.page import numbers
     from bench.study import load_study
 
-    cells = load_study(study).cells if study else None
+    cells = load_study(study).reserve if study else None
     found = compare_folders(results_a, results_b, cells)
     page = write_comparison(found, folder)
     for note in found.notes:

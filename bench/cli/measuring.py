@@ -70,7 +70,7 @@ def measure(
     with store.writing():
         with Tracker(results, chosen.name) as tracker:
             finished = run_study(
-                chosen, store, tracker, out, device=device, jobs=jobs,
+                chosen.grown(store.records), store, tracker, out, device=device, jobs=jobs,
                 slots_per_device=slots_per_device, retry=retry, train=False,
             )  # fmt: skip
         shown = with_the_rest(chosen, store)

@@ -53,6 +53,13 @@ Retry = Annotated[
         help="Train diverged cells again, and take measurements again that failed.",
     ),
 ]
+Decide = Annotated[
+    bool,
+    typer.Option(
+        "--decide",
+        help="Add seeds until it is decided which method is best, or what the study asks.",
+    ),
+]
 Device = Annotated[
     str, typer.Option(help="auto, cpu, cuda or cuda:1,0, counted among the visible GPUs.")
 ]
@@ -122,6 +129,7 @@ def chosen_study(
     cell: str = "",
     vary: str = "",
     metrics: str = "",
+    decide: bool = False,
 ) -> Any:
     """The study, narrowed to what was typed."""
     from dataclasses import replace
@@ -129,10 +137,13 @@ def chosen_study(
     from bench.study import load_study
     from bench.study.selection import parse
 
-    study = load_study(name, parse(methods, datasets, seeds, overrides or [], vary, metrics))
+    if decide and seeds:
+        raise BenchError("give either --seeds, which fixes them, or --decide, which adds them")
+    selection = parse(methods, datasets, seeds, overrides or [], vary, metrics)
+    study = load_study(name, selection, decide)
     if not cell:
         return study
-    found = [each for each in study.cells if each.key.startswith(cell)]
+    found = [each for each in study.reserve if each.key.startswith(cell)]
     if len(found) != 1:
         raise BenchError(
             f"{len(found) or 'no'} cells of '{name}' have a key that begins with '{cell}'; "
@@ -146,7 +157,8 @@ def with_the_rest(chosen: Any, store: Any) -> Any:
     from dataclasses import replace
 
     here = {cell.key for cell in chosen.cells}
-    others = [cell for cell in chosen.whole if cell.key not in here]
+    every = {cell.key: cell for cell in (*chosen.reserve, *chosen.whole)}
+    others = [cell for key, cell in every.items() if key not in here]
     stored = {cell.key for cell in others} & store.records.keys()
     # what does not apply has no record; it is shown wherever its dataset is
     shown = {cell.dataset.label for cell in [*chosen.cells, *others] if cell.key in here | stored}

@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from bench.cli.options import (
     Datasets,
+    Decide,
     Methods,
     Overrides,
     Results,
@@ -40,6 +41,7 @@ def report(
     results: Results = Path("results"),
     overrides: Overrides = None,
     baseline: Annotated[str, typer.Option(help="Also compare every method with this one.")] = "",
+    decide: Decide = False,
 ) -> None:
     """Write the report of what is stored, without training.
 
@@ -59,7 +61,7 @@ def report(
             f"'{results}' holds no records; give the folder that `bench run` wrote to with "
             "--results, or train with `bench run`"
         )
-    chosen = chosen_study(study, methods, datasets, seeds, overrides, vary=vary)
+    chosen = chosen_study(study, methods, datasets, seeds, overrides, vary=vary, decide=decide)
     shown = with_the_rest(chosen, store)
     page = write_report(shown, make_plan(shown.cells, store), results, notes(store), baseline)
     say_notes(store)

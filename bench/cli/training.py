@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from rich.markup import escape
 
 from bench.cli.options import (
     Datasets,
+    Decide,
     Device,
     InceptionWeights,
     Jobs,
@@ -51,6 +53,7 @@ def run(
     overrides: Overrides = None,
     retry: Retry = False,
     cell: OneCell = "",
+    decide: Decide = False,
     inception_weights: InceptionWeights = "",
 ) -> None:
     """Train what is missing, then write the report.
@@ -66,8 +69,10 @@ def run(
     bench run quick --set wgan_gp.penalty_weight=1
 
     bench run quick --methods spectral_norm+ttur --set ttur.ratio=2
+
+    bench run quick --decide
     """
-    from bench.execution.coordinator import run as run_study
+    from bench.deciding import run as run_study
     from bench.execution.plan import plan as make_plan
     from bench.records.store import Store
     from bench.report import write_report
@@ -75,13 +80,13 @@ def run(
 
     use_inception_weights(inception_weights)
     begun = time.monotonic()
-    chosen = chosen_study(study, methods, datasets, seeds, overrides, cell, vary)
+    chosen = chosen_study(study, methods, datasets, seeds, overrides, cell, vary, decide=decide)
     store = Store(results)
     with store.writing():
         with Tracker(results, chosen.name) as tracker:
             finished = run_study(
-                chosen, store, tracker, out, device=device, jobs=jobs,
-                slots_per_device=slots_per_device, retry=retry,
+                replace(chosen, deciding=None) if cell else chosen, store, tracker, out,
+                device=device, jobs=jobs, slots_per_device=slots_per_device, retry=retry,
             )  # fmt: skip
         shown = with_the_rest(chosen, store)
         page = write_report(shown, make_plan(shown.cells, store), results, notes(store))
@@ -120,18 +125,23 @@ def plan(
     overrides: Overrides = None,
     retry: Retry = False,
     cell: OneCell = "",
+    decide: Decide = False,
 ) -> None:
     """Show for every cell what would be trained and measured, and why.
 
+    Of a sequential study: the cells up to the next batch.
+
     Example: bench plan quick --methods wgan_gp
     """
+    from bench.deciding import state
     from bench.execution.keeping import bytes_to_keep
     from bench.execution.plan import plan as make_plan
     from bench.records.store import Store
 
     store = Store(results)
-    chosen = chosen_study(study, methods, datasets, seeds, overrides, cell, vary)
-    planned = make_plan(chosen.cells, store, retry)
+    chosen = chosen_study(study, methods, datasets, seeds, overrides, cell, vary, decide=decide)
+    sequential = None if cell or chosen.deciding is None else state(chosen, store)
+    planned = make_plan(sequential.cells if sequential else chosen.cells, store, retry)
     table = make_table("state", "cell", "measured", "why", "key")
     for each in planned:
         done = sum(measure.state == "done" for measure in each.measures)
@@ -151,6 +161,13 @@ def plan(
     if train:
         size = bytes_to_keep(train, chosen.keep)
         out.print(f"Networks that are kept would take about {size / 2**20:,.0f} MiB.")
+    if sequential:
+        from bench.report.sections.deciding import progress
+
+        # a cell that failed is tried again, and does not hide what was decided without it
+        every = frozenset(each.key for each in chosen.reserve)
+        for decided in state(chosen, store, every).decisions:
+            out.print(progress(decided), markup=False)
     say_notes(store)
 
 

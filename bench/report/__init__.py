@@ -87,6 +87,7 @@ def _content(
             baseline,
             str(results),
         ],
+        "deciding": None if study.deciding is None else study.deciding.model_dump(),
         # the commands that reproduce a cell depend on which cells the study's file names
         "whole": sorted(cell.key for cell in study.whole),
         "cells": [

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from bench.errors import BenchError, nearest
 from bench.records.cell import Cell
+from bench.study.deciding import Deciding
 from bench.study.expansion import Expansion, check_asked
 from bench.study.file import read
 from bench.study.selection import Selection
@@ -40,6 +42,10 @@ class Study:
     """The only metrics that are measured now; none: all."""
     comparison: Literal["welch", "paired"] = "welch"
     """How two methods without failed seeds are compared."""
+    deciding: Deciding | None = None
+    """How seeds are added; None: ``cells`` are all there are."""
+    reserve: list[Cell] = field(default_factory=list, repr=False, compare=False)
+    """``cells`` and those that may be added to them."""
 
     @property
     def whole(self) -> list[Cell]:
@@ -55,14 +61,24 @@ class Study:
         except BenchError:
             return self.cells
 
+    def grown(self, stored: Collection[str]) -> Study:
+        """Return the study with those of the added seeds whose keys are stored."""
+        known = {cell.key for cell in self.cells} | {*stored}
+        added = [cell for cell in self.reserve if cell.key in known]
+        return self if self.deciding is None else replace(self, cells=added)
+
 
 def studies() -> dict[str, Path]:
     """The studies that ship with the benchmark."""
     return {file.stem: file for file in sorted(STUDIES.glob("*.yaml"))}
 
 
-def load_study(name: str, selection: Selection = WHOLE) -> Study:
-    """A study by the name of a shipped one or by the path of a YAML file."""
+def load_study(name: str, selection: Selection = WHOLE, decide: bool = False) -> Study:
+    """Return a study by the name of a shipped one or by the path of a YAML file.
+
+    With ``decide``, seeds are added until its question is decided, also where the file has a fixed
+    number. Seeds that are selected are fixed.
+    """
     file = studies().get(name) or Path(name)
     if not file.is_file():
         raise BenchError(
@@ -73,11 +89,15 @@ def load_study(name: str, selection: Selection = WHOLE) -> Study:
             f"a study cannot be called '{file.stem}': the results folder keeps its own things "
             "under that name; rename the file"
         )
-    described = read(file)
+    described = read(file).decided() if decide else read(file)
     expansion = Expansion(described)
     cells = expansion.cells(selection)
     check_asked(expansion, selection)
-    return Study(
+    deciding = None if selection.seeds else described.deciding
+    reserve = cells
+    if deciding is not None:
+        cells = [cell for cell in cells if cell.seed < deciding.start]
+    study = Study(
         file.stem,
         described.description,
         described.time_limit,
@@ -88,4 +108,27 @@ def load_study(name: str, selection: Selection = WHOLE) -> Study:
         described.keep,
         selection.metrics,
         described.comparison,
+        deciding,
+        reserve,
     )
+    if deciding is not None:
+        _check_names(study, deciding)
+    return study
+
+
+def _check_names(study: Study, deciding: Deciding) -> None:
+    """Refuse a baseline or a dataset with a margin that the study does not have."""
+    cells = [*study.whole, *study.reserve]
+    methods = sorted({cell.method.label for cell in cells})
+    if deciding.baseline and deciding.baseline not in methods:
+        raise BenchError(
+            f"seeds.baseline: the study has no method '{deciding.baseline}'"
+            f"{nearest(deciding.baseline, methods)}"
+        )
+    datasets = sorted({cell.dataset.name for cell in cells})
+    margins = deciding.margin if isinstance(deciding.margin, dict) else {}
+    for name in margins:
+        if name not in datasets:
+            raise BenchError(
+                f"seeds.margin: the study has no dataset '{name}'{nearest(name, datasets)}"
+            )

@@ -34,6 +34,7 @@ from bench.registry import (
     published_for,
 )
 from bench.study.budget import budget_of, check_budget
+from bench.study.deciding import Deciding
 from bench.study.file import (
     Experiment,
     Hyperparameters,
@@ -316,6 +317,8 @@ def _expand(
             f"architecture '{architecture.name}' does not fit dataset '{dataset.name}': {problem}"
         )
     seeds = selection.seeds or experiment.seeds or expansion.study.seeds
+    if isinstance(seeds, Deciding):
+        seeds = list(range(seeds.most))
     assert not isinstance(seeds, int)
     updates = budget_of(experiment, method, dataset, architecture)
     check_budget(method, experiment.training, updates, dataset.name)

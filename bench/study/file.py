@@ -11,7 +11,9 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
+    Tag,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -20,17 +22,24 @@ from pydantic import (
 from bench.errors import BenchError, nearest
 from bench.metric import Iterate
 from bench.registry import Part
+from bench.study.deciding import Deciding, Whole
 from bench.training.configuration import TrainingConfiguration
 
 TRAINING_KEYS = [field.name for field in fields(TrainingConfiguration)]
 
-Whole = Annotated[int, Field(strict=True)]
 Hyperparameters = dict[str, Any]
 Count = Annotated[int, Field(strict=True, gt=0)]
 Spent = Literal["discriminator_updates", "generator_updates", "gradient_evaluations"]
 Named = Annotated[Part, BeforeValidator(Part.of)]
 VariantEntry = str | Annotated[dict[str, Hyperparameters], Field(min_length=1, max_length=1)]
 """The name of a shipped variant, or a name with what it changes."""
+FIXED, MAPPING = "a number or a list", "a mapping"
+Seeds = Annotated[
+    Annotated[Whole | list[Whole], Tag(FIXED)] | Annotated[Deciding, Tag(MAPPING)],
+    # without it an error in a mapping is reported as "should be a valid integer"
+    Discriminator(lambda value: MAPPING if isinstance(value, dict | Deciding) else FIXED),
+]
+"""A number, a list, or batches that are added until the study's question is decided."""
 
 
 class _Strict(BaseModel):
@@ -89,7 +98,7 @@ class StudyFile(_Strict):
     """Of methods of which nothing else is said; ``published``: for the kind of data, if any are."""
     methods: Literal["all"] | Annotated[list[Named], Field(min_length=1)]
     experiments: Annotated[list[Experiment], Field(min_length=1)]
-    seeds: Whole | list[Whole] = Field(3, validate_default=True)
+    seeds: Seeds = Field(3, validate_default=True)
     evaluations: Whole = Field(10, gt=0)
     time_limit: float = Field(6 * 3600, gt=0)
     """Seconds after which a job is stopped."""
@@ -118,8 +127,25 @@ class StudyFile(_Strict):
 
     @field_validator("seeds")
     @classmethod
-    def _distinct(cls, value: int | list[int]) -> list[int]:
-        return distinct_seeds(value)
+    def _distinct(
+        cls, value: int | list[int] | Deciding, info: ValidationInfo
+    ) -> list[int] | Deciding:
+        if not isinstance(value, Deciding):
+            return distinct_seeds(value)
+        if any(experiment.seeds for experiment in info.data.get("experiments", [])):
+            raise ValueError("an experiment has seeds of its own; remove them")
+        return value
+
+    @property
+    def deciding(self) -> Deciding | None:
+        return self.seeds if isinstance(self.seeds, Deciding) else None
+
+    def decided(self) -> StudyFile:
+        """Return the study with seeds that are added until its question is decided."""
+        if self.deciding:
+            return self
+        experiments = [e.model_copy(update={"seeds": None}) for e in self.experiments]
+        return self.model_copy(update={"seeds": Deciding(), "experiments": experiments})
 
     @field_validator("redraws")
     @classmethod
@@ -162,6 +188,8 @@ def first_problem(error: ValidationError) -> str:
     # pydantic also names the alternative it tried: int, str, list[…]
     place = [str(part) for part in problem["loc"] if isinstance(part, int) or
              (part.isidentifier() and part not in ("int", "str"))]  # fmt: skip
+    if MAPPING in problem["loc"]:
+        place = ["seeds", *[str(part) for part in problem["loc"] if part in Deciding.model_fields]]
     where = ".".join(place) or "top level"
     if problem["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         known = list(StudyFile.model_fields)
@@ -169,6 +197,9 @@ def first_problem(error: ValidationError) -> str:
             known = TRAINING_KEYS
         elif "experiments" in place:
             known = list(Experiment.model_fields)
+        elif MAPPING in problem["loc"]:
+            place, known = ["seeds", str(problem["loc"][-1])], list(Deciding.model_fields)
+            where = ".".join(place)
         return f"unknown key '{where}'{nearest(place[-1], known)}"
     if problem["type"] == "missing":
         return f"the key '{where}' is missing"

@@ -15,6 +15,8 @@ def _selected(words: list[str]):
 
     assert words[:2] == ["bench", "run"]
     options: dict[str, list[str]] = {}
+    decide = "--decide" in words
+    words = [word for word in words if word != "--decide"]
     for name, value in zip(words[3::2], words[4::2], strict=True):
         options.setdefault(name, []).append(value)
     return chosen_study(
@@ -24,6 +26,7 @@ def _selected(words: list[str]):
         options.get("--seeds", [""])[0],
         options.get("--set"),
         options["--cell"][0],
+        decide=decide,
     )
 
 
@@ -44,6 +47,14 @@ def test_every_command_selects_its_cell(methods, seeds, overrides):
     for cell in chosen.cells[:: max(1, len(chosen.cells) // 6)]:
         study = _selected(shlex.split(command(cell)))
         assert [each.key for each in study.cells] == [cell.key]
+
+
+def test_a_seed_that_deciding_added_is_selected(make_study):
+    study = load_study(make_study().source, decide=True)
+    last = study.reserve[-1]
+    assert last.seed == 29
+    command = shlex.split(reproducer(study)(last))
+    assert [each.key for each in _selected(command).cells] == [last.key]
 
 
 def test_a_study_of_ones_own_is_named_by_its_path(make_study, tmp_path):

@@ -106,7 +106,7 @@ class Problem:
     def anchor(self) -> str:
         """Part of file names and link targets: unique, and ASCII whatever the label."""
         kept = "".join(c if c.isascii() and c.isalnum() else "-" for c in self.cell.dataset.name)
-        return f"{kept}-{digest(_shared(self.cell))[:6]}"
+        return f"{kept}-{place_of(self.cell)[:6]}"
 
     @cached_property
     def by_method(self) -> dict[str, list[Planned]]:
@@ -135,7 +135,7 @@ def problems(planned: list[Planned]) -> list[Problem]:
     """The problems of a study, in its order."""
     grouped: dict[str, list[Planned]] = defaultdict(list)
     for each in planned:
-        grouped[digest(_shared(each.cell))].append(each)
+        grouped[place_of(each.cell)].append(each)
     cells = [group[0].cell for group in grouped.values()]
     labels = _labels(cells)
     found = []
@@ -163,11 +163,12 @@ def _budget(cell: Cell) -> dict[str, str]:
     return {axis.replace("_", " "): str(amount) for axis, amount in cell.budget.items()}
 
 
-def _shared(cell: Cell) -> dict[str, Any]:
+def place_of(cell: Cell) -> str:
+    """Return a digest of what the cells of a problem share."""
     # where something else is counted, methods make updates of their own number
     budget = "budget" if cell.budget else "updates"
     parts = ("dataset", "architecture", "training", budget, "evaluations")
-    return {name: value for name, value in asdict(cell).items() if name in parts}
+    return digest({name: value for name, value in asdict(cell).items() if name in parts})
 
 
 def _labels(cells: list[Cell]) -> list[str]:

@@ -30,6 +30,8 @@ def reproducer(study: Study) -> Callable[[Cell], str]:
 
     def command(cell: Cell) -> str:
         words = ["bench", "run", name, "--cell", cell.key[:DIGITS]]
+        if study.deciding is not None:
+            words.append("--decide")
         if cell.key not in keys:
             words += ["--methods", cell.method.name, "--seeds", f"{cell.seed},"]
             for part, parameter, value in _overrides(cell, plain):

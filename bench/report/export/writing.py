@@ -63,7 +63,7 @@ def of_study(study: Study, results: Path) -> tuple[list[Planned], list[str]]:
         BenchError: there is no such folder, or none of its records is of this study.
     """
     store = opened(results)
-    planned = plan(study.cells, store)
+    planned = plan(study.grown(store.records).cells, store)
     if not any(each.record for each in planned):
         raise BenchError(
             f"none of the {len(store.records)} records in '{results}' is of the study "

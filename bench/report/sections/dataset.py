@@ -8,6 +8,7 @@ from bench.errors import BenchError
 from bench.metric import Quantity
 from bench.registry import make_method
 from bench.report.analysis.contrast import LEVEL_TO_BEST, Contrast
+from bench.report.analysis.deciding import decisions
 from bench.report.analysis.findings import Findings
 from bench.report.analysis.gaps import reasons
 from bench.report.analysis.problems import Problem, describe
@@ -27,6 +28,7 @@ from bench.report.page.document import (
     Table,
 )
 from bench.report.sections.axes import axes
+from bench.report.sections.deciding import deciding
 from bench.report.sections.gaps import explained
 from bench.report.sections.provenance import listed, mixed
 from bench.report.sections.sureness import sureness
@@ -43,6 +45,8 @@ def dataset(found: Findings, problem: Problem, figures: list[Drawn]) -> Section:
     blocks: list[Block] = [Paragraph(verdict(problem, ranked))]
     if warnings := mixed(problem):
         blocks.append(Notice("Not all cells were run under the same conditions", warnings))
+    for decided in decisions(found.study, [problem]):
+        blocks += deciding(decided)
     blocks.append(_ranking(problem, ranked))
     if found.baseline in problem.by_method:
         blocks.append(_against(problem, ranked, found.baseline))

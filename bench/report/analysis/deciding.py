@@ -1,0 +1,155 @@
+"""What a sequential study has decided on each problem, and what it still needs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from bench.execution.plan import Planned
+from bench.report.analysis.problems import Problem, place_of
+from bench.report.analysis.ranking import score
+from bench.report.statistics import Comparison
+from bench.report.statistics.sequential import (
+    Asked,
+    Compared,
+    Replay,
+    Result,
+    compare_scores,
+    replay,
+)
+from bench.study import Study
+from bench.study.deciding import Deciding
+
+
+@dataclass(frozen=True)
+class Decided:
+    """A problem of a sequential study after the looks that its records allow."""
+
+    problem: Problem
+    asked: Asked
+    replayed: Replay
+    ready: dict[str, int]
+    """Seeds of each method whose scores are known, from 0 without a gap."""
+
+    @property
+    def results(self) -> list[Result]:
+        return list(self.replayed.results.values())
+
+    @property
+    def settled(self) -> list[Result]:
+        return [each for each in self.results if each.outcome != "open"]
+
+    @property
+    def is_decided(self) -> bool:
+        return bool(self.results) and not self.replayed.needed
+
+    @property
+    def seeds(self) -> int:
+        """Seeds of the last look."""
+        return max((each.seeds for each in self.results), default=0)
+
+    @property
+    def at_most(self) -> bool:
+        """Whether every pair that is still needed was compared at the last look there is."""
+        last = len(self.asked.looks)
+        return all(self.replayed.results[pair].look == last for pair in self.replayed.needed)
+
+    @property
+    def unbeaten(self) -> list[str]:
+        """Methods that no other was found to beat."""
+        beaten = {each.loser for each in self.results}
+        methods = dict.fromkeys(name for pair in self.replayed.results for name in pair)
+        return [name for name in methods if name not in beaten]
+
+
+def asked_of(deciding: Deciding, problem: Problem) -> Asked:
+    return Asked(
+        deciding.looks,
+        deciding.error,
+        deciding.decide,
+        deciding.baseline,
+        deciding.margin_on(problem.cell.dataset.name),
+    )
+
+
+def decisions(
+    study: Study,
+    problems: list[Problem],
+    grows: Callable[[Planned], bool] = lambda _: False,
+) -> list[Decided]:
+    """Replay the looks of every problem of a sequential study; none for another study.
+
+    A look waits for a method all of whose cells may still be trained, by ``grows``. All methods of
+    the study's file share the error, also where only some are trained, so that narrowing a run
+    changes no decision.
+    """
+    if study.deciding is None:
+        return []
+    methods: dict[str, set[str]] = defaultdict(set)
+    for cell in study.whole:
+        if not cell.not_applicable:
+            methods[place_of(cell)].add(cell.method.label)
+    return [
+        _decided(study.deciding, problem, methods[place_of(problem.cell)], grows, study.comparison)
+        for problem in problems
+    ]
+
+
+def _decided(
+    deciding: Deciding,
+    problem: Problem,
+    named: set[str],
+    grows: Callable[[Planned], bool],
+    comparison: Comparison,
+) -> Decided:
+    cells = {
+        label: {each.cell.seed: each for each in own}
+        for label, own in problem.by_method.items()
+        if not own[0].cell.not_applicable
+    }
+    asked = asked_of(deciding, problem)
+    methods = sorted(named | cells.keys())
+    ready = {label: _ready(problem, cells.get(label, {})) for label in methods}
+    growing = [label for label, own in cells.items() if all(map(grows, own.values()))]
+    better = problem.primary.higher_is_better
+    scores = {
+        label: {
+            seed: value
+            for seed, each in own.items()
+            if (value := score(each, problem.primary)) is not None
+        }
+        for label, own in cells.items()
+    }
+
+    def compare_first(first: str, second: str, n: int) -> Compared:
+        one, other = (
+            {seed: value for seed, value in scores[label].items() if seed < n}
+            for label in (first, second)
+        )
+        return compare_scores(one, other, better, comparison)
+
+    if problem.copies:  # where nothing is random, more seeds repeat the same numbers
+        found = replay(methods, asked, dict.fromkeys(methods, 0), (), compare_first)
+    else:
+        found = replay(methods, asked, ready, growing, compare_first)
+    return Decided(problem, asked, found, ready)
+
+
+def _ready(problem: Problem, cells: dict[int, Planned]) -> int:
+    """Count the seeds, from 0 without a gap, that are trained and measured by what ranks."""
+    known = partial(is_known, problem)
+    return next((n for n in range(len(cells) + 1) if n not in cells or not known(cells[n])), 0)
+
+
+def is_known(problem: Problem, planned: Planned) -> bool:
+    """Say whether a cell is trained and measured; what the machine has stopped is not known."""
+    if planned.state != "done":
+        return False
+    return not any(
+        measure.state in ("missing", "stale", "failed")
+        and problem.primary.name in measure.wanted.names
+        for measure in planned.measures
+        if planned.record is not None and planned.record.checkpoints
+    )
