@@ -21,8 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-When = Literal["every", "ends", "once"]
-"""At every checkpoint; at the last and the best one; or once, from the whole run's series."""
+When = Literal["every", "ends", "last", "once"]
+"""At every checkpoint; at the last and the best one; at the last; or once, from the whole run's
+series."""
 Need = Literal["samples", "features", "networks", "series"]
 Iterate = Literal["last", "averaged"]
 """Which of a generator's weights: those after the last update, or their moving average."""

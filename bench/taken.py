@@ -134,7 +134,7 @@ class Redrawn(_Taken):
 
     @property
     def times(self) -> When:
-        return "ends"
+        return "last"
 
     def quantities(self, dataset: Facts) -> tuple[Quantity, ...]:
         return tuple(

@@ -73,7 +73,7 @@ class Measurer:
         every = [taken[each.key] for each in wanted if each.metric.times == "every"]
         self._visit(record, updates, every)
         for each in wanted:
-            if each.metric.times == "ends":
+            if each.metric.times in ("ends", "last"):
                 at = {*updates[-1:]}
                 if each.judge is not None and len(updates) > 1:
                     key, quantity = each.judge

@@ -84,6 +84,7 @@ def _content(
             study.description,
             study.source,
             study.comparison,
+            study.margin,
             baseline,
             str(results),
         ],

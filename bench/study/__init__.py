@@ -46,6 +46,12 @@ class Study:
     """How seeds are added; None: ``cells`` are all there are."""
     reserve: list[Cell] = field(default_factory=list, repr=False, compare=False)
     """``cells`` and those that may be added to them."""
+    margin: float | dict[str, float] | None = None
+    """Differences in the metric that ranks below which methods are equal, or one by dataset."""
+
+    def margin_on(self, dataset: str) -> float | None:
+        """The margin of one dataset; None where none was stated."""
+        return self.margin.get(dataset) if isinstance(self.margin, dict) else self.margin
 
     @property
     def whole(self) -> list[Cell]:
@@ -110,25 +116,26 @@ def load_study(name: str, selection: Selection = WHOLE, decide: bool = False) ->
         described.comparison,
         deciding,
         reserve,
+        described.margin,
     )
-    if deciding is not None:
-        _check_names(study, deciding)
+    _check_names(study)
     return study
 
 
-def _check_names(study: Study, deciding: Deciding) -> None:
+def _check_names(study: Study) -> None:
     """Refuse a baseline or a dataset with a margin that the study does not have."""
+    if study.deciding is None and study.margin is None:
+        return
     cells = [*study.whole, *study.reserve]
     methods = sorted({cell.method.label for cell in cells})
-    if deciding.baseline and deciding.baseline not in methods:
+    deciding = study.deciding
+    if deciding is not None and deciding.baseline and deciding.baseline not in methods:
         raise BenchError(
             f"seeds.baseline: the study has no method '{deciding.baseline}'"
             f"{nearest(deciding.baseline, methods)}"
         )
     datasets = sorted({cell.dataset.name for cell in cells})
-    margins = deciding.margin if isinstance(deciding.margin, dict) else {}
+    margins = study.margin if isinstance(study.margin, dict) else {}
     for name in margins:
         if name not in datasets:
-            raise BenchError(
-                f"seeds.margin: the study has no dataset '{name}'{nearest(name, datasets)}"
-            )
+            raise BenchError(f"margin: the study has no dataset '{name}'{nearest(name, datasets)}")

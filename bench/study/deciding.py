@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Whole = Annotated[int, Field(strict=True)]
-Margin = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Deciding(BaseModel):
@@ -27,9 +26,6 @@ class Deciding(BaseModel):
     """The best method, every method against ``baseline``, or a share of the pairs."""
     baseline: str = ""
     """Label of the method that the others are compared with."""
-    margin: Margin | dict[str, Margin] | None = None
-    """Two methods are equal where their difference in the primary metric is surely smaller; one
-    value, or one for each dataset."""
 
     @field_validator("decide", mode="before")
     @classmethod
@@ -52,6 +48,3 @@ class Deciding(BaseModel):
     def looks(self) -> tuple[int, ...]:
         """Seeds of a method after each batch."""
         return (*range(self.start, self.most, self.step), self.most)
-
-    def margin_on(self, dataset: str) -> float | None:
-        return self.margin.get(dataset) if isinstance(self.margin, dict) else self.margin

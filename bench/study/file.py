@@ -28,6 +28,7 @@ from bench.training.configuration import TrainingConfiguration
 TRAINING_KEYS = [field.name for field in fields(TrainingConfiguration)]
 
 Hyperparameters = dict[str, Any]
+Margin = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(strict=True, gt=0)]
 Spent = Literal["discriminator_updates", "generator_updates", "gradient_evaluations"]
 Named = Annotated[Part, BeforeValidator(Part.of)]
@@ -112,6 +113,9 @@ class StudyFile(_Strict):
     redraws: Whole = Field(0, ge=0)
     """How often evaluation samples are drawn anew, for the spread of the metric that ranks; 0: not
     measured."""
+    margin: Margin | dict[str, Margin] | None = None
+    """Two methods are equal where their difference in the metric that ranks is surely smaller; one
+    value, or one for each dataset."""
     comparison: Literal["welch", "paired"] = "welch"
     """How two methods without failed seeds are compared: by Welch's test, or by the paired t test
     at equal seeds (docs/statistics.md, "Which test")."""

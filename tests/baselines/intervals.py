@@ -84,12 +84,15 @@ def sign_flip_ps(differences: Array) -> Array:
     return np.mean(sums >= sums[:, :1] * (1 - 1e-9), axis=1)
 
 
-def rule_ps(first: Array, second: Array) -> Array:
-    """``comparison_p`` of each pair of rows, by the paired test."""
+def rule_ps(
+    first: Array, second: Array, test: Callable[[Array, Array], Array] | None = None
+) -> Array:
+    """``comparison_p`` of each pair of rows, by a test of whole rows; None: by the paired one."""
     found = np.empty(len(first))
     whole = np.isfinite(first).all(axis=1) & np.isfinite(second).all(axis=1)
     if whole.any():
-        found[whole] = paired_ps(first[whole] - second[whole])
+        one, other = first[whole], second[whole]
+        found[whole] = paired_ps(one - other) if test is None else test(one, other)
     if not whole.all():
         found[~whole] = rank_ps(first[~whole], second[~whole])
     return found

@@ -11,7 +11,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cache
 from itertools import combinations
 
 import numpy as np
@@ -20,6 +19,7 @@ from scipy import stats
 from bench.report.statistics.sequential import Asked, Compared, replay
 from bench.study.deciding import Deciding
 from tests.baselines.intervals import GRID, Array, draw, fail, holm_rows, rule_ps, table
+from tests.baselines.pairing import welch_ps
 
 ERROR, MOST, METHODS = 0.05, 30, 6
 PAIRS = list(combinations(range(METHODS), 2))
@@ -68,9 +68,9 @@ def heavy(dataset: str) -> Scenario:
 
 
 def alike(kind: str, failing: float = 0.0, margin: float | None = None) -> Scenario:
-    """Return scores of methods that do the same; seeds share half of their variance."""
+    """Return scores of methods that do the same, independent at equal seed."""
     return Scenario(
-        lambda rng, n: fail(rng, draw(rng, kind, (n, METHODS, MOST)), failing),
+        lambda rng, n: fail(rng, draw(rng, kind, (n, METHODS, MOST), 0.0), failing),
         margin=margin,
         share=0.1 if failing else 1.0,
     )
@@ -144,27 +144,31 @@ def errs(scenario: Scenario, first: int, second: int, outcome: str) -> bool:
 
 def looked_up(scores: Array, looks: tuple[int, ...]) -> Callable[[int, str, str, int], Compared]:
     """Return a function that compares two methods of a simulation, computed for all at once."""
-    found: dict[tuple[int, int, int], tuple[Array, Array, Array]] = {}
+    found: dict[tuple[int, int, int], tuple[Array, Array, Array, Array]] = {}
     for n in looks:
         for pair in PAIRS:
             one, other = (scores[:, method, :n] for method in pair)
             finite = np.isfinite(one).all(axis=1) & np.isfinite(other).all(axis=1)
-            apart = np.where(finite[:, None], one, 0) - np.where(finite[:, None], other, 0)
-            lead = apart.mean(axis=1)
+            sides = [np.where(finite[:, None], each, 0) for each in (one, other)]
+            lead = sides[0].mean(axis=1) - sides[1].mean(axis=1)
             for run in np.flatnonzero(~finite):
                 lead[run] = np.sum(one[run][:, None] > other[run]) - np.sum(
                     one[run][:, None] < other[run]
                 )
-            error = np.where(finite, apart.std(axis=1, ddof=1) / np.sqrt(n), np.inf)
-            found[(*pair, n)] = rule_ps(one, other), lead, error
+            squares = [each.var(axis=1, ddof=1) / n for each in sides]
+            both = squares[0] + squares[1]
+            with np.errstate(all="ignore"):
+                freedom = (n - 1) * both**2 / (squares[0] ** 2 + squares[1] ** 2)
+            error = np.where(finite, np.sqrt(both), np.inf)
+            found[(*pair, n)] = rule_ps(one, other, welch_ps), lead, error, freedom
 
     def compare(run: int, first: str, second: str, n: int) -> Compared:
-        p, lead, error = (each[run] for each in found[int(first), int(second), n])
+        p, lead, error, freedom = (each[run] for each in found[int(first), int(second), n])
 
         def bounds(level: float) -> tuple[float, float] | None:
             if error == 0:
                 return (lead, lead) if 2 * 0.5**n <= 1 - level else None
-            half = quantile(1 - level, n) * error
+            half = float(stats.t.isf((1 - level) / 2, freedom)) * error
             return lead - half, lead + half
 
         return Compared(p, lead > 0 if lead else None, lambda _: None, bounds)
@@ -172,14 +176,9 @@ def looked_up(scores: Array, looks: tuple[int, ...]) -> Callable[[int, str, str,
     return compare
 
 
-@cache
-def quantile(error: float, n: int) -> float:
-    return float(stats.t.isf(error / 2, n - 1))
-
-
 def fixed(scores: Array, scenario: Scenario, n: int) -> list[object]:
     """Return the row of ``n`` seeds for all: Holm's procedure over all pairs."""
-    ps = np.stack([rule_ps(scores[:, a, :n], scores[:, b, :n]) for a, b in PAIRS], axis=1)
+    ps = np.stack([rule_ps(scores[:, a, :n], scores[:, b, :n], welch_ps) for a, b in PAIRS], axis=1)
     worst = np.where(np.isfinite(scores), scores, -1e9)[:, :, :n].mean(axis=2)
     told = holm_rows(ps) <= ERROR
     ahead = np.stack([worst[:, a] > worst[:, b] for a, b in PAIRS], axis=1)

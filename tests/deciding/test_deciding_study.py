@@ -89,7 +89,7 @@ def test_a_decided_pair_stops_and_an_open_one_goes_on(bench):
 
 
 def test_nothing_is_added_once_the_best_is_known(bench):
-    study = bench.study("{start: 3, step: 2, most: 9, margin: 2}")
+    study = bench.study("{start: 3, step: 2, most: 9}\nmargin: 2")
     bench.go(study)
     (decided,) = state(study, bench.store).decisions
     assert decided.is_decided
@@ -207,8 +207,8 @@ def test_the_report_says_how_every_pair_was_decided(bench):
         ("{decide: 1.5}", "'seeds.decide' is 1.5: give best, baseline, or a share"),
         ("{decide: baseline}", "need each other"),
         ("{decide: baseline, baseline: vanila}", "no method 'vanila'; did you mean 'vanilla'?"),
-        ("{margin: 0}", "'seeds.margin' is 0: input should be greater than 0"),
-        ("{margin: {grid25: 1}}", "the study has no dataset 'grid25'"),
+        ("{start: 3}\nmargin: 0", "'margin' is 0: input should be greater than 0"),
+        ("{start: 3}\nmargin: {grid25: 1}", "the study has no dataset 'grid25'"),
         ("{error: 0.9}", "'seeds.error' is 0.9"),
         ("3\nseeds_: 1", "unknown key 'seeds_'"),
     ],

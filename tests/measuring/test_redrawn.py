@@ -57,7 +57,7 @@ def test_it_is_made_again_from_what_cells_say_of_it():
     assert isinstance(metric, Redrawn)
     assert isinstance(metric.taken, OfIterate)
     assert make_metric(metric.name, metric.hyperparameters()) == metric
-    assert (metric.called, metric.of, metric.times) == ("modes_last_redrawn", "last", "ends")
+    assert (metric.called, metric.of, metric.times) == ("modes_last_redrawn", "last", "last")
     names = [quantity.name for quantity in metric.quantities(make_dataset("ring8"))]
     assert names[0] == "modes_20_last_redrawn"
 

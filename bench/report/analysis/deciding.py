@@ -10,7 +10,6 @@ from functools import partial
 from bench.execution.plan import Planned
 from bench.report.analysis.problems import Problem, place_of
 from bench.report.analysis.ranking import score
-from bench.report.statistics import Comparison
 from bench.report.statistics.sequential import (
     Asked,
     Compared,
@@ -64,14 +63,20 @@ class Decided:
         return [name for name in methods if name not in beaten]
 
 
-def asked_of(deciding: Deciding, problem: Problem) -> Asked:
-    return Asked(
-        deciding.looks,
-        deciding.error,
-        deciding.decide,
-        deciding.baseline,
-        deciding.margin_on(problem.cell.dataset.name),
-    )
+def all_pairs(study: Study, problem: Problem) -> Decided:
+    """Compare every pair once, with the seeds that a study has; Holm's procedure over all pairs."""
+    scores = _scores(problem)
+    n = max((len(own) for own in scores.values()), default=0)
+    asked = Asked((max(n, 2),), decide=1.0, margin=study.margin_on(problem.cell.dataset.name))
+    better = problem.primary.higher_is_better
+
+    def compare(first: str, second: str, _: int) -> Compared:
+        return compare_scores(scores[first], scores[second], better, study.comparison)
+
+    ready = {label: asked.looks[0] if len(own) > 1 else 0 for label, own in scores.items()}
+    if problem.copies:  # where nothing is random, nothing is said of chance
+        ready = dict.fromkeys(ready, 0)
+    return Decided(problem, asked, replay(sorted(ready), asked, ready, (), compare), ready)
 
 
 def decisions(
@@ -92,49 +97,55 @@ def decisions(
         if not cell.not_applicable:
             methods[place_of(cell)].add(cell.method.label)
     return [
-        _decided(study.deciding, problem, methods[place_of(problem.cell)], grows, study.comparison)
+        _decided(study, study.deciding, problem, methods[place_of(problem.cell)], grows)
         for problem in problems
     ]
 
 
 def _decided(
+    study: Study,
     deciding: Deciding,
     problem: Problem,
     named: set[str],
     grows: Callable[[Planned], bool],
-    comparison: Comparison,
 ) -> Decided:
     cells = {
         label: {each.cell.seed: each for each in own}
         for label, own in problem.by_method.items()
         if not own[0].cell.not_applicable
     }
-    asked = asked_of(deciding, problem)
+    margin = study.margin_on(problem.cell.dataset.name)
+    asked = Asked(deciding.looks, deciding.error, deciding.decide, deciding.baseline, margin)
     methods = sorted(named | cells.keys())
     ready = {label: _ready(problem, cells.get(label, {})) for label in methods}
     growing = [label for label, own in cells.items() if all(map(grows, own.values()))]
-    better = problem.primary.higher_is_better
-    scores = {
-        label: {
-            seed: value
-            for seed, each in own.items()
-            if (value := score(each, problem.primary)) is not None
-        }
-        for label, own in cells.items()
-    }
+    better, scores = problem.primary.higher_is_better, _scores(problem)
 
     def compare_first(first: str, second: str, n: int) -> Compared:
         one, other = (
             {seed: value for seed, value in scores[label].items() if seed < n}
             for label in (first, second)
         )
-        return compare_scores(one, other, better, comparison)
+        return compare_scores(one, other, better, study.comparison)
 
     if problem.copies:  # where nothing is random, more seeds repeat the same numbers
         found = replay(methods, asked, dict.fromkeys(methods, 0), (), compare_first)
     else:
         found = replay(methods, asked, ready, growing, compare_first)
     return Decided(problem, asked, found, ready)
+
+
+def _scores(problem: Problem) -> dict[str, dict[int, float]]:
+    """Scores by seed of every method that applies; failed seeds are infinitely bad."""
+    return {
+        label: {
+            each.cell.seed: value
+            for each in own
+            if (value := score(each, problem.primary)) is not None
+        }
+        for label, own in problem.by_method.items()
+        if not own[0].cell.not_applicable
+    }
 
 
 def _ready(problem: Problem, cells: dict[int, Planned]) -> int:

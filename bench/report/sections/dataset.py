@@ -8,7 +8,7 @@ from bench.errors import BenchError
 from bench.metric import Quantity
 from bench.registry import make_method
 from bench.report.analysis.contrast import LEVEL_TO_BEST, Contrast
-from bench.report.analysis.deciding import decisions
+from bench.report.analysis.deciding import all_pairs, decisions
 from bench.report.analysis.findings import Findings
 from bench.report.analysis.gaps import reasons
 from bench.report.analysis.problems import Problem, describe
@@ -28,7 +28,7 @@ from bench.report.page.document import (
     Table,
 )
 from bench.report.sections.axes import axes
-from bench.report.sections.deciding import deciding
+from bench.report.sections.deciding import deciding, pairs
 from bench.report.sections.gaps import explained
 from bench.report.sections.provenance import listed, mixed
 from bench.report.sections.sureness import sureness
@@ -58,6 +58,8 @@ def dataset(found: Findings, problem: Problem, figures: list[Drawn]) -> Section:
     blocks += [Paragraph(told) for told in (_paces(problem), _published(problem)) if told]
     blocks += figures
     blocks += axes(problem, ranked)
+    if found.study.deciding is None:
+        blocks += pairs(all_pairs(found.study, problem))
     blocks += sureness(problem, ranked)
     conditions = Items(list(describe(problem.cell).items()))
     blocks.append(Details("Architecture, training and budget", [conditions]))

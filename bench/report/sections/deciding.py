@@ -4,34 +4,74 @@ from __future__ import annotations
 
 from bench.report.analysis.deciding import Decided
 from bench.report.page import numbers
-from bench.report.page.document import Block, Entry, Paragraph, Table
+from bench.report.page.document import Block, Details, Entry, Paragraph, Table
 from bench.report.statistics.sequential import Result
 
 WORDS = {"ahead": "better", "behind": "worse"}
 
 
+MOST_OPEN = 4
+"""Open pairs that are named in a sentence."""
+MOST_ROWS = 45
+"""Pairs, those of ten methods, beyond which a table of all of them is no help."""
+
+
+def pairs_told_apart(decided: Decided) -> str:
+    """Return the sentence on a study of fixed seeds: how many pairs it tells apart."""
+    results, error = decided.results, decided.asked.error
+    if len(results) < 2 or not any(each.look for each in results):
+        return ""
+    counts = {kind: sum(r.outcome == kind for r in results) for kind in ("equal", "open")}
+    told = len(results) - sum(counts.values())
+    said = [f"{told} of {len(results)} pairs of methods are told apart (Holm at {error:g} over all "
+            "pairs)"]  # fmt: skip
+    if counts["equal"]:
+        margin = numbers.of(decided.problem.primary, decided.asked.margin)
+        said.append(f"{counts['equal']} equal within ±{margin}")
+    if counts["open"]:
+        names = [f"{r.first} – {r.second}" for r in results if r.outcome == "open"]
+        named = f": {', '.join(names)}" if len(names) <= MOST_OPEN else ""
+        said.append(f"{counts['open']} open{named}")
+    return f"{numbers.listing(said)}."
+
+
+def pairs(decided: Decided) -> list[Block]:
+    """Return every pair of a study of fixed seeds, folded away."""
+    if not pairs_told_apart(decided) or len(decided.results) > MOST_ROWS:
+        return []
+    problem = decided.problem
+    summary = f"Every pair of methods on {problem.label}"
+    return [Details(summary, [_table(decided, f"{summary}, by {problem.primary.label}.")])]
+
+
 def deciding(decided: Decided) -> list[Block]:
     """Return the answer to what was asked on a problem, and how every pair was decided."""
-    problem, asked = decided.problem, decided.asked
+    problem = decided.problem
     if not decided.results:
         return [Paragraph(f"{question(decided)} There is nothing to compare.")]
     sentences = [question(decided), answer(decided), CAVEAT]
-    rows = [_row(decided, each) for each in decided.results]
-    equal = ""
-    if asked.margin is not None:
-        equal = f" Equal: the interval lies within ±{numbers.of(problem.primary, asked.margin)}."
-    table = Table(
-        f"deciding-{problem.anchor}",
+    told = (
         f"Every pair of methods on {problem.label} by {problem.primary.label}, compared after each "
-        f"batch of seeds. Difference: of the paired seeds of that batch and those before, with the "
-        f"interval whose error is the level; open pairs as last compared.{equal}",
+        "batch of seeds; open pairs as last compared."
+    )
+    return [Paragraph(" ".join(sentences)), _table(decided, told)]
+
+
+def _table(decided: Decided, told: str) -> Table:
+    problem, equal = decided.problem, ""
+    if decided.asked.margin is not None:
+        margin = numbers.of(problem.primary, decided.asked.margin)
+        equal = f" Equal: the interval lies within ±{margin}."
+    return Table(
+        f"pairs-{problem.anchor}",
+        f"{told} Difference: of the means, with the interval whose error is the level that p is "
+        f"held against.{equal}",
         ["method", "against", "outcome", "batch", "seeds", "difference", "p", "level"],
-        rows,
+        [_row(decided, each) for each in decided.results],
         names=0,
         texts=(1, 2),
         hidden=(7,),
     )
-    return [Paragraph(" ".join(sentences)), table]
 
 
 CAVEAT = (

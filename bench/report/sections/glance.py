@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pandas as pd
 
+from bench.report.analysis.deciding import all_pairs, decisions
 from bench.report.analysis.findings import Findings
 from bench.report.analysis.problems import PLAYERS, Problem
 from bench.report.analysis.ranking import Standing
 from bench.report.page import numbers
 from bench.report.sections.axes import equal_cost, other_iterate
+from bench.report.sections.deciding import answer, pairs_told_apart
 from bench.report.sections.stability import mean_of
 
 
@@ -17,6 +19,7 @@ def glance(
 ) -> tuple[tuple[str, str], ...]:
     """Terms and a line each; those of which nothing is known are left out."""
     told = {
+        "Pairs": _pairs(found, problem),
         "Stability": _stability(found, problem, ranked),
         "Last and averaged": other_iterate(problem, ranked),
         "Cost": _cost(found, problem, ranked),
@@ -24,6 +27,11 @@ def glance(
         f"Against {found.baseline}": _baseline(ranked),
     }
     return tuple((term, words) for term, words in told.items() if words)
+
+
+def _pairs(found: Findings, problem: Problem) -> str:
+    decided = decisions(found.study, [problem])
+    return answer(decided[0]) if decided else pairs_told_apart(all_pairs(found.study, problem))
 
 
 def _stability(found: Findings, problem: Problem, ranked: list[Standing]) -> str:
