@@ -31,7 +31,7 @@ def metrics_of(dataset: Facts, asked: Sequence[Asked] | None = None) -> list[Met
     for each in asked or ():
         metric = named(each, dataset)
         chosen[metric.called] = metric
-    _check_distinct(list(chosen.values()), dataset)
+    check_distinct(list(chosen.values()), dataset)
 
     def place(metric: Metric) -> tuple[Any, ...]:
         ranks = min(_rank(quantity, dataset) for quantity in metric.quantities(dataset))
@@ -40,9 +40,9 @@ def metrics_of(dataset: Facts, asked: Sequence[Asked] | None = None) -> list[Met
     return sorted(chosen.values(), key=place)
 
 
-def with_other_iterate(metrics: list[Metric], ranked: Iterate | None) -> list[Metric]:
-    """The same, and the one that ranks also of the generator that is not ranked by."""
-    if ranked is None or not (taken := [m for m in metrics if m.times != "once"]):
+def with_other_iterate(metrics: list[Metric], ranked: Iterate) -> list[Metric]:
+    """Add the metric that ranks, computed on the iterate that is not ranked by."""
+    if not (taken := [m for m in metrics if m.times != "once"]):
         return metrics
     other: Iterate = "averaged" if ranked == "last" else "last"
     if taken[0].of is None and f"{taken[0].called}_{other}" not in {m.called for m in metrics}:
@@ -52,7 +52,7 @@ def with_other_iterate(metrics: list[Metric], ranked: Iterate | None) -> list[Me
 
 
 def with_redraws(metrics: list[Metric], draws: int) -> list[Metric]:
-    """Return the same, and the spread over samples drawn anew of the metric that ranks."""
+    """Add the spread of the metric that ranks over samples drawn anew."""
     taken = [metric for metric in metrics if metric.times != "once"]
     if not draws or not taken or taken[0].needs not in ("samples", "features"):
         return metrics
@@ -153,13 +153,15 @@ def named(asked: Asked, dataset: Facts) -> Metric:
         BenchError: there is none, it does not apply here, or not accept its hyperparameters.
     """
     part = Part.of(asked)
-    plain, _, ending = part.name.rpartition("_")
-    if plain and part.name not in find("metric").parts:
-        if ending in get_args(Iterate):
+    try:
+        metric = _named(part.name, dataset, bool(part.hyperparameters.get("extractor")))
+    except DoesNotApply:
+        plain, _, ending = part.name.rpartition("_")
+        if plain and ending in get_args(Iterate) and "iterate" not in part.hyperparameters:
             return named(Part(plain, part.hyperparameters | {"iterate": ending}), dataset)
-        if ending == REDRAWN:
+        if plain and ending == REDRAWN:
             return named(Part(plain, {"redraws": REDRAWS} | part.hyperparameters), dataset)
-    metric = _named(part.name, dataset, bool(part.hyperparameters.get("extractor")))
+        raise
     if not part.hyperparameters:
         return metric
     return make_metric(metric.name, metric.hyperparameters() | part.hyperparameters)
@@ -230,7 +232,8 @@ def _combined(
     return found
 
 
-def _check_distinct(metrics: list[Metric], dataset: Facts) -> None:
+def check_distinct(metrics: list[Metric], dataset: Facts) -> None:
+    """Refuse two metrics that give one name to their numbers."""
     owners: dict[str, str] = {}
     for metric in metrics:
         for quantity in metric.quantities(dataset):

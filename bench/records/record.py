@@ -180,6 +180,8 @@ class Record:
         """
         begins = f"{self.iterate} "
         arrays = self._arrays("samples.npz")
+        if "samples" in arrays:  # a record of when one iterate was kept
+            return arrays
         own = {name: a for name, a in arrays.items() if name in ("updates", "real")}
         return own | {
             name.removeprefix(begins): array

@@ -30,7 +30,7 @@ def budget_of(
         )
     if experiment.budget is not None:
         if method.not_applicable(dataset, architecture):
-            return 1
+            return sum(experiment.budget.values())  # never trained
         return updates_of(experiment.budget, method, dataset, architecture, experiment.training)
     if experiment.updates is not None:
         return experiment.updates

@@ -11,6 +11,7 @@ from bench.datasets.base import Dataset
 from bench.errors import BenchError, nearest
 from bench.measuring.choice import (
     DoesNotApply,
+    check_distinct,
     components_of,
     metrics_of,
     named,
@@ -19,7 +20,7 @@ from bench.measuring.choice import (
     with_redraws,
 )
 from bench.method import Method
-from bench.metric import Iterate, Metric, Quantity
+from bench.metric import Metric, Quantity
 from bench.records.cell import Cell, Component, Variation
 from bench.records.fingerprint import digest
 from bench.records.sources import sources_of
@@ -103,6 +104,7 @@ def cells_of(expansion: Expansion, selection: Selection) -> list[Cell]:
             if selection.variants and name not in selection.variants:
                 continue
             own, dataset = laid.experiment, base
+            _check_iterate(study, own)
             if own.dataset != experiment.dataset:
                 dataset = _dataset(expansion, own, selection)
             first = primary(_metrics(expansion, experiment, base, selection), base)
@@ -116,12 +118,10 @@ def cells_of(expansion: Expansion, selection: Selection) -> list[Cell]:
             metrics = _metrics(expansion, own, dataset, selection)
             if told is not None and primary(metrics, dataset) != first:
                 raise BenchError(f"variant '{name}' changes the metric that ranks the methods")
-            shown = components_of(metrics)
             for method in _methods(study, selection, dataset):
-                cells += [
-                    dataclasses.replace(cell, variation=told, metrics=shown)
-                    for cell in _expand(expansion, own, dataset, method, selection)
-                ]
+                seeds = _expand(expansion, own, dataset, method, selection)
+                shown = components_of(_with_beside(metrics, study, seeds[0], dataset))
+                cells += [dataclasses.replace(c, variation=told, metrics=shown) for c in seeds]
     _check_distinct(cells)
     return cells
 
@@ -264,21 +264,27 @@ def _metrics(
         except DoesNotApply:
             continue
         asked.append(part)
-    metrics = metrics_of(dataset, [*asked, *experiment.metrics])
-    metrics = with_other_iterate(metrics, _iterate(expansion.study, experiment))
-    return with_redraws(metrics, expansion.study.redraws)
+    return metrics_of(dataset, [*asked, *experiment.metrics])
 
 
-def _iterate(study: StudyFile, experiment: Experiment) -> Iterate | None:
-    """The generator that is ranked by; None where no average is kept to take beside it."""
-    if experiment.training.ema is not None:
-        return study.iterate
-    if study.iterate == "averaged":
+def _with_beside(
+    metrics: list[Metric], study: StudyFile, cell: Cell, dataset: Dataset
+) -> list[Metric]:
+    """Add the metric that ranks on the other iterate, where both are kept, and its redraws."""
+    own_average = cell.iterate != study.iterate
+    if cell.training.ema is not None or own_average:
+        metrics = with_other_iterate(metrics, cell.iterate)
+    metrics = with_redraws(metrics, study.redraws)
+    check_distinct(metrics, dataset)
+    return metrics
+
+
+def _check_iterate(study: StudyFile, experiment: Experiment) -> None:
+    if study.iterate == "averaged" and experiment.training.ema is None:
         raise BenchError(
             f"experiment on {experiment.dataset}: iterate is averaged, and with training.ema: null "
             "no average is kept; leave ema out"
         )
-    return None
 
 
 def _asked_of_all(study: StudyFile, selection: Selection) -> list[Part]:
@@ -321,7 +327,9 @@ def _expand(
         seeds = list(range(seeds.most))
     assert not isinstance(seeds, int)
     updates = budget_of(experiment, method, dataset, architecture)
-    check_budget(method, experiment.training, updates, dataset.name)
+    not_applicable = method.not_applicable(dataset, architecture)
+    if not not_applicable:
+        check_budget(method, experiment.training, updates, dataset.name)
     as_published = expansion.study.hyperparameters == "published"
     published = published_for(method, dataset) if as_published else {}
     shared = Cell(
@@ -340,7 +348,7 @@ def _expand(
         updates=updates,
         evaluations=min(experiment.evaluations or expansion.study.evaluations, updates),
         sources=expansion.sources(method, dataset, architecture),
-        not_applicable=method.not_applicable(dataset, architecture),
+        not_applicable=not_applicable,
         budget={str(k): n for k, n in (experiment.budget or {}).items()},
         iterate="averaged" if method.ema > 0 else expansion.study.iterate,
     )

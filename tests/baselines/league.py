@@ -2,8 +2,8 @@
 
 Usage: python -m tests.baselines.league RESULTS
 
-Run `bench run league` first; datasets without a trained cell are left out and named. Writes
-``results/reference/league/scores.csv``, a row a run, ``summary.csv`` and some figures of the report,
+Run `bench run league` first; datasets without a trained cell are left out and named. Writes, in
+``results/reference/league``, scores.csv with a row a run, summary.csv and figures of the report,
 and the tables between the marks of docs/findings.md.
 """
 

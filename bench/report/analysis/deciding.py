@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from bench.execution.plan import Planned
@@ -16,6 +16,7 @@ from bench.report.statistics.sequential import (
     Replay,
     Result,
     compare_scores,
+    family,
     replay,
 )
 from bench.study import Study
@@ -115,8 +116,10 @@ def _decided(
         if not own[0].cell.not_applicable
     }
     margin = study.margin_on(problem.cell.dataset.name)
-    asked = Asked(deciding.looks, deciding.error, deciding.decide, deciding.baseline, margin)
-    methods = sorted(named | cells.keys())
+    asked = Asked(deciding.looks, deciding.error, deciding.decide, deciding.baseline, margin=margin)
+    methods = sorted(cells)
+    left_out = len(family(sorted(named | cells.keys()), asked)) - len(family(methods, asked))
+    asked = replace(asked, besides=left_out)
     ready = {label: _ready(problem, cells.get(label, {})) for label in methods}
     growing = [label for label, own in cells.items() if all(map(grows, own.values()))]
     better, scores = problem.primary.higher_is_better, _scores(problem)
@@ -156,7 +159,7 @@ def _ready(problem: Problem, cells: dict[int, Planned]) -> int:
 
 def is_known(problem: Problem, planned: Planned) -> bool:
     """Say whether a cell is trained and measured; what the machine has stopped is not known."""
-    if planned.state != "done":
+    if planned.state != "done" or score(planned, problem.primary) is None:
         return False
     return not any(
         measure.state in ("missing", "stale", "failed")

@@ -20,19 +20,19 @@ FINAL = 0.9
 
 
 def other(problem: Problem) -> tuple[Iterate, Quantity] | None:
-    """The iterate that is not ranked by, and the metric that ranks taken of it; None without it."""
-    known = {quantity.name: quantity for quantity in problem.quantities}
-    for iterate in CALLED:
-        found = known.get(f"{problem.primary.name}_{iterate}")
-        if found is not None:
-            return iterate, found
-    return None
+    """Return the iterate that is not ranked by, and the metric that ranks, computed on it.
+
+    None where it was not computed on that one.
+    """
+    iterate: Iterate = "last" if ranked(problem) == "averaged" else "averaged"
+    name = f"{problem.primary.name}_{iterate}"
+    return next(((iterate, q) for q in problem.quantities if q.name == name), None)
 
 
 def ranked(problem: Problem) -> Iterate:
-    """The iterate that is ranked by."""
-    beside = other(problem)
-    return "averaged" if beside is not None and beside[0] == "last" else "last"
+    """Return the iterate that is ranked by; a method's own average has the place of its last."""
+    iterates = {planned.cell.iterate for planned in problem.planned}
+    return "last" if "last" in iterates else "averaged"
 
 
 def oscillation(problem: Problem, cells: Sequence[Planned]) -> float | None:

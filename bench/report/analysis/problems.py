@@ -165,10 +165,11 @@ def _budget(cell: Cell) -> dict[str, str]:
 
 def place_of(cell: Cell) -> str:
     """Return a digest of what the cells of a problem share."""
-    # where something else is counted, methods make updates of their own number
-    budget = "budget" if cell.budget else "updates"
-    parts = ("dataset", "architecture", "training", budget, "evaluations")
-    return digest({name: value for name, value in asdict(cell).items() if name in parts})
+    # where something else is counted, methods make updates of their own number, and may have room
+    # for fewer checkpoints
+    budget: Any = cell.budget or [cell.updates, cell.evaluations]
+    parts = [asdict(part) for part in (cell.dataset, cell.architecture, cell.training)]
+    return digest([parts, budget])
 
 
 def _labels(cells: list[Cell]) -> list[str]:

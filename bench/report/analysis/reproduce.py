@@ -30,9 +30,9 @@ def reproducer(study: Study) -> Callable[[Cell], str]:
 
     def command(cell: Cell) -> str:
         words = ["bench", "run", name, "--cell", cell.key[:DIGITS]]
-        if study.deciding is not None:
-            words.append("--decide")
-        if cell.key not in keys:
+        if cell.key in keys:
+            words += ["--decide"] if study.deciding is not None else []
+        else:
             words += ["--methods", cell.method.name, "--seeds", f"{cell.seed},"]
             for part, parameter, value in _overrides(cell, plain):
                 told = yaml.safe_dump(value, default_flow_style=True, width=10**6).splitlines()[0]

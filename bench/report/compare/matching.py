@@ -57,7 +57,8 @@ def spelled_as(component: Component) -> str:
 def identity(cell: Cell) -> str:
     """Equal for cells that are the same but for the code that trained them."""
     parts = {n: spelled_as(getattr(cell, n)) for n in ("method", "dataset", "architecture")}
-    return digest([parts, asdict(cell.training), cell.seed, cell.updates, cell.evaluations])
+    numbers = cell.seed, cell.updates, cell.evaluations, cell.iterate
+    return digest([parts, asdict(cell.training), numbers])
 
 
 def nearest(record: Record, others: Iterable[Record], *, in_a: bool) -> tuple[str, ...]:
@@ -72,7 +73,9 @@ def nearest(record: Record, others: Iterable[Record], *, in_a: bool) -> tuple[st
         if other.cell.coordinates()[:2] != place:
             continue
         one, two = (record, other) if in_a else (other, record)
-        changes = differing(one.data["ingredients"], two.data["ingredients"])
+        changes = differing(
+            *({**each.data["ingredients"], "iterate": each.iterate} for each in (one, two))
+        )
         told = tuple(
             f"{name} {shown(a)} → {shown(b)}"
             for name, (a, b) in changes.items()

@@ -43,23 +43,31 @@ def axes(problem: Problem, standings: list[Standing]) -> list[Block]:
     return blocks
 
 
-def equal_cost(problem: Problem) -> str:
-    """Where another method leads at equal cost, in a line; nothing where all pay alike."""
-    found, metric = _found(problem), drawn_by(problem)
-    if not found or metric is None or metric != problem.primary:
+def equal_cost(problem: Problem, standings: list[Standing]) -> str:
+    """Return a line on whether the ranking's leaders also lead at equal cost of another kind.
+
+    Nothing where all methods pay alike.
+    """
+    counted = next(iter(problem.cell.budget), "discriminator_updates")
+    rest = [each for each in _found(problem) if each.axis != counted]
+    metric = drawn_by(problem)
+    leads = {s.method for s in standings if s.rank == 1}
+    if not rest or not leads or metric is None or metric != problem.primary:
         return ""
-    first, *rest = found
-    leads = {m for m, place in places(first, metric).items() if place == 1}
-    changed = [each for each in rest if not leads & _first(each, problem)]
+    changed = [each for each in rest if not leads <= _first(each, problem)]
     if not changed:
         names, axes = numbers.listing(sorted(leads)), [AXES[each.axis] for each in rest]
         verb = "leads" if len(leads) == 1 else "lead"
         return f"{names} also {verb} at equal {numbers.listing(axes)}."
-    told = [
-        f"at equal {AXES[each.axis]} ({_amount(each)}) {each.leader} leads, with "
-        f"{numbers.of(metric, each.scores[each.leader])}"
-        for each in changed
-    ]
+    told = []
+    for each in changed:
+        first = sorted(_first(each, problem))
+        verb = "leads" if len(first) == 1 else "lead"
+        best = numbers.of(metric, each.scores[each.leader])
+        told.append(
+            f"at equal {AXES[each.axis]} ({_amount(each)}) {numbers.listing(first)} {verb}, "
+            f"with {best}"
+        )
     return f"{numbers.listing(told)}."
 
 

@@ -105,7 +105,7 @@ def answer(decided: Decided) -> str:
     if not best:
         return f"{told}: every method is worse than another, which is a contradiction."
     if len(best) == 1:
-        return f"{told}: {best[0]} is the best."
+        return f"{told}: {best[0]} is the best: no other beats it, and each is beaten."
     margin = numbers.of(primary, decided.asked.margin)
     return f"{told}: {numbers.listing(best)} are the best, and equal within ±{margin}."
 

@@ -23,7 +23,7 @@ def glance(
         "Stability": _stability(found, problem, ranked),
         "Last and averaged": other_iterate(problem, ranked),
         "Cost": _cost(found, problem, ranked),
-        "Equal cost": equal_cost(problem),
+        "Equal cost": equal_cost(problem, ranked),
         f"Against {found.baseline}": _baseline(ranked),
     }
     return tuple((term, words) for term, words in told.items() if words)

@@ -91,9 +91,9 @@ def _limits(ranked: list[Standing]) -> list[tuple[str, str]]:
         told = numbers.plain(shared, 2)
         lines.append((
             "Pairing",
-            f"at equal seed the scores of two methods correlate by {told} on average. A paired "
-            "test finds more than Welch's from about 0.45 on with 5 seeds, 0.2 with 10 and 0.1 "
-            "with 20.",
+            f"at equal seed the scores of two methods correlate by {told} on average. At the "
+            "levels that many comparisons need (0.005), a paired test finds more than Welch's "
+            "from about 0.45 on with 5 seeds, 0.2 with 10 and 0.1 with 20.",
         ))  # fmt: skip
     for s in compared:
         assert s.to_best is not None

@@ -33,6 +33,8 @@ class Asked:
     decide: Decide = "best"
     """The best method, every method against the baseline, or a share of all pairs."""
     baseline: str = ""
+    besides: int = 0
+    """Pairs that share the error and are not compared: of methods that a run leaves out."""
     margin: float | None = None
     """Methods whose difference is surely smaller are equal; None: no pair is called equal."""
 
@@ -147,7 +149,7 @@ def take_look(
     """Return the results of the pairs that are compared at a look."""
     n = asked.looks[look]
     # "equal" does not pass its share on: the error of "different" is then that of Holm's procedure
-    share = sum(each.outcome in ("open", "equal") for each in results.values())
+    share = asked.besides + sum(each.outcome in ("open", "equal") for each in results.values())
     told: dict[Pair, Result] = {}
     stopped = False
     for pair, each in sorted(found.items(), key=lambda item: _p(item[1])):
