@@ -1,4 +1,4 @@
-"""Budgets: in updates, in epochs, or in what else a round spends."""
+"""Reads budgets in updates, epochs, generator updates or gradient evaluations."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SPENT: dict[str, dict[str, int]] = {}
 def budget_of(
     experiment: Experiment, method: Method, dataset: Dataset, architecture: Architecture
 ) -> int:
-    """The budget in discriminator updates."""
+    """Return the budget in discriminator updates."""
     given = [b for b in (experiment.updates, experiment.epochs, experiment.budget) if b is not None]
     if len(given) != 1:
         raise BenchError(
@@ -74,7 +74,7 @@ def updates_of(
     architecture: Architecture,
     training: TrainingConfiguration,
 ) -> int:
-    """The discriminator updates that a budget allows a method, in whole rounds.
+    """Return the discriminator updates that a budget allows a method, in whole rounds.
 
     Raises:
         BenchError: it is less than one round.
@@ -93,7 +93,7 @@ def updates_of(
 def of_a_round(
     method: Method, dataset: Dataset, architecture: Architecture, training: TrainingConfiguration
 ) -> dict[str, int]:
-    """What one round spends of each, found by playing one on zeros instead of data."""
+    """Return the cost of one round, found by playing one on zeros instead of data."""
     parts = [(p.name, p.hyperparameters()) for p in (method, architecture)]
     named = digest([parts, dataset.sample_shape, repr(training)])
     if named not in _SPENT:

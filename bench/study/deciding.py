@@ -31,7 +31,7 @@ class Deciding(BaseModel):
     @classmethod
     def _known(cls, value: Any) -> Any:
         if value not in ("best", "baseline") and not (
-            isinstance(value, int | float) and 0 < value <= 1
+            isinstance(value, int | float) and value is not True and 0 < value <= 1
         ):
             raise ValueError("give best, baseline, or a share of the pairs above 0 and at most 1")
         return value

@@ -1,4 +1,4 @@
-"""Who leads where methods are given equal shares of something else than the budget counts."""
+"""Compares methods at equal cost in updates, gradients or seconds, whatever the budget counts."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ class AtEqualCost:
 
 
 def drawn_by(problem: Problem) -> Quantity | None:
-    """The first metric that every checkpoint is measured by."""
+    """Return the first metric that every checkpoint is measured by."""
     return problem.throughout[0] if problem.throughout else None
 
 
 def spent(record: Record, axis: str) -> list[float] | None:
-    """What each checkpoint of a record had cost by then; None where that is not known."""
+    """Return the cost of each checkpoint of a record; None where it is not known."""
     updates = [float(checkpoint["update"]) for checkpoint in record.checkpoints]
     if axis == "generator_updates":
         return [float(checkpoint["generator_update"]) for checkpoint in record.checkpoints]
@@ -56,7 +56,7 @@ def spent(record: Record, axis: str) -> list[float] | None:
 
 
 def differ(problem: Problem) -> bool:
-    """Whether methods pay differently for a discriminator update, in generator updates at least."""
+    """Tell whether methods pay differently for a discriminator update."""
     paces = set()
     for cell in problem.planned:
         record = cell.record
@@ -72,7 +72,7 @@ def differ(problem: Problem) -> bool:
 
 
 def at_equal_cost(problem: Problem, axis: str) -> AtEqualCost | None:
-    """Methods at the cost that the cheapest reaches, between checkpoints by a straight line.
+    """Compare methods at the cost that the cheapest reaches; linear between checkpoints.
 
     None where fewer than two methods have a number.
     """
@@ -98,7 +98,7 @@ def at_equal_cost(problem: Problem, axis: str) -> AtEqualCost | None:
 
 
 def curves(cells: Sequence[Planned], axis: str) -> list[tuple[list[float], Record]]:
-    """What the checkpoints of every finished seed had cost.
+    """Return the costs of the checkpoints of every finished seed.
 
     Seconds are the mean over the method's seeds: what a seed's neighbours did to its clock is no
     part of the method.
@@ -120,6 +120,6 @@ def _at(cost: float, along: list[float], record: Record, metric: Quantity) -> fl
 
 
 def places(found: AtEqualCost, metric: Quantity) -> dict[str, int]:
-    """The place of each method, 1 the first; those that read the same share one."""
+    """Return the place of each method, 1 the first; those that read the same share one."""
     shown = [round(v, metric.digits + (2 if metric.percent else 0)) for v in found.scores.values()]
     return {method: 1 + shown.index(own) for method, own in zip(found.scores, shown, strict=True)}

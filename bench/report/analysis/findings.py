@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from bench.execution.plan import Planned
+from bench.report.analysis.deciding import Decided, all_pairs, decisions
 from bench.report.analysis.problems import Problem, problems
 from bench.report.analysis.ranking import Standing, standings
 from bench.report.analysis.robustness import Varied, varied
@@ -43,6 +44,13 @@ class Findings:
     def varied(self) -> list[Varied]:
         """The experiments that are varied; their problems are all the others."""
         return varied(self.problems, self.standings)
+
+    @cached_property
+    def decided(self) -> dict[str, Decided]:
+        """Every pair of methods, by the label of its problem."""
+        if self.study.deciding is None:
+            return {each.label: all_pairs(self.study, each) for each in self.problems}
+        return {each.problem.label: each for each in decisions(self.study, self.problems)}
 
     @cached_property
     def methods(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""The generator that methods are ranked by beside the other one: the last iterate, or its average.
+"""Compares the generator that methods are ranked by with the other: last iterate and average.
 
 GAN training goes round its equilibrium, and the last iterate with it; an average of iterates lies
 nearer to the middle (Yazıcı et al. 2019; Mescheder et al. 2018 for the Dirac-GAN).
@@ -36,10 +36,10 @@ def ranked(problem: Problem) -> Iterate:
 
 
 def oscillation(problem: Problem, cells: Sequence[Planned]) -> float | None:
-    """Spread of the last iterates over the final tenth of the budget, of the metric that ranks.
+    """Return the spread of the last iterates over the final tenth of the budget.
 
-    The root of the mean over finished seeds of the variance over a seed's checkpoints there. None
-    where no seed has two of them.
+    Of the metric that ranks: the root of the mean over finished seeds of the variance over a seed's
+    checkpoints there. None where no seed has two of them.
     """
     variances = []
     for cell in cells:
@@ -60,6 +60,6 @@ def oscillation(problem: Problem, cells: Sequence[Planned]) -> float | None:
 
 
 def _name_of_last(problem: Problem, record: Record) -> str:
-    """What the metric that ranks is called where it is taken of the last iterate."""
+    """Return the name of the metric that ranks, computed on the last iterate."""
     name = problem.primary.name
     return name if record.iterate == "last" else f"{name}_last"

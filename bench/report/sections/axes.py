@@ -1,4 +1,4 @@
-"""Who leads at equal cost, whatever the budget counts; and by the generator that is not ranked."""
+"""Says who leads at equal cost, and what the iterate that is not ranked by would change."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bench.report.page.document import Block, Entry, Paragraph, Table
 
 
 def axes(problem: Problem, standings: list[Standing]) -> list[Block]:
-    """A table of the methods at equal cost, and what the other iterate changes."""
+    """Return a table of the methods at equal cost, and what the other iterate changes."""
     blocks: list[Block] = []
     if told := other_iterate(problem, standings):
         blocks.append(Paragraph(told))
@@ -72,7 +72,7 @@ def equal_cost(problem: Problem, standings: list[Standing]) -> str:
 
 
 def other_iterate(problem: Problem, standings: list[Standing]) -> str:
-    """What the order would be by the generator that is not ranked by."""
+    """Say who would lead by the iterate that is not ranked by."""
     beside = other(problem)
     if beside is None:
         return ""

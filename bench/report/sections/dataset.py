@@ -8,7 +8,6 @@ from bench.errors import BenchError
 from bench.metric import Quantity
 from bench.registry import make_method
 from bench.report.analysis.contrast import LEVEL_TO_BEST, Contrast
-from bench.report.analysis.deciding import all_pairs, decisions
 from bench.report.analysis.findings import Findings
 from bench.report.analysis.gaps import reasons
 from bench.report.analysis.problems import Problem, describe
@@ -45,7 +44,8 @@ def dataset(found: Findings, problem: Problem, figures: list[Drawn]) -> Section:
     blocks: list[Block] = [Paragraph(verdict(problem, ranked))]
     if warnings := mixed(problem):
         blocks.append(Notice("Not all cells were run under the same conditions", warnings))
-    for decided in decisions(found.study, [problem]):
+    decided = found.decided[problem.label]
+    if found.study.deciding is not None:
         blocks += deciding(decided)
     blocks.append(_ranking(problem, ranked))
     if found.baseline in problem.by_method:
@@ -59,7 +59,7 @@ def dataset(found: Findings, problem: Problem, figures: list[Drawn]) -> Section:
     blocks += figures
     blocks += axes(problem, ranked)
     if found.study.deciding is None:
-        blocks += pairs(all_pairs(found.study, problem))
+        blocks += pairs(decided)
     blocks += sureness(problem, ranked)
     conditions = Items(list(describe(problem.cell).items()))
     blocks.append(Details("Architecture, training and budget", [conditions]))

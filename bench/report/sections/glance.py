@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pandas as pd
 
-from bench.report.analysis.deciding import all_pairs, decisions
 from bench.report.analysis.findings import Findings
 from bench.report.analysis.problems import PLAYERS, Problem
 from bench.report.analysis.ranking import Standing
@@ -30,8 +29,8 @@ def glance(
 
 
 def _pairs(found: Findings, problem: Problem) -> str:
-    decided = decisions(found.study, [problem])
-    return answer(decided[0]) if decided else pairs_told_apart(all_pairs(found.study, problem))
+    decided = found.decided[problem.label]
+    return pairs_told_apart(decided) if found.study.deciding is None else answer(decided)
 
 
 def _stability(found: Findings, problem: Problem, ranked: list[Standing]) -> str:
