@@ -94,7 +94,8 @@ def _leader(problem: Problem, ranked: list[Standing]) -> list[str]:
         best = f"{leader.method} leads {by}, with {reached}"
     else:
         best = f"No method is clearly the best {by}: {leader.method} reached {reached}"
-    return [best, *_others(metric, rest)]
+    subject = leader.method if len(shared) > 1 else "it"
+    return [best, *_others(metric, rest, subject)]
 
 
 def _reached(metric: Quantity, leader: Standing) -> str:
@@ -111,7 +112,7 @@ def _reached(metric: Quantity, leader: Standing) -> str:
     return f"{value} ({told}{numbers.count(found.n, 'seed')})"
 
 
-def _others(metric: Quantity, rest: list[Standing]) -> list[str]:
+def _others(metric: Quantity, rest: list[Standing], subject: str) -> list[str]:
     lost = [s.method for s in rest if not s.learnt and s.against_best != "behind"]
     sides: dict[str, list[Standing]] = {"tied": [], "behind": [], "ahead": [], "unsure": []}
     for standing in rest:
@@ -124,7 +125,7 @@ def _others(metric: Quantity, rest: list[Standing]) -> list[str]:
             told = [
                 f"of {len(told)} others, the nearest {behind[0].method} {_gap(metric, behind[0])}"
             ]
-        parts.append(f"it is ahead {numbers.listing(told)}")
+        parts.append(f"{subject} is ahead {numbers.listing(told)}")
     if tied := sides["tied"]:
         names, near = numbers.listing([s.method for s in tied]), ""
         if (found := tied[0].to_best) and found.test != "rank" and found.better is False:
