@@ -72,7 +72,7 @@ Published: Lin et al. 2018 (PacGAN), section 4.1, mean ± standard error of ten 
 |---|---|---|
 | networks | G 4 × 400 with batch normalisation, D 3 × 200 maxout | the same layers, 4 × 64 and 3 × 32 |
 | initial weights | N(0, 0.02) | torch's: N(0, 0.02) hardly passes a signal through so few units |
-| training | 400 epochs of 100,000 points, batches of 100: 400,000 updates | ring8 20,000, grid25 40,000 updates of 64 |
+| training | 400 epochs of 100,000 points, batches of 100: 400,000 updates | ring8 5,000, grid25 8,000 updates of 64 |
 | Adam | 0.0001, constant, betas (0.8, 0.999) | 0.001, constant or falling evenly to 0; the same betas |
 | runs | 10 | 5 seeds, paired: equal data, latents and first generator |
 | evaluation | 2,500 samples, within 3σ | the same |
