@@ -327,7 +327,9 @@ def test_a_method_with_a_wrong_loss_is_refused_before_anything_trains(journey, t
 @pytest.mark.slow
 def test_interrupting_loses_only_the_jobs_in_flight(tmp_path):
     study = tmp_path / "long.yaml"
-    study.write_text(STUDY.replace("updates: 60", "updates: 3000"))
+    few = "methods: [label_smoothing, non_saturating, vanilla]"
+    text = STUDY.replace("methods: all", few).replace("updates: 60", "updates: 3000")
+    study.write_text(text)
     results = tmp_path / "results"
     run = subprocess.Popen(
         [sys.executable, "-m", "bench", "run", str(study), "--results", str(results)],
@@ -348,11 +350,11 @@ def test_interrupting_loses_only_the_jobs_in_flight(tmp_path):
     assert run.returncode == 130
     assert "interrupted" in told
     kept = {record.key: record.data for record in Store(results).all()}
-    assert 0 < len(kept) < 22
+    assert 0 < len(kept) < 12
     assert not [worker for worker in workers if Path(f"/proc/{worker}").exists()]
     done = bench("run", str(study), "--results", str(results), methods=tmp_path)
     after = {record.key: record.data for record in Store(results).all()}
-    assert trained(done.stdout) == 22 - len(kept)
+    assert trained(done.stdout) == 12 - len(kept)
     assert {key: after[key] for key in kept} == kept
 
 
