@@ -21,7 +21,8 @@ python -m tests.baselines.validation       # writes this page from the tables ke
 The studies are `validation_dirac`, `validation_mixtures` and `validation_stacked`; the tables,
 one row a run, are in [results/reference/validation](../results/reference/validation). The mixtures and the
 stacked digits are reduced for two CPU cores, as no GPU was at hand. At full size, for a GPU, the mixtures are
-`bench run pacgan`.
+`bench run pacgan`. All 28 methods on ring8 and grid25 with longer budgets stand beside published statements in
+[findings.md](findings.md#against-the-literature).
 """
 
 DIRAC = """
