@@ -3,6 +3,7 @@
 import pytest
 
 from bench.report.analysis.axes import at_equal_cost, differ, spent
+from bench.report.analysis.deciding import all_pairs
 from bench.report.analysis.iterates import oscillation, other, ranked
 from bench.report.analysis.problems import problems
 from bench.report.analysis.ranking import standings
@@ -151,3 +152,13 @@ def test_of_a_study_that_ranks_by_the_last_iterate_it_is_the_same_numbers(make_s
     (problem,) = problems(planned)
     assert (ranked(problem), other(problem)[0]) == ("last", "averaged")
     assert oscillation(problem, planned) == pytest.approx(2**0.5)
+
+
+def test_a_pair_is_told_with_the_seeds_that_both_methods_have(make_study, train):
+    study = make_study(STUDY.replace("seeds: 2", "seeds: 4"))
+    kept = [c for c in study.cells if c.method.name == "wgan_gp" or c.seed < 3]
+    (problem,) = problems([train(cell, AHEAD[cell.method.name]) for cell in kept])
+    # seeds that agree in all numbers say nothing of chance: one is another
+    problem.planned[0].record.measurements[0].values[100]["modes_20"] = 7.0
+    (found,) = all_pairs(study, problem).results
+    assert (found.look, found.seeds) == (1, 3)

@@ -98,6 +98,9 @@ def test_what_the_study_gives_for_all_methods_is_not_searched(make_cell):
     assert "critic_steps" in space_of(cell)
     training = TrainingConfiguration(critic_steps=3)
     assert "critic_steps" not in space_of(replace(cell, training=training))
+    # a method's own average goes before the study's, so that there is something to search
+    averaged = replace(make_cell("generator_ema"), training=TrainingConfiguration(ema=0.9))
+    assert "ema" in space_of(averaged)
 
 
 def test_choices_that_the_budget_has_no_room_for_are_left_out(make_cell):

@@ -77,7 +77,12 @@ def all_pairs(study: Study, problem: Problem) -> Decided:
     ready = {label: asked.looks[0] if len(own) > 1 else 0 for label, own in scores.items()}
     if problem.copies:  # where nothing is random, nothing is said of chance
         ready = dict.fromkeys(ready, 0)
-    return Decided(problem, asked, replay(sorted(ready), asked, ready, (), compare), ready)
+    found = replay(sorted(ready), asked, ready, (), compare)
+    seeds = {
+        pair: replace(each, seeds=min(len(scores[name]) for name in pair) if each.look else 0)
+        for pair, each in found.results.items()
+    }
+    return Decided(problem, asked, replace(found, results=seeds), ready)
 
 
 def decisions(
