@@ -17,10 +17,11 @@ from bench.datasets.mnist5k import MNIST5k
 from bench.datasets.ring8 import Ring8
 from bench.errors import BenchError
 from bench.method import Method
+from bench.training.block import Training
 from bench.training.checkpoints import Outcome
 from bench.training.configuration import TrainingConfiguration
 from bench.training.engines import Engine
-from bench.training.loop import Training, train
+from bench.training.loop import train
 
 BATCH = 32
 CPU = torch.device("cpu")

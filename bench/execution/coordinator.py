@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -18,7 +18,7 @@ from bench.execution.plan import Planned, missing_requirements, plan
 from bench.metric import Unavailable
 from bench.records.cell import Cell, Component
 from bench.records.fingerprint import digest
-from bench.records.record import Record
+from bench.records.record import TRANSIENT, Record
 from bench.records.store import Store
 from bench.registry import make_architecture, make_dataset, make_method
 from bench.study import Study
@@ -167,11 +167,12 @@ class _Work:
         from bench.execution.progress import Progress
         from bench.execution.scheduler import make_jobs, make_measure_jobs, run_jobs
 
-        limit = self.study.time_limit
+        limit, save_every = self.study.time_limit, self.study.save_every
         with devices.leased() as (slots, held):
             for line in held:
                 console.print(line, style="yellow", markup=False)
-            work = make_jobs(list(self.to_train.values()), self.cache, limit, len(slots))
+            cells = list(self.to_train.values())
+            work = make_jobs(cells, self.cache, limit, len(slots), save_every)
             work += make_measure_jobs(self.to_measure, self.cache, limit, len(slots))
             progress = Progress(work, len(slots), console)
             commit = commit_of(Path(__file__).parent)
@@ -191,6 +192,7 @@ class _Work:
     ) -> list[Job]:
         """Store what came back of a job; return the jobs that measure what it trained."""
         from bench.execution.scheduler import make_measure_jobs
+        from bench.training.savepoints import forget
 
         trained = set()
         for row in rows:
@@ -201,10 +203,11 @@ class _Work:
             record = self.store.put(row.data, row.files)
             trained.add(record.key)
             progress.stored(str(record.cell), record.status, record.reason)
-            if note := row.data["run"].get("engine_note"):
-                self._say_once(
-                    console, f"rounds are not compiled, {record.cell.method.label}: {note}"
-                )
+            if record.status not in TRANSIENT:
+                forget(self.cache, record.cell.group, record.cell.seed)
+            run = row.data["run"]
+            for note in (*run.get("notes", ()), *_not_compiled(run)):
+                self._say_once(console, f"{record.cell.method.label}: {note}")
         cells = [each.cell for each in self.planned if each.cell.key in trained]
         try:
             asked = self._asked(plan(cells, self.store) if cells else [])
@@ -234,6 +237,11 @@ class _Work:
         if text not in self._said:
             self._said.add(text)
             console.print(text, style="yellow", markup=False)
+
+
+def _not_compiled(run: dict[str, Any]) -> list[str]:
+    note = run.get("engine_note")
+    return [f"rounds are not compiled: {note}"] if note else []
 
 
 def _once(parts: Iterable[tuple[Component, ...]]) -> list[tuple[Component, ...]]:

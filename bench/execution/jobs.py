@@ -12,6 +12,8 @@ from bench.records.cell import SCHEMA, Cell
 from bench.records.measurements import Measurement
 from bench.records.record import with_files
 
+SAVE_EVERY = 120.0
+
 
 @dataclass(frozen=True)
 class Job:
@@ -20,11 +22,14 @@ class Job:
     cells: list[Cell]
     cache: Path
     time_limit: float
+    save_every: float = field(default=SAVE_EVERY, kw_only=True)
+    """Seconds from savepoint to savepoint."""
 
     def describe(self) -> dict[str, Any]:
         """What the worker reads."""
         cells = [cell.to_json() for cell in self.cells]
-        return {"cells": cells, "cache": str(self.cache.absolute())}
+        cache = str(self.cache.absolute())
+        return {"cells": cells, "cache": cache, "save_every": self.save_every}
 
 
 @dataclass(frozen=True)
@@ -63,26 +68,31 @@ class Ended:
     seconds: float
 
 
-def trained_rows(job: Job, folder: Path, ended: Ended) -> list[Row]:
-    return [
-        _finished(folder / cell.key, ended.seconds)
-        if (folder / cell.key).is_dir()
-        else _failed(cell, ended)
-        for cell in job.cells
-    ]
+def is_done(job: Job, folder: Path, cell: Cell) -> bool:
+    """Tell whether a cell's result lies in the job's folder, where it comes whole."""
+    return (folder / (f"{cell.key}.json" if isinstance(job, MeasureJob) else cell.key)).exists()
 
 
-def measured_rows(job: Job, folder: Path, ended: Ended) -> list[Row]:
+def finished_rows(job: Job, folder: Path, done: list[Cell], seconds: float) -> list[Row]:
+    """Return the rows of cells that are done, each of which took so many seconds."""
+    if not isinstance(job, MeasureJob):
+        return [_finished(folder / cell.key, seconds) for cell in done]
+    rows = []
+    for cell in done:
+        content = json.loads((folder / f"{cell.key}.json").read_text(encoding="utf-8"))
+        rows.append(Row({"key": cell.key}, {}, [Measurement.from_json(each) for each in content]))
+    return rows
+
+
+def unfinished_rows(job: Job, folder: Path, ended: Ended) -> list[Row]:
+    """Return rows for a job's cells that nothing came back of, with the reasons."""
+    if not isinstance(job, MeasureJob):
+        return [_failed(cell, ended) for cell in job.cells]
     rows = []
     for cell in job.cells:
-        file = folder / f"{cell.key}.json"
-        found: list[Measurement] = []
-        if file.is_file():
-            content = json.loads(file.read_text(encoding="utf-8"))
-            found = [Measurement.from_json(each) for each in content]
         told = folder / f"{cell.key}.reason"
         reason = told.read_text(encoding="utf-8") if told.is_file() else ended.reason
-        rows.append(Row({"key": cell.key, "reason": reason}, {}, found))
+        rows.append(Row({"key": cell.key, "reason": reason}, {}, []))
     return rows
 
 

@@ -85,19 +85,25 @@ def peak_memory_mb(device: torch.device) -> float:
     return whole / (2**20 if sys.platform == "darwin" else 2**10)
 
 
+def release_memory(device: torch.device) -> None:
+    """Free what nothing refers to any more, and return it to the system or the device."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    with suppress(OSError, AttributeError):  # glibc only
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def held_mb(device: torch.device) -> float:
     """Return the memory that this process keeps for itself after a clean-up, in MiB.
 
     Files mapped into memory do not count. On a GPU the device memory of live tensors is added. It
     is 0 on a CPU where the system does not say.
     """
-    gc.collect()
+    release_memory(device)
     device_mb = 0.0
     if device.type == "cuda":
-        torch.cuda.empty_cache()
         device_mb = torch.cuda.memory_allocated(device) / 2**20
-    with suppress(OSError, AttributeError):  # glibc only: return freed memory to the system
-        ctypes.CDLL(None).malloc_trim(0)
     return (_status("RssAnon") or 0.0) + device_mb
 
 

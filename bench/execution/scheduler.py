@@ -19,20 +19,26 @@ from pathlib import Path
 from joblib import Parallel, delayed
 
 from bench.execution.devices import Slot
-from bench.execution.jobs import Job, MeasureJob, Row, failed_rows
+from bench.execution.jobs import SAVE_EVERY, Job, MeasureJob, Row, failed_rows
 from bench.execution.progress import Progress
 from bench.execution.supervisor import Place, SlotFailed, Workers
 from bench.records.cell import Cell
 from bench.records.fingerprint import digest
 from bench.records.record import Record
 from bench.registry import make_architecture
-from bench.training.loop import blocks_of, width_of
+from bench.training.block import blocks_of, width_of
 
 RUNS_A_JOB, JOBS_A_WORKER = 50, 4
 """Runs that one job measures at most, and jobs that each worker gets at least, if there are."""
 
 
-def make_jobs(cells: list[Cell], cache: Path, time_limit: float, workers: int) -> list[Job]:
+def make_jobs(
+    cells: list[Cell],
+    cache: Path,
+    time_limit: float,
+    workers: int,
+    save_every: float = SAVE_EVERY,
+) -> list[Job]:
     """Group cells that differ by their seed alone, the largest jobs first.
 
     Where that makes fewer jobs than there are workers, jobs are halved, between blocks of seeds
@@ -41,7 +47,7 @@ def make_jobs(cells: list[Cell], cache: Path, time_limit: float, workers: int) -
     groups: dict[str, list[Cell]] = defaultdict(list)
     for cell in cells:
         groups[cell.group].append(cell)
-    jobs = [Job(group, cache, time_limit) for group in groups.values()]
+    jobs = [Job(group, cache, time_limit, save_every=save_every) for group in groups.values()]
     while len(jobs) < workers and any(len(_blocks(job)) > 1 for job in jobs):
         jobs.sort(key=lambda job: len(_blocks(job)))
         largest = jobs.pop()

@@ -17,6 +17,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from io import FileIO
 from pathlib import Path
 
@@ -24,14 +25,14 @@ from bench.execution.devices import Slot
 from bench.execution.jobs import (
     Ended,
     Job,
-    MeasureJob,
     Row,
     failed_rows,
-    measured_rows,
-    trained_rows,
+    finished_rows,
+    is_done,
+    unfinished_rows,
 )
 
-WORKER = Path(__file__).with_name("worker_process.py")
+WARDEN, WORKER = (Path(__file__).with_name(f"{name}.py") for name in ("warden", "worker_process"))
 BEGUN, DONE, ENDED = b"b", b"d", b""
 """Answers of a worker, as ``worker_process.py`` gives them; and what its end counts as."""
 
@@ -39,6 +40,10 @@ STARTS = 2
 """Workers in a row that may end before they take a job, until their slot is set aside."""
 START_SECONDS = 300.0
 """Time for a worker to start, beside the time limit of its job."""
+STOP_SECONDS = 15.0
+"""Time for a worker to write a savepoint when it is to end before its job has."""
+END_SECONDS = 10.0
+"""Time for a warden to end all that is below it."""
 POLL_SECONDS = 0.1
 OUTPUT_LINES = 20
 
@@ -48,16 +53,19 @@ class SlotFailed(Exception):
 
 
 class Worker:
-    """Starts a worker process, and hands it one job after another."""
+    """Starts a worker process below its warden, and hands it one job after another.
+
+    ``process`` is the warden: it ends as the worker has ended.
+    """
 
     def __init__(self, slot: Slot, output: Path):
         answers, theirs = os.pipe()
         self._answers: FileIO | None = FileIO(answers, "rb")
-        device, parent = slot.device, str(os.getpid())
+        python, apart = sys.executable, ("-I", "-S")
         try:
             with open(output, "ab") as start:
                 self.process = subprocess.Popen(
-                    [sys.executable, str(WORKER), device, parent, str(theirs)],
+                    [python, *apart, WARDEN, python, WORKER, slot.device, str(theirs)],
                     env={**os.environ, **slot.environment(), "PYTHONSAFEPATH": "1"},
                     stdin=subprocess.PIPE,
                     stdout=start,
@@ -99,6 +107,21 @@ class Worker:
             return None
         return answer
 
+    def stop(self) -> None:
+        """Ask the worker to write a savepoint, if it trains, and to end."""
+        self.process.send_signal(signal.SIGTERM)
+
+    def end(self) -> None:
+        """Kill the worker and whatever it has started; nothing happens where all is gone."""
+        assert self.process.stdin is not None
+        with contextlib.suppress(OSError):
+            self.process.stdin.close()  # the warden does the rest
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(END_SECONDS)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
     def close(self) -> None:
         """Give up the pipe of the answers."""
         if self._answers is not None:
@@ -131,19 +154,25 @@ class Workers:
 
     def end(self, worker: Worker) -> None:
         """Kill a worker and whatever it started; nothing happens where all is gone."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(worker.process.pid, signal.SIGKILL)
-        worker.process.wait()
+        worker.end()
         with self._lock:
             self._live.discard(worker)
 
     def stop(self) -> None:
-        """Kill all workers and let no new one start."""
+        """End all workers and let no new one start; those that train write savepoints first."""
         with self._lock:
             self._stopped = True
             live = list(self._live)
-        for worker in live:
-            self.end(worker)
+        try:
+            for worker in live:
+                worker.stop()
+            deadline = time.monotonic() + STOP_SECONDS
+            for worker in live:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    worker.process.wait(max(deadline - time.monotonic(), 0))
+        finally:  # also where somebody is in a hurry
+            for worker in live:
+                self.end(worker)
 
     @property
     def stopped(self) -> bool:
@@ -163,45 +192,45 @@ class Place:
     def work(
         self, job: Job, progress: Callable[[float], None], take: Callable[[list[Row]], None]
     ) -> None:
-        """Have a job done, and hand one row per cell to ``take`` while its files are there.
+        """Have a job done, and hand one row per cell to ``take``, each as soon as it is there.
 
-        Nothing is handed over if the command is being stopped.
+        Nothing is handed over of cells that are not done when the command is being stopped.
 
         Raises:
             SlotFailed: two workers in a row ended before they took the job; it has cost nothing.
         """
-        begun, over = time.monotonic(), False
+        left, begun, taking = job, time.monotonic(), False
 
         def taken(rows: list[Row]) -> None:
-            nonlocal over
-            over = True
+            nonlocal left, begun, taking
+            taking = True
             take(rows)
+            taking = False
+            done, begun = {row.data["key"] for row in rows}, time.monotonic()
+            left = replace(left, cells=[cell for cell in left.cells if cell.key not in done])
 
         try:
-            self._done(job, progress, begun, taken)
+            self._done(job, progress, lambda: left, taken)
         except OSError as error:  # no room for its folder, or no process to be had
-            if over:
+            if taking:
                 raise  # what came back was handed over: it is no fault of the worker
             self.release()
             reason = f"the worker could not be run ({error.strerror or error})"
-            seconds = (time.monotonic() - begun) / len(job.cells)
-            take(failed_rows(job, self.slot, "crashed", reason, seconds=seconds))
+            seconds = (time.monotonic() - begun) / max(len(left.cells), 1)
+            take(failed_rows(left, self.slot, "crashed", reason, seconds=seconds))
 
     def release(self) -> None:
         """End the worker of this slot, if there is one."""
         if self._worker is not None:
             self._workers.end(self._worker)
             self._worker.close()
-            if self._worker.process.stdin is not None:
-                with contextlib.suppress(OSError):
-                    self._worker.process.stdin.close()
             self._worker = None
 
     def _done(
         self,
         job: Job,
         progress: Callable[[float], None],
-        begun: float,
+        left: Callable[[], Job],
         take: Callable[[list[Row]], None],
     ) -> None:
         jobs = (job.cache / "jobs").absolute()
@@ -209,25 +238,40 @@ class Place:
         with tempfile.TemporaryDirectory(
             prefix="bench-job-", dir=jobs, ignore_cleanup_errors=True
         ) as name:
-            folder = Path(name)
+            folder, begun = Path(name), time.monotonic()
             _describe(folder, job)
             worker = self._begin(folder)
             if worker is None:
                 return
-            answer = _wait(worker, folder, time.monotonic() + job.time_limit, progress)
+
+            def seconds(cells: int) -> float:
+                nonlocal begun
+                before, begun = begun, time.monotonic()
+                return (begun - before) / cells
+
+            def look() -> None:
+                progress(_fraction(folder))
+                if done := [cell for cell in left().cells if is_done(job, folder, cell)]:
+                    take(finished_rows(job, folder, done, seconds(len(done))))
+
+            answer = _wait(worker, time.monotonic() + job.time_limit, look)
+            if answer is None:
+                worker.stop()
+                _wait(worker, time.monotonic() + STOP_SECONDS, lambda: None)
             if answer != DONE:
                 self.release()
-                if self._workers.stopped:
-                    return  # it was killed by us, and has not failed
-            seconds = (time.monotonic() - begun) / len(job.cells)
+            look()
+            if self._workers.stopped and answer != DONE:
+                return  # it was ended by us, and has not failed
+            if not (cells := left().cells):
+                return
             status, reason = ("timed_out", f"stopped after the time limit of {job.time_limit:g} s")
             if answer is not None:
                 code = worker.process.returncode if answer == ENDED else None
                 status, reason = _verdict(code, folder)
             output = _last_lines(folder / "output.txt")
-            ended = Ended(status, reason, output, self.slot, seconds)
-            rows = measured_rows if isinstance(job, MeasureJob) else trained_rows
-            take(rows(job, folder, ended))
+            ended = Ended(status, reason, output, self.slot, seconds(len(cells)))
+            take(unfinished_rows(left(), folder, ended))
 
     def _begin(self, folder: Path) -> Worker | None:
         """Return a worker that has taken the job: this slot's, or a new one."""
@@ -253,15 +297,13 @@ def _describe(folder: Path, job: Job) -> None:
     (folder / "job.json").write_text(json.dumps(job.describe()), encoding="utf-8")
 
 
-def _wait(
-    worker: Worker, folder: Path, deadline: float, progress: Callable[[float], None]
-) -> bytes | None:
+def _wait(worker: Worker, deadline: float, look: Callable[[], None]) -> bytes | None:
     """Wait until the job has ended, and return the worker's last word; None at the deadline."""
     while time.monotonic() < deadline:
         answer = worker.answer()
         if answer is not None:
             return answer
-        progress(_fraction(folder))
+        look()
     return None
 
 

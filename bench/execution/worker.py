@@ -11,9 +11,11 @@ import json
 import os
 import platform
 import random
+import shutil
 import time
 import traceback
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +25,26 @@ from numpy.typing import NDArray
 
 from bench.errors import BenchError
 from bench.execution.devices import driver_version
-from bench.execution.memory import begin_peak, peak_memory_mb, ran_out_of_memory
+from bench.execution.memory import (
+    FRACTION,
+    begin_peak,
+    peak_memory_mb,
+    ran_out_of_memory,
+    release_memory,
+)
 from bench.execution.nondeterminism import collected
 from bench.execution.prepared import KEPT, Heartbeat
-from bench.networks import Checkpoint, file_name
+from bench.execution.stopping import STOPPING, die
 from bench.records.cell import SCHEMA, Cell
+from bench.records.fingerprint import digest
 from bench.records.record import pack, with_files
 from bench.records.sources import sources_of
 from bench.registry import make_architecture, make_dataset, make_method
+from bench.training.block import Training, blocks_of
 from bench.training.checkpoints import Outcome
 from bench.training.engines import Compiled, Engine
-from bench.training.loop import Training, blocks_of, train
+from bench.training.loop import train
+from bench.training.savepoints import Savepoints, Stopped, folder_of
 
 
 def settle(device: torch.device) -> None:
@@ -90,7 +101,7 @@ def run_job(folder: Path, device: torch.device) -> bool:
 
             measure_all(cells, job, device, folder)
         else:
-            _train_all(cells, device, Path(job["cache"]), folder)
+            _train_all(cells, device, Path(job["cache"]), folder, job["save_every"])
     except Exception as error:
         file, reason = "reason.txt", f"{type(error).__name__}: {_first_line(error)}"
         if isinstance(error, BenchError):
@@ -101,8 +112,12 @@ def run_job(folder: Path, device: torch.device) -> bool:
         if not isinstance(error, BenchError):
             with suppress(OSError, ValueError):  # the job may have closed the stream
                 traceback.print_exc()
+    except Stopped:
+        die()
     else:
         return True
+    finally:
+        STOPPING.over()
     return False
 
 
@@ -110,7 +125,9 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [""])[0]
 
 
-def _train_all(cells: list[Cell], device: torch.device, cache: Path, folder: Path) -> None:
+def _train_all(
+    cells: list[Cell], device: torch.device, cache: Path, folder: Path, save_every: float
+) -> None:
     first = cells[0]
     dataset = make_dataset(first.dataset.name, first.dataset.hyperparameters)
     architecture = make_architecture(first.architecture.name, first.architecture.hyperparameters)
@@ -120,6 +137,7 @@ def _train_all(cells: list[Cell], device: torch.device, cache: Path, folder: Pat
             "the code or the data were changed after this run had been planned; run again"
         )
     dataset = KEPT.prepare(dataset, cache, device)
+    fits = _Fits(cache, first, device)
     training = Training(
         method,
         dataset,
@@ -127,25 +145,66 @@ def _train_all(cells: list[Cell], device: torch.device, cache: Path, folder: Pat
         first.training,
         first.updates,
         first.evaluations,
+        fits.known(),
     )
     real = dataset.pack(dataset.real(dataset.kept_samples))
-    by_seed = {cell.seed: cell for cell in cells}
-    blocks = blocks_of(list(by_seed), training.width)
-    engine = _engine(first, training, device, cache)
-    beat = Heartbeat(folder, total=first.updates * len(blocks))
-    for number, seeds in enumerate(blocks):
-        finished = number * first.updates
-        with collected() as operations:
-            outcomes = train(
-                training,
-                seeds,
-                device,
-                lambda done: beat(finished + done),  # noqa: B023 - called within the turn
-                engine,
-                lambda seed, checkpoint: _keep(folder, by_seed[seed].key, checkpoint),
-            )
+    waiting = {cell.seed: cell for cell in cells}
+    beat = Heartbeat(folder, total=first.updates * len(cells))
+    where = f"{surroundings(device)['device_name']}, torch {torch.__version__}"
+    while waiting:
+        seeds = blocks_of(list(waiting), training.width)[0]
+        finished, share = (len(cells) - len(waiting)) * first.updates, len(seeds)
+        start, group = seeds[0] // training.width * training.width, first.group
+        savepoints = Savepoints(
+            folder_of(cache, group, training.width, start), save_every, STOPPING, where
+        )
+        try:
+            with collected() as operations:
+                outcomes = train(
+                    training,
+                    seeds,
+                    device,
+                    lambda done: beat(finished + done * share),  # noqa: B023 - called in its turn
+                    _engine(first, training, device, cache),
+                    savepoints.keep,
+                    savepoints,
+                )
+        except Exception as error:
+            if not ran_out_of_memory(error) or training.width == 1:
+                raise
+            outcomes = []
+        if not outcomes:  # here, as the exception is gone, and with it what it holds
+            training = replace(training, split=-(-training.width // 2))
+            release_memory(device)
+            continue
+        notes = savepoints.set_aside
+        if training.split:
+            fits.remember(training.split)
+            notes = [f"more than {training.split} seeds at a time do not fit into memory", *notes]
         for outcome in outcomes:
-            _write(folder, by_seed[outcome.seed], outcome, real, device, operations)
+            cell = waiting.pop(outcome.seed)
+            networks = savepoints.networks_of(cell.seed)
+            _write(folder, cell, outcome, real, device, operations, networks, notes)
+        STOPPING.over()
+
+
+class _Fits:
+    """How many members of a stack fit into memory, where a whole one once did not."""
+
+    def __init__(self, cache: Path, cell: Cell, device: torch.device):
+        where = surroundings(device)["device_name"], os.environ.get(FRACTION)
+        self._file = cache / "fits" / digest([cell.group, *where])
+
+    def known(self) -> int | None:
+        try:
+            return max(1, int(self._file.read_text(encoding="ascii")))
+        except (OSError, ValueError):
+            return None
+
+    def remember(self, members: int) -> None:
+        with suppress(OSError):  # it only saves time
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            self._file.write_text(str(members), encoding="ascii")
 
 
 def _engine(cell: Cell, training: Training, device: torch.device, cache: Path) -> Engine:
@@ -156,13 +215,6 @@ def _engine(cell: Cell, training: Training, device: torch.device, cache: Path) -
     return Compiled(cache / "rounds", f"{cell.round} on {where}", ran_out_of_memory)
 
 
-def _keep(folder: Path, key: str, checkpoint: Checkpoint) -> None:
-    """Write networks at once: those of a whole training may not fit into memory."""
-    file = folder / f".{key}" / file_name(checkpoint.update)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(checkpoint.packed())
-
-
 def _write(
     folder: Path,
     cell: Cell,
@@ -170,7 +222,10 @@ def _write(
     real: NDArray[Any],
     device: torch.device,
     operations: list[str],
+    networks: Path,
+    notes: list[str],
 ) -> None:
+    """Write a finished cell's folder, whole or not at all."""
     samples = {
         "updates": np.array([e["update"] for e in outcome.checkpoints]),
         "real": real,
@@ -196,21 +251,34 @@ def _write(
             **outcome.timing,
             "engine": outcome.engine,
             "engine_note": outcome.engine_note,
+            **({"notes": notes} if notes else {}),
+            **({"resumed": outcome.resumed} if outcome.resumed else {}),
             "nondeterministic": operations,
             "peak_memory_mb": peak_memory_mb(device),
             **surroundings(device),
         },
     }
-    scratch = folder / f".{cell.key}"
-    scratch.mkdir(exist_ok=True)
     kept: dict[str, bytes | Path] = {
-        str(file.relative_to(scratch)): file for file in sorted(scratch.glob("*/*"))
+        str(file.relative_to(networks)): file for file in sorted(networks.glob("*/*"))
     }
+    scratch = folder / f".{cell.key}"
+    scratch.mkdir()
     for name, content in files.items():
         (scratch / name).write_bytes(content)
+    for name, file in kept.items():
+        (scratch / name).parent.mkdir(exist_ok=True)
+        # the savepoints' own stay, until this record is in the store
+        _link(Path(str(file)), scratch / name)
     text = json.dumps(with_files(data, {**files, **kept}), allow_nan=False)
     (scratch / "record.json").write_text(text, encoding="utf-8")
     os.rename(scratch, folder / cell.key)
+
+
+def _link(file: Path, to: Path) -> None:
+    try:
+        os.link(file, to)
+    except OSError:  # a file system without hard links
+        shutil.copyfile(file, to)
 
 
 def surroundings(device: torch.device) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Runs job after job in a process of its own: ``worker_process.py DEVICE PARENT ANSWERS``.
+"""Runs job after job in a process of its own: ``worker_process.py DEVICE ANSWERS PARENT``.
 
 Standard input names one job folder per line, as JSON. The answers are single bytes on the file
 descriptor ``ANSWERS``: ``BEGUN`` when a job is taken, then ``DONE``, or ``LAST`` if this process is
@@ -35,15 +35,17 @@ from bench.combination import SIGN
 from bench.execution.leftovers import Baseline
 from bench.execution.memory import limit_memory
 from bench.execution.prepared import KEPT
+from bench.execution.stopping import STOPPING
 from bench.execution.worker import run_job, settle
 from bench.registry import find
 
 BEGUN, DONE, LAST = b"b", b"d", b"l"
 
 
-def main(device: torch.device, parent: int, answers: int) -> None:
+def main(device: torch.device, answers: int, parent: int) -> None:
     """Train the jobs that standard input names, until it ends or a job was the last."""
     _end_with(parent)
+    STOPPING.listen()
     os.set_inheritable(answers, False)
     jobs = _private_input()
     limit_memory(device)

@@ -48,6 +48,8 @@ class Study:
     """``cells`` and those that may be added to them."""
     margin: float | dict[str, float] | None = None
     """Differences in the metric that ranks below which methods are equal, or one by dataset."""
+    save_every: float = 120.0
+    """Seconds from one savepoint of a training to the next; 0: none but when it is stopped."""
 
     def margin_on(self, dataset: str) -> float | None:
         """The margin of one dataset; None where none was stated."""
@@ -117,6 +119,7 @@ def load_study(name: str, selection: Selection = WHOLE, decide: bool = False) ->
         deciding,
         reserve,
         described.margin,
+        described.save_every,
     )
     _check_names(study)
     return study

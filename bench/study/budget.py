@@ -110,8 +110,9 @@ def _played(
     # no other study needs what trains
     import torch
 
+    from bench.training.block import Training
     from bench.training.engines import Engine
-    from bench.training.loop import Training, _Run
+    from bench.training.loop import _Run
 
     @dataclass(frozen=True)
     class Zeros(Dataset):

@@ -102,7 +102,9 @@ class StudyFile(_Strict):
     seeds: Seeds = Field(3, validate_default=True)
     evaluations: Whole = Field(10, gt=0)
     time_limit: float = Field(6 * 3600, gt=0)
-    """Seconds after which a job is stopped."""
+    """Seconds after which a job is stopped; the next run goes on from its savepoint."""
+    save_every: float = Field(120, ge=0)
+    """Seconds from one savepoint of a training to the next; 0: none but when it is stopped."""
     require: list[str] = []
     """Metrics without which the study is not to be run, such as fid; they are measured, too."""
     metrics: list[Named] = []

@@ -52,6 +52,31 @@ class Outcome:
     engine_note: str = ""
     """Why they were not compiled although they should have been."""
 
+    resumed: list[dict[str, Any]] = field(default_factory=list)
+    """``update`` and ``where``: where a process that has ended since trained up to."""
+
+    def saved(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        """Return what was shown so far, without the series, for :meth:`restore`."""
+        about = {
+            "seed": self.seed, "status": self.status, "reason": self.reason, "cost": self.cost,
+            "checkpoints": self.checkpoints,
+            "pictures": {iterate: len(each.samples) for iterate, each in self.pictures.items()},
+        }  # fmt: skip
+        pictures = {
+            f"{iterate} {place}": torch.from_numpy(samples)
+            for iterate, each in self.pictures.items()
+            for place, samples in enumerate(each.samples)
+        }
+        return about, pictures
+
+    def restore(self, about: dict[str, Any], pictures: dict[str, Tensor]) -> None:
+        self.status, self.reason, self.cost = about["status"], about["reason"], about["cost"]
+        self.checkpoints = about["checkpoints"]
+        self.pictures = {
+            iterate: Pictures([pictures[f"{iterate} {place}"].numpy() for place in range(count)])
+            for iterate, count in about["pictures"].items()
+        }
+
     @property
     def samples(self) -> list[NDArray[Any]]:
         """Those of the last iterate."""

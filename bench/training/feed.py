@@ -115,6 +115,15 @@ class NoiseAhead:
         self._block: list[Tensor] = []
         self._used = self._rounds
 
+    def skip(self, rounds: int) -> None:
+        """Begin after the numbers of so many rounds."""
+        whole, rest = divmod(rounds, self._rounds)
+        for _ in range(whole):
+            for each in self._requests:
+                self._drawn(*each)
+        for _ in range(rest):
+            self.next()
+
     def next(self) -> tuple[Tensor, ...]:
         """Return one round's: a (P, *shape) for every request."""
         if self._used == self._rounds:

@@ -5,84 +5,35 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
-from bench.architectures.base import Architecture
-from bench.datasets.base import Dataset, Draw
-from bench.method import Method
+from bench.datasets.base import Draw
+from bench.training.block import Training, blocks_of
 from bench.training.checkpoints import Checkpoints, Keep, Outcome
-from bench.training.configuration import TrainingConfiguration
 from bench.training.engines import Engine
 from bench.training.feed import NoiseAhead
 from bench.training.game import Rules, round_of, survey
 from bench.training.population import Network
+from bench.training.savepoints import (
+    Saved,
+    Savepoints,
+    Stopped,
+    filled,
+    flat,
+    random_states,
+    set_random_states,
+)
+from bench.training.series import Series
 from bench.training.state import Inputs, State, initial_state
 from bench.training.streams import Blocks, MemberNoise, Stream, generator, latents_of
 from bench.training.views import packed_shape
 
 LATENT_BLOCK = 64
-STACKED = 5
-"""Members of a stack: seeds 0 to 4, 5 to 9 and so on train together."""
 FLUSH_EVERY = 64
 """Updates between two looks at the device: the only host–device synchronisation there is."""
-COMPILED_FROM = {True: 2000, False: 500}
-"""Budgets from which rounds are compiled, by whether members are stacked: a graph is compiled once
-for all seeds, later runs and data of one shape, so that it need not pay for itself in one block
-(docs/performance.md)."""
-
-
-@dataclass(frozen=True)
-class Training:
-    """What is trained: everything but the seeds and the device."""
-
-    method: Method
-    dataset: Dataset
-    architecture: Architecture
-    configuration: TrainingConfiguration
-    updates: int
-    evaluations: int
-
-    @property
-    def samples(self) -> int:
-        """Samples, or latents, in one batch of the method."""
-        return self.configuration.batch_size * self.method.batches
-
-    @property
-    def width(self) -> int:
-        """How many members train together, always: a part of what a result is.
-
-        Kernels may round a member's numbers by the width of the stack and by its place there. With
-        one width, and a seed's place given by its number, they do not depend on the company.
-        """
-        return width_of(self.architecture, self.configuration)
-
-    @property
-    def is_long(self) -> bool:
-        """Whether its rounds are worth compiling."""
-        return self.updates >= COMPILED_FROM[self.width > 1]
-
-    def evaluation_points(self) -> list[int]:
-        """Discriminator updates after which checkpoints are taken: 0, then evenly to the end."""
-        rounds = np.linspace(0, self.updates, self.evaluations + 1)
-        return sorted({int(point) for point in rounds})
-
-
-def width_of(architecture: Architecture, configuration: TrainingConfiguration) -> int:
-    """Return how many members of such a training are always trained together."""
-    return STACKED if architecture.stacks and configuration.precision != "bfloat16" else 1
-
-
-def blocks_of(seeds: list[int], width: int) -> list[list[int]]:
-    """Return the seeds by the block that each belongs to, in the order of their first seeds."""
-    blocks: dict[int, list[int]] = {}
-    for seed in seeds:
-        blocks.setdefault(seed // width, []).append(seed)
-    return list(blocks.values())
 
 
 def train(
@@ -92,13 +43,18 @@ def train(
     heartbeat: Callable[[int], None] | None = None,
     engine: Engine | None = None,
     keep: Keep | None = None,
+    savepoints: Savepoints | None = None,
 ) -> list[Outcome]:
     """Train seeds, block by block, and return one outcome per seed, in their order.
 
-    ``keep`` is given every seed's networks at every checkpoint.
+    ``keep`` is given every seed's networks at every checkpoint. ``savepoints`` are one block's,
+    whose seeds alone may be asked for then; training goes on from the newest.
 
     A block is always whole: seeds of it that were not asked for train along and are not kept,
     so that a cell's numbers are the same bit for bit whatever company it had.
+
+    Raises:
+        Stopped: the savepoints were told to stop; the newest is of this moment.
     """
     outcomes: dict[int, Outcome] = {}
     for wanted in blocks_of(seeds, training.width):
@@ -109,6 +65,7 @@ def train(
             heartbeat or (lambda _: None),
             engine or Engine(),
             keep or (lambda *_: None),
+            savepoints,
         )
         outcomes |= {outcome.seed: outcome for outcome in run.outcomes()}
     return [outcomes[seed] for seed in seeds]
@@ -126,6 +83,17 @@ def tf32(wanted: bool) -> Iterator[None]:
         matmul.allow_tf32, cudnn.allow_tf32 = before
 
 
+class Spent(NamedTuple):
+    """Seconds that a block has taken."""
+
+    training: float = 0.0
+    checkpoints: float = 0.0
+    compiling: float = 0.0
+
+    def plus(self, other: Spent) -> Spent:
+        return Spent(*(a + b for a, b in zip(self, other, strict=True)))
+
+
 class _Run:
     """The training of one block."""
 
@@ -137,13 +105,16 @@ class _Run:
         heartbeat: Callable[[int], None],
         engine: Engine,
         keep: Keep,
+        savepoints: Savepoints | None = None,
     ):
         self.training, self.device, self.heartbeat = training, device, heartbeat
         first = wanted[0] // training.width * training.width
         self.seeds = list(range(first, first + training.width))
         self.results = {seed - first: Outcome(seed) for seed in wanted}
-        self.recorded: dict[str, list[Tensor]] = {}
-        self.series: dict[str, list[NDArray[np.float32]]] = {}
+        self.series, self.flushed = Series(), 0
+        self.spent, self.savepoints = Spent(), savepoints
+        self.resumed: list[dict[str, Any]] = []
+        self.points = training.evaluation_points()
         self.rules = self._rules()
         noise = MemberNoise(self.seeds, device)
         self.state = self._initial_state(noise)
@@ -208,45 +179,102 @@ class _Run:
     def outcomes(self) -> list[Outcome]:
         """Train to the end of the budget, or until no wanted member is left."""
         training = self.training
-        begun, keeping, flushed = time.perf_counter(), 0.0, 0
-        points = training.evaluation_points()
+        begun, before = time.perf_counter(), self.spent
+        if self.savepoints is not None and self.savepoints.restore(self._restored):
+            before = self.spent
         inputs = self._inputs()
         with tf32(training.configuration.precision == "tf32"):
             ready = self.engine.prepare(round_of(self.rules, self.cost.needs), self.state, inputs)
+        compiled, keeping = ready.seconds, 0.0
         while True:
             done = self.rounds * self.cost.discriminator_updates
             left = training.updates - done
             finished = left < self.rules.round_length or not self._alive()
-            if finished or done >= points[0] or done - flushed >= FLUSH_EVERY:
+            if finished or done >= self.points[0] or done - self.flushed >= FLUSH_EVERY:
                 self._flush()
-                flushed = done
+                self.flushed = done
                 self.heartbeat(done)
-            if finished or done >= points[0]:
+            if finished or done >= self.points[0]:
                 paused = time.perf_counter()
-                points = [point for point in points if point > done] or [training.updates]
+                self._pass_points(done)
                 self.checkpoints.take(self.state, *self._updates(), self._diverged)
                 if finished:
                     self.checkpoints.conclude(self.state)
                 keeping += time.perf_counter() - paused
+            trained = time.perf_counter() - begun - keeping - compiled
+            self.spent = before.plus(Spent(trained, keeping, compiled))
             if finished:
                 break
+            if self.savepoints is not None:
+                stopping = self.savepoints.stopping()
+                if stopping or self.savepoints.due():
+                    self.savepoints.write(done, self._saved(self.savepoints.where))
+                if stopping:
+                    raise Stopped
             with tf32(training.configuration.precision == "tf32"):
                 self.state, observed = ready.play(self.state, inputs)
             self.rounds += 1
-            for name, values in observed.items():
-                self.recorded.setdefault(name, []).append(values)
+            self.series.add(observed)
             inputs = self._inputs()
         self._close()
-        spent = time.perf_counter() - begun - keeping - ready.seconds
         for result in self.results.values():
             result.engine, result.engine_note = ready.engine, ready.note
+            result.resumed = self.resumed
             result.timing = {
-                "training_seconds": spent / len(self.seeds),
-                "checkpoint_seconds": keeping / len(self.results),
-                "compile_seconds": ready.seconds / len(self.results),
+                "training_seconds": self.spent.training / len(self.seeds),
+                "checkpoint_seconds": self.spent.checkpoints / len(self.results),
+                "compile_seconds": self.spent.compiling / len(self.results),
                 "population": len(self.seeds),
             }
         return list(self.results.values())
+
+    def _pass_points(self, done: int) -> None:
+        later = [point for point in self.points if point > done]
+        self.points = later or [self.training.updates]
+
+    def _saved(self, where: str) -> Saved:
+        """All that the rest of the training depends on, and what it has shown so far."""
+        torchs, others = random_states(self.device)
+        results = [result.saved() for result in self.results.values()]
+        parts = {
+            "state": flat(self.state),
+            "series": self.series.saved(),
+            "random": torchs,
+            **{f"pictures {about['seed']}": pictures for about, pictures in results},
+        }
+        about = {
+            "rounds": self.rounds,
+            "flushed": self.flushed,
+            "spent": list(self.spent),
+            "resumed": [*self.resumed, {"update": self._updates()[0], "where": where}],
+            "random": others,
+            "results": [about for about, _ in results],
+        }
+        return Saved.of(parts, about)
+
+    def _restored(self, saved: Saved) -> bool:
+        """Go on from a savepoint.
+
+        Raises:
+            ValueError: it is of another training.
+        """
+        known = {each["seed"]: each for each in saved.about["results"]}
+        if any(result.seed not in known for result in self.results.values()):
+            raise ValueError("it is of other seeds")
+        self.state = filled(self.state, saved.below("state"))
+        self.series = Series.restored(saved.below("series"), self.device)
+        for result in self.results.values():
+            result.restore(known[result.seed], saved.below(f"pictures {result.seed}"))
+        self.rounds, self.flushed = saved.about["rounds"], saved.about["flushed"]
+        self.spent, self.resumed = Spent(*saved.about["spent"]), saved.about["resumed"]
+        self._pass_points(self.rounds * self.cost.discriminator_updates)
+        needs, (real, critic, generated, noise) = self.cost.needs, self.feed
+        real.skip(self.rounds * needs.real)
+        critic.skip(self.rounds * needs.discriminator_latents)
+        generated.skip(self.rounds * needs.generator_latents)
+        noise.skip(self.rounds)
+        set_random_states(saved.below("random"), saved.about["random"], self.device)
+        return True
 
     def _inputs(self) -> Inputs:
         """Draw what the next round uses up."""
@@ -292,15 +320,11 @@ class _Run:
 
     def _flush(self) -> None:
         """Fetch the block of losses and norms, and freeze the members that are not finite."""
-        for name, values in self.recorded.items():
-            block = torch.cat(values).float().cpu().numpy()
-            self.series.setdefault(name, []).append(block)
+        for name, block in self.series.fetch().items():
             player, _, quantity = name.partition("_")
             what = "loss" if quantity == "loss" else "gradient norm"
-            for member, fine in enumerate(np.isfinite(block).all(0).tolist()):
-                if not fine:
-                    self._diverged(member, f"the {player}'s {what} is not finite")
-        self.recorded = {}
+            for member in np.flatnonzero(~np.isfinite(block).all(0)):
+                self._diverged(int(member), f"the {player}'s {what} is not finite")
         players = self.state.discriminator, self.state.generator
         sound = torch.stack([weights.isfinite().all(1) for weights in players]).all(0)
         for member, fine in enumerate(sound.tolist()):
@@ -314,7 +338,7 @@ class _Run:
             result.cost = self._cost()
 
     def _close(self) -> None:
-        whole = {name: np.concatenate(blocks) for name, blocks in self.series.items()}
+        whole = self.series.whole()
         for member, result in self.results.items():
             result.series = {name: block[:, member] for name, block in whole.items()}
             if result.status == "diverged":

@@ -100,6 +100,15 @@ class Blocks:
         self._used += 1
         return self._block[self._used - 1]
 
+    def skip(self, updates: int) -> None:
+        """Begin after the draws of so many updates: what is drawn depends on all before it."""
+        whole, rest = divmod(updates, self._steps)
+        for _ in range(whole):
+            for member in range(self._members):
+                self._draw(member, self._steps)
+        for _ in range(rest):
+            self.next()
+
     def take(self, updates: int) -> Tensor:
         """Return those of the next updates: (updates, P, …)."""
         return torch.stack([self.next() for _ in range(updates)])

@@ -324,7 +324,7 @@ place.work(Job([cell], Path("cache"), 120), lambda _: None, rows.extend)
 (row,) = rows
 command = Path(f"/proc/{place._worker.process.pid}/cmdline").read_text()
 workers.stop()
-print(row.data["status"], row.data["reason"], command.split(chr(0))[1])
+print(row.data["status"], row.data["reason"], command.split(chr(0))[5])
 """
 
 

@@ -1,16 +1,18 @@
 """Known results against our own: writes docs/validation.md.
 
-Usage: python -m tests.baselines.validation [--results results]
+Usage: python -m tests.baselines.validation [--results results [--studies dirac mixtures stacked]]
 
 Alone it makes the page from the tables in results/reference/validation. With ``--results`` it
 first makes these tables and the figure anew from the records of the studies validation_dirac,
-validation_mixtures and validation_stacked there, as `make validation` does after training them.
+validation_mixtures and validation_stacked there, or of those that are named, as `make validation`
+does after training them.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import bench
@@ -20,18 +22,19 @@ from tests.baselines.validation.page import page
 
 ROOT = Path(bench.__file__).parent.parent
 TABLES = ROOT / "results" / "reference" / "validation"
-PATHS, MIXTURES, STACKED = "dirac.csv", "mixtures.csv", "stacked.csv"
+STUDIES = ("dirac", "mixtures", "stacked")
+PATHS, MIXTURES, STACKED = (f"{study}.csv" for study in STUDIES)
 
 
-def refresh(results: Path) -> None:
-    """Write the tables and the figure from records."""
-    dirac = runs.records("validation_dirac", results)
-    mixtures = runs.records("validation_mixtures", results)
-    stacked = runs.records("validation_stacked", results)
-    runs.write(runs.path_rows(dirac), runs.PATH_COLUMNS, TABLES / PATHS)
-    runs.write(runs.run_rows(mixtures), runs.RUN_COLUMNS, TABLES / MIXTURES)
-    runs.write(runs.run_rows(stacked), runs.RUN_COLUMNS, TABLES / STACKED)
-    portraits.draw(runs.paths(dirac), ROOT / "docs")
+def refresh(results: Path, studies: Sequence[str]) -> None:
+    """Write the tables, and dirac's figure, from records."""
+    for study in studies:
+        found = runs.records(f"validation_{study}", results)
+        if study == "dirac":
+            runs.write(runs.path_rows(found), runs.PATH_COLUMNS, TABLES / PATHS)
+            portraits.draw(runs.paths(found), ROOT / "docs")
+        else:
+            runs.write(runs.run_rows(found), runs.RUN_COLUMNS, TABLES / f"{study}.csv")
 
 
 def from_tables() -> str:
@@ -41,10 +44,11 @@ def from_tables() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--results", type=Path, help="folder with the studies' records")
+    parser.add_argument("--studies", nargs="+", choices=STUDIES, default=STUDIES, help="only these")
     chosen = parser.parse_args()
     try:
         if chosen.results:
-            refresh(chosen.results)
+            refresh(chosen.results, chosen.studies)
     except BenchError as error:
         sys.exit(str(error))
     (ROOT / "docs" / "validation.md").write_text(from_tables(), encoding="utf-8")
