@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import typer
@@ -43,20 +44,25 @@ app.command()(ui)
 
 def main() -> None:
     """Run the command line; a :class:`BenchError` is one line and exit code 2."""
-    signal.signal(signal.SIGINT, _interrupt)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # nohup has SIGHUP ignored, and means it
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _interrupt)
     try:
         app(prog_name="bench")
     except BenchError as error:
         print(f"bench: {error}", file=sys.stderr)
         sys.exit(2)
     except _Interrupted:
-        print("bench: interrupted; what finished is stored, run again to go on", file=sys.stderr)
+        with suppress(OSError):  # the terminal may be what has gone
+            print(
+                "bench: interrupted; what finished is stored, run again to go on", file=sys.stderr
+            )
         sys.exit(130)
 
 
 class _Interrupted(BaseException):
-    """Ctrl-C or a polite kill; not a KeyboardInterrupt, which typer would end in its own way."""
+    """Ctrl-C, a polite kill, a closed terminal; no KeyboardInterrupt: typer has its own way."""
 
 
 def _interrupt(*_: Any) -> NoReturn:

@@ -151,6 +151,7 @@ def status(results: Results = Path("results")) -> None:
     """
     from bench.execution.keeping import bytes_kept
     from bench.records.store import Store
+    from bench.training.savepoints import resumable
 
     store = Store(results)
     networks = Counter[tuple[str, str, str]]()
@@ -166,4 +167,12 @@ def status(results: Results = Path("results")) -> None:
         size = f"{networks[dataset, method, state] / 2**20:,.1f} MiB"
         table.add_row(escape(dataset), escape(method), state, str(count), size)
     out.print(table if counts else f"No records in {results}.")
+    saved = results / "cache" / "savepoints"
+    if unfinished := len(resumable(results / "cache")):
+        size = sum(file.stat().st_size for file in saved.rglob("*") if file.is_file())
+        out.print(
+            f"{unfinished} trainings would go on from savepoints, {size / 2**20:,.1f} MiB in "
+            f"{saved}; delete the folder to give them up.",
+            markup=False,
+        )
     say_notes(store)

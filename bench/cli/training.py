@@ -137,16 +137,20 @@ def plan(
     from bench.execution.keeping import bytes_to_keep
     from bench.execution.plan import plan as make_plan
     from bench.records.store import Store
+    from bench.training.savepoints import resumable
 
     store = Store(results)
     chosen = chosen_study(study, methods, datasets, seeds, overrides, cell, vary, decide=decide)
     sequential = None if cell or chosen.deciding is None else state(chosen, store)
     planned = make_plan(sequential.cells if sequential else chosen.cells, store, retry)
     table = make_table("state", "cell", "measured", "why", "key")
+    saved = resumable(results / "cache")
     for each in planned:
         done = sum(measure.state == "done" for measure in each.measures)
         whys = [each.why] if each.state != "done" or not each.to_measure() else []
         whys += _why_measured(each)
+        if each.to_train and (at := saved and saved.get((each.cell.group, each.cell.seed))):
+            whys.append(f"goes on at update {at} of {each.cell.updates}")
         measured = f"{done} of {len(each.measures)}" if each.state == "done" else ""
         table.add_row(
             each.state, escape(str(each.cell)), measured, escape("; ".join(whys)), each.cell.key

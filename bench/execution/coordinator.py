@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -181,7 +181,7 @@ class _Work:
                 return self._take(rows, commit, progress, console)
 
             with progress.shown(), closing(run_jobs(work, slots, progress, take)) as finished:
-                for rows in finished:
+                for rows in _told(finished, console):
                     keys = dict.fromkeys(row.data["key"] for row in rows)
                     for key in keys:
                         self._prune(key)
@@ -237,6 +237,19 @@ class _Work:
         if text not in self._said:
             self._said.add(text)
             console.print(text, style="yellow", markup=False)
+
+
+def _told(finished: Iterable[list[Row]], console: Console) -> Iterator[list[Row]]:
+    """The same; where it is interrupted, what now happens is said."""
+    try:
+        yield from finished
+    except GeneratorExit:
+        raise
+    except BaseException as error:
+        if not isinstance(error, Exception):
+            with suppress(OSError):  # the terminal may be what has gone
+                console.print("Stopping: what trains is saved; once more ends it at once.")
+        raise
 
 
 def _not_compiled(run: dict[str, Any]) -> list[str]:

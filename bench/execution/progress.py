@@ -84,6 +84,9 @@ class Progress:
     def line(self) -> str:
         with self._lock:
             running = sum(len(self._jobs[job].cells) for job in self._share)
+            if self._total:
+                # cells are stored one by one, while their job goes on
+                running = min(running, self._total - self.done - self.failed)
             measured = sum(
                 len(self._jobs[job].cells) for job in self._seconds if not self._trains[job]
             )
