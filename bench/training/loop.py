@@ -268,13 +268,17 @@ class _Run:
         self.rounds, self.flushed = saved.about["rounds"], saved.about["flushed"]
         self.spent, self.resumed = Spent(*saved.about["spent"]), saved.about["resumed"]
         self._pass_points(self.rounds * self.cost.discriminator_updates)
-        needs, (real, critic, generated, noise) = self.cost.needs, self.feed
-        real.skip(self.rounds * needs.real)
-        critic.skip(self.rounds * needs.discriminator_latents)
-        generated.skip(self.rounds * needs.generator_latents)
-        noise.skip(self.rounds)
+        self._skip(self.rounds)
         set_random_states(saved.below("random"), saved.about["random"], self.device)
         return True
+
+    def _skip(self, rounds: int) -> None:
+        """Draw what so many rounds used up, and throw it away."""
+        needs, (real, critic, generated, noise) = self.cost.needs, self.feed
+        real.skip(rounds * needs.real)
+        critic.skip(rounds * needs.discriminator_latents)
+        generated.skip(rounds * needs.generator_latents)
+        noise.skip(rounds)
 
     def _inputs(self) -> Inputs:
         """Draw what the next round uses up."""
