@@ -7,7 +7,6 @@ file for ever.
 from __future__ import annotations
 
 import os
-import re
 import sqlite3
 import uuid
 from collections.abc import Callable
@@ -15,8 +14,12 @@ from contextlib import AbstractContextManager, closing, suppress
 from pathlib import Path
 from typing import Any
 
-HALF_MADE = re.compile(r"already exists|duplicate column|no such (table|column)|out-of-date")
-"""What MLflow says of a database whose making was cut off."""
+HELD = (
+    "SELECT 1 FROM runs LIMIT 1",
+    "SELECT 1 FROM registered_models LIMIT 1",
+    "SELECT 1 FROM experiments WHERE experiment_id <> 0 LIMIT 1",
+)
+"""What gives rows where a database holds anything of worth; MLflow itself makes experiment 0."""
 BESIDE = ("-journal", "-wal", "-shm")
 """What SQLite keeps beside a database; it would play an older file's back into a new one."""
 
@@ -31,21 +34,18 @@ def open_client(
     Returns:
         The client, and a line about what was set aside, empty where nothing was.
     """
+    note = ""
     if file is not None:
         _clear(file)
+        if _is_there(file) and _is_half_made(file):
+            aside = file.parent / "damaged" / f"{file.stem}-{uuid.uuid4().hex[:4]}{file.suffix}"
+            aside.parent.mkdir(exist_ok=True)
+            os.rename(file, aside)
+            note = f"MLflow's database was half made and held no runs; moved to {aside}"
         if not _is_there(file):
             _make(file)
-    try:
-        with calling():
-            return _client(uri), ""
-    except Exception as error:
-        if file is None or not HALF_MADE.search(str(error)) or _holds_runs(file):
-            raise
-    aside = file.parent / "damaged" / f"{file.stem}-{uuid.uuid4().hex[:4]}{file.suffix}"
-    aside.parent.mkdir(exist_ok=True)
-    os.rename(file, aside)
-    _make(file)
-    return _client(uri), f"MLflow's database was half made and held no runs; moved to {aside}"
+    with calling():
+        return _client(uri), note
 
 
 def _client(uri: str) -> Any:
@@ -96,11 +96,26 @@ def _runs(process: int) -> bool:
     return True
 
 
-def _holds_runs(file: Path) -> bool:
-    with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as database:
-        try:
-            return database.execute("SELECT 1 FROM runs LIMIT 1").fetchone() is not None
-        except sqlite3.OperationalError as error:
-            if "no such table" in str(error):
+def _is_half_made(file: Path) -> bool:
+    """Tell whether nothing would be lost with a database that MLflow did not finish."""
+    from mlflow.store.db.utils import _get_latest_schema_revision
+
+    try:
+        # not read-only, which could not undo what was cut off half-way
+        uri = f"{file.absolute().as_uri()}?mode=rw"
+        with closing(sqlite3.connect(uri, timeout=1, uri=True)) as database:
+            if any(_rows(database, query) for query in HELD):
                 return False
-            raise
+            version = _rows(database, "SELECT version_num FROM alembic_version")
+    except sqlite3.DatabaseError:  # it is locked, or no database: MLflow will say so
+        return False
+    return version != [(_get_latest_schema_revision(),)]
+
+
+def _rows(database: sqlite3.Connection, query: str) -> list[tuple[Any, ...]]:
+    try:
+        return database.execute(query).fetchall()
+    except sqlite3.OperationalError as error:
+        if "no such table" in str(error):
+            return []
+        raise

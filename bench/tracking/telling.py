@@ -11,10 +11,13 @@ LINE = 300
 
 def cause(error: BaseException) -> str:
     """Say why, in one line: in the system's or the database's own words where there are some."""
-    told, inner = str(error), error.__cause__ or error.__context__
+    told = str(error)
+    inner: BaseException | None = error
     while inner is not None:
-        if isinstance(inner, OSError) and inner.strerror:
+        if isinstance(inner, OSError) and inner.strerror and inner is not error:
             told = inner.strerror
+        if isinstance(inner, MemoryError):
+            told = "an answer does not end, or takes more memory than there is"
         inner = inner.__cause__ or inner.__context__
     # SQLAlchemy adds the class of the error in front, its statement and its manual behind
     told = re.sub(r"^\(\S+\) ", "", re.split(r"\s*\[SQL: |\s*\(Background on ", told)[0].strip())
