@@ -51,7 +51,7 @@ def test_a_database_that_holds_something_is_never_set_aside(results, put, held):
     tracker = send(results, put(1))
     assert tracker.sent == 0
     (problem,) = tracker.problems
-    assert "already exists" in problem
+    assert "duplicate column name" in problem
     assert problem.isprintable()
     assert not (results / "damaged").exists()
 
