@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 PROMPT_SECONDS = 1.0
 """What a call to MLflow may take before it counts as waiting."""
-WAITING_SECONDS = 8.5
-"""What a command waits at its end, in all: with the first second of a call less than ten."""
+WAITING_SECONDS = 6.0
+"""What a command waits at its end, in all: with the first second of a call, and the start, ten."""
 START_SECONDS = 120.0
 """What the process may take between calls, to import MLflow and make a database."""
 POLL_SECONDS = 0.05
@@ -32,7 +32,7 @@ class Tracker:
 
     Use it as a context manager around a sweep. The parent run is made with the first cell that is
     sent; leaving waits for what is not sent yet, as long as calls come to an end: seconds beyond
-    the first of each call are counted, and after ten in all the sending is given up. Nothing here
+    the first of each call are counted, and after six in all the sending is given up. Nothing here
     raises because of MLflow. After the first failure no further attempt is made; ``problems``
     says what the user should know.
 
