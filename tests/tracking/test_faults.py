@@ -118,6 +118,7 @@ def test_a_server_that_fails_is_told_in_one_line(results, put, handle, why):
     assert tracker.missing([record]) == [record]
 
 
+@pytest.mark.slow
 def test_seconds_of_slow_calls_add_up_unless_somebody_waits_for_them(results, put, monkeypatch):
     monkeypatch.setattr("bench.tracking.tracker.PROMPT_SECONDS", 0.1)
     monkeypatch.setattr("bench.tracking.tracker.WAITING_SECONDS", 0.5)
@@ -208,8 +209,8 @@ def test_nothing_is_started_where_nothing_is_sent(results, put, monkeypatch):
 
 
 PARENT = """
-import sys, time
-from bench.tracking.telling import cause
+import sys
+from bench.tracking.process import Process
 process = Process(uri=sys.argv[1], study="s", artifacts=None)
 print(process._process.pid, flush=True)
 list(process.ask({"end": "FINISHED"}))
