@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,7 +22,8 @@ def once(file: Path, load: Callable[[Path], T | None], make: Callable[[Path], No
     """What ``file`` holds; made now if it is not there or damaged.
 
     Processes that ask at the same time wait for the one that makes it, under an exclusive lock
-    on a sibling ``.lock`` file that the kernel releases however its holder ends.
+    on a sibling ``.lock`` file that the kernel releases however its holder ends. On a file system
+    that cannot lock files each makes it.
 
     Args:
         file: where the value is cached.
@@ -39,7 +42,8 @@ def once(file: Path, load: Callable[[Path], T | None], make: Callable[[Path], No
     except OSError as error:
         raise _unwritable(file.parent, error) from error
     with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        with suppress(OSError):  # without locks several make it, and the last one's stays
+            fcntl.flock(lock, fcntl.LOCK_EX)
         value = _load(file, load)
         if value is None:
             _replace(file, make)
@@ -60,7 +64,7 @@ def _load(file: Path, load: Callable[[Path], T | None]) -> T | None:
 
 def _replace(file: Path, make: Callable[[Path], None]) -> None:
     """Write beside ``file`` and move into place: no reader sees half a file."""
-    scratch = file.with_name(f"{file.stem}.{os.getpid()}.tmp{file.suffix}")
+    scratch = file.with_name(f"{file.stem}.{uuid.uuid4().hex[:8]}.tmp{file.suffix}")
     try:
         make(scratch)
         os.replace(scratch, file)

@@ -331,8 +331,9 @@ def test_interrupting_loses_only_the_jobs_in_flight(tmp_path):
     text = STUDY.replace("methods: all", few).replace("updates: 60", "updates: 3000")
     study.write_text(text)
     results = tmp_path / "results"
+    command = ("run", str(study), "--results", str(results), "--no-tracking")
     run = subprocess.Popen(
-        [sys.executable, "-m", "bench", "run", str(study), "--results", str(results)],
+        [sys.executable, "-m", "bench", *command],
         env=_environment(tmp_path),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -341,7 +342,7 @@ def test_interrupting_loses_only_the_jobs_in_flight(tmp_path):
     deadline = time.monotonic() + 120
     while not list(results.glob("cells/[!.]*")) and time.monotonic() < deadline:
         time.sleep(0.1)
-    second = bench("run", str(study), "--results", str(results), methods=tmp_path, check=2)
+    second = bench(*command, methods=tmp_path, check=2)
     assert f"process {run.pid}" in second.stderr
     workers = _workers_of(run.pid)
     assert workers
@@ -352,7 +353,7 @@ def test_interrupting_loses_only_the_jobs_in_flight(tmp_path):
     kept = {record.key: record.data for record in Store(results).all()}
     assert 0 < len(kept) < 12
     assert not [worker for worker in workers if Path(f"/proc/{worker}").exists()]
-    done = bench("run", str(study), "--results", str(results), methods=tmp_path)
+    done = bench(*command, methods=tmp_path)
     after = {record.key: record.data for record in Store(results).all()}
     assert trained(done.stdout) == 12 - len(kept)
     assert {key: after[key] for key in kept} == kept

@@ -20,6 +20,7 @@ from bench.cli.options import (
     Seeds,
     SlotsPerDevice,
     StudyName,
+    Tracking,
     Vary,
     chosen_study,
     make_table,
@@ -47,6 +48,7 @@ def measure(
     slots_per_device: SlotsPerDevice = 1,
     results: Results = Path("results"),
     retry: Retry = False,
+    tracking: Tracking = True,
     inception_weights: InceptionWeights = "",
 ) -> None:
     """Measure what is stored, without training anything, then write the report.
@@ -68,7 +70,7 @@ def measure(
     chosen = chosen_study(study, methods, datasets, seeds, None, vary=vary, metrics=metrics)
     store = Store(results)
     with store.writing():
-        with Tracker(results, chosen.name) as tracker:
+        with Tracker(results, chosen.name, on=tracking) as tracker:
             finished = run_study(
                 chosen.grown(store.records), store, tracker, out, device=device, jobs=jobs,
                 slots_per_device=slots_per_device, retry=retry, train=False,

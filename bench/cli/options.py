@@ -70,6 +70,10 @@ SlotsPerDevice = Annotated[
     int, typer.Option(help="Workers that share a GPU, each with its part of the memory.")
 ]
 
+Tracking = Annotated[
+    bool, typer.Option("--tracking/--no-tracking", help="Whether cells are sent to MLflow.")
+]
+
 
 def finds_parts(command: Callable[..., None]) -> Callable[..., None]:
     """The command with the options --methods-dir and so on, which hold for it and its workers."""

@@ -24,6 +24,7 @@ from bench.cli.options import (
     Seeds,
     SlotsPerDevice,
     StudyName,
+    Tracking,
     Vary,
     chosen_study,
     make_table,
@@ -54,6 +55,7 @@ def run(
     retry: Retry = False,
     cell: OneCell = "",
     decide: Decide = False,
+    tracking: Tracking = True,
     inception_weights: InceptionWeights = "",
 ) -> None:
     """Train what is missing, then write the report.
@@ -83,7 +85,7 @@ def run(
     chosen = chosen_study(study, methods, datasets, seeds, overrides, cell, vary, decide=decide)
     store = Store(results)
     with store.writing():
-        with Tracker(results, chosen.name) as tracker:
+        with Tracker(results, chosen.name, on=tracking) as tracker:
             finished = run_study(
                 replace(chosen, deciding=None) if cell else chosen, store, tracker, out,
                 device=device, jobs=jobs, slots_per_device=slots_per_device, retry=retry,
@@ -207,9 +209,10 @@ def sync(
         chosen = with_the_rest(narrowed, store)
         planned = make_plan(chosen.cells, store)
         records = [each.record for each in planned if each.record is not None]
-        with Tracker(results, chosen.name) as tracker:
-            sent = tracker.send(records)
-    if sent.missing:
-        raise BenchError(tracker.problems[0])
+        with Tracker(results, chosen.name, patient=True) as tracker:
+            tracker.send(records)
     say_problems(tracker)
-    out.print(f"{sent.sent} cells sent, {len(records) - sent.sent} were there already.")
+    told = f"{tracker.sent} cells sent"
+    if missing := len(tracker.missing(records)):
+        raise BenchError(f"{told}, {missing} are missing; bench sync tries again")
+    out.print(f"{told}, {len(records) - tracker.sent} were there already.")

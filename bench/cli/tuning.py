@@ -18,6 +18,7 @@ from bench.cli.options import (
     Seeds,
     SlotsPerDevice,
     StudyName,
+    Tracking,
     chosen_study,
     notes,
     out,
@@ -40,6 +41,7 @@ def tune(
     slots_per_device: SlotsPerDevice = 1,
     results: Results = Path("results"),
     overrides: Overrides = None,
+    tracking: Tracking = True,
 ) -> None:
     """Tune every method with the same number of trials, then run the best on fresh seeds.
 
@@ -61,7 +63,7 @@ def tune(
         from bench.tuning.tune import tune as tune_study
         from bench.tuning.writing import write_tuning
 
-        with Tracker(results, f"{chosen.name} tuning") as tracker:
+        with Tracker(results, f"{chosen.name} tuning", on=tracking) as tracker:
             done = tune_study(
                 chosen, store, tracker, out, trials=trials, seeds=tuning_seeds, device=device,
                 jobs=jobs, slots_per_device=slots_per_device,

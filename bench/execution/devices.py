@@ -78,7 +78,7 @@ class Devices:
                 if len(gpus) == self.jobs:
                     break
                 lock = _lock_of(gpu)
-                if holder := hold(lock):
+                if holder := hold(lock, "set TMPDIR to a folder on a local disk"):
                     lock.close()
                     held.append(f"GPU {gpu} is in use by {holder}")
                 else:

@@ -68,7 +68,9 @@ class Store:
                 "name another with --results (make: RESULTS=…)"
             ) from error
         with lock:
-            if holder := hold(lock):
+            if holder := hold(
+                lock, "name a folder on a local disk with --results (make: RESULTS=…)"
+            ):
                 raise BenchError(
                     f"the results folder '{self.results}' is in use by {holder}; wait for it, "
                     "or name another with --results (make: RESULTS=…)"

@@ -5,6 +5,7 @@ sent later. Only the coordinator sends. MLflow and matplotlib take seconds to im
 touched before there is something to send.
 """
 
-from bench.tracking.tracker import Sent, Tracker, ui_command
+from bench.tracking.address import ui_command
+from bench.tracking.tracker import Tracker
 
-__all__ = ["Sent", "Tracker", "ui_command"]
+__all__ = ["Tracker", "ui_command"]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import re
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -23,6 +25,8 @@ POINTS = 100
 """Points of a loss or gradient-norm curve that are sent; the whole series is in the store."""
 PARAM_LENGTH, TAG_LENGTH = 6000, 8000
 """MLflow's limits on the characters of a value."""
+NAME_LENGTH = 250
+"""Characters of a name that databases take."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,15 @@ class Entry:
     """Milliseconds since 1970."""
     pictures: dict[str, bytes]
     """PNGs by file name."""
+
+    def to_json(self) -> dict[str, Any]:
+        pictures = {name: base64.b64encode(png).decode() for name, png in self.pictures.items()}
+        return {**asdict(self), "pictures": pictures}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Entry:
+        pictures = {name: base64.b64decode(png) for name, png in data["pictures"].items()}
+        return cls(**{**data, "pictures": pictures})
 
 
 def describe(record: Record) -> Entry:
@@ -69,10 +82,10 @@ def describe(record: Record) -> Entry:
     if "finished_at" in run:
         end = datetime.fromisoformat(run["finished_at"]).timestamp()
     return Entry(
-        name=str(record.cell),
-        params={name: _text(value)[:PARAM_LENGTH] for name, value in params.items()},
+        name=short(str(record.cell)),
+        params={short(name): _text(value)[:PARAM_LENGTH] for name, value in params.items()},
         metrics=[
-            (re.sub(r"[^\w.\- /]", "_", name), step, float(value))
+            (short(re.sub(r"[^\w.\- /]", "_", name)), step, float(value))
             for name, step, value in _metrics(record)
             if value is not None and np.isfinite(value)
         ],
@@ -82,6 +95,14 @@ def describe(record: Record) -> Entry:
         end=int(1000 * end),
         pictures=pictures(record.samples()),
     )
+
+
+def short(name: str) -> str:
+    """Return a name in one line that databases take; one that is cut ends in a hash of it all."""
+    name = " ".join(name.split())
+    if len(name) <= NAME_LENGTH:
+        return name
+    return f"{name[: NAME_LENGTH - 9]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def _component(kind: str, part: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,9 @@ from bench.records.fingerprint import digest
 
 if TYPE_CHECKING:
     from bench.records.record import Record
+
+SAVE_SECONDS = 1.0
+"""Between two writings of the whole file, which grows with the study."""
 
 
 def identity(record: Record) -> str:
@@ -29,7 +33,7 @@ class Ledger:
     """
 
     def __init__(self, file: Path, uri: str, study: str):
-        self._file = file
+        self._file, self._saved = file, -SAVE_SECONDS
         try:
             self._all = json.loads(file.read_text(encoding="utf-8"))
             self._sent: dict[str, str] = dict(self._all.setdefault(uri, {}).get(study, {}))
@@ -40,8 +44,13 @@ class Ledger:
     def holds(self, record: Record) -> bool:
         return self._sent.get(record.key) == identity(record)
 
-    def add(self, record: Record) -> None:
-        self._sent[record.key] = identity(record)
+    def add(self, key: str, identity: str) -> None:
+        self._sent[key] = identity
+        if time.monotonic() > self._saved + SAVE_SECONDS:
+            self.save()
+
+    def save(self) -> None:
+        self._saved = time.monotonic()
         scratch = self._file.with_suffix(".tmp")
         with contextlib.suppress(OSError):
             scratch.write_text(json.dumps(self._all, indent=1, sort_keys=True), encoding="utf-8")

@@ -109,7 +109,9 @@ def test_from_a_dropped_in_file_to_a_record(tmp_path):
     (pairs / "my_pair.py").write_text(EXAMPLE)
     (tmp_path / "own.yaml").write_text(STUDY)
     command = (str(tmp_path / "own.yaml"), "--results", str(results))
-    assert "2 cells trained" in bench("run", *command, "--device", "cpu", pairs=pairs)
+    assert "2 cells trained" in bench(
+        "run", *command, "--device", "cpu", "--no-tracking", pairs=pairs
+    )
     records = Store(results).all()
     assert {record.cell.seed for record in records} == {0, 1}
     for record in records:

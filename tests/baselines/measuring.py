@@ -55,7 +55,7 @@ def main() -> None:
 
 def _do(study, results):
     store = Store(results)
-    with store.writing(), Tracker(results, study.name, uri="file:///nowhere") as tracker:
+    with store.writing(), Tracker(results, study.name, on=False) as tracker:
         return run(study, store, tracker, Console(quiet=True), device="cpu")
 
 

@@ -581,7 +581,7 @@ def test_a_run_on_a_folder_with_odd_names_ends_in_a_report(tmp_path, monkeypatch
     }
     described = {"methods": ["vanilla"], "seeds": 1, "evaluations": 1, "experiments": [experiment]}
     study.write_text(json.dumps(described))
-    done = bench("run", "mine.yaml", "--device", "cpu", folder=tmp_path)
+    done = bench("run", "mine.yaml", "--device", "cpu", "--no-tracking", folder=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     page = (tmp_path / "results" / "mine" / "report.html").read_text(encoding="utf-8")

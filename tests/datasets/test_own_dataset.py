@@ -176,7 +176,7 @@ def test_from_dropped_in_files_to_records(tmp_path):
     (tmp_path / "own.yaml").write_text(STUDY)
     places = ("--datasets-dir", str(data), "--architectures-dir", str(pairs))
     command = (str(tmp_path / "own.yaml"), "--results", str(results), *places)
-    ran = bench("run", *command, "--device", "cpu", "--jobs", "1")
+    ran = bench("run", *command, "--device", "cpu", "--jobs", "1", "--no-tracking")
     assert "4 cells trained" in ran
     assert "dataset 'unfinished' (unfinished.py) cannot be used" in ran
     own = [r for r in Store(results).all() if r.cell.dataset.name == "my_data"]
@@ -228,7 +228,7 @@ def test_installed_packages_offer_datasets_and_architectures(tmp_path):
     assert "its name 'ring8' is taken by ring8.py" in listed
     results = tmp_path / "results"
     command = (str(tmp_path / "own.yaml"), "--results", str(results))
-    ran = bench("run", *command, "--device", "cpu", "--jobs", "1", **places)
+    ran = bench("run", *command, "--device", "cpu", "--jobs", "1", "--no-tracking", **places)
     assert "4 cells trained" in ran
     (site / "toy_data" / "_turns.py").write_text("TURNS = 3.0\n")
     planned = bench("plan", *command, **places)

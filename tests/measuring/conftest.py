@@ -53,7 +53,7 @@ class Bench:
 
     def run(self, study: Study, train: bool = True) -> Finished:
         store = Store(self.results)
-        with store.writing(), Tracker(self.results, study.name, uri="file:///nowhere") as tracker:
+        with store.writing(), Tracker(self.results, study.name, on=False) as tracker:
             return run(
                 study, store, tracker, Console(quiet=True), device="cpu", jobs=1, train=train
             )

@@ -34,7 +34,7 @@ def command(folder: Path) -> list[str]:
     return [
         *(sys.executable, "-m", "bench", "tune", str(folder / "tiny.yaml"), "--trials", "2"),
         *("--tuning-seeds", "1", "--results", str(folder / "results"), "--jobs", "2"),
-        *("--device", "cpu"),
+        *("--device", "cpu", "--no-tracking"),
     ]
 
 

@@ -1,165 +1,28 @@
-"""What MLflow holds is what the records say, each cell once, whatever happens on the way."""
+"""What MLflow holds is what the records say, each cell once."""
 
 import io
+import json
 import os
 import shutil
-import signal
-import socket
-import subprocess
-import sys
-import time
-from pathlib import Path
-from urllib.request import urlopen
 
 import numpy as np
 import pytest
 from mlflow import MlflowClient
-from mlflow.entities import ViewType
 from mlflow.exceptions import MlflowException
 from PIL import Image
 
-from bench.errors import BenchError
-from bench.metric import Reason
-from bench.records.measurements import Measurement
-from bench.records.record import pack, with_files
-from bench.records.store import Store
 from bench.tracking import Tracker, ui_command
-from bench.tracking.entry import POINTS, describe, thinned
+from bench.tracking.entry import POINTS, Entry, describe, short, thinned
 from bench.tracking.pictures import pictures
+from tests.tracking.sweeps import EVALUATIONS, STUDY, children, history, parents, send, until
 
-STUDY = "small"
-EVALUATIONS = [
-    {"update": 0, "generator_update": 0, "modes_20": 0.0, "reverse_kl": None},
-    {"update": 250, "generator_update": 50, "modes_20": 3.0, "reverse_kl": 1.25},
-    {"update": 500, "generator_update": 100, "modes_20": 8.0, "reverse_kl": 0.5},
-]
-WHOLE = {
-    "discriminator_median_norm": None,
-    "discriminator_explosions": 4.0,
-    "generator_explosions_per_10k": 0.0,
-}
-RESULT = {"cost": {"discriminator_updates": 500, "generator_updates": 100}}
-RUN = {
-    "commit": "abc123",
-    "training_seconds": 2.5,
-    "job_seconds": 4.0,
-    "peak_memory_mb": 300.0,
-    "device": "cpu",
-    "finished_at": "2026-01-02T03:04:05Z",
-}
-
-
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path, monkeypatch) -> None:
-    """A working folder of its own, and no tracking URI from outside."""
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    (tmp_path / "cwd").mkdir()
-    monkeypatch.chdir(tmp_path / "cwd")
-
-
-@pytest.fixture(scope="module")
-def empty_database(tmp_path_factory) -> Path:
-    """A database without runs; making one takes seconds."""
-    file = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
-    MlflowClient(f"sqlite:///{file}").search_experiments()
-    return file
-
-
-@pytest.fixture
-def results(tmp_path, empty_database) -> Path:
-    folder = tmp_path / "results"
-    with Store(folder).writing():
-        shutil.copy(empty_database, folder)
-    return folder
-
-
-@pytest.fixture
-def client(results) -> MlflowClient:
-    return MlflowClient(f"sqlite:///{results / 'mlflow.db'}")
-
-
-@pytest.fixture
-def put(results, make_cell, make_record):
-    """Stores a record, ``ok`` with files or failed without."""
-
-    def put(seed=0, status="ok", samples=None, evaluations=EVALUATIONS, reasons=None, **more):
-        rng = np.random.default_rng(seed)
-        files = {
-            "series.npz": pack(
-                {
-                    f"{player}_{quantity}": rng.random(length).astype(np.float32)
-                    for player, length in (("discriminator", 500), ("generator", 100))
-                    for quantity in ("loss", "norm")
-                }
-            ),
-            "samples.npz": pack(
-                {"last samples": rng.normal(size=(3, 50, 2)) if samples is None else samples}
-            ),
-        }
-        store = Store(results)
-        if status != "ok":
-            nothing = {"result": {}, "run": {}}
-            data = make_record(make_cell("wgan_gp", seed), status, **nothing | more)
-            return store.put(*_as_stored(data, {}))
-        places = ("update", "generator_update")
-        checkpoints = [{name: e[name] for name in places} for e in evaluations]
-        parts = {"result": {**RESULT, "checkpoints": checkpoints}, "run": RUN}
-        data = make_record(make_cell("wgan_gp", seed), status, **parts | more)
-        store.put(*_as_stored(data, files))
-        values = {
-            e["update"]: {name: e[name] for name in e if name not in places} for e in evaluations
-        }
-        why = {name: Reason("unavailable", text) for name, text in (reasons or {}).items()}
-        part = {"name": "modes", "hyperparameters": {}}
-        measured = {"seconds": 1.5}
-        found = Measurement("m", "modes", part, {}, values, WHOLE, why, measured=measured)
-        return store.measured(data["key"], [found])
-
-    return put
-
-
-def _as_stored(data, files):
-    return with_files(data, files), files
-
-
-def children(client, **tags):
-    """The active child runs of the study, those with some tags."""
-    experiment = client.get_experiment_by_name(STUDY)
-    runs = client.search_runs([experiment.experiment_id]) if experiment else []
-    return [
-        run
-        for run in runs
-        if "mlflow.parentRunId" in run.data.tags and tags.items() <= run.data.tags.items()
-    ]
-
-
-def parents(client):
-    experiment = client.get_experiment_by_name(STUDY)
-    runs = client.search_runs([experiment.experiment_id])
-    return [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
-
-
-def history(client, run, name):
-    points = client.get_metric_history(run.info.run_id, name)
-    return [(point.step, point.value) for point in points]
-
-
-def send(results, *records, uri=None):
-    with Tracker(results, STUDY, uri) as tracker:
-        sent = tracker.send(records)
-    return tracker, sent
-
-
-def closed_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
+pytestmark = pytest.mark.usefixtures("in_process")
 
 
 def test_a_cell_is_a_child_run_with_all_that_the_record_says(results, client, put):
     record = put(seed=3)
-    tracker, sent = send(results, record)
-    assert (sent.sent, sent.missing, tracker.problems) == (1, 0, [])
+    tracker = send(results, record)
+    assert (tracker.sent, tracker.problems) == (1, [])
 
     (parent,), (run,) = parents(client), children(client)
     assert parent.info.status == "FINISHED"
@@ -269,7 +132,7 @@ def test_images_and_why_metrics_are_missing_reach_mlflow(results, client, put):
     evaluations = [*EVALUATIONS[:2], {**EVALUATIONS[2], "kid": 0.25}]
     reasons = {"fid": "no Inception weights", "kid": "too few samples at first"}
     record = put(samples=images, evaluations=evaluations, reasons=reasons)
-    tracker, _ = send(results, record, put(1))
+    tracker = send(results, record, put(1))
     assert tracker.problems == []
     (run,) = children(client, seed="0")
     kept = [artifact.path for artifact in client.list_artifacts(run.info.run_id)]
@@ -283,6 +146,7 @@ def test_one_parent_for_all_cells_of_a_sweep_and_a_new_one_for_the_next(results,
     first, second = put(0), put(1)
     with Tracker(results, STUDY) as tracker:
         tracker.send([first])
+        until(lambda: tracker.sent == 1)
         assert [run.info.status for run in parents(client)] == ["RUNNING"]
         tracker.send([second])
     assert [run.info.status for run in parents(client)] == ["FINISHED"]
@@ -292,15 +156,14 @@ def test_one_parent_for_all_cells_of_a_sweep_and_a_new_one_for_the_next(results,
 
 
 def test_an_interrupted_sweep_says_so(results, client, put):
-    record = put()
-
-    def sweep():
+    def sweep(record):
         with Tracker(results, STUDY) as tracker:
             tracker.send([record])
+            until(lambda: tracker.sent == 1)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        sweep()
+        sweep(put())
     assert [run.info.status for run in parents(client)] == ["KILLED"]
 
 
@@ -308,7 +171,7 @@ def test_sending_again_makes_no_duplicate(results, client, put):
     records = [put(0), put(1)]
     send(results, *records)
     assert Tracker(results, STUDY).missing(records) == []
-    assert send(results, *records)[1].sent == 0
+    assert send(results, *records).sent == 0
     assert len(children(client)) == 2
     assert len(parents(client)) == 1
 
@@ -320,8 +183,8 @@ def test_a_lost_or_damaged_ledger_makes_no_duplicate(results, client, put, conte
     ledger = results / "tracked.json"
     ledger.unlink() if content is None else ledger.write_text(content)
     assert Tracker(results, STUDY).missing(records) == records
-    _, sent = send(results, *records)
-    assert (sent.sent, sent.missing) == (0, 0)
+    tracker = send(results, *records)
+    assert tracker.sent == 0
     assert len(children(client)) == 2
     assert Tracker(results, STUDY).missing(records) == []
 
@@ -343,7 +206,7 @@ def test_a_ledger_that_speaks_of_another_database_is_not_believed(results, put, 
     (results / "tracked.json").write_text(ledger)
     uri = f"sqlite:///{other}"
     assert Tracker(results, STUDY, uri).missing(records) == []
-    assert send(results, *records, put(2), uri=uri)[1].sent == 3
+    assert send(results, *records, put(2), uri=uri).sent == 3
     assert len(children(MlflowClient(uri))) == 3
 
 
@@ -364,16 +227,14 @@ def test_a_run_that_was_cut_off_is_replaced(results, client, put, monkeypatch, s
     record = put()
 
     def cut(*_, **__):
-        raise KeyboardInterrupt
+        raise MlflowException("cut off")
 
-    tracker = Tracker(results, STUDY)
     with monkeypatch.context() as patch:
         patch.setattr(MlflowClient, step, cut)
-        with pytest.raises(KeyboardInterrupt):
-            tracker.send([record])
+        send(results, record)
     assert Tracker(results, STUDY).missing([record]) == [record]
     assert all("identity" not in run.data.tags for run in children(client))
-    assert send(results, record)[1].sent == 1
+    assert send(results, record).sent == 1
     (run,) = children(client)
     assert run.data.tags["identity"]
     assert history(client, run, "modes_20") == [(0, 0.0), (250, 3.0), (500, 8.0)]
@@ -381,8 +242,8 @@ def test_a_run_that_was_cut_off_is_replaced(results, client, put, monkeypatch, s
 
 def test_hostile_text_is_cut_to_what_mlflow_takes(results, client, put):
     reason = "x\0" + "é" * 10_000
-    tracker, sent = send(results, put(0, "crashed", reason=reason))
-    assert (sent.sent, tracker.problems) == (1, [])
+    tracker = send(results, put(0, "crashed", reason=reason))
+    assert (tracker.sent, tracker.problems) == (1, [])
     (run,) = children(client)
     assert run.info.status == "FAILED"
     assert run.data.tags["reason"] == ("x" + "é" * 10_000)[:8000]
@@ -395,51 +256,39 @@ def test_names_that_mlflow_does_not_take_are_changed_and_many_are_sent_in_parts(
     record = put(evaluations=[{"update": 7, "generator_update": 7, **values}])
     many = {f"setting_{number}": "y" * 7000 for number in range(150)}
     record.data["cell"]["method"]["hyperparameters"] = many
-    tracker, _ = send(results, record)
+    tracker = send(results, record)
     assert tracker.problems == []
     (run,) = children(client)
     assert run.data.metrics["quality _1499"] == 1499
     assert run.data.params["method.setting_149"] == "y" * 6000
 
 
-def test_an_unreachable_server_costs_a_moment_and_nothing_else(results, client, put):
-    records = [put(0), put(1)]
-    uri = f"http://user:secret@127.0.0.1:{closed_port()}"
-    with Tracker(results, STUDY, uri) as tracker:
-        began = time.monotonic()
-        for record in records:
-            sent = tracker.send([record])
-        assert time.monotonic() - began < 5
-        assert (sent.sent, sent.missing) == (0, 1)
-        assert tracker.missing(records) == records
-    (problem,) = tracker.problems
-    assert "Connection refused" in problem
-    assert "bench sync" in problem
-    assert "secret" not in problem
-    assert send(results, *records)[1].sent == 2
-    assert len(children(client)) == 2
-
-
-@pytest.mark.parametrize(
-    "uri", ["nonsense://x", "http://[broken", "sqlite:////proc/x.db", "sqlite:///{tmp}/damaged.db"]
-)
-def test_a_wrong_address_is_told_in_one_line(results, put, tmp_path, uri):
-    (tmp_path / "damaged.db").write_text("not a database" * 1000)
-    began = time.monotonic()
-    tracker, sent = send(results, put(), uri=uri.format(tmp=tmp_path))
-    assert time.monotonic() - began < 10
-    assert sent.missing == 1
-    (problem,) = tracker.problems
-    assert "\n" not in problem
-    assert len(problem) < 600
-
-
 def test_a_folder_that_mlflow_cannot_name_is_told(tmp_path, put):
     folder = tmp_path / "a?b"
-    tracker, sent = send(folder, put())
-    assert sent.missing == 1
+    tracker = send(folder, put())
+    assert tracker.sent == 0
     assert "--results" in tracker.problems[0]
     assert not (tmp_path / "a").exists()
+
+
+def test_names_are_cut_to_what_databases_take_and_stay_apart(results, client, put):
+    long = "x" * 300
+    record = put(evaluations=[{"update": 7, "generator_update": 7, f"{long}a": 1, f"{long}b": 2}])
+    record.data["cell"]["method"]["label"] = f"a\n{long}"
+    record.data["cell"]["method"]["hyperparameters"] = {f"{long}a": 1, f"{long}b": 2}
+    study = f"a study of {long}"
+    with Tracker(results, study) as tracker:
+        tracker.send([record])
+    assert (tracker.sent, tracker.problems) == (1, [])
+    experiment = client.get_experiment_by_name(short(study))
+    runs = client.search_runs([experiment.experiment_id])
+    names = [name for run in runs for name in (run.info.run_name, *run.data.metrics)]
+    names += [name for run in runs for name in run.data.params]
+    assert max(map(len, [*names, experiment.name])) == 250
+    assert not any("\n" in name for name in names)
+    (run,) = [run for run in runs if run.data.params]
+    assert sorted(v for n, v in run.data.metrics.items() if n.startswith("xxx")) == [1, 2]
+    assert sorted(v for n, v in run.data.params.items() if n.startswith("method.x")) == ["1", "2"]
 
 
 def test_what_fails_on_the_way_is_sent_by_the_next_one(results, client, put, monkeypatch):
@@ -454,10 +303,10 @@ def test_what_fails_on_the_way_is_sent_by_the_next_one(results, client, put, mon
 
     with monkeypatch.context() as patch:
         patch.setattr(MlflowClient, "log_batch", breaks_at_the_second)
-        tracker, sent = send(results, *records)
-    assert (sent.sent, sent.missing, len(calls)) == (1, 2, 2)
+        tracker = send(results, *records)
+    assert (tracker.sent, len(tracker.missing(records)), len(calls)) == (1, 2, 2)
     assert "the server went away" in tracker.problems[0]
-    assert send(results, *records)[1].sent == 2
+    assert send(results, *records).sent == 2
     assert len(children(client)) == 3
 
 
@@ -467,8 +316,8 @@ def test_a_record_that_cannot_be_read_does_not_hold_up_the_others(results, clien
     file.write_bytes(bytes(file.stat().st_size))
     with Tracker(results, STUDY) as tracker:
         tracker.send([damaged])
-        sent = tracker.send([damaged, sound])
-    assert (sent.sent, sent.missing) == (1, 1)
+        tracker.send([damaged, sound])
+    assert (tracker.sent, tracker.missing([damaged, sound])) == (1, [damaged])
     (problem,) = tracker.problems
     assert damaged.key in problem
     assert len(children(client)) == 1
@@ -476,8 +325,8 @@ def test_a_record_that_cannot_be_read_does_not_hold_up_the_others(results, clien
 
 def test_numbers_are_sent_where_pictures_cannot_be_stored(results, client, put):
     (results / "mlartifacts").write_text("a file where a folder should be")
-    tracker, sent = send(results, put(0), put(1))
-    assert sent.sent == 2
+    tracker = send(results, put(0), put(1))
+    assert tracker.sent == 2
     (problem,) = tracker.problems
     assert "pictures" in problem
     assert all(run.info.status == "FINISHED" for run in children(client))
@@ -487,11 +336,11 @@ def test_a_deleted_experiment_is_told_with_the_way_back(results, client, put):
     send(results, put(0))
     experiment = client.get_experiment_by_name(STUDY).experiment_id
     client.delete_experiment(experiment)
-    tracker, sent = send(results, put(1))
-    assert sent.missing == 1
+    tracker = send(results, put(1))
+    assert tracker.sent == 0
     assert "restore" in tracker.problems[0]
     client.restore_experiment(experiment)
-    assert send(results, put(1))[1].sent == 1
+    assert send(results, put(1)).sent == 1
 
 
 def test_the_same_cell_is_sent_for_each_study_and_each_place(results, put):
@@ -510,72 +359,14 @@ def test_the_users_address_is_respected(results, put, tmp_path, empty_database, 
     assert uri in ui_command(results)
 
 
-def test_nothing_to_send_does_not_import_mlflow(tmp_path):
-    code = (
-        "import sys; from pathlib import Path; from bench.tracking import Tracker\n"
-        f"with Tracker(Path({str(tmp_path)!r}), 'small') as t: t.send([])\n"
-        "sys.exit(any(m in sys.modules for m in ('mlflow', 'matplotlib', 'torch')))"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, env=with_bench())
-
-
-def with_bench() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
-
-
-def test_the_pages_open_on_loopback(results, tmp_path, monkeypatch):
-    command = ui_command(results)
-    assert os.access(command[0], os.X_OK)
-    assert command[2:6] == [sys.executable, "-m", "mlflow", "ui"]
-    assert command[command.index("--host") + 1] == "127.0.0.1"
-    assert command[command.index("--backend-store-uri") + 1] == f"sqlite:///{results}/mlflow.db"
-    with pytest.raises(BenchError, match="nothing has been sent"):
-        ui_command(tmp_path / "none")
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://me:secret@mlflow.example")
-    with pytest.raises(BenchError, match=r"open https://mlflow\.example in"):
-        ui_command(results)
+def test_an_entry_is_the_same_after_its_way_to_the_process_that_sends(put):
+    entry = describe(put(samples=np.zeros((3, 9, 4, 4), np.uint8)))
+    there = Entry.from_json(json.loads(json.dumps(entry.to_json())))
+    assert there.pictures == entry.pictures != {}
+    assert [tuple(metric) for metric in there.metrics] == entry.metrics
 
 
 def test_a_description_needs_no_mlflow(put):
     entry = describe(put(0, "killed"))
     assert (entry.status, entry.metrics, entry.pictures) == ("FAILED", [], {})
     assert "commit" not in entry.tags
-
-
-@pytest.mark.slow
-def test_a_server_takes_numbers_and_pictures(results, put, tmp_path):
-    send(results, put(0))
-    port = closed_port()
-    with open(tmp_path / "log", "w") as log:
-        server = subprocess.Popen(
-            [*ui_command(results, port), "--artifacts-destination", str(tmp_path / "kept")],
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    try:
-        uri = f"http://127.0.0.1:{port}"
-        wait_for(f"{uri}/health", server)
-        shown = MlflowClient(uri)
-        assert [run.data.tags["seed"] for run in children(shown)] == ["0"]
-        with Tracker(results, "remote", uri) as tracker:
-            assert tracker.send([put(0), put(1)]).sent == 2
-        assert tracker.problems == []
-        experiment = shown.get_experiment_by_name("remote")
-        assert experiment.artifact_location.startswith("mlflow-artifacts:")
-        assert len(list((tmp_path / "kept").rglob("samples.png"))) == 2
-        assert len(shown.search_runs([experiment.experiment_id], run_view_type=ViewType.ALL)) == 3
-    finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        server.wait(30)
-
-
-def wait_for(address: str, server: subprocess.Popen) -> None:
-    for _ in range(240):
-        assert server.poll() is None
-        try:
-            urlopen(address, timeout=5).close()
-            return
-        except OSError:
-            time.sleep(0.5)
-    raise TimeoutError(address)
