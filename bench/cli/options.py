@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -68,6 +68,21 @@ Jobs = Annotated[
 ]
 SlotsPerDevice = Annotated[
     int, typer.Option(help="Workers that share a GPU, each with its part of the memory.")
+]
+
+BackendName = Annotated[
+    Literal["threads", "dask"],
+    typer.Option(
+        "--backend",
+        help="threads of this machine, or dask: a cluster's workers (docs/running-at-scale.md).",
+    ),
+]
+Scheduler = Annotated[
+    str,
+    typer.Option(
+        help="Address of a dask scheduler, as tcp://10.0.0.1:8786; "
+        "without one, --backend dask starts a cluster on this machine."
+    ),
 ]
 
 

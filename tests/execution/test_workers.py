@@ -275,7 +275,7 @@ def test_closing_a_run_leaves_no_worker_and_no_row_of_a_killed_one_behind(make_c
         rows.extend(found)
         return []
 
-    running = run_jobs(jobs, [Slot("cpu")] * 2, progress, take)
+    running = run_jobs([Slot("cpu")] * 2, jobs, progress, take)
     next(running)
     assert children()
     running.close()
