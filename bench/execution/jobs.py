@@ -65,7 +65,7 @@ class Ended:
 
 def trained_rows(job: Job, folder: Path, ended: Ended) -> list[Row]:
     return [
-        _finished(folder / cell.key, ended.seconds)
+        _finished(folder / cell.key, ended)
         if (folder / cell.key).is_dir()
         else _failed(cell, ended)
         for cell in job.cells
@@ -79,6 +79,8 @@ def measured_rows(job: Job, folder: Path, ended: Ended) -> list[Row]:
         found: list[Measurement] = []
         if file.is_file():
             content = json.loads(file.read_text(encoding="utf-8"))
+            for each in content:
+                each["measured"]["device_shared"] = ended.slot.share
             found = [Measurement.from_json(each) for each in content]
         told = folder / f"{cell.key}.reason"
         reason = told.read_text(encoding="utf-8") if told.is_file() else ended.reason
@@ -86,7 +88,7 @@ def measured_rows(job: Job, folder: Path, ended: Ended) -> list[Row]:
     return rows
 
 
-def _finished(folder: Path, seconds: float) -> Row:
+def _finished(folder: Path, ended: Ended) -> Row:
     files: dict[str, bytes | Path] = {}
     for file in sorted(folder.rglob("*")):
         if file.is_file():
@@ -96,7 +98,7 @@ def _finished(folder: Path, seconds: float) -> Row:
     record = files.pop("record.json")
     assert isinstance(record, bytes)
     data = json.loads(record)
-    data["run"]["job_seconds"] = seconds
+    data["run"] |= {"job_seconds": ended.seconds, "device_shared": ended.slot.share}
     return Row(data, files)
 
 
