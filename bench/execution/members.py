@@ -46,7 +46,17 @@ class Package:
     def __init__(self, cache: Path, token: str, device: str):
         self._device, self._versions, self._hashes = device, versions(), hashes()
         own = {kind: _folder(kind) for kind in KINDS}
-        shipped = {kind: _texts(list(SHELVES[kind].home.glob("*.py")), kind) for kind in KINDS}
+        shipped = {
+            kind: _texts(
+                [
+                    file
+                    for file in shelf.home.glob("*.py")
+                    if file.stem not in shelf.shared | {"__init__"}
+                ],
+                kind,
+            )
+            for kind, shelf in SHELVES.items()
+        }
         self.question = Question(own, shipped, str(cache.absolute()), token)
         self._parts = {
             str(SHELVES[kind].home.relative_to(SHELVES["method"].home.parent) / name)
