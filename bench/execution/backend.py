@@ -147,7 +147,10 @@ def _local(slots: list[Slot], cache: Path) -> Iterator[str]:
     }
     cache.mkdir(parents=True, exist_ok=True)
     with SpecCluster(
-        scheduler={"cls": Scheduler, "options": {**host, "port": 0}},
+        scheduler={
+            "cls": Scheduler,
+            "options": {**host, "port": 0, "dashboard_address": ":0"},
+        },
         workers=workers,
         silence_logs=logging.CRITICAL,
     ) as cluster:

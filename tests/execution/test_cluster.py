@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
+import distributed
 import pytest
 from rich.console import Console
 
@@ -60,7 +62,7 @@ class Own(Vanilla):
 
 def python(*arguments: object, **environment: str) -> subprocess.Popen:
     """A Python process that imports this package and nothing of the user's."""
-    own = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **environment}
+    own = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1", **environment}
     own.pop("BENCH_METHODS_DIR", None)
     return subprocess.Popen(
         [sys.executable, *map(str, arguments)],
@@ -121,6 +123,11 @@ def worker(scheduler, tmp_path):
     for process in running:
         process.kill()
         process.wait()
+
+
+def wait_for_both(scheduler) -> None:
+    with distributed.Client(scheduler[1], set_as_default=False) as client:
+        client.wait_for_workers(2, 60)
 
 
 class Run:
@@ -255,12 +262,8 @@ def test_workers_need_no_shared_folders_and_refused_ones_get_nothing(
     scheduler, worker, make_cell, methods_folder, tmp_path, monkeypatch
 ):
     other = tmp_path / "other"
-    other.mkdir()
     for package in ("bench", "methods"):
-        (other / package).mkdir()
-        for each in (ROOT / package).iterdir():
-            (other / package / each.name).symlink_to(each)
-    (other / "bench" / "errors.py").unlink()
+        shutil.copytree(ROOT / package, other / package)
     text = (ROOT / "bench" / "errors.py").read_text()
     (other / "bench" / "errors.py").write_text(text + "\nMORE = 1\n")
     # no worker finds the file by which the results folder is recognised
@@ -269,6 +272,7 @@ def test_workers_need_no_shared_folders_and_refused_ones_get_nothing(
     (methods_folder / "own.py").write_text(OWN)
     worker()
     worker(PYTHONPATH=str(other))
+    wait_for_both(scheduler)
     run = Run(tmp_path, scheduler[1])
     cells = [make_cell("own", seed) for seed in (0, 1)]
     rows = run(make_jobs(cells, run.cache, 60, 1))
@@ -289,6 +293,7 @@ def test_a_job_outlives_its_workers_until_it_has_cost_too_many(
 ):
     monkeypatch.setattr(cluster, "LOSSES", 2)
     workers = [worker(), worker()]
+    wait_for_both(scheduler)
     run = Run(tmp_path, scheduler[1])
     with run.store.writing(), run.begun([Job([make_cell(slow)], run.cache, 600)]) as finished:
         rows: list = []
@@ -327,6 +332,19 @@ def test_an_interruption_and_a_lost_scheduler_end_what_runs(
         run(jobs)
     until(lambda: not alive(ended[0]), 10)
     until(lambda: dask_worker.poll() is not None)
+
+
+@pytest.mark.slow
+def test_without_a_scheduler_a_cluster_is_started_here(make_cell, tmp_path):
+    run = Run(tmp_path)
+    with run.store.writing(), run.begun(jobs := [Job([make_cell()], run.cache, 60)]) as finished:
+        (rows,) = finished
+    assert [row.measurements is None for row in rows] == [True, False]
+    (record,) = run.store.records.values()
+    assert (record.status, record.data["run"]["device_shared"]) == ("ok", 1)
+    assert record.known
+    assert jobs[0].cache.joinpath("jobs").is_dir()  # it sees the results folder, and uses its cache
+    assert not list(run.cache.glob(".seen-*"))
 
 
 class Interrupted(BaseException):
