@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import uuid
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -100,10 +101,10 @@ class Backend:
 
             # what these would print, as a traceback for every task, is told in one line
             logging.getLogger("distributed").setLevel(logging.CRITICAL)
-            scheduler = self.scheduler or stack.enter_context(_local(slots, cache))
+            folder = stack.enter_context(_visible(cache))
+            scheduler = self.scheduler or stack.enter_context(_local(slots, folder))
             client = stack.enter_context(_connected(scheduler))
-            token = stack.enter_context(_visible(cache))
-            package = Package(cache, token, self.device)
+            package = Package(cache, folder, self.device)
             cluster = Cluster(client, scheduler, self.jobs, package, console)
             cluster.wait_for_workers()
             yield Crew(cluster.size, cluster.run)
@@ -128,13 +129,13 @@ def _connected(scheduler: str) -> Iterator[Client]:
 
 
 @contextmanager
-def _local(slots: list[Slot], cache: Path) -> Iterator[str]:
+def _local(slots: list[Slot], folder: Path) -> Iterator[str]:
     """Start a cluster on this machine: a dask worker for each slot, or each GPU with its slots."""
     from distributed import Nanny, Scheduler, SpecCluster
 
     host: dict[str, Any] = {"host": "127.0.0.1", "dashboard": False}
     common = {**host, "memory_limit": 0, "silence_logs": logging.CRITICAL,
-              "local_directory": str(cache.absolute())}  # fmt: skip
+              "local_directory": str(folder), "preload": ["bench.execution.remote"]}  # fmt: skip
     visible = [slot.visible for slot in slots]
     kinds: list[dict[str, Any]] = [
         {"nthreads": visible.count(gpu), "env": {VISIBLE: gpu}}
@@ -145,7 +146,6 @@ def _local(slots: list[Slot], cache: Path) -> Iterator[str]:
         number: {"cls": Nanny, "options": common | kind}
         for number, kind in enumerate(kinds or [{"nthreads": 1}] * len(slots))
     }
-    cache.mkdir(parents=True, exist_ok=True)
     with SpecCluster(
         scheduler={
             "cls": Scheduler,
@@ -158,13 +158,14 @@ def _local(slots: list[Slot], cache: Path) -> Iterator[str]:
 
 
 @contextmanager
-def _visible(cache: Path) -> Iterator[str]:
-    """Yield the token of a file by which workers tell whether they see the results folder."""
-    token = uuid.uuid4().hex
-    cache.mkdir(parents=True, exist_ok=True)
-    file = cache / f".seen-{token}"
-    file.write_text(token, encoding="utf-8")
+def _visible(cache: Path) -> Iterator[Path]:
+    """Yield a new folder, by which workers tell whether they see the results folder.
+
+    The next run removes it if this one is killed.
+    """
+    folder = (cache / "jobs" / f"bench-job-{uuid.uuid4().hex}").absolute()
+    folder.mkdir(parents=True)
     try:
-        yield token
+        yield folder
     finally:
-        file.unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)

@@ -12,6 +12,7 @@ from bench.execution.devices import Slot
 from bench.execution.jobs import Job, MeasureJob
 from bench.execution.remote import Answer, Order, Question, hashes, versions
 from bench.kinds import KINDS, option, variable
+from bench.measuring.inception import WEIGHTS_VARIABLE
 from bench.records.record import load
 from bench.registry import SHELVES
 
@@ -43,7 +44,7 @@ class Member:
 class Package:
     """Holds workers against this machine, and says what they are sent."""
 
-    def __init__(self, cache: Path, token: str, device: str):
+    def __init__(self, cache: Path, seen: Path, device: str):
         self._device, self._versions, self._hashes = device, versions(), hashes()
         own = {kind: _folder(kind) for kind in KINDS}
         shipped = {
@@ -57,7 +58,9 @@ class Package:
             )
             for kind, shelf in SHELVES.items()
         }
-        self.question = Question(own, shipped, str(cache.absolute()), token)
+        weights = os.environ.get(WEIGHTS_VARIABLE, "")
+        weights = str(Path(weights).absolute()) if weights else ""
+        self.question = Question(own, shipped, str(cache.absolute()), str(seen), weights)
         self._parts = {
             str(SHELVES[kind].home.relative_to(SHELVES["method"].home.parent) / name)
             for kind, files in shipped.items()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import signal
 import socket
 import tempfile
 import threading
@@ -28,6 +29,7 @@ from bench.execution.devices import Slot, visible_gpus
 from bench.execution.jobs import Job, MeasureJob, Row
 from bench.execution.supervisor import Place, Workers
 from bench.kinds import KINDS, variable
+from bench.measuring.inception import WEIGHTS_VARIABLE
 from bench.records.fingerprint import digest, source_hash
 from bench.registry import SHELVES
 
@@ -54,8 +56,10 @@ class Question:
     shipped: Sources
     """The package's parts; those that the worker lacks are used from its local directory."""
     cache: str
-    token: str
-    """Content of ``cache/.seen-<token>``, by which a shared file system is recognised."""
+    seen: str
+    """A folder below ``cache`` that is there where the file system is shared."""
+    weights: str
+    """The file of Inception's weights that the user has named; empty: none."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,11 @@ class Restarted(Exception):
     """Says that the dask worker is not the one that was examined, or that it is closing."""
 
 
+def dask_setup(_: Any) -> None:
+    """Leave Ctrl-C to the command that started this dask worker; dask calls it by its name."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def examine(question: Question) -> Answer:
     """Return what this dask worker is and has; write the user's parts below its directory.
 
@@ -106,11 +115,12 @@ def examine(question: Question) -> Answer:
 
     worker = get_worker()
     local = Path(worker.local_directory).absolute() / "bench"
-    seen = Path(question.cache) / f".seen-{question.token}"
-    sees = seen.is_file() and seen.read_text(encoding="utf-8") == question.token
+    sees = Path(question.seen).is_dir()
     variables = {variable(kind): "" for kind in KINDS}
     for kind, folder in _written(question, local / "parts").items():
         variables[variable(kind)] = str(folder)
+    if question.weights and Path(question.weights).is_file():
+        variables[WEIGHTS_VARIABLE] = question.weights
     # dask-cuda lists every GPU of the node, the worker's own first
     gpus = visible_gpus()[:1]
     return Answer(

@@ -92,7 +92,7 @@ def by_dask(count: int, cache: Path) -> float:
         ) as local,
         distributed.Client(local, set_as_default=False) as client,
     ):  # fmt: skip
-        package = Package(cache, "none", "cpu")
+        package = Package(cache, cache, "cpu")
         cluster = Cluster(client, local.scheduler_address, None, package, Console(quiet=True))
         cluster.wait_for_workers()
         assert cluster.size == count

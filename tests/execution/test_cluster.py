@@ -194,7 +194,7 @@ def answer(**changes) -> Answer:
 
 
 def test_a_worker_with_other_versions_or_code_is_told_by_its_difference(tmp_path):
-    package = Package(tmp_path, "token", "auto")
+    package = Package(tmp_path, tmp_path, "auto")
     assert package.objection(answer()) == ""
     other = answer(versions={**versions(), "torch": "1.0"})
     assert package.objection(other).startswith("it has torch 1.0, and this machine ")
@@ -204,8 +204,8 @@ def test_a_worker_with_other_versions_or_code_is_told_by_its_difference(tmp_path
     # a method that it lacks is sent; a shared module that it lacks is not
     assert package.objection(answer(hashes=without("methods/hinge.py"))) == ""
     assert package.objection(answer(hashes=without("bench/datasets/base.py")))
-    assert "has no GPU" in Package(tmp_path, "token", "cuda").objection(answer())
-    assert Package(tmp_path, "token", "cuda").objection(answer(gpu="GPU-1")) == ""
+    assert "has no GPU" in Package(tmp_path, tmp_path, "cuda").objection(answer())
+    assert Package(tmp_path, tmp_path, "cuda").objection(answer(gpu="GPU-1")) == ""
 
 
 def without(name: str) -> dict[str, str]:
@@ -213,7 +213,7 @@ def without(name: str) -> dict[str, str]:
 
 
 def test_slots_share_the_processors_and_gpus_of_their_host(tmp_path):
-    package = Package(tmp_path, "token", "auto")
+    package = Package(tmp_path, tmp_path, "auto")
     one, two = (Member(f"tcp://{n}", 4, answer()) for n in (1, 2))
     apart = Member("tcp://3", 4, answer(processors=frozenset(range(4, 8))))
     elsewhere = Member("tcp://4", 4, answer(host="another"))
@@ -227,7 +227,7 @@ def test_slots_share_the_processors_and_gpus_of_their_host(tmp_path):
     assert [(s.device, s.visible, s.share) for s in slots] == [
         ("cuda", "GPU-1", 2), ("cuda", "GPU-2", 4), ("cuda", "GPU-2", 4),
     ]  # fmt: skip
-    assert Package(tmp_path, "token", "cpu").slot(gpus[0], gpus).device == "cpu"
+    assert Package(tmp_path, tmp_path, "cpu").slot(gpus[0], gpus).device == "cpu"
 
 
 @pytest.mark.parametrize(
@@ -266,8 +266,8 @@ def test_workers_need_no_shared_folders_and_refused_ones_get_nothing(
         shutil.copytree(ROOT / package, other / package)
     text = (ROOT / "bench" / "errors.py").read_text()
     (other / "bench" / "errors.py").write_text(text + "\nMORE = 1\n")
-    # no worker finds the file by which the results folder is recognised
-    monkeypatch.setattr(backend, "_visible", lambda _: nullcontext("nowhere"))
+    # no worker finds the folder by which the results folder is recognised
+    monkeypatch.setattr(backend, "_visible", lambda _: nullcontext(Path("nowhere")))
     (methods_folder / "_helper_of_own.py").write_text("SCALE = 2\n")
     (methods_folder / "own.py").write_text(OWN)
     worker()
@@ -337,14 +337,15 @@ def test_an_interruption_and_a_lost_scheduler_end_what_runs(
 @pytest.mark.slow
 def test_without_a_scheduler_a_cluster_is_started_here(make_cell, tmp_path):
     run = Run(tmp_path)
-    with run.store.writing(), run.begun(jobs := [Job([make_cell()], run.cache, 60)]) as finished:
+    with run.store.writing(), run.begun([Job([make_cell()], run.cache, 60)]) as finished:
         (rows,) = finished
     assert [row.measurements is None for row in rows] == [True, False]
     (record,) = run.store.records.values()
     assert (record.status, record.data["run"]["device_shared"]) == ("ok", 1)
     assert record.known
-    assert jobs[0].cache.joinpath("jobs").is_dir()  # it sees the results folder, and uses its cache
-    assert not list(run.cache.glob(".seen-*"))
+    # it saw the results folder, used its cache, and left nothing there
+    assert list((run.cache / "jobs").iterdir()) == []
+    assert list(run.cache.glob("ring8*.npz"))
 
 
 class Interrupted(BaseException):

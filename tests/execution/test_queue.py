@@ -73,6 +73,7 @@ def test_a_queue_runs_a_worker_and_that_a_cell(tmp_path):
         assert run.returncode == 0, run.stderr + run.stdout
         assert "1 cells trained, 1 cells measured" in run.stdout
         assert run.stderr == ""
+        assert any((tmp_path / "node").glob("*/worker-*"))
     finally:
         queue.send_signal(signal.SIGTERM)
         assert queue.wait(60) == 0
