@@ -73,7 +73,7 @@ class Cluster:
         self._ended: queue.Queue[Future] = queue.Queue()
         self._run = uuid.uuid4().hex
         self._looked, self._alone_since = -math.inf, time.monotonic()
-        self._last_failure = ""
+        self._last_failure, self._started = "", False
 
     @property
     def size(self) -> int:
@@ -91,7 +91,7 @@ class Cluster:
         while time.monotonic() < deadline:
             self._look()
             if not self._examined and self.size:
-                return
+                break
             refused = [member.refused for member in self._members.values() if member.refused]
             if not self._examined and refused:
                 more = f" ({len(refused) - 1} more are refused, too)" if len(refused) > 1 else ""
@@ -103,6 +103,9 @@ class Cluster:
                 f"start one with `dask worker {self._scheduler}`, or wait until the cluster's "
                 "queue has started one"
             )
+        for member in self._members.values():
+            self._say_refused(member)
+        self._started = True
 
     def run(
         self, jobs: list[Job], progress: Progress, take: Take
@@ -282,6 +285,11 @@ class Cluster:
         if why:
             where = f" on {member.answer.host}" if member.answer else ""
             member.refused = f"the dask worker {member.address}{where} is not used: {why}"
+            if self._started:  # before, it may be the line that ends the command
+                self._say_refused(member)
+
+    def _say_refused(self, member: Member) -> None:
+        if member.refused:
             self._console.print(member.refused, style="yellow", markup=False)
 
     def _lost(self) -> BenchError:

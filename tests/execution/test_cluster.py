@@ -345,7 +345,7 @@ def test_without_a_scheduler_a_cluster_is_started_here(make_cell, tmp_path):
     assert record.known
     # it saw the results folder, used its cache, and left nothing there
     assert list((run.cache / "jobs").iterdir()) == []
-    assert list(run.cache.glob("ring8*.npz"))
+    assert list(run.cache.glob("floor-ring8-*.json"))
 
 
 class Interrupted(BaseException):

@@ -16,8 +16,9 @@ ROOT = Path(bench.__file__).parent.parent
 START = ROOT / "docs" / "cluster" / "start.py"
 SBATCH = """
     #!/bin/sh
-    # stands in for SLURM's: runs the script in the background
-    sh "$1" > "$QUEUE/$$.out" 2>&1 &
+    # stands in for SLURM's: keeps a copy of the script and runs it in the background
+    cp "$1" "$QUEUE/script"
+    sh "$QUEUE/script" > "$QUEUE/out" 2>&1 &
     echo $! > "$QUEUE/job"
     echo "Submitted batch job $!"
 """
