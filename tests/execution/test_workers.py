@@ -234,7 +234,7 @@ def trained_on(slots, make_cell, tmp_path):
     jobs = make_jobs(cells, tmp_path / "cache", 120, workers=2)
     told = io.StringIO()
     progress = Progress(jobs, 2, Console(file=told, width=300))
-    rows = [row for part in run_jobs(jobs, slots, progress, nothing_follows) for row in part]
+    rows = [row for part in run_jobs(slots, jobs, progress, nothing_follows) for row in part]
     return cells, rows, told.getvalue()
 
 
