@@ -13,6 +13,8 @@ DECIDE  ?=
 DEVICE  ?= auto
 JOBS    ?=
 SLOTS   ?= 1
+BACKEND ?= threads
+SCHEDULER ?=
 RESULTS ?= results
 TRIALS  ?= 20
 TRACKING ?= yes
@@ -26,11 +28,12 @@ PICK  := '$(STUDY)' --results '$(RESULTS)' $(if $(METHODS),--methods '$(METHODS)
          $(if $(ARCHITECTURES_DIR),--architectures-dir '$(ARCHITECTURES_DIR)') \
          $(if $(DATASETS),--datasets '$(DATASETS)') $(if $(SEEDS),--seeds '$(SEEDS)')
 PLACE := --device '$(DEVICE)' --slots-per-device '$(SLOTS)' $(if $(JOBS),--jobs '$(JOBS)') \
-         $(if $(filter no,$(TRACKING)),--no-tracking)
+         $(if $(filter no,$(TRACKING)),--no-tracking) \
+         --backend '$(BACKEND)' $(if $(SCHEDULER),--scheduler '$(SCHEDULER)')
 ONLY  := $(if $(VARY),--vary '$(VARY)') $(if $(DECIDE),--decide)
 
 help: ## show this list
-	@echo 'make TARGET [STUDY=quick METHODS= METHODS_DIR= DATASETS= DATASETS_DIR= ARCHITECTURES_DIR= SEEDS= VARY= DECIDE= DEVICE=auto JOBS= SLOTS=1 RESULTS=results TRIALS=20 TRACKING=yes]'
+	@echo 'make TARGET [STUDY=quick METHODS= METHODS_DIR= DATASETS= DATASETS_DIR= ARCHITECTURES_DIR= SEEDS= VARY= DECIDE= DEVICE=auto JOBS= SLOTS=1 BACKEND=threads SCHEDULER= RESULTS=results TRIALS=20 TRACKING=yes]'
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## make the virtual environment and install everything, once

@@ -23,6 +23,7 @@ PACKAGES = (
     "pandas",
     "seaborn",
     "joblib",
+    "distributed",
     "mlflow",
     "mlxtend",
     "torchvision",

@@ -10,6 +10,7 @@ import typer
 from rich.markup import escape
 
 from bench.cli.options import (
+    BackendName,
     Datasets,
     Device,
     InceptionWeights,
@@ -17,6 +18,7 @@ from bench.cli.options import (
     Methods,
     Results,
     Retry,
+    Scheduler,
     Seeds,
     SlotsPerDevice,
     StudyName,
@@ -46,6 +48,8 @@ def measure(
     device: Device = "auto",
     jobs: Jobs = None,
     slots_per_device: SlotsPerDevice = 1,
+    backend: BackendName = "threads",
+    scheduler: Scheduler = "",
     results: Results = Path("results"),
     retry: Retry = False,
     tracking: Tracking = True,
@@ -73,7 +77,8 @@ def measure(
         with Tracker(results, chosen.name, on=tracking) as tracker:
             finished = run_study(
                 chosen.grown(store.records), store, tracker, out, device=device, jobs=jobs,
-                slots_per_device=slots_per_device, retry=retry, train=False,
+                slots_per_device=slots_per_device, backend=backend,
+                scheduler=scheduler, retry=retry, train=False,
             )  # fmt: skip
         shown = with_the_rest(chosen, store)
         page = write_report(shown, make_plan(shown.cells, store), results, notes(store))

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -72,6 +72,20 @@ SlotsPerDevice = Annotated[
 
 Tracking = Annotated[
     bool, typer.Option("--tracking/--no-tracking", help="Whether cells are sent to MLflow.")
+]
+BackendName = Annotated[
+    Literal["threads", "dask"],
+    typer.Option(
+        "--backend",
+        help="threads of this machine, or dask: a cluster's workers (docs/running-at-scale.md).",
+    ),
+]
+Scheduler = Annotated[
+    str,
+    typer.Option(
+        help="Address of a dask scheduler, as tcp://10.0.0.1:8786; "
+        "without one, --backend dask starts a cluster on this machine."
+    ),
 ]
 
 

@@ -11,6 +11,7 @@ import typer
 from rich.markup import escape
 
 from bench.cli.options import (
+    BackendName,
     Datasets,
     Decide,
     Device,
@@ -21,6 +22,7 @@ from bench.cli.options import (
     Overrides,
     Results,
     Retry,
+    Scheduler,
     Seeds,
     SlotsPerDevice,
     StudyName,
@@ -50,6 +52,8 @@ def run(
     device: Device = "auto",
     jobs: Jobs = None,
     slots_per_device: SlotsPerDevice = 1,
+    backend: BackendName = "threads",
+    scheduler: Scheduler = "",
     results: Results = Path("results"),
     overrides: Overrides = None,
     retry: Retry = False,
@@ -88,7 +92,8 @@ def run(
         with Tracker(results, chosen.name, on=tracking) as tracker:
             finished = run_study(
                 replace(chosen, deciding=None) if cell else chosen, store, tracker, out,
-                device=device, jobs=jobs, slots_per_device=slots_per_device, retry=retry,
+                device=device, jobs=jobs, slots_per_device=slots_per_device, backend=backend,
+                scheduler=scheduler, retry=retry,
             )  # fmt: skip
         shown = with_the_rest(chosen, store)
         page = write_report(shown, make_plan(shown.cells, store), results, notes(store))

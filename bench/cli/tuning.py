@@ -9,12 +9,14 @@ from typing import Annotated
 import typer
 
 from bench.cli.options import (
+    BackendName,
     Datasets,
     Device,
     Jobs,
     Methods,
     Overrides,
     Results,
+    Scheduler,
     Seeds,
     SlotsPerDevice,
     StudyName,
@@ -39,6 +41,8 @@ def tune(
     device: Device = "auto",
     jobs: Jobs = None,
     slots_per_device: SlotsPerDevice = 1,
+    backend: BackendName = "threads",
+    scheduler: Scheduler = "",
     results: Results = Path("results"),
     overrides: Overrides = None,
     tracking: Tracking = True,
@@ -66,7 +70,8 @@ def tune(
         with Tracker(results, f"{chosen.name} tuning", on=tracking) as tracker:
             done = tune_study(
                 chosen, store, tracker, out, trials=trials, seeds=tuning_seeds, device=device,
-                jobs=jobs, slots_per_device=slots_per_device,
+                jobs=jobs, slots_per_device=slots_per_device, backend=backend,
+                scheduler=scheduler,
             )  # fmt: skip
         page = write_tuning(done, results, notes(store))
     say_notes(store)

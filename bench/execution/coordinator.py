@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from bench.errors import BenchError
-from bench.execution.devices import Devices, find_devices
+from bench.execution.backend import Backend, Kind
 from bench.execution.keeping import policy_of, prunable
 from bench.execution.plan import Planned, missing_requirements, plan
 from bench.metric import Unavailable
@@ -62,6 +62,8 @@ def run(
     device: str = "auto",
     jobs: int | None = None,
     slots_per_device: int = 1,
+    backend: Kind = "threads",
+    scheduler: str = "",
     retry: bool = False,
     train: bool = True,
 ) -> Finished:
@@ -70,12 +72,12 @@ def run(
     Raises:
         BenchError: something is wrong with the study, or a metric it requires cannot be measured.
     """
-    devices = find_devices(device, jobs, slots_per_device)
+    where = Backend.of(backend, scheduler, device, jobs, slots_per_device)
     work = _Work(study, store, retry, train)
     if work.to_train or work.to_measure or work.unavailable:
         work.check(console)
     if work.to_train or work.to_measure:
-        work.do(tracker, console, devices)
+        work.do(tracker, console, where)
     planned = plan(study.cells, store)
     tracker.send([each.record for each in planned if each.record is not None])
     return Finished(len(work.to_train), len(work.measured), planned, study.metrics)
@@ -162,25 +164,23 @@ class _Work:
         for told, names in missing.items():
             console.print(f"{', '.join(names)} {told}", style="yellow", markup=False)
 
-    def do(self, tracker: Tracker, console: Console, devices: Devices) -> None:
-        """Train and measure on all devices, and store each cell as soon as it is done."""
+    def do(self, tracker: Tracker, console: Console, where: Backend) -> None:
+        """Train and measure on all slots, and store each cell as soon as it is done."""
         from bench.execution.progress import Progress
-        from bench.execution.scheduler import make_jobs, make_measure_jobs, run_jobs
+        from bench.execution.scheduler import make_jobs, make_measure_jobs
 
         limit, save_every = self.study.time_limit, self.study.save_every
-        with devices.leased() as (slots, held):
-            for line in held:
-                console.print(line, style="yellow", markup=False)
+        with where.opened(self.cache, console) as crew:
             cells = list(self.to_train.values())
-            work = make_jobs(cells, self.cache, limit, len(slots), save_every)
-            work += make_measure_jobs(self.to_measure, self.cache, limit, len(slots))
-            progress = Progress(work, len(slots), console)
+            work = make_jobs(cells, self.cache, limit, crew.size, save_every)
+            work += make_measure_jobs(self.to_measure, self.cache, limit, crew.size)
+            progress = Progress(work, crew.size, console)
             commit = commit_of(Path(__file__).parent)
 
             def take(rows: list[Row]) -> list[Job]:
                 return self._take(rows, commit, progress, console)
 
-            with progress.shown(), closing(run_jobs(work, slots, progress, take)) as finished:
+            with progress.shown(), closing(crew.run(work, progress, take)) as finished:
                 for rows in _told(finished, console):
                     keys = dict.fromkeys(row.data["key"] for row in rows)
                     for key in keys:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from bench.errors import BenchError
+from bench.execution.cores import cores
 from bench.locks import hold, release
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
@@ -27,15 +30,17 @@ class Slot:
     visible: str | None = None
     """UUID of the GPU or MIG device."""
     share: int = 1
-    """Number of workers that the GPU's memory is divided among."""
+    """Number of workers on the GPU, whose memory is divided among them, or on each core."""
     threads: int = 1
     """Cores for the scores that a GPU's worker computes on the CPU."""
+    variables: tuple[tuple[str, str], ...] = ()
+    """More of the worker's environment: where a user's parts are on another machine."""
 
     def environment(self) -> dict[str, str]:
         """Return variables for the worker: threads, no GPU but its own, its share of memory."""
         threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(self.threads))
         memory = {} if self.visible is None else {"BENCH_MEMORY_FRACTION": repr(1 / self.share)}
-        return threads | memory | {
+        return dict(self.variables) | threads | memory | {
             "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
             "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # without it cuBLAS is not deterministic
             VISIBLE: "" if self.visible is None else self.visible,
@@ -57,10 +62,11 @@ class Devices:
     def slots(self) -> list[Slot]:
         """Return room for workers, one on every GPU before a second one on any."""
         if not self.gpus:
-            return [Slot("cpu")] * (self.jobs or cores())
+            workers = self.jobs or cores()
+            return [Slot("cpu", share=math.ceil(workers / cores()))] * workers
         chosen = (self.gpus * self.per_gpu)[: self.jobs]
-        threads = max(1, cores() // len(chosen))
-        return [Slot("cuda", gpu, self.per_gpu, threads) for gpu in chosen]
+        threads, workers_on = max(1, cores() // len(chosen)), Counter(chosen)
+        return [Slot("cuda", gpu, workers_on[gpu], threads) for gpu in chosen]
 
     @contextmanager
     def leased(self) -> Iterator[tuple[list[Slot], list[str]]]:
@@ -124,11 +130,6 @@ def find_devices(device: str, jobs: int | None = None, per_gpu: int = 1) -> Devi
 
 def _below(index: str, count: int) -> bool:
     return index.isdecimal() and int(index) < count
-
-
-def cores() -> int:
-    """Count the processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True)

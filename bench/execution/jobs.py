@@ -73,13 +73,17 @@ def is_done(job: Job, folder: Path, cell: Cell) -> bool:
     return (folder / (f"{cell.key}.json" if isinstance(job, MeasureJob) else cell.key)).exists()
 
 
-def finished_rows(job: Job, folder: Path, done: list[Cell], seconds: float) -> list[Row]:
+def finished_rows(
+    job: Job, folder: Path, done: list[Cell], slot: Slot, seconds: float
+) -> list[Row]:
     """Return the rows of cells that are done, each of which took so many seconds."""
     if not isinstance(job, MeasureJob):
-        return [_finished(folder / cell.key, seconds) for cell in done]
+        return [_finished(folder / cell.key, slot, seconds) for cell in done]
     rows = []
     for cell in done:
         content = json.loads((folder / f"{cell.key}.json").read_text(encoding="utf-8"))
+        for each in content:
+            each["measured"]["device_shared"] = slot.share
         rows.append(Row({"key": cell.key}, {}, [Measurement.from_json(each) for each in content]))
     return rows
 
@@ -96,7 +100,7 @@ def unfinished_rows(job: Job, folder: Path, ended: Ended) -> list[Row]:
     return rows
 
 
-def _finished(folder: Path, seconds: float) -> Row:
+def _finished(folder: Path, slot: Slot, seconds: float) -> Row:
     files: dict[str, bytes | Path] = {}
     for file in sorted(folder.rglob("*")):
         if file.is_file():
@@ -106,7 +110,7 @@ def _finished(folder: Path, seconds: float) -> Row:
     record = files.pop("record.json")
     assert isinstance(record, bytes)
     data = json.loads(record)
-    data["run"]["job_seconds"] = seconds
+    data["run"] |= {"job_seconds": seconds, "device_shared": slot.share}
     return Row(data, files)
 
 

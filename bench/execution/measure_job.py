@@ -39,7 +39,8 @@ def measure_all(cells: list[Cell], job: dict[str, Any], device: torch.device, fo
         missing = [key for key in job["wanted"][cell.key] if key not in wanted]
         if missing:
             raise BenchError(
-                "the code that measures was changed after this had been planned; run again"
+                "the code that measures was changed after this had been planned, or an extractor "
+                "has other weights here; run again"
             )
         try:
             found = _measured(cell, job, subject, wanted)

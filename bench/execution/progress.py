@@ -65,10 +65,14 @@ class Progress:
             self._start.pop(job, None)
             self._share.pop(job, None)
 
+    def resized(self, slots: int) -> None:
+        """Take note of how many slots there are now."""
+        with self._lock:
+            self._slots = max(slots, 1)
+
     def set_aside(self, slot: str, reason: str, left: int) -> None:
         """Report a slot that is used no more, in one line."""
-        with self._lock:
-            self._slots = max(left, 1)
+        self.resized(left)
         rest = f"{left} left" if left else "none is left, so that the remaining cells crash"
         text = f"a slot ({slot}) is set aside, its workers end at their start: {reason}; {rest}"
         self._console.print(Text(text), style="yellow", soft_wrap=True)

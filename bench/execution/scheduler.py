@@ -1,7 +1,8 @@
-"""Jobs over slots, through joblib.
+"""Jobs, and how they are done over the slots of this machine, through joblib.
 
-joblib's threading backend is used on one machine: a task only waits for its worker process, so
-a thread is all it needs, and a thread cannot be killed away from under the other results.
+joblib's threading backend is used: a task only waits for its worker process, so a thread is all it
+needs, and a thread cannot be killed away from under the other results. ``cluster.py`` does the same
+over the workers of a dask cluster.
 """
 
 from __future__ import annotations
@@ -150,7 +151,7 @@ Take = Callable[[list[Row]], list[Job]]
 
 
 def run_jobs(
-    jobs: list[Job], slots: list[Slot], progress: Progress, take: Take
+    slots: list[Slot], jobs: list[Job], progress: Progress, take: Take
 ) -> Generator[list[Row], None, None]:
     """Rows of each job as it finishes. Closing the iterator stops what still runs.
 

@@ -252,7 +252,7 @@ class Place:
             def look() -> None:
                 progress(_fraction(folder))
                 if done := [cell for cell in left().cells if is_done(job, folder, cell)]:
-                    take(finished_rows(job, folder, done, seconds(len(done))))
+                    take(finished_rows(job, folder, done, self.slot, seconds(len(done))))
 
             answer = _wait(worker, time.monotonic() + job.time_limit, look)
             if answer is None:

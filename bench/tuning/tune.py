@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 from rich.console import Console
 
@@ -73,15 +73,13 @@ def tune(
     *,
     trials: int,
     seeds: int,
-    device: str = "auto",
-    jobs: int | None = None,
-    slots_per_device: int = 1,
+    **options: Any,
 ) -> Tuning:
     """Run what is missing of ``trials`` trials of every method on every dataset of the study.
 
     Each is judged on ``seeds`` seeds that are none of the study's. What is stored is not trained
-    again, so that a tuning which was interrupted goes on where it was. The caller holds the
-    store's lock.
+    again, so that a tuning which was interrupted goes on where it was. ``options`` are those of
+    :func:`bench.execution.coordinator.run`. The caller holds the store's lock.
 
     Raises:
         BenchError: bad input, or a database that cannot be used; nothing is lost.
@@ -97,10 +95,7 @@ def tune(
     def train(cells: Iterable[Cell]) -> dict[str, Planned]:
         wanted = {cell.key: cell for cell in cells}
         part = replace(study, cells=list(wanted.values()))
-        done = run(
-            part, store, tracker, console, device=device, jobs=jobs,
-            slots_per_device=slots_per_device,
-        )  # fmt: skip
+        done = run(part, store, tracker, console, **options)
         return {each.cell.key: each for each in done.planned}
 
     with opened(file) as database:

@@ -230,6 +230,14 @@ def test_several_workers_share_a_gpu_and_its_memory(machine):
     assert find_devices("auto", None, 4).slots() == [Slot("cpu")] * 4
 
 
+def test_a_slot_knows_how_many_workers_share_its_device(machine):
+    machine([A, B])
+    assert [slot.share for slot in find_devices("auto", 3, 4).slots()] == [2, 1, 2]
+    machine([], cores=4)
+    for jobs, share in ((None, 1), (4, 1), (5, 2), (9, 3)):
+        assert {slot.share for slot in find_devices("cpu", jobs).slots()} == {share}
+
+
 def test_a_worker_sees_its_own_device_alone():
     assert Slot("cpu").environment()["CUDA_VISIBLE_DEVICES"] == ""
     assert "BENCH_MEMORY_FRACTION" not in Slot("cpu").environment()

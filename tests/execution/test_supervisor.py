@@ -100,7 +100,7 @@ def rows(cells, tmp_path_factory):
             row.files.update({n: f.read_bytes() for n, f in moved.items()})
         return []
 
-    back = [row for part in run_jobs(jobs, [Slot("cpu")] * 3, progress, taking) for row in part]
+    back = [row for part in run_jobs([Slot("cpu")] * 3, jobs, progress, taking) for row in part]
     assert len(back) == len(every)
     return {(row.data["cell"]["method"]["name"], row.data["cell"]["seed"]): row for row in back}
 

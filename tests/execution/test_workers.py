@@ -234,7 +234,7 @@ def trained_on(slots, make_cell, tmp_path):
     jobs = make_jobs(cells, tmp_path / "cache", 120, workers=2)
     told = io.StringIO()
     progress = Progress(jobs, 2, Console(file=told, width=300))
-    rows = [row for part in run_jobs(jobs, slots, progress, nothing_follows) for row in part]
+    rows = [row for part in run_jobs(slots, jobs, progress, nothing_follows) for row in part]
     return cells, rows, told.getvalue()
 
 
@@ -275,7 +275,7 @@ def test_closing_a_run_leaves_no_worker_and_no_row_of_a_killed_one_behind(make_c
         rows.extend(found)
         return []
 
-    running = run_jobs(jobs, [Slot("cpu")] * 2, progress, take)
+    running = run_jobs([Slot("cpu")] * 2, jobs, progress, take)
     next(running)
     assert children()
     running.close()
@@ -349,7 +349,7 @@ def test_modules_in_the_working_folder_are_not_imported_by_workers(make_cell, tm
 
 def test_a_worker_trains_and_then_measures_what_it_has_trained(workers, make_cell, tmp_path):
     cells = [replace(make_cell(seed=seed), metrics=METRICS) for seed in (0, 1)]
-    store, place = Store(tmp_path / "results"), Place(Slot("cpu"), workers)
+    store, place = Store(tmp_path / "results"), Place(Slot("cpu", share=2), workers)
     with store.writing():
         job = Job(cells, tmp_path / "cache", 120)
         place.work(job, lambda _: None, lambda rows: [store.put(r.data, r.files) for r in rows])
@@ -365,6 +365,8 @@ def test_a_worker_trains_and_then_measures_what_it_has_trained(workers, make_cel
         assert [each.metric for each in row.measurements] == ["modes", "gradients"]
         assert row.measurements[0].floor["modes_1"] == 8
         assert row.measurements[0].measured["device"] == "cpu"
+        assert row.measurements[0].measured["device_shared"] == 2
+    assert {r.data["run"]["device_shared"] for r in store.records.values()} == {2}
 
 
 def test_measurements_that_the_code_no_longer_knows_are_told(workers, make_cell, tmp_path):

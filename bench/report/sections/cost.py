@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from bench.records.record import Record
 from bench.report.analysis.findings import Findings
 from bench.report.analysis.problems import Problem
 from bench.report.analysis.ranking import Standing
@@ -14,7 +15,7 @@ from bench.report.sections.stability import mean_of
 
 def cost(found: Findings, figures: list[Drawn]) -> Section:
     """Updates, gradients, seconds and memory a cell."""
-    blocks: list[Block] = [*figures, *_doubt(found)]
+    blocks: list[Block] = [*figures, *_shared(found), *_doubt(found)]
     if found.fixed:
         blocks.append(_table(found, "cost", found.fixed))
     for varied in found.varied:
@@ -56,6 +57,27 @@ def _table(found: Findings, name: str, pairs: list[tuple[Problem, list[Standing]
 def _mean(values: pd.Series, digits: int) -> Entry:
     found = mean_of(values)
     return Entry(numbers.plain(found, digits), value=found)
+
+
+def _shared(found: Findings) -> list[Block]:
+    """State how many timings were taken while several jobs shared a device."""
+    records = [record for problem, _ in found.pairs for record in problem.records() if record.cost]
+    shared = [most for record in records if (most := _most_jobs(record)) > 1]
+    if not shared:
+        return []
+    jobs = f"{min(shared)}" if min(shared) == max(shared) else f"{min(shared)} to {max(shared)}"
+    return [
+        Paragraph(
+            f"{len(shared)} of {len(records)} runs were timed while {jobs} jobs shared a "
+            "core or a GPU: their seconds include waiting for each other."
+        )
+    ]
+
+
+def _most_jobs(record: Record) -> int:
+    """Return how many jobs shared the device on which a run was trained or measured."""
+    timed = [record.data["run"], *(each.measured for each in record.measurements)]
+    return max(each.get("device_shared") or 1 for each in timed)
 
 
 NOISE = 1.3

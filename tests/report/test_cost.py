@@ -1,0 +1,21 @@
+"""The section on costs: timings of runs that shared a device are marked."""
+
+from bench.report import write_report
+
+
+def test_timings_taken_while_jobs_shared_a_device_are_marked(make_study, store, train, modes):
+    study = make_study()
+
+    def told(*shared: int | None) -> list[str]:
+        given = [{} if each is None else {"device_shared": each} for each in shared]
+        cells = study.cells[: len(given)]
+        planned = [train(c, modes(6, 7), **run) for c, run in zip(cells, given, strict=True)]
+        page = write_report(study, planned, store.results, [])
+        lines = page.with_suffix(".md").read_text(encoding="utf-8").splitlines()
+        return [line for line in lines if "jobs shared a core or a GPU" in line]
+
+    assert told(1, None, 1) == []
+    (line,) = told(1, 2, 3)
+    assert line.startswith("2 of 3 runs were timed while 2 to 3 jobs shared")
+    (line,) = told(2, 2, None)
+    assert line.startswith("2 of 3 runs were timed while 2 jobs shared")
