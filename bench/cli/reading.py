@@ -169,9 +169,9 @@ def status(results: Results = Path("results")) -> None:
     out.print(table if counts else f"No records in {results}.")
     saved = results / "cache" / "savepoints"
     if unfinished := len(resumable(results / "cache")):
-        size = sum(file.stat().st_size for file in saved.rglob("*") if file.is_file())
+        taken = sum(file.stat().st_size for file in saved.rglob("*") if file.is_file())
         out.print(
-            f"{unfinished} trainings would go on from savepoints, {size / 2**20:,.1f} MiB in "
+            f"{unfinished} trainings would go on from savepoints, {taken / 2**20:,.1f} MiB in "
             f"{saved}; delete the folder to give them up.",
             markup=False,
         )

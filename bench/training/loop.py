@@ -327,8 +327,8 @@ class _Run:
         for name, block in self.series.fetch().items():
             player, _, quantity = name.partition("_")
             what = "loss" if quantity == "loss" else "gradient norm"
-            for member in np.flatnonzero(~np.isfinite(block).all(0)):
-                self._diverged(int(member), f"the {player}'s {what} is not finite")
+            for lost in np.flatnonzero(~np.isfinite(block).all(0)):
+                self._diverged(int(lost), f"the {player}'s {what} is not finite")
         players = self.state.discriminator, self.state.generator
         sound = torch.stack([weights.isfinite().all(1) for weights in players]).all(0)
         for member, fine in enumerate(sound.tolist()):

@@ -173,11 +173,15 @@ def slow(methods_folder):
 
 
 def running(folder: Path) -> tuple[int, int]:
-    """Processes of the slow method: its own, and the one that started it."""
+    """Processes of the slow method: its own, and the one that started its warden."""
     file = folder / "running"
     found = until(lambda: file.is_file() and file.read_text().split())
     file.unlink()
-    return int(found[0]), int(found[1])
+    return int(found[0]), parent_of(int(found[1]))
+
+
+def parent_of(process: int) -> int:
+    return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def alive(process: int) -> bool:
