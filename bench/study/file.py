@@ -208,7 +208,7 @@ def first_problem(error: ValidationError, content: Any) -> tuple[Place, str]:
     problem = max(error.errors(), key=lambda each: len(each["loc"]))
     missing = problem["type"] == "missing"
     place = _place(problem["loc"], content, missing)
-    where = one_line(".".join(map(str, place)), 120) or "top level"
+    where = one_line(".".join(map(str, place)), 120) if place else "top level"
     if problem["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         known = list(StudyFile.model_fields)
         if error.title != StudyFile.__name__ or place[2:3] == ("training",):
