@@ -121,8 +121,8 @@ def make_metric(name: str, hyperparameters: dict[str, Any] | None = None) -> Met
         if made.needs not in ("samples", "features"):
             raise BenchError(f"metric '{name}' looks at no samples: leave `redraws` out")
         draws = _fitted(redraws, int, f"hyperparameter {name}.redraws")
-        if draws < 2:
-            raise BenchError(f"hyperparameter {name}.redraws is {draws}; a spread needs at least 2")
+        if not 2 <= draws <= 1_000:
+            raise BenchError(f"hyperparameter {name}.redraws is {draws}; give 2 to 1000")
         made = Redrawn(taken=made, draws=draws)
     return made
 
