@@ -59,7 +59,7 @@ def test_what_cannot_be_combined_is_told_with_its_names(name, message):
 
 def test_settings_are_named_by_part():
     method = make_method(
-        "ttur+spectral_norm", {"ttur.ratio": "8", "spectral_norm.power_iterations": 1}
+        "ttur+spectral_norm", {"ttur.ratio": 8, "spectral_norm.power_iterations": 1}
     )
     assert method.hyperparameters() == {"spectral_norm.power_iterations": 1, "ttur.ratio": 8.0}
     assert make_method(method.name, method.hyperparameters()) == method

@@ -122,3 +122,47 @@ def test_a_worker_starts_without_what_only_reports_need():
     loaded = subprocess.run([sys.executable, "-c", HEAVY], capture_output=True, text=True)
     assert loaded.returncode == 0, loaded.stderr
     assert loaded.stdout.split() == []
+
+
+def runs_code_of_a_file(file: Path) -> list[str]:
+    """Calls and imports by which a file on disk could run code, or be read without bounds."""
+    found = []
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            called = ast.unparse(node.func)
+            given = {each.arg: ast.unparse(each.value) for each in node.keywords}
+            if called == "torch.load" and given.get("weights_only") != "True":
+                found.append("torch.load without weights_only=True")
+            if given.get("allow_pickle", "False") != "False":
+                found.append("allow_pickle")
+            if called in ("joblib.load", "yaml.load", "yaml.safe_load") or "read_pickle" in called:
+                found.append(called)
+            if called == "pickle.load":
+                found.append(called)
+        elif isinstance(node, ast.ImportFrom) and node.module in ("pickle", "yaml"):
+            found.append(f"from {node.module} import")
+    foreign = {"dill", "cloudpickle", "shelve", "marshal"} & imports(file)
+    return [*found, *foreign]
+
+
+@pytest.mark.parametrize("file", [*BENCH, *METHODS], ids=name)
+def test_no_pickle_is_loaded_from_disk_and_yaml_is_read_in_one_place(file):
+    assert not runs_code_of_a_file(file)
+    modules = imports(file)
+    # the check of datasets copies them in memory; a record is shown as YAML
+    assert "pickle" not in modules or name(file) == "bench/check/datasets.py"
+    assert "yaml" not in modules or name(file) in ("bench/yaml12.py", "bench/cli/reading.py")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "torch.load(f)", "torch.load(f, weights_only=False)", "np.load(f, allow_pickle=True)",
+        "joblib.load(f)", "pickle.load(f)", "yaml.safe_load(t)", "pd.read_pickle(f)",
+        "from pickle import load", "import dill",
+    ],
+)  # fmt: skip
+def test_the_rule_finds_what_it_forbids(tmp_path, line):
+    file = tmp_path / "loads.py"
+    file.write_text(line)
+    assert runs_code_of_a_file(file)

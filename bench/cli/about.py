@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import yaml
 from rich.markup import escape
 
 from bench.cli.options import (
@@ -26,6 +25,7 @@ def list_all() -> None:
     from bench.kinds import KINDS
     from bench.registry import find, make
     from bench.study import studies
+    from bench.study.file import read
 
     for kind in KINDS:
         found, methods = find(kind), kind == "method"
@@ -51,9 +51,7 @@ def list_all() -> None:
             )
     table = make_table("study", "what it is")
     for name, file in studies().items():
-        table.add_row(
-            name, escape(" ".join(yaml.safe_load(file.read_text())["description"].split()))
-        )
+        table.add_row(name, escape(" ".join(read(file).description.split())))
     out.print(table)
 
 

@@ -45,7 +45,7 @@ def new(
     if folder is None and (own := os.environ.get(variable(kind))):
         folder = Path(own)
     if folder is not None:
-        folder = folder.expanduser()
+        folder = Path(os.path.expanduser(folder))
         if folder.is_dir():
             use_folder(kind, str(folder))
     from bench.drafting import ROOT, draft

@@ -121,7 +121,7 @@ def finds_parts(command: Callable[..., None]) -> Callable[..., None]:
 
 def use_folder(kind: str, folder: str) -> None:
     """Find parts in a folder of the user's own, here and in the workers, which inherit it."""
-    at = Path(folder).expanduser()
+    at = Path(os.path.expanduser(folder))
     if not at.is_dir():
         raise BenchError(f"{option(kind)}: '{folder}' is no folder")
     os.environ[variable(kind)] = str(at.absolute())

@@ -41,7 +41,7 @@ SIZES = {"MNIST": (60_000, 10_000), "FashionMNIST": (60_000, 10_000), "CIFAR10":
 def data_folder(cache: Path) -> Path:
     """Where torchvision's files lie: ``BENCH_DATA``, or ``data`` in the results' cache."""
     named = os.environ.get("BENCH_DATA")
-    return Path(named).expanduser() if named else cache / "data"
+    return Path(os.path.expanduser(named)) if named else cache / "data"
 
 
 def downloaded(kind: str, cache: Path) -> Parts:

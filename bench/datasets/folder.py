@@ -110,7 +110,8 @@ class Folder(ImageDataset):
 
     @property
     def _root(self) -> Path:
-        return Path(self.path).expanduser()
+        # of an unknown user it leaves the path as it is, and Path.expanduser raises
+        return Path(os.path.expanduser(self.path))
 
     @property
     def _called(self) -> str:
@@ -125,7 +126,7 @@ class Folder(ImageDataset):
         """Image files below the folder, sorted, and their sizes."""
         if not self.path:
             raise BenchError("dataset folder: which one? write it as folder:PATH")
-        if not self._root.is_dir():
+        if not os.path.isdir(self._root):
             raise BenchError(f"{self._called}: there is no such folder of images")
         try:
             found = sorted(below(self._root, EXTENSIONS))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import zipfile
 from dataclasses import dataclass
 from functools import cached_property
@@ -151,7 +152,7 @@ def hash_of_file(path: str | Path, called: str = "") -> str:
     """
     called = called or f"'{path}'"
     try:
-        with open(Path(path).expanduser(), "rb") as file:
+        with open(os.path.expanduser(path), "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()[:16]
     except FileNotFoundError as error:
         raise BenchError(
@@ -170,7 +171,7 @@ def read_array(path: str | Path, name: str = "", called: str = "") -> np.ndarray
     """
     called = called or f"'{path}'"
     try:
-        loaded = np.load(Path(path).expanduser(), allow_pickle=False)
+        loaded = np.load(os.path.expanduser(path), allow_pickle=False)
         if isinstance(loaded, np.ndarray):
             if name:
                 raise BenchError(f"{called}: it holds one array without a name; leave `array` out")

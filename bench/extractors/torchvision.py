@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -76,7 +77,7 @@ class Torchvision(Extractor):
         return _Ready(model.eval().to(device), last, self.network, self.size, self.identity())
 
     def _file(self) -> Path:
-        file = Path(self.weights).expanduser() if self.weights else _hub_file(self.network)
+        file = Path(os.path.expanduser(self.weights or _hub_file(self.network)))
         if not file.is_file():
             raise Unavailable(
                 f"there is no file '{file}' with the weights of {self.network}; let this machine "

@@ -46,7 +46,7 @@ def find_weights() -> Path | None:
     """
     named = os.environ.get(WEIGHTS_VARIABLE)
     if named:
-        file = Path(named).expanduser()
+        file = Path(os.path.expanduser(named))
         if not (file.is_file() and os.access(file, os.R_OK)):
             raise BenchError(
                 f"the Inception weights '{named}' are not a file that can be read; name an "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -173,7 +174,7 @@ def _scored(metric: Metric, seen: Seen, protocol: dict[str, Any]) -> list[Score]
 
 def _read(side: str, cache: Path, device: torch.device, generated: bool) -> Samples:
     """One side of the comparison, whatever it is."""
-    path = Path(side).expanduser()
+    path = Path(os.path.expanduser(side))
     if path.is_dir():
         return Samples(side, _images(path), content=Folder(path=str(path)).content())
     if path.suffix in (".npy", ".npz"):

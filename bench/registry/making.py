@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import json
 from typing import Any, Literal, get_origin, get_type_hints
 
 from bench.architectures.base import Architecture
 from bench.combination import SIGN, Combination
 from bench.datasets.base import Dataset
-from bench.errors import BenchError, nearest
+from bench.errors import BenchError, nearest, shown
 from bench.method import Method
 from bench.metric import Extractor, FeatureMetric, Iterate, Metric
 from bench.registry.shelves import find
@@ -120,8 +121,8 @@ def make_metric(name: str, hyperparameters: dict[str, Any] | None = None) -> Met
         if made.needs not in ("samples", "features"):
             raise BenchError(f"metric '{name}' looks at no samples: leave `redraws` out")
         draws = _fitted(redraws, int, f"hyperparameter {name}.redraws")
-        if draws < 2:
-            raise BenchError(f"hyperparameter {name}.redraws is {draws}; a spread needs at least 2")
+        if not 2 <= draws <= 1_000:
+            raise BenchError(f"hyperparameter {name}.redraws is {draws}; give 2 to 1000")
         made = Redrawn(taken=made, draws=draws)
     return made
 
@@ -129,7 +130,9 @@ def make_metric(name: str, hyperparameters: dict[str, Any] | None = None) -> Met
 def make_extractor(part: str | dict[str, Any]) -> Extractor:
     """An extractor from its name, or its name with hyperparameters."""
     if not isinstance(part, str) and not (isinstance(part, dict) and len(part) == 1):
-        raise BenchError(f"extractor is {part!r}; give a name, or {{name: {{hyperparameter: …}}}}")
+        raise BenchError(
+            f"extractor is {shown(part)}; give a name, or {{name: {{hyperparameter: …}}}}"
+        )
     name, hyperparameters = (part, {}) if isinstance(part, str) else next(iter(part.items()))
     made: Extractor = make("extractor", name, hyperparameters)
     return made
@@ -175,15 +178,18 @@ def described(name: str, hyperparameters: dict[str, Any]) -> str | None:
 
 def _fitted(value: Any, hint: Any, where: str) -> Any:
     """``value`` as the type a field asks for: numbers, text, choices and tuples of them."""
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ConfigDict, TypeAdapter, ValidationError
 
     try:
-        return TypeAdapter(hint).validate_python(value)
+        # as JSON a list may become a tuple, and no text or truth value a number
+        written = json.dumps(value)
+        kind = TypeAdapter(hint, config=ConfigDict(allow_inf_nan=False))
+        return kind.validate_json(written, strict=True)
     except ValidationError as error:
         # of choices the message names every one already
         wanted = "" if get_origin(hint) is Literal else f" ({getattr(hint, '__name__', hint)})"
         problem = error.errors()[0]["msg"]
-        raise BenchError(f"{where} is {value!r}, but {problem.lower()}{wanted}") from error
+        raise BenchError(f"{where} is {shown(value)}, but {problem.lower()}{wanted}") from error
 
 
 def published_for(method: Method, dataset: Dataset) -> dict[str, Any]:

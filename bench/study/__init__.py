@@ -15,8 +15,13 @@ from bench.study.file import read
 from bench.study.selection import Selection
 
 STUDIES = Path(__file__).parent.parent / "studies"
-RESERVED = ("cells", "cache", "damaged", "mlartifacts", "reference")
-"""Folders of a results folder that hold no report."""
+RESERVED = (
+    *("cells", "cache", "damaged", "mlartifacts", "reference"),
+    *("mlflow.db", "tracked.json", "export.parquet"),
+)
+"""Names in a results folder that are no reports."""
+NAME = 100
+"""Letters of a study's name, which folders, files and MLflow's experiments bear."""
 
 
 WHOLE = Selection()
@@ -92,11 +97,8 @@ def load_study(name: str, selection: Selection = WHOLE, decide: bool = False) ->
         raise BenchError(
             f"unknown study '{name}'{nearest(name, list(studies()))}; or give a file's path"
         )
-    if file.stem in RESERVED:
-        raise BenchError(
-            f"a study cannot be called '{file.stem}': the results folder keeps its own things "
-            "under that name; rename the file"
-        )
+    if problem := _no_folder_name(file.stem):
+        raise BenchError(f"a study cannot be called '{file.stem}': {problem}; rename the file")
     described = read(file).decided() if decide else read(file)
     expansion = Expansion(described)
     cells = expansion.cells(selection)
@@ -123,6 +125,19 @@ def load_study(name: str, selection: Selection = WHOLE, decide: bool = False) ->
     )
     _check_names(study)
     return study
+
+
+def _no_folder_name(name: str) -> str:
+    """Return why a study's report cannot lie in a folder of that name; empty if it can."""
+    if name.casefold() in RESERVED:
+        return "the results folder keeps its own things under that name"
+    if name.startswith("."):
+        return "names that begin with a dot are hidden, or lead out of the results folder"
+    if not name.isprintable() or "\\" in name:
+        return "the name of a folder has no control characters and no backslash"
+    if len(name.encode()) > NAME:
+        return f"the name has more than {NAME} bytes"
+    return ""
 
 
 def _check_names(study: Study) -> None:

@@ -20,7 +20,7 @@ class Deciding(BaseModel):
     """Seeds that a batch adds to methods whose comparisons are open."""
     most: Annotated[Whole, Field(gt=1)] = 30
     """Seeds of a method after which it gets no more."""
-    error: Annotated[float, Field(gt=0, le=0.5)] = 0.05
+    error: Annotated[float, Field(strict=True, gt=0, le=0.5)] = 0.05
     """Probability of any wrong "differs" among the pairs of a dataset, at most."""
     decide: Literal["best", "baseline"] | float = "best"
     """The best method, every method against ``baseline``, or a share of the pairs."""

@@ -26,7 +26,6 @@ from bench.records.fingerprint import digest
 from bench.records.sources import sources_of
 from bench.registry import (
     Part,
-    find,
     label_of,
     make_architecture,
     make_dataset,
@@ -35,13 +34,13 @@ from bench.registry import (
     published_for,
 )
 from bench.study.budget import budget_of, check_budget
-from bench.study.deciding import Deciding
 from bench.study.file import (
     Experiment,
     Hyperparameters,
     StudyFile,
     distinct_seeds,
 )
+from bench.study.narrowing import check_number, entries_of, on_datasets, seeds_of
 from bench.study.selection import Selection
 from bench.study.variation import variants_of, variation
 
@@ -88,13 +87,14 @@ class Expansion:
 
 def cells_of(expansion: Expansion, selection: Selection) -> list[Cell]:
     study = expansion.study
-    chosen = _methods(study, selection)
-    experiments = _experiments(study, selection)
     if selection.seeds:
         try:
-            distinct_seeds(list(selection.seeds))
+            distinct_seeds(selection.seeds)
         except ValueError as error:
             raise BenchError(str(error)) from error
+    check_number(study, selection)
+    chosen = _methods(study, selection)
+    experiments = _experiments(study, selection)
     _check_overrides(selection, chosen, experiments)
     cells: list[Cell] = []
     variants: set[tuple[str, str]] = set()
@@ -170,18 +170,8 @@ def _methods(
     study: StudyFile, selection: Selection, dataset: Dataset | None = None
 ) -> list[Method]:
     """The methods of a study, as they are trained on a dataset if the study has that differ."""
-    if study.methods == "all":
-        entries = [Part(name) for name in find("method").unasked]
-    else:
-        entries = study.methods
-    if selection.methods:
-        # a method asked for by name is run even where the study does not list it
-        wanted = dict.fromkeys(method_name(name) for name in selection.methods)
-        listed = [part for part in entries if selection.beside or _method_of(part) in wanted]
-        names = {_method_of(part) for part in listed}
-        entries = listed + [Part(name) for name in wanted if name not in names]
     chosen = []
-    for part in entries:
+    for part in entries_of(study, selection):
         own = part.hyperparameters | _method_overrides(selection, part.name)
         if study.hyperparameters == "published" and dataset is not None:
             own = published_for(make_method(part.name, own), dataset) | own
@@ -191,26 +181,8 @@ def _methods(
     return chosen
 
 
-def _method_of(part: Part) -> str:
-    return method_name(part.name)
-
-
 def _experiments(study: StudyFile, selection: Selection) -> list[Experiment]:
-    # folder:PATH answers to folder, too
-    called = [
-        {part.name, f"{part.name}:{part.hyperparameters.get('path', '')}".removesuffix(":")}
-        for part in (experiment.dataset for experiment in study.experiments)
-    ]
-    known = sorted(set[str]().union(*called))
-    for wanted in selection.datasets:
-        if wanted not in known:
-            make_dataset(Part.of(wanted).name)
-            raise BenchError(f"the study has no dataset '{wanted}'{nearest(wanted, known)}")
-    chosen = [
-        experiment
-        for experiment, names in zip(study.experiments, called, strict=True)
-        if not selection.datasets or names & set(selection.datasets)
-    ]
+    chosen = on_datasets(study, selection)
     return _varied(chosen, selection.variants) if selection.variants else chosen
 
 
@@ -322,10 +294,6 @@ def _expand(
         raise BenchError(
             f"architecture '{architecture.name}' does not fit dataset '{dataset.name}': {problem}"
         )
-    seeds = selection.seeds or experiment.seeds or expansion.study.seeds
-    if isinstance(seeds, Deciding):
-        seeds = list(range(seeds.most))
-    assert not isinstance(seeds, int)
     updates = budget_of(experiment, method, dataset, architecture)
     not_applicable = method.not_applicable(dataset, architecture)
     if not not_applicable:
@@ -352,4 +320,5 @@ def _expand(
         budget={str(k): n for k, n in (experiment.budget or {}).items()},
         iterate="averaged" if method.ema > 0 else expansion.study.iterate,
     )
+    seeds = seeds_of(expansion.study, experiment, selection)
     return [dataclasses.replace(shared, seed=seed) for seed in seeds]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -19,17 +20,29 @@ from pydantic import (
     field_validator,
 )
 
-from bench.errors import BenchError, nearest
+from bench.errors import BenchError, nearest, one_line, shown
 from bench.metric import Iterate
 from bench.registry import Part
 from bench.study.deciding import Deciding, Whole
-from bench.training.configuration import TrainingConfiguration
+from bench.training.configuration import Number, TrainingConfiguration
+from bench.yaml12 import Place, read_file
 
 TRAINING_KEYS = [field.name for field in fields(TrainingConfiguration)]
 
 Hyperparameters = dict[str, Any]
-Margin = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(strict=True, gt=0)]
+Margin = Annotated[Number, Field(gt=0)]
+Count = Annotated[Whole, Field(gt=0, le=10**12)]
+"""Updates, or what else a budget counts."""
+Evaluations = Annotated[Whole, Field(gt=0, le=10_000)]
+Seconds = Annotated[Number, Field(le=366 * 24 * 3600)]
+SEED = 2**32 - 1
+"""The greatest seed."""
+RUNS = 200_000
+"""Runs of a study that does not say how many it may have."""
+MOST_RUNS = 10_000_000
+"""Runs that a study may say."""
+HOLDER = "x-"
+"""Begins keys of a file's top level that are no part of the study, and hold anchors."""
 Spent = Literal["discriminator_updates", "generator_updates", "gradient_evaluations"]
 Named = Annotated[Part, BeforeValidator(Part.of)]
 VariantEntry = str | Annotated[dict[str, Hyperparameters], Field(min_length=1, max_length=1)]
@@ -47,16 +60,26 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def distinct_seeds(value: int | list[int]) -> list[int]:
-    seeds = list(range(value)) if isinstance(value, int) else value
-    if not seeds:
+def distinct_seeds(value: int | Sequence[int]) -> Sequence[int]:
+    """Return a count or a list of seeds as distinct seeds; of a count nothing is written out.
+
+    Raises:
+        ValueError: there is none, or one is given twice or out of range.
+    """
+    if isinstance(value, int):
+        if value < 1:
+            raise ValueError("at least one seed is needed")
+        return range(value)
+    if not value:
         raise ValueError("at least one seed is needed")
-    if min(seeds) < 0:
+    if min(value) < 0:
         raise ValueError("seeds must not be negative")
-    twice = sorted({seed for seed in seeds if seeds.count(seed) > 1})
+    if max(value) > SEED:
+        raise ValueError(f"seeds go up to {SEED:,}")
+    twice = [seed for seed, times in Counter(value).items() if times > 1]
     if twice:
-        raise ValueError(f"seed {twice[0]} is given twice")
-    return seeds
+        raise ValueError(f"seed {min(twice)} is given twice")
+    return value
 
 
 class Experiment(_Strict):
@@ -67,20 +90,20 @@ class Experiment(_Strict):
     training: TrainingConfiguration = TrainingConfiguration()
     vary: Annotated[list[VariantEntry], Field(min_length=1)] | None = None
     """Variants of the experiment that stand in its place (bench/study/variation.py)."""
-    target: float | None = Field(None, allow_inf_nan=False)
+    target: Number | None = None
     """Value of the primary metric at which a method works; None: the dataset's own."""
-    updates: Whole | None = Field(None, gt=0)
-    epochs: float | None = Field(None, gt=0, allow_inf_nan=False)
+    updates: Count | None = None
+    epochs: Annotated[Number, Field(gt=0, le=10**6)] | None = None
     budget: Annotated[dict[Spent, Count], Field(min_length=1, max_length=1)] | None = None
     """What methods may spend of something else than discriminator updates, in place of these."""
-    evaluations: Whole | None = Field(None, gt=0)
+    evaluations: Evaluations | None = None
     seeds: Whole | list[Whole] | None = None
     metrics: list[Named] = []
     """Metrics beside those of the study and those that are taken by default."""
 
     @field_validator("seeds")
     @classmethod
-    def _distinct(cls, value: int | list[int] | None) -> list[int] | None:
+    def _distinct(cls, value: int | list[int] | None) -> Sequence[int] | None:
         return None if value is None else distinct_seeds(value)
 
     @field_validator("target")
@@ -100,10 +123,12 @@ class StudyFile(_Strict):
     methods: Literal["all"] | Annotated[list[Named], Field(min_length=1)]
     experiments: Annotated[list[Experiment], Field(min_length=1)]
     seeds: Seeds = Field(3, validate_default=True)
-    evaluations: Whole = Field(10, gt=0)
-    time_limit: float = Field(6 * 3600, gt=0)
+    most_runs: Annotated[Whole, Field(gt=0, le=MOST_RUNS)] = RUNS
+    """Runs beyond which the study is refused, as it would be by mistake."""
+    evaluations: Evaluations = 10
+    time_limit: Seconds = Field(6 * 3600, gt=0)
     """Seconds after which a job is stopped; the next run goes on from its savepoint."""
-    save_every: float = Field(120, ge=0)
+    save_every: Seconds = Field(120, ge=0)
     """Seconds from one savepoint of a training to the next; 0: none but when it is stopped."""
     require: list[str] = []
     """Metrics without which the study is not to be run, such as fid; they are measured, too."""
@@ -112,7 +137,7 @@ class StudyFile(_Strict):
     iterate: Iterate = "last"
     """The generator that methods are ranked by: with its last weights or with their average; the
     metric that ranks is taken of the other one, too."""
-    redraws: Whole = Field(0, ge=0)
+    redraws: Whole = Field(0, ge=0, le=1_000)
     """How often evaluation samples are drawn anew, for the spread of the metric that ranks; 0: not
     measured."""
     margin: Margin | dict[str, Margin] | None = None
@@ -135,7 +160,7 @@ class StudyFile(_Strict):
     @classmethod
     def _distinct(
         cls, value: int | list[int] | Deciding, info: ValidationInfo
-    ) -> list[int] | Deciding:
+    ) -> Sequence[int] | Deciding:
         if not isinstance(value, Deciding):
             return distinct_seeds(value)
         if any(experiment.seeds for experiment in info.data.get("experiments", [])):
@@ -161,53 +186,54 @@ class StudyFile(_Strict):
         return value
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML without its habit of letting the second of two equal keys win."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        names = [key.value for key, _ in node.value]
-        for name in names:
-            if names.count(name) > 1:
-                raise yaml.YAMLError(f"'{name}' is given twice")
-        return super().construct_mapping(node, deep)
-
-
 def read(file: Path) -> StudyFile:
-    try:
-        content = yaml.load(file.read_text(encoding="utf-8"), _Loader)
-    except OSError as error:
-        raise BenchError(f"study file {file} cannot be read ({error.strerror})") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        told = " ".join(str(error).split())
-        raise BenchError(f"study file {file} is not valid YAML: {told}") from error
-    if not isinstance(content, dict):
+    """Return the study that a YAML file describes.
+
+    Raises:
+        BenchError: it is no valid study; the message names the line and the key.
+    """
+    written = read_file(file)
+    if not isinstance(written.value, dict):
         raise BenchError(f"study file {file} must hold keys such as methods and experiments")
+    content = {key: value for key, value in written.value.items() if not key.startswith(HOLDER)}
     try:
         return StudyFile.model_validate(content)
     except ValidationError as error:
-        raise BenchError(f"study file {file}: {first_problem(error)}") from error
+        place, told = first_problem(error, content)
+        raise BenchError(f"study file {file}, line {written.line(place)}: {told}") from error
 
 
-def first_problem(error: ValidationError) -> str:
-    """One line for what is wrong in a study file, or in a part of one."""
+def first_problem(error: ValidationError, content: Any) -> tuple[Place, str]:
+    """Return the place of what is wrong in a study's content, or in a part of it, and a line."""
     problem = max(error.errors(), key=lambda each: len(each["loc"]))
-    # pydantic also names the alternative it tried: int, str, list[…]
-    place = [str(part) for part in problem["loc"] if isinstance(part, int) or
-             (part.isidentifier() and part not in ("int", "str"))]  # fmt: skip
-    if MAPPING in problem["loc"]:
-        place = ["seeds", *[str(part) for part in problem["loc"] if part in Deciding.model_fields]]
-    where = ".".join(place) or "top level"
+    missing = problem["type"] == "missing"
+    place = _place(problem["loc"], content, missing)
+    where = one_line(".".join(map(str, place)), 120) if place else "top level"
     if problem["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         known = list(StudyFile.model_fields)
-        if "training" in place:
+        if error.title != StudyFile.__name__ or place[2:3] == ("training",):
             known = TRAINING_KEYS
-        elif "experiments" in place:
+        elif place[:1] == ("experiments",) and len(place) > 1:
             known = list(Experiment.model_fields)
-        elif MAPPING in problem["loc"]:
-            place, known = ["seeds", str(problem["loc"][-1])], list(Deciding.model_fields)
-            where = ".".join(place)
-        return f"unknown key '{where}'{nearest(place[-1], known)}"
-    if problem["type"] == "missing":
-        return f"the key '{where}' is missing"
+        elif place[:1] == ("seeds",) and len(place) > 1:
+            known = list(Deciding.model_fields)
+        return place, f"unknown key '{where}'{nearest(str(place[-1]), known)}"
+    if missing:
+        return place, f"the key '{where}' is missing"
     told = problem["msg"].removeprefix("Value error, ")
-    return f"'{where}' is {problem['input']!r}: {told[0].lower()}{told[1:]}"
+    return place, f"'{where}' is {shown(problem['input'])}: {told[0].lower()}{told[1:]}"
+
+
+def _place(location: Place, content: Any, missing: bool) -> Place:
+    """Pydantic's location without the names of the types that it tried, such as ``list[…]``."""
+    place: list[str | int] = []
+    for part in location:
+        if isinstance(content, str):
+            break
+        try:
+            content = content[part]
+        except (KeyError, IndexError, TypeError):
+            if not (missing and part == location[-1]):
+                continue
+        place.append(part)
+    return tuple(place)

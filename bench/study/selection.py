@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
+from bench.errors import BenchError, shown
+from bench.study.file import distinct_seeds
+from bench.yaml12 import read_value
 
-from bench.errors import BenchError
+COUNT = 1_000
+"""Seeds beyond which a count that is typed is taken for a seed."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +22,7 @@ class Selection:
     beside: bool = False
     """Whether these methods run beside those of the study, not instead of them."""
     datasets: tuple[str, ...] = ()
-    seeds: tuple[int, ...] = ()
+    seeds: Sequence[int] = ()
     variants: tuple[str, ...] = ()
     """Names of those variants of experiments that are kept."""
     metrics: tuple[str, ...] = ()
@@ -52,30 +56,34 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
 
 
-def _seeds(text: str) -> tuple[int, ...]:
+def _seeds(text: str) -> Sequence[int]:
     if not text.strip():
         return ()
     # "3," is a list of one
     parts = [part.strip() for part in text.strip().removesuffix(",").split(",")]
-    if not all(part.isdecimal() for part in parts):
-        raise BenchError(f"--seeds {text!r}: give a count such as 5, or a list such as 3,4,7 or 3,")
+    if not all(part.isdecimal() and len(part) <= 18 for part in parts):
+        raise BenchError(
+            f"--seeds {shown(text)}: give a count such as 5, or a list such as 3,4,7 or 3,"
+        )
     numbers = [int(part) for part in parts]
-    if len(numbers) == 1 and numbers[0] > 0 and "," not in text:
-        return tuple(range(numbers[0]))
-    twice = [number for number in numbers if numbers.count(number) > 1]
-    if twice:
-        raise BenchError(f"--seeds {text!r}: seed {twice[0]} is given twice")
-    if "," not in text:
-        raise BenchError("--seeds 0: at least one seed is needed")
-    return tuple(numbers)
+    if "," not in text and numbers[0] > COUNT:
+        raise BenchError(
+            f"--seeds {numbers[0]} asks for {numbers[0]:,} seeds; for one seed write "
+            f"--seeds {numbers[0]}, (with the comma); more than {COUNT:,} seeds are stated in a "
+            "study file"
+        )
+    try:
+        return tuple(distinct_seeds(numbers if "," in text else numbers[0]))
+    except ValueError as error:
+        raise BenchError(f"--seeds {shown(text)}: {error}") from error
 
 
 def _override(text: str) -> tuple[str, str, Any]:
     place, equals, value = text.partition("=")
     part, dot, name = place.partition(".")
     if not (equals and dot and part and name):
-        raise BenchError(f"--set {text!r}: write it as PART.HYPERPARAMETER=VALUE")
+        raise BenchError(f"--set {shown(text)}: write it as PART.HYPERPARAMETER=VALUE")
     try:
-        return part.strip(), name.strip(), yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise BenchError(f"--set {text!r}: the value cannot be read") from error
+        return part.strip(), name.strip(), read_value(value)
+    except BenchError as error:
+        raise BenchError(f"--set {shown(text)}: the value cannot be read: {error}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from bench.datasets.base import Dataset
-from bench.errors import BenchError, nearest
+from bench.errors import BenchError, nearest, shown
 from bench.metric import Quantity
 from bench.records.cell import Variation
 from bench.records.fingerprint import digest
@@ -70,6 +71,17 @@ def variants_of(experiment: Experiment) -> dict[str, Variant]:
     return found
 
 
+def number_of_variants(experiment: Experiment) -> int:
+    """Return how many variants an experiment has, without making any."""
+    numbers = [
+        math.prod(len(values) for values in entry[GRID].values() if isinstance(values, list))
+        if isinstance(entry, dict) and GRID in entry
+        else 1
+        for entry in experiment.vary or [""]
+    ]
+    return sum(numbers)
+
+
 def variation(
     name: str,
     changes: Hyperparameters,
@@ -124,7 +136,7 @@ def _grid(axes: dict[str, Any]) -> list[tuple[str, Hyperparameters]]:
     for key, values in axes.items():
         _known(GRID, key, TRAINING_KEYS)
         if not isinstance(values, list) or not values:
-            raise BenchError(f"the grid's '{key}' is {values!r}: give a list of values")
+            raise BenchError(f"the grid's '{key}' is {shown(values)}: give a list of values")
     combinations = (dict(zip(axes, values, strict=True)) for values in product(*axes.values()))
     return [
         (" ".join(f"{key} {_value(value)}" for key, value in changes.items()), changes)
@@ -158,12 +170,14 @@ def _laid_over(experiment: Experiment, name: str, changes: Hyperparameters) -> E
             part: Part = getattr(experiment, key)
             parts[key] = Part(part.name, part.hyperparameters | value)
         else:
-            raise BenchError(f"variant '{name}': {key} is {value!r}; give what changes of it, as "
-                             "{name of a hyperparameter: value}")  # fmt: skip
+            raise BenchError(
+                f"variant '{name}': {key} is {shown(value)}; give what changes of it, as "
+                "{name of a hyperparameter: value}"
+            )
     try:
         made = replace(experiment.training, **training)
     except ValidationError as error:
-        raise BenchError(f"variant '{name}': {first_problem(error)}") from error
+        raise BenchError(f"variant '{name}': {first_problem(error, training)[1]}") from error
     return experiment.model_copy(update={"training": made, **parts})
 
 

@@ -7,12 +7,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-import yaml
-
 from bench.errors import BenchError
 from bench.records.cell import Cell, Component
 from bench.registry import make_method
 from bench.study import Study
+from bench.yaml12 import write_value
 
 DIGITS = 12
 """Of a key that a command shows."""
@@ -35,8 +34,7 @@ def reproducer(study: Study) -> Callable[[Cell], str]:
         else:
             words += ["--methods", cell.method.name, "--seeds", f"{cell.seed},"]
             for part, parameter, value in _overrides(cell, plain):
-                told = yaml.safe_dump(value, default_flow_style=True, width=10**6).splitlines()[0]
-                words += ["--set", f"{part}.{parameter}={told}"]
+                words += ["--set", f"{part}.{parameter}={write_value(value)}"]
         return shlex.join(words)
 
     return command
