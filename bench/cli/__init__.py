@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 from typing import Any, NoReturn
@@ -45,6 +46,8 @@ def main() -> None:
     """Run the command line; a :class:`BenchError` is one line and exit code 2."""
     signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
+    # records are trees of many small objects, which Python's collector would walk again and again
+    gc.set_threshold(50_000)
     try:
         app(prog_name="bench")
     except BenchError as error:

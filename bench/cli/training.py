@@ -176,7 +176,7 @@ def _why_measured(planned: Planned) -> list[str]:
     by_reason: dict[str, list[str]] = {}
     for measure in planned.measures if planned.state == "done" else []:
         if measure.state != "done":
-            by_reason.setdefault(measure.why, []).append(measure.wanted.component.label)
+            by_reason.setdefault(measure.why, []).append(measure.asked.component.label)
     return [f"{', '.join(names)}: {why}" for why, names in by_reason.items()]
 
 

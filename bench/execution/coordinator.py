@@ -136,7 +136,7 @@ class _Work:
     def _fetch_weights(self, console: Console) -> None:
         """Bring extractors' weights; what cannot be had is said, or ends what requires it."""
         extractors = {
-            measure.wanted.metric.sees: None
+            measure.asked.metric.sees: None
             for each in self.planned
             for measure in each.measures
             if measure.state == "unavailable"
@@ -158,7 +158,7 @@ class _Work:
                 if measure.state == "unavailable":
                     told = f"not measured on {each.cell.dataset.label}: {measure.why}"
                     names = missing.setdefault(told, [])
-                    names += [n for n in [measure.wanted.component.label] if n not in names]
+                    names += [n for n in [measure.asked.component.label] if n not in names]
         for told, names in missing.items():
             console.print(f"{', '.join(names)} {told}", style="yellow", markup=False)
 

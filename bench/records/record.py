@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic_core import from_json
 
 from bench import networks
 from bench.errors import BenchError
@@ -55,6 +56,15 @@ class Record:
     @property
     def key(self) -> str:
         return self.data["key"]
+
+    @property
+    def coordinates(self) -> tuple[str, str, str, int]:
+        """As :meth:`Cell.coordinates` of its cell."""
+        cell = self.data["cell"]
+        method, dataset, pair = (
+            cell[name]["name"] for name in ("method", "dataset", "architecture")
+        )
+        return method, dataset, pair, cell["seed"]
 
     @property
     def status(self) -> str:
@@ -248,13 +258,27 @@ def with_files(data: dict[str, Any], files: Files) -> dict[str, Any]:
     return {**data, "files": described}
 
 
+def read_json(file: Path) -> Any:
+    """Return what a JSON file holds; equal short texts of all files are one object.
+
+    Raises:
+        OSError, ValueError: it cannot be read, or is no JSON.
+    """
+    content = file.read_bytes()
+    try:
+        return from_json(content)
+    except ValueError:
+        # half a surrogate pair, which a worker may have printed, is read by the slower one only
+        return json.loads(content)
+
+
 def load(folder: Path) -> Record:
     """The record in a folder, with its measurements as far as they can be read.
 
     Raises:
         OSError, ValueError: the record is damaged.
     """
-    data = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+    data = read_json(folder / "record.json")
     try:
         known = stored_measurements(folder)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -265,7 +289,7 @@ def load(folder: Path) -> Record:
 def stored_measurements(folder: Path) -> dict[str, Measurement]:
     """What was measured of the run in a folder, by key; it raises as :func:`load` does."""
     try:
-        content = json.loads((folder / measurements.FILE).read_text(encoding="utf-8"))
+        content = read_json(folder / measurements.FILE)
     except FileNotFoundError:
         return {}
     found = [Measurement.from_json(each) for each in content]

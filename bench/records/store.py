@@ -24,7 +24,7 @@ from bench.networks import update_of
 from bench.records import measurements
 from bench.records.cell import SCHEMA, Cell
 from bench.records.measurements import Measurement
-from bench.records.record import PARTS, Files, Record, stored_measurements
+from bench.records.record import PARTS, Files, Record, read_json, stored_measurements
 
 
 def _sync(file: Path) -> None:
@@ -86,7 +86,7 @@ class Store:
         if not folder.is_dir():
             return None
         try:
-            data = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+            data = read_json(folder / "record.json")
             schema = data["schema"]
             if schema < SCHEMA:
                 self._older += 1
