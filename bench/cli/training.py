@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
-from rich.markup import escape
 
 from bench.cli.options import (
     Datasets,
@@ -26,11 +25,11 @@ from bench.cli.options import (
     StudyName,
     Vary,
     chosen_study,
-    make_table,
     notes,
     out,
     say_notes,
     say_problems,
+    say_rows,
     use_inception_weights,
     with_the_rest,
 )
@@ -142,16 +141,16 @@ def plan(
     chosen = chosen_study(study, methods, datasets, seeds, overrides, cell, vary, decide=decide)
     sequential = None if cell or chosen.deciding is None else state(chosen, store)
     planned = make_plan(sequential.cells if sequential else chosen.cells, store, retry)
-    table = make_table("state", "cell", "measured", "why", "key")
+    rows = []
     for each in planned:
         done = sum(measure.state == "done" for measure in each.measures)
         whys = [each.why] if each.state != "done" or not each.to_measure() else []
         whys += _why_measured(each)
         measured = f"{done} of {len(each.measures)}" if each.state == "done" else ""
-        table.add_row(
-            each.state, escape(str(each.cell)), measured, escape("; ".join(whys)), each.cell.key
+        rows.append(
+            (each.state, str(each.cell), measured, " ".join("; ".join(whys).split()), each.cell.key)
         )
-    out.print(table)
+    say_rows(("state", "cell", "measured", "why", "key"), rows)
     train = [each.cell for each in planned if each.to_train]
     measure = sum(bool(each.to_measure()) for each in planned)
     out.print(
