@@ -162,7 +162,8 @@ def with_the_rest(chosen: Any, store: Any) -> Any:
     others = [cell for key, cell in every.items() if key not in here]
     stored = {cell.key for cell in others} & store.records.keys()
     # what does not apply has no record; it is shown wherever its dataset is
-    shown = {cell.dataset.label for cell in [*chosen.cells, *others] if cell.key in here | stored}
+    there = here | stored
+    shown = {cell.dataset.label for cell in [*chosen.cells, *others] if cell.key in there}
     rest = [
         cell
         for cell in others

@@ -88,7 +88,10 @@ def run(
                 device=device, jobs=jobs, slots_per_device=slots_per_device, retry=retry,
             )  # fmt: skip
         shown = with_the_rest(chosen, store)
-        page = write_report(shown, make_plan(shown.cells, store), results, notes(store))
+        planned = finished.planned
+        if [each.cell.key for each in planned] != [cell.key for cell in shown.cells]:
+            planned = make_plan(shown.cells, store)
+        page = write_report(shown, planned, results, notes(store))
     say_notes(store)
     say_problems(tracker)
     done = [

@@ -76,7 +76,9 @@ def run(
         work.check(console)
     if work.to_train or work.to_measure:
         work.do(tracker, console, devices)
-    planned = plan(study.cells, store)
+    planned = work.planned
+    if retry or work.to_train or work.to_measure:
+        planned = plan(study.cells, store)
     tracker.send([each.record for each in planned if each.record is not None])
     return Finished(len(work.to_train), len(work.measured), planned, study.metrics)
 
