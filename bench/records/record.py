@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+import marshal
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -272,6 +273,20 @@ def read_json(file: Path) -> Any:
         return json.loads(content)
 
 
+_known: dict[bytes, Any] = {}
+
+
+def share(told: dict[str, Any], names: Iterable[str]) -> None:
+    """Put in place of these parts equal ones of other records: many cells differ by little.
+
+    What is shared must not be changed.
+    """
+    for name in names:
+        if name in told:
+            # without references, of which it would write how many there are
+            told[name] = _known.setdefault(marshal.dumps(told[name], 2), told[name])
+
+
 def load(folder: Path) -> Record:
     """The record in a folder, with its measurements as far as they can be read.
 
@@ -292,5 +307,7 @@ def stored_measurements(folder: Path) -> dict[str, Measurement]:
         content = read_json(folder / measurements.FILE)
     except FileNotFoundError:
         return {}
+    for each in content:
+        share(each, ("component", "floor", "protocol"))
     found = [Measurement.from_json(each) for each in content]
     return {each.key: each for each in found}
