@@ -28,7 +28,7 @@ def find_record(store: Store, key: str) -> Record:
     Raises:
         BenchError: there is none, or there are several.
     """
-    found = [record for record in store.records.values() if record.key.startswith(key)]
+    found = store.beginning(key)
     if len(found) != 1:
         raise BenchError(
             f"{len(found) or 'no'} cells in '{store.results}' have a key that begins with '{key}'; "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 from contextlib import suppress
@@ -48,6 +49,8 @@ def main() -> None:
         # nohup has SIGHUP ignored, and means it
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _interrupt)
+    # records are trees of many small objects, which Python's collector would walk again and again
+    gc.set_threshold(50_000)
     try:
         app(prog_name="bench")
     except BenchError as error:

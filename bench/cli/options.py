@@ -6,11 +6,12 @@ import functools
 import inspect
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -179,7 +180,8 @@ def with_the_rest(chosen: Any, store: Any) -> Any:
     others = [cell for key, cell in every.items() if key not in here]
     stored = {cell.key for cell in others} & store.records.keys()
     # what does not apply has no record; it is shown wherever its dataset is
-    shown = {cell.dataset.label for cell in [*chosen.cells, *others] if cell.key in here | stored}
+    there = here | stored
+    shown = {cell.dataset.label for cell in [*chosen.cells, *others] if cell.key in there}
     rest = [
         cell
         for cell in others
@@ -215,6 +217,29 @@ def make_table(*headings: str) -> Table:
     for heading in headings:
         made.add_column(escape(heading), overflow="fold")
     return made
+
+
+def say_rows(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table of any length, whose cells are plain text.
+
+    Rich lays out a table about a hundred times slower than it is printed: it does so only where
+    rows must be folded to the width of a terminal.
+    """
+    columns = zip(headings, *rows, strict=True)
+    widths = [max(map(cell_len, column)) for column in columns]
+    if out.is_terminal and sum(widths) + 2 * len(widths) > out.width:
+        table = make_table(*headings)
+        for row in rows:
+            table.add_row(*map(escape, row))
+        out.print(table)
+        return
+    out.print(_aligned(headings, widths), style="bold", markup=False, highlight=False)
+    out.file.writelines(_aligned(row, widths) + "\n" for row in rows)
+
+
+def _aligned(row: Sequence[str], widths: Sequence[int]) -> str:
+    padded = [each + " " * (w - cell_len(each)) for each, w in zip(row, widths, strict=True)]
+    return "  ".join(padded).rstrip()
 
 
 def first_line(kind: type) -> str:

@@ -154,14 +154,13 @@ def status(results: Results = Path("results")) -> None:
     from bench.training.savepoints import resumable
 
     store = Store(results)
-    networks = Counter[tuple[str, str, str]]()
+    networks, counts = Counter[tuple[str, str, str]](), Counter[tuple[str, str, str]]()
     for record in store.records.values():
-        place = (record.cell.dataset.label, record.cell.method.label, record.status)
+        cell = record.data["cell"]
+        labels = [cell[part].get("label", "") for part in ("dataset", "method")]
+        place = (labels[0], labels[1], record.status)
         networks[place] += bytes_kept(record)
-    counts = Counter(
-        (record.cell.dataset.label, record.cell.method.label, record.status)
-        for record in store.records.values()
-    )
+        counts[place] += 1
     table = make_table("dataset", "method", "status", "cells", "networks")
     for (dataset, method, state), count in sorted(counts.items()):
         size = f"{networks[dataset, method, state] / 2**20:,.1f} MiB"

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
-from rich.markup import escape
 
 from bench.cli.options import (
     BackendName,
@@ -29,11 +28,11 @@ from bench.cli.options import (
     Tracking,
     Vary,
     chosen_study,
-    make_table,
     notes,
     out,
     say_notes,
     say_problems,
+    say_rows,
     use_inception_weights,
     with_the_rest,
 )
@@ -96,7 +95,10 @@ def run(
                 scheduler=scheduler, retry=retry,
             )  # fmt: skip
         shown = with_the_rest(chosen, store)
-        page = write_report(shown, make_plan(shown.cells, store), results, notes(store))
+        planned = finished.planned
+        if [each.cell.key for each in planned] != [cell.key for cell in shown.cells]:
+            planned = make_plan(shown.cells, store)
+        page = write_report(shown, planned, results, notes(store))
     say_notes(store)
     say_problems(tracker)
     done = [
@@ -150,8 +152,8 @@ def plan(
     chosen = chosen_study(study, methods, datasets, seeds, overrides, cell, vary, decide=decide)
     sequential = None if cell or chosen.deciding is None else state(chosen, store)
     planned = make_plan(sequential.cells if sequential else chosen.cells, store, retry)
-    table = make_table("state", "cell", "measured", "why", "key")
     saved = resumable(results / "cache")
+    rows = []
     for each in planned:
         done = sum(measure.state == "done" for measure in each.measures)
         whys = [each.why] if each.state != "done" or not each.to_measure() else []
@@ -159,10 +161,10 @@ def plan(
         if each.to_train and (at := saved and saved.get((each.cell.group, each.cell.seed))):
             whys.append(f"goes on at update {at} of {each.cell.updates}")
         measured = f"{done} of {len(each.measures)}" if each.state == "done" else ""
-        table.add_row(
-            each.state, escape(str(each.cell)), measured, escape("; ".join(whys)), each.cell.key
+        rows.append(
+            (each.state, str(each.cell), measured, " ".join("; ".join(whys).split()), each.cell.key)
         )
-    out.print(table)
+    say_rows(("state", "cell", "measured", "why", "key"), rows)
     train = [each.cell for each in planned if each.to_train]
     measure = sum(bool(each.to_measure()) for each in planned)
     out.print(
@@ -187,7 +189,7 @@ def _why_measured(planned: Planned) -> list[str]:
     by_reason: dict[str, list[str]] = {}
     for measure in planned.measures if planned.state == "done" else []:
         if measure.state != "done":
-            by_reason.setdefault(measure.why, []).append(measure.wanted.component.label)
+            by_reason.setdefault(measure.why, []).append(measure.asked.component.label)
     return [f"{', '.join(names)}: {why}" for why, names in by_reason.items()]
 
 

@@ -78,7 +78,9 @@ def run(
         work.check(console)
     if work.to_train or work.to_measure:
         work.do(tracker, console, where)
-    planned = plan(study.cells, store)
+    planned = work.planned
+    if retry or work.to_train or work.to_measure:
+        planned = plan(study.cells, store)
     tracker.send([each.record for each in planned if each.record is not None])
     return Finished(len(work.to_train), len(work.measured), planned, study.metrics)
 
@@ -138,7 +140,7 @@ class _Work:
     def _fetch_weights(self, console: Console) -> None:
         """Bring extractors' weights; what cannot be had is said, or ends what requires it."""
         extractors = {
-            measure.wanted.metric.sees: None
+            measure.asked.metric.sees: None
             for each in self.planned
             for measure in each.measures
             if measure.state == "unavailable"
@@ -160,7 +162,7 @@ class _Work:
                 if measure.state == "unavailable":
                     told = f"not measured on {each.cell.dataset.label}: {measure.why}"
                     names = missing.setdefault(told, [])
-                    names += [n for n in [measure.wanted.component.label] if n not in names]
+                    names += [n for n in [measure.asked.component.label] if n not in names]
         for told, names in missing.items():
             console.print(f"{', '.join(names)} {told}", style="yellow", markup=False)
 

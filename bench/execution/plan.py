@@ -12,7 +12,7 @@ from bench.measuring.choice import named
 from bench.measuring.keys import Keys, Wanted
 from bench.metric import Reason
 from bench.records.cell import Cell, Component
-from bench.records.fingerprint import digest
+from bench.records.fingerprint import ByIdentity, Form, digest
 from bench.records.measurements import Measurement
 from bench.records.record import TRANSIENT, Record
 from bench.records.store import Store
@@ -25,9 +25,20 @@ State = Literal["done", "missing", "stale", "failed", "not applicable"]
 class PlannedMeasure:
     """One measurement of a cell, and what the store knows of it."""
 
-    wanted: Wanted
+    asked: Wanted
+    """As it is asked of the first of the cells that differ by their seed."""
+    key: str
+    run: str
+    """Key of the cell."""
+    judge: str | None
+    """Key of the measurement that tells the best checkpoint; None: it does not depend on it."""
     state: Literal["done", "missing", "stale", "failed", "unavailable"]
     why: str = ""
+
+    @property
+    def wanted(self) -> Wanted:
+        """The measurement as it is asked of this cell."""
+        return _asked_of(self.asked, self.run, self.judge)
 
 
 @dataclass(frozen=True)
@@ -51,15 +62,10 @@ class Planned:
         """
         if self.record is None or not self.record.checkpoints:
             return []
-        open_ = {
-            each.wanted.key: each.wanted
-            for each in self.measures
-            if each.state in ("missing", "stale", "failed")
-        }
-        chosen = [w for w in open_.values() if not only or _is_called(w, only)]
-        judges = {wanted.judge[0] for wanted in chosen if wanted.judge is not None}
-        keys = {wanted.key for wanted in chosen} | (judges & open_.keys())
-        return [key for key in open_ if key in keys]
+        open_ = [each for each in self.measures if each.state in ("missing", "stale", "failed")]
+        chosen = [each for each in open_ if not only or _is_called(each.asked, only)]
+        keys = {each.key for each in chosen} | {each.judge for each in chosen}
+        return list(dict.fromkeys(each.key for each in open_ if each.key in keys))
 
 
 def _is_called(wanted: Wanted, names: Collection[str]) -> bool:
@@ -80,31 +86,85 @@ def plan(cells: list[Cell], store: Store, retry: bool = False) -> list[Planned]:
     # only what was never trained has to be told from its relatives
     for record in by_key.values() if current - by_key.keys() else ():
         if record.key not in current:  # else it answers for another cell of this study
-            by_place[record.cell.coordinates()].append(record)
-    datasets = _Datasets()
-    keys = Keys()
+            by_place[record.coordinates].append(record)
+    shared = _Shared()
     found = []
     for cell in cells:
-        held = _judge(cell, by_key.get(cell.key), by_place[cell.coordinates()], retry)
-        found.append(_measured(held, datasets.of(cell), keys, retry))
+        held = _judge(cell, by_key.get(cell.key), by_place.get(cell.coordinates(), ()), retry)
+        found.append(_measured(held, shared, retry))
     return found
 
 
-class _Datasets:
-    """Makes each dataset of some cells once."""
+class _Shared:
+    """Works out once what cells share: datasets, and what they are to be measured by."""
 
     def __init__(self) -> None:
-        self._made: dict[str, Dataset] = {}
+        self._keys = Keys()
+        self._datasets: dict[str, Dataset] = {}
+        self._dataset_of = ByIdentity[Dataset]()
+        self._asked = ByIdentity[_Asked]()
+        self._also: dict[str, Component | None] = {}
 
-    def of(self, cell: Cell) -> Dataset:
-        part = cell.dataset
-        named = digest([part.name, part.hyperparameters])
-        if named not in self._made:
-            self._made[named] = make_dataset(part.name, part.hyperparameters)
-        return self._made[named]
+    def dataset(self, part: Component) -> Dataset:
+        def made() -> Dataset:
+            named = digest([part.name, part.hyperparameters])
+            if named not in self._datasets:
+                self._datasets[named] = make_dataset(part.name, part.hyperparameters)
+            return self._datasets[named]
+
+        return self._dataset_of.of([part], made)
+
+    def asked(self, cell: Cell, dataset: Dataset) -> _Asked:
+        parts = [cell.metrics, *cell.also, dataset, cell.iterate]
+        return self._asked.of(parts, lambda: _Asked(self._keys.wanted(cell, dataset)))
+
+    def known(self, each: Measurement, cell: Cell, dataset: Dataset) -> Component | None:
+        """The metric of a stored measurement; None where it is gone, or takes them no longer."""
+        part = each.component
+        told = digest([each.metric, part, cell.dataset.name, cell.dataset.hyperparameters])
+        if told not in self._also:
+            made: Component | None
+            made = Component(part["name"], part["hyperparameters"], each.metric)
+            try:
+                named({part["name"]: part["hyperparameters"]}, dataset)
+            except Exception:  # a user's file may raise anything
+                made = None
+            self._also[told] = made
+        return self._also[told]
 
 
-def _judge(cell: Cell, record: Record | None, relatives: list[Record], retry: bool) -> Planned:
+class _Asked:
+    """What cells are to be measured by that differ by their seed alone."""
+
+    def __init__(self, wanted: list[Wanted]):
+        """Take the measurements of one of them."""
+        self.wanted = wanted
+        places = {each.key: place for place, each in enumerate(wanted)}
+        self._judges = [places[each.judge[0]] if each.judge else None for each in wanted]
+        self._forms = [
+            Form(_asked_of(each, Form.BLANK, each.judge and Form.BLANK).ingredients)
+            for each in wanted
+        ]
+
+    def of(self, run: str) -> list[tuple[Wanted, str, str, str | None]]:
+        """Return what identifies each measurement of a run, as :class:`PlannedMeasure` begins."""
+        found: list[tuple[Wanted, str, str, str | None]] = []
+        for wanted, form, place in zip(self.wanted, self._forms, self._judges, strict=True):
+            judge = None if place is None else found[place][1]
+            # in the order of names: "best checkpoint by", "run"
+            key = form.digest(run) if judge is None else form.digest(judge, run)
+            found.append((wanted, key, run, judge))
+        return found
+
+
+def _asked_of(wanted: Wanted, run: str, judge: str | None) -> Wanted:
+    """The same measurement of another run."""
+    own = {"run": run} | ({} if judge is None else {"best checkpoint by": judge})
+    judged = (judge, wanted.judge[1]) if judge is not None and wanted.judge is not None else None
+    return replace(wanted, ingredients=wanted.ingredients | own, judge=judged)
+
+
+def _judge(cell: Cell, record: Record | None, relatives: Sequence[Record], retry: bool) -> Planned:
     if cell.not_applicable:
         return Planned(cell, "not applicable", cell.not_applicable)
     if record is not None:
@@ -118,71 +178,70 @@ def _judge(cell: Cell, record: Record | None, relatives: list[Record], retry: bo
     return Planned(cell, "stale", "changed: " + ", ".join(closest))
 
 
-def _measured(held: Planned, dataset: Dataset, keys: Keys, retry: bool) -> Planned:
+def _measured(held: Planned, shared: _Shared, retry: bool) -> Planned:
     """The same with its measurements; its record shows them, or why they are missing."""
-    record = held.record
-    cell = held.cell if record is None else _with_stored(held.cell, record, dataset)
+    record, dataset = held.record, shared.dataset(held.cell.dataset)
+    cell = held.cell if record is None else _with_stored(held.cell, record, dataset, shared)
     measures, shown, absent = [], [], dict[str, Reason]()
-    for wanted in keys.wanted(cell, dataset):
-        measure, stored = _judge_measure(wanted, record, retry)
+    for asked in shared.asked(cell, dataset).of(cell.key):
+        measure, stored = _judge_measure(asked, record, retry)
         measures.append(measure)
         if stored is not None:
             shown.append(stored.key)
         else:
             text = measure.why if measure.state == "unavailable" else "not measured yet"
-            absent |= dict.fromkeys(wanted.names, Reason("unavailable", text))
+            absent |= dict.fromkeys(measure.asked.names, Reason("unavailable", text))
     if record is not None:
         record = record.asked(shown, absent, cell.iterate)
     return replace(held, cell=cell, record=record, measures=measures)
 
 
-def _with_stored(cell: Cell, record: Record, dataset: Dataset) -> Cell:
+def _with_stored(cell: Cell, record: Record, dataset: Dataset, shared: _Shared) -> Cell:
     """The cell, measured also by what its record was measured by without being asked for."""
     known = {component.label for component in cell.metrics}
-    own = dataset.evaluation_hyperparameters()
+    others = [each for each in record.known.values() if each.metric not in known]
+    own = dataset.evaluation_hyperparameters() if others else {}
     more: dict[str, Component] = {}
-    for each in record.known.values():
-        if each.metric in known or each.evaluation not in (own, {}):
+    for each in others:
+        if each.evaluation not in (own, {}):
             continue
         if not each.is_of_iterate and each.iterate not in (None, cell.iterate):
             continue
-        part = each.component
-        try:
-            named({part["name"]: part["hyperparameters"]}, dataset)
-        except Exception:  # a metric that is gone, or no longer knows its hyperparameters
-            continue
-        more[each.metric] = Component(part["name"], part["hyperparameters"], each.metric)
-    return replace(cell, also=tuple(more.values())) if more else cell
+        if component := shared.known(each, cell, dataset):
+            more[each.metric] = component
+    return cell.but(also=tuple(more.values())) if more else cell
 
 
 def _judge_measure(
-    wanted: Wanted, record: Record | None, retry: bool
+    asked: tuple[Wanted, str, str, str | None], record: Record | None, retry: bool
 ) -> tuple[PlannedMeasure, Measurement | None]:
     """How a measurement stands, and the stored one that answers for it."""
+    wanted, key, run, judge = asked
     if record is None:
         state: Any = "unavailable" if wanted.unavailable else "missing"
-        return PlannedMeasure(wanted, state, wanted.unavailable or "not trained yet"), None
-    stored = record.known.get(wanted.key)
+        return PlannedMeasure(*asked, state, wanted.unavailable or "not trained yet"), None
+    stored = record.known.get(key)
     if stored is not None:
         if retry and any(why.kind in ("failed", "not_kept") for why in stored.reasons.values()):
-            return PlannedMeasure(wanted, "failed", "tried again"), stored
-        return PlannedMeasure(wanted, "done"), stored
+            return PlannedMeasure(*asked, "failed", "tried again"), stored
+        return PlannedMeasure(*asked, "done"), stored
+    wanted = _asked_of(wanted, run, judge)
     alike = [each for each in record.known.values() if each.component == wanted.part]
     changes = [(_changed(wanted.ingredients, each.ingredients), each) for each in alike]
     if wanted.unavailable:
         for changed, each in changes:
             # measured where there were weights
             if {*changed} <= {"extractor weights", "best checkpoint by"}:
-                return PlannedMeasure(wanted, "done"), each
-        return PlannedMeasure(wanted, "unavailable", wanted.unavailable), None
+                return PlannedMeasure(*asked, "done"), each
+        return PlannedMeasure(*asked, "unavailable", wanted.unavailable), None
     if not changes:
-        return PlannedMeasure(wanted, "missing", "never measured"), None
+        return PlannedMeasure(*asked, "missing", "never measured"), None
     closest, older = min(changes, key=lambda each: len(each[0]))
     why = "changed: " + ", ".join(closest)
     if _cannot_be_had_again(wanted, older, record):
         told = f"{why}; the networks are not kept, and the older numbers are shown"
-        return PlannedMeasure(wanted, "unavailable", told), older
-    return PlannedMeasure(wanted, "stale", why), None
+        return PlannedMeasure(*asked, "unavailable", told), older
+    return PlannedMeasure(*asked, "stale", why), None
 
 
 def _cannot_be_had_again(wanted: Wanted, older: Measurement, record: Record) -> bool:
@@ -207,7 +266,7 @@ def missing_requirements(planned: list[Planned], require: Sequence[str]) -> list
         for each in planned
         for measure in each.measures
         for name in require
-        if measure.state == "unavailable" and _is_called(measure.wanted, [name])
+        if measure.state == "unavailable" and _is_called(measure.asked, [name])
     }
     return list(found)
 
@@ -215,4 +274,11 @@ def missing_requirements(planned: list[Planned], require: Sequence[str]) -> list
 def _changed(wanted: dict[str, Any], had: dict[str, Any]) -> list[str]:
     # had comes from JSON, where a tuple has become a list
     names = sorted(wanted.keys() | had.keys())
-    return [name for name in names if digest(wanted.get(name)) != digest(had.get(name))]
+    return [name for name in names if not _equal(wanted.get(name), had.get(name))]
+
+
+def _equal(one: Any, other: Any) -> bool:
+    # most are hashes of sources; of numbers, 1 and 1.0 are not equal
+    if isinstance(one, str):
+        return bool(one == other)
+    return digest(one) == digest(other)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from bench.metric import Iterate
-from bench.records.fingerprint import digest
+from bench.records.fingerprint import Form, digest
 from bench.training.configuration import TrainingConfiguration
 
 SCHEMA = 3
@@ -103,9 +104,25 @@ class Cell:
             "schema": SCHEMA,
         }
 
-    @property
+    @cached_property
     def key(self) -> str:
-        return digest(self.ingredients())
+        return self._form.digest(self.seed)
+
+    @cached_property
+    def _form(self) -> Form:
+        """All that the key hashes, but for the seed."""
+        return Form({**self.ingredients(), "seed": Form.BLANK})
+
+    def but(self, **changes: Any) -> Cell:
+        """Return the cell with another seed, or with other things that are no part of its key.
+
+        Seeds that share what they are made of cost little more than their own number.
+        """
+        unkeyed = {"seed", "variation", "metrics", "also", "not_applicable", "iterate", "budget"}
+        assert changes.keys() <= unkeyed, "it has another key: use dataclasses.replace"
+        changed = replace(self, **changes)
+        changed.__dict__["_form"] = self._form
+        return changed
 
     @property
     def group(self) -> str:

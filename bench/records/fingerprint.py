@@ -9,17 +9,57 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
+Made = TypeVar("Made")
 LENGTH = 16
 
 
 def digest(value: Any) -> str:
     """A short hash of anything JSON can say."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return _hash(_text(value))
+
+
+class Form:
+    """Digests of values that are equal but for some blanks: what they share is written once."""
+
+    BLANK = "\0blank\0"
+
+    def __init__(self, value: Any):
+        self._texts = _text(value).split(_text(self.BLANK))
+
+    def digest(self, *filled: Any) -> str:
+        """Return the digest of the value with its blanks filled, in the order of sorted keys."""
+        between = [_text(each) + text for each, text in zip(filled, self._texts[1:], strict=True)]
+        return _hash("".join([self._texts[0], *between]))
+
+
+class ByIdentity(Generic[Made]):
+    """Remembers what was made of objects that many cells share, by which objects they are.
+
+    It holds them, so that no other object takes their place in memory.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, ...], tuple[Sequence[Any], Made]] = {}
+
+    def of(self, parts: Sequence[Any], make: Callable[[], Made]) -> Made:
+        """Return what ``make`` returned at the first call with these very objects."""
+        named = tuple(map(id, parts))
+        if named not in self._known:
+            self._known[named] = parts, make()
+        return self._known[named][1]
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:LENGTH]
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+import marshal
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic_core import from_json
 
 from bench import networks
 from bench.errors import BenchError
@@ -55,6 +57,15 @@ class Record:
     @property
     def key(self) -> str:
         return self.data["key"]
+
+    @property
+    def coordinates(self) -> tuple[str, str, str, int]:
+        """As :meth:`Cell.coordinates` of its cell."""
+        cell = self.data["cell"]
+        method, dataset, pair = (
+            cell[name]["name"] for name in ("method", "dataset", "architecture")
+        )
+        return method, dataset, pair, cell["seed"]
 
     @property
     def status(self) -> str:
@@ -248,13 +259,41 @@ def with_files(data: dict[str, Any], files: Files) -> dict[str, Any]:
     return {**data, "files": described}
 
 
+def read_json(file: Path) -> Any:
+    """Return what a JSON file holds; equal short texts of all files are one object.
+
+    Raises:
+        OSError, ValueError: it cannot be read, or is no JSON.
+    """
+    content = file.read_bytes()
+    try:
+        return from_json(content)
+    except ValueError:
+        # half a surrogate pair, which a worker may have printed, is read by the slower one only
+        return json.loads(content)
+
+
+_known: dict[bytes, Any] = {}
+
+
+def share(told: dict[str, Any], names: Iterable[str]) -> None:
+    """Put in place of these parts equal ones of other records: many cells differ by little.
+
+    What is shared must not be changed.
+    """
+    for name in names:
+        if name in told:
+            # without references, of which it would write how many there are
+            told[name] = _known.setdefault(marshal.dumps(told[name], 2), told[name])
+
+
 def load(folder: Path) -> Record:
     """The record in a folder, with its measurements as far as they can be read.
 
     Raises:
         OSError, ValueError: the record is damaged.
     """
-    data = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+    data = read_json(folder / "record.json")
     try:
         known = stored_measurements(folder)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -265,8 +304,10 @@ def load(folder: Path) -> Record:
 def stored_measurements(folder: Path) -> dict[str, Measurement]:
     """What was measured of the run in a folder, by key; it raises as :func:`load` does."""
     try:
-        content = json.loads((folder / measurements.FILE).read_text(encoding="utf-8"))
+        content = read_json(folder / measurements.FILE)
     except FileNotFoundError:
         return {}
+    for each in content:
+        share(each, ("component", "floor", "protocol"))
     found = [Measurement.from_json(each) for each in content]
     return {each.key: each for each in found}

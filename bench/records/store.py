@@ -24,7 +24,7 @@ from bench.networks import update_of
 from bench.records import measurements
 from bench.records.cell import SCHEMA, Cell
 from bench.records.measurements import Measurement
-from bench.records.record import PARTS, Files, Record, stored_measurements
+from bench.records.record import PARTS, Files, Record, read_json, share, stored_measurements
 
 
 def _sync(file: Path) -> None:
@@ -88,7 +88,7 @@ class Store:
         if not folder.is_dir():
             return None
         try:
-            data = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+            data = read_json(folder / "record.json")
             schema = data["schema"]
             if schema < SCHEMA:
                 self._older += 1
@@ -103,20 +103,27 @@ class Store:
                 f"the results folder '{self.results}' was written by a newer version (record "
                 f"schema {schema}, this one knows {SCHEMA}); update, or use another --results"
             )
+        share(data["cell"], data["cell"].keys() - {"seed"})
+        share(data["result"], ("checkpoints", "cost"))
         return Record(data, folder, self._measurements(folder))
 
     def all(self) -> list[Record]:
         """Every sound record, by key."""
-        if not self.cells.is_dir():
-            return []
-        keys = sorted(folder.name for folder in self.cells.iterdir() if folder.name[0] != ".")
-        found = [record for key in keys if (record := self.get(key)) is not None]
+        found = self.beginning("")
         if self._older:
             self.set_aside.append(
                 f"{self._older} records of an older format than {SCHEMA} are left where they lie, "
                 "and answer for nothing: train again, or read them with the version that wrote them"
             )
         return found
+
+    def beginning(self, key: str) -> list[Record]:
+        """Every sound record whose key begins so; no other one is read."""
+        if not self.cells.is_dir():
+            return []
+        names = sorted(name for name in os.listdir(self.cells) if name[0] != ".")
+        keys = [name for name in names if name.startswith(key)]
+        return [record for each in keys if (record := self.get(each)) is not None]
 
     def put(self, data: dict[str, Any], files: Files) -> Record:
         """Write one record; it is there whole or not at all, also after a power cut."""

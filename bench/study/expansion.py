@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from functools import cached_property
+from functools import cached_property, partial
 
 from bench.architectures.base import Architecture
 from bench.combination import SIGN, parts_of
@@ -22,7 +22,7 @@ from bench.measuring.choice import (
 from bench.method import Method
 from bench.metric import Metric, Quantity
 from bench.records.cell import Cell, Component, Variation
-from bench.records.fingerprint import digest
+from bench.records.fingerprint import ByIdentity, digest
 from bench.records.sources import sources_of
 from bench.registry import (
     Part,
@@ -119,19 +119,23 @@ def cells_of(expansion: Expansion, selection: Selection) -> list[Cell]:
             if told is not None and primary(metrics, dataset) != first:
                 raise BenchError(f"variant '{name}' changes the metric that ranks the methods")
             for method in _methods(study, selection, dataset):
-                seeds = _expand(expansion, own, dataset, method, selection)
-                shown = components_of(_with_beside(metrics, study, seeds[0], dataset))
-                cells += [dataclasses.replace(c, variation=told, metrics=shown) for c in seeds]
+                cell = _expand(expansion, own, dataset, method, selection)
+                shown = components_of(_with_beside(metrics, study, cell, dataset))
+                cell = cell.but(variation=told, metrics=shown)
+                cells += [cell.but(seed=seed) for seed in seeds_of(study, own, selection)]
     _check_distinct(cells)
     return cells
 
 
 def _check_distinct(cells: list[Cell]) -> None:
-    by_key: dict[str, Cell] = {}
+    by_key: dict[tuple[str, str], Cell] = {}
     repeated = 0
+    measured = ByIdentity[str]()
     for cell in cells:
         # the same run may be measured in two ways
-        other = by_key.setdefault(digest([cell.key, cell.dataset.hyperparameters]), cell)
+        had = cell.dataset.hyperparameters
+        how = measured.of([had], partial(digest, had))
+        other = by_key.setdefault((cell.key, how), cell)
         if other is cell:
             continue
         repeated += 1
@@ -285,7 +289,8 @@ def _expand(
     dataset: Dataset,
     method: Method,
     selection: Selection,
-) -> list[Cell]:
+) -> Cell:
+    """The cell of a method, which stands for those of all its seeds."""
     part = experiment.architecture
     architecture = make_architecture(
         part.name, part.hyperparameters | _overrides(selection, part.name)
@@ -300,7 +305,7 @@ def _expand(
         check_budget(method, experiment.training, updates, dataset.name)
     as_published = expansion.study.hyperparameters == "published"
     published = published_for(method, dataset) if as_published else {}
-    shared = Cell(
+    return Cell(
         method=Component(method.name, method.hyperparameters(), label_of(method, published)),
         dataset=Component(
             dataset.name,
@@ -320,5 +325,3 @@ def _expand(
         budget={str(k): n for k, n in (experiment.budget or {}).items()},
         iterate="averaged" if method.ema > 0 else expansion.study.iterate,
     )
-    seeds = seeds_of(expansion.study, experiment, selection)
-    return [dataclasses.replace(shared, seed=seed) for seed in seeds]

@@ -1,6 +1,8 @@
 """What the store knows of a cell, and why it would train."""
 
 import dataclasses
+import sys
+from collections import Counter
 
 import pytest
 
@@ -245,3 +247,38 @@ def test_what_was_measured_where_there_were_weights_stays_done(
         "stale",
         "changed: extractor weights",
     )
+
+
+def test_every_seed_is_asked_for_its_own_measurements(store, trained, make_cell):
+    first = measured_by(make_cell(), "modes", PRDC, "gradients")
+    cells = [first.but(seed=seed) for seed in range(3)]
+    trained(cells[1], "modes", PRDC, "gradients")
+    dataset = make_dataset(first.dataset.name, first.dataset.hyperparameters)
+    for planned, cell in zip(plan(cells, store), cells, strict=True):
+        wanted = Keys().wanted(cell, dataset)
+        assert [each.wanted for each in planned.measures] == wanted
+        assert [each.key for each in planned.measures] == [each.key for each in wanted]
+        assert [each.judge for each in planned.measures] == [w.judge and w.judge[0] for w in wanted]
+        assert set(states(planned).values()) == {"done" if cell is cells[1] else "missing"}
+
+
+def test_a_plan_of_many_cells_opens_each_file_once(store, trained, make_cell):
+    first = measured_by(make_cell(), "modes", "gradients")
+    cells = [first.but(seed=seed) for seed in range(20)]
+    for cell in cells:
+        trained(cell, "modes", "gradients")
+    opened = Counter[str]()
+    counting = True
+
+    def note(event, arguments):
+        if counting and event == "open":
+            opened[str(arguments[0])] += 1
+
+    sys.addaudithook(note)
+    planned = plan(cells, Store(store.results))
+    counting = False
+    assert {each.state for each in planned} == {"done"}
+    files = [store.cells / c.key / n for c in cells for n in ("record.json", "measurements.json")]
+    assert {opened[str(file)] for file in files} == {1}
+    # sources are hashed once for all seeds
+    assert all(times <= 10 for times in opened.values()), opened.most_common(3)

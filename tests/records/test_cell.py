@@ -12,6 +12,7 @@ import pytest
 
 import bench
 from bench.records.cell import Cell, Component, Variation
+from bench.records.fingerprint import digest
 from bench.records.sources import sources_of
 from bench.registry import make_architecture, make_dataset, make_method
 
@@ -256,3 +257,17 @@ def test_a_cell_survives_json(make_cell):
         assert str(again) == str(cell)
         assert again.training == cell.training
         assert again.variation == cell.variation
+
+
+def test_another_seed_has_the_key_of_all_its_ingredients(make_cell):
+    cell = make_cell("wgan_gp")
+    for seed in (0, 1, 12345):
+        other = cell.but(seed=seed, metrics=(Component("kid", {}, "kid"),))
+        assert other.key == digest(other.ingredients()) == make_cell("wgan_gp", seed=seed).key
+    assert other.seed == 12345
+    assert other.metrics
+
+
+def test_what_the_key_depends_on_is_not_changed_without_it(make_cell):
+    with pytest.raises(AssertionError, match="another key"):
+        make_cell().but(updates=21)

@@ -14,6 +14,7 @@ from bench.errors import BenchError
 from bench.records.cell import SCHEMA
 from bench.records.record import pack, with_files
 from bench.records.store import Store
+from bench.stored import find_record
 
 
 @pytest.fixture
@@ -283,3 +284,32 @@ def test_a_full_disk_leaves_earlier_records_intact(store, put, monkeypatch):
     assert first.series()
     assert [folder.name for folder in store.cells.iterdir() if folder.name[0] == "."] == []
     assert store.set_aside == []
+
+
+def test_half_a_surrogate_pair_that_a_worker_printed_is_kept(store, put):
+    record = put(output="half \udce4 pair")
+    assert store.get(record.key).data["output"] == "half \udce4 pair"
+    assert store.set_aside == []
+
+
+def test_records_hold_what_they_share_once_and_what_is_damaged_for_themselves(store, put):
+    first, second = put(seed=0), put(seed=1)
+    damaged = put(seed=2)
+    file = damaged.folder / "record.json"
+    told = json.loads(file.read_text())
+    told["cell"]["sources"] = {**told["cell"]["sources"], "bench/method.py": "changed"}
+    file.write_text(json.dumps(told))
+    one, other, changed = (store.get(r.key).data["cell"] for r in (first, second, damaged))
+    assert one["sources"] is other["sources"]
+    assert changed["sources"] == told["cell"]["sources"] != one["sources"]
+    assert (one["seed"], other["seed"]) == (0, 1)
+
+
+def test_one_record_is_found_without_reading_the_others(store, put):
+    wanted, damaged = put(seed=0), put(seed=1)
+    (damaged.folder / "record.json").write_text("{")
+    assert find_record(store, wanted.key[:8]).key == wanted.key
+    assert damaged.folder.exists()
+    with pytest.raises(BenchError, match="no cells"):
+        find_record(store, damaged.key)
+    assert len(store.set_aside) == 1

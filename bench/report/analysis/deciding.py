@@ -168,7 +168,7 @@ def is_known(problem: Problem, planned: Planned) -> bool:
         return False
     return not any(
         measure.state in ("missing", "stale", "failed")
-        and problem.primary.name in measure.wanted.names
+        and problem.primary.name in measure.asked.names
         for measure in planned.measures
         if planned.record is not None and planned.record.checkpoints
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from bench.datasets.base import Dataset
@@ -13,7 +13,7 @@ from bench.execution.plan import Planned
 from bench.measuring.choice import shown_of
 from bench.metric import Quantity
 from bench.records.cell import Cell
-from bench.records.fingerprint import digest
+from bench.records.fingerprint import ByIdentity, digest
 from bench.records.measurements import Numbers
 from bench.records.record import Record
 from bench.report.analysis.training import training_words
@@ -134,8 +134,12 @@ class Problem:
 def problems(planned: list[Planned]) -> list[Problem]:
     """The problems of a study, in its order."""
     grouped: dict[str, list[Planned]] = defaultdict(list)
+    places = ByIdentity[str]()
     for each in planned:
-        grouped[place_of(each.cell)].append(each)
+        cell = each.cell
+        made_of = [cell.dataset, cell.architecture, cell.training, cell.budget]
+        made_of += [cell.updates, cell.evaluations]
+        grouped[places.of(made_of, partial(place_of, cell))].append(each)
     cells = [group[0].cell for group in grouped.values()]
     labels = _labels(cells)
     found = []

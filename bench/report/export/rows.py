@@ -25,6 +25,8 @@ COUNTED = ("explosions", "spike", "drift", "non_finite", "vanishing")
 
 Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
+Counts = dict[str, dict[str, Any]]
+"""What :func:`gradient_counts` returns."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,9 @@ class Segment:
 
     def slices(self, most: int) -> Iterator[Segment]:
         """The same rows, at most so many at once."""
+        if len(self) <= most:
+            yield self
+            return
         for start in range(0, len(self), most):
             part = slice(start, start + most)
             yield replace(
@@ -143,9 +148,10 @@ def segments(cell: Told) -> Iterator[Segment]:
         series = record.series()
     except (BenchError, OSError) as error:
         series, unread = {}, f"series cannot be read: {error}"
+    counts = gradient_counts(record)
     yield from _evaluations(cell, record)
-    yield from _whole(record)
-    yield from _series(record, series)
+    yield from _whole(record, counts)
+    yield from _series(record, series, counts)
     yield _single("cell", "finished", float(record.status == "ok"), note=unread)
 
 
@@ -184,13 +190,13 @@ def _evaluations(cell: Told, record: Record) -> Iterator[Segment]:
             yield _single("floor", name, floor[name], note=None if floor[name] else why.get(name))
 
 
-def _whole(record: Record) -> Iterator[Segment]:
+def _whole(record: Record, by_player: Counts) -> Iterator[Segment]:
     cost = costs(record)
     for name in COSTS:
         if name in cost:
             yield _single("cost", name, cost[name])
     for player in PLAYERS:
-        counts = gradient_counts(record).get(player)
+        counts = by_player.get(player)
         if not counts:
             continue
         yield _single("gradient", "median_norm", counts["median"], player)
@@ -202,7 +208,7 @@ def _whole(record: Record) -> Iterator[Segment]:
             yield _single("gradient", f"{kind}_episodes", counts[kind]["episodes"], player)
 
 
-def _series(record: Record, series: Arrays) -> Iterator[Segment]:
+def _series(record: Record, series: Arrays, counts: Counts) -> Iterator[Segment]:
     for player in PLAYERS:
         for quantity in ("loss", "norm"):
             values = series.get(f"{player}_{quantity}")
@@ -211,14 +217,15 @@ def _series(record: Record, series: Arrays) -> Iterator[Segment]:
             values = values.astype(np.float64)
             flags = np.where(np.isfinite(values), -1, FLAGS.index("non_finite")).astype(np.int8)
             if quantity == "norm":
-                _flag(record, player, values, flags)
+                _flag(record, counts.get(player, {}), player, values, flags)
             updates = np.arange(1, values.size + 1)
             yield Segment(quantity, quantity, values, player, updates, flags=flags, exact=True)
 
 
-def _flag(record: Record, player: str, norms: Floats, flags: NDArray[np.int8]) -> None:
+def _flag(
+    record: Record, counts: dict[str, Any], player: str, norms: Floats, flags: NDArray[np.int8]
+) -> None:
     """Mark what is flagged, under the thresholds by which the record's counts were made."""
-    counts = gradient_counts(record).get(player, {})
     kinds = ("spike", "drift", "vanishing")
     if not any(counts.get(kind, {}).get("steps") for kind in kinds):
         # finding spikes takes longer than all the rest, and most series have none

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -186,21 +186,34 @@ def probability_of_improvement(
     m)), by Clopper and Pearson (1934). None without runs; ``n`` counts the runs of both.
     """
     sign = 1 if higher_is_better else -1
-    samples = [sign * runs_of(first), sign * runs_of(second)]
-    least = min(map(len, samples))
+    runs = [sign * runs_of(first), sign * runs_of(second)]
+    least, n = min(map(len, runs)), sum(map(len, runs))
     if not least:
         return None
+    # only their order counts
+    values, places = np.unique(np.concatenate(runs), return_inverse=True)
+    samples = np.split(places, [len(runs[0])])
 
-    def share(drawn: list[Floats]) -> Floats:
-        one, other = drawn[0][:, None], drawn[1][None, :]
-        return np.mean((one > other) + 0.5 * (one == other), axis=(0, 1))
+    def share(drawn: list[NDArray[Any]]) -> Floats:
+        # counted by value: all pairs of all draws would not fit into memory
+        one, other = (_counts(part, len(values)) for part in drawn)
+        beaten = np.cumsum(other, axis=-1) - 0.5 * other
+        return np.sum(one * beaten, axis=-1) / (len(drawn[0]) * len(drawn[1]))
 
-    value, n = float(share(samples)), sum(map(len, samples))
+    value = float(share(samples)[0])
     if value in (0.0, 1.0):
         bound = ((1 - level) / 2) ** (1 / least)
         low, high = (bound, 1.0) if value else (0.0, 1 - bound)
         return Interval(value, low, high, n)
     return percentiles(value, resampled(samples, share, resamples, seed), level, n)
+
+
+def _counts(drawn: NDArray[Any], kinds: int) -> NDArray[Any]:
+    """How often each of ``kinds`` numbers 0, 1, … is in (n, …) draws: (draws, kinds)."""
+    flat = drawn.reshape(len(drawn), -1)
+    draws = flat.shape[1]
+    found = np.bincount((flat + kinds * np.arange(draws)).ravel(), minlength=kinds * draws)
+    return found.reshape(draws, kinds)
 
 
 def performance_profile(scores: ArrayLike, thresholds: ArrayLike, higher_is_better: bool) -> Floats:
@@ -237,7 +250,10 @@ def _trimmed_mean(scores: ArrayLike, cut: Callable[[Floats], Floats]) -> Floats 
 
 
 def resampled(
-    samples: Sequence[Floats], across: Callable[[list[Floats]], Floats], resamples: int, seed: int
+    samples: Sequence[NDArray[Any]],
+    across: Callable[[list[Any]], Floats],
+    resamples: int,
+    seed: int,
 ) -> Floats | None:
     """``across`` of samples drawn anew, each on its own: (…, resamples). None where one is single.
 
