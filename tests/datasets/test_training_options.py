@@ -230,7 +230,7 @@ def test_a_worker_trains_by_the_whole_configuration(make_cell, tmp_path, monkeyp
     monkeypatch.setattr(worker, "_write", lambda *_: None)
     configuration = TrainingConfiguration(optimizer="sgd", critic_steps=3, ema=0.75)
     cell = replace(make_cell(), training=configuration, updates=77, evaluations=7)
-    worker._train_all([cell], CPU, tmp_path, tmp_path)
+    worker._train_all([cell], CPU, tmp_path, tmp_path, save_every=0)
     (recipe,) = seen
     assert recipe.configuration is configuration
     assert (recipe.updates, recipe.evaluations) == (77, 7)
@@ -307,7 +307,7 @@ def test_a_record_of_a_worker_holds_real_images_and_interpolations(
     cell = make_cell()
     written = {}
     monkeypatch.setattr(worker, "pack", lambda arrays: written.update(arrays) or b"")
-    worker._train_all([cell], CPU, tmp_path, tmp_path)
+    worker._train_all([cell], CPU, tmp_path, tmp_path, save_every=0)
     assert written["real"].shape == (1000, 2)
     assert "interpolations" not in written
     data = json.loads((Path(tmp_path) / cell.key / "record.json").read_text())

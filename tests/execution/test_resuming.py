@@ -59,21 +59,23 @@ def contents(rows):
     ]
 
 
-def work(job, place=None, workers=None):
+def work(job, workers=None):
     """The rows of a job, and what they hold."""
-    workers, rows, held = workers or Workers(), [], []
+    rows, held = [], []
 
     def take(found):
         held.extend(contents(found))
         rows.extend(found)
 
-    (place or Place(Slot("cpu"), workers)).work(job, lambda _: None, take)
+    place = Place(Slot("cpu"), workers or Workers())
+    place.work(job, lambda _: None, take)
+    place.release()
     return rows, held
 
 
 def begun(job, workers):
     """Start a job on a thread, and return once its first savepoint is there."""
-    thread = threading.Thread(target=work, args=(job, None, workers))
+    thread = threading.Thread(target=work, args=(job, workers))
     thread.start()
     deadline = time.monotonic() + 120
     while not resumable(job.cache) and time.monotonic() < deadline:
@@ -106,7 +108,7 @@ def test_a_job_that_is_stopped_killed_or_out_of_time_goes_on_to_the_same_record(
 
     # killed: it goes on from the last savepoint that was written in time
     workers = Workers()
-    thread = threading.Thread(target=work, args=(slow_jobs("parts", save_every=0.5), None, workers))
+    thread = threading.Thread(target=work, args=(slow_jobs("parts", save_every=0.5), workers))
     thread.start()
     while max(resumable(slow_jobs("parts").cache).values()) <= at:
         time.sleep(0.05)
@@ -149,11 +151,13 @@ def test_what_does_not_even_fit_alone_has_failed(cell_of, tmp_path):
 def test_rows_come_as_soon_as_a_block_is_done(cell_of, tmp_path):
     cells = [cell_of("slow", seed, updates=30) for seed in (0, 5)]
     came: list[float] = []
-    Place(Slot("cpu"), Workers()).work(
+    place = Place(Slot("cpu"), Workers())
+    place.work(
         Job(cells, tmp_path / "cache", 300),
         lambda _: None,
         lambda rows: came.extend([time.monotonic()] * len(rows)),
     )
+    place.release()
     assert len(came) == 2
     assert came[1] - came[0] > 0.3
 
