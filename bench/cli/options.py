@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import functools
 import inspect
+import json
+import mmap
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -99,6 +102,8 @@ def finds_parts(command: Callable[..., None]) -> Callable[..., None]:
         for name, kind in folders.items():
             if folder := named.pop(name, ""):
                 use_folder(kind, folder)
+        if any(os.environ.get(variable(kind)) for kind in KINDS):
+            refuse_what_hangs()
         command(*given, **named)
 
     # typer reads a command's options from its signature
@@ -126,6 +131,33 @@ def use_folder(kind: str, folder: str) -> None:
     if not at.is_dir():
         raise BenchError(f"{option(kind)}: '{folder}' is no folder")
     os.environ[variable(kind)] = str(at.absolute())
+
+
+def refuse_what_hangs() -> None:
+    """Have files refused, here and in the workers, that end or hang the process at import."""
+    from bench.execution.apart import Lost, apart
+    from bench.registry import REFUSED, SHELVES
+
+    os.environ[REFUSED] = "{}"
+    refused: dict[str, str] = {}
+    left = [(shelf, file) for shelf in SHELVES.values() for file in shelf.files(own=True)]
+    reached = mmap.mmap(-1, 8)
+
+    def import_all() -> None:
+        for number, (shelf, file) in enumerate(left):
+            reached[:] = number.to_bytes(8)
+            with suppress(Exception, SystemExit, KeyboardInterrupt):  # met again, and told
+                shelf.load(file)
+
+    while left:
+        try:
+            apart(import_all)
+            break
+        except Lost as lost:
+            number = int.from_bytes(reached[:])
+            refused[str(left[number][1])] = f"importing it {lost}"
+            os.environ[REFUSED] = json.dumps(refused)
+            left = left[number + 1 :]
 
 
 def use_inception_weights(file: str) -> None:

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -123,15 +124,28 @@ class _Work:
         """Check methods and data, and bring what is needed, before anything is trained."""
         # a run that has nothing to train starts sooner without these
         from bench.check import pair_fits, preflight
+        from bench.execution.apart import Lost, apart
 
-        cells = list(self.to_train.values())
-        for method in {cell.method.label: cell.method for cell in cells}.values():
-            preflight(make_method(method.name, method.hyperparameters))
-        for pair, data in _once((c.architecture, c.dataset) for c in cells):
+        def method_runs(part: Component) -> None:
+            preflight(make_method(part.name, part.hyperparameters))
+
+        def networks_fit(part: Component, data: Component) -> None:
             pair_fits(
-                make_architecture(pair.name, pair.hyperparameters),
+                make_architecture(part.name, part.hyperparameters),
                 make_dataset(data.name, data.hyperparameters),
             )
+
+        cells = list(self.to_train.values())
+        methods = {cell.method.label: cell.method for cell in cells}.values()
+        pairs = _once((c.architecture, c.dataset) for c in cells)
+        checks = [("method", method_runs, (method,)) for method in methods]
+        checks += [("architecture", networks_fit, pair) for pair in pairs]
+        for kind, check, parts in checks:
+            try:
+                apart(partial(check, *parts))
+            except Lost as lost:
+                told = f"{kind} {parts[0].label}: checking it {lost}; nothing was trained"
+                raise BenchError(told) from lost
         measured = [cell for _, cell, _ in self.to_measure]
         for (part,) in _once((cell.dataset,) for cell in (*cells, *measured)):
             make_dataset(part.name, part.hyperparameters).fetch(self.cache)

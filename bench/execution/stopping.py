@@ -41,4 +41,12 @@ def die() -> NoReturn:
     os._exit(128 + signal.SIGTERM)  # where the signal is blocked
 
 
+def signal_name(number: int) -> str:
+    """Return a signal's name, or its number where it has none."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal: only the first and the last of them have names
+        return f"signal {number}"
+
+
 STOPPING = Stopping()

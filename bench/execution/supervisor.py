@@ -31,6 +31,7 @@ from bench.execution.jobs import (
     is_done,
     unfinished_rows,
 )
+from bench.execution.stopping import signal_name
 
 WARDEN, WORKER = (Path(__file__).with_name(f"{name}.py") for name in ("warden", "worker_process"))
 BEGUN, DONE, ENDED = b"b", b"d", b""
@@ -45,7 +46,10 @@ STOP_SECONDS = 15.0
 END_SECONDS = 10.0
 """Time for a warden to end all that is below it."""
 POLL_SECONDS = 0.1
-OUTPUT_LINES = 20
+OUTPUT_LINES, LAST_BYTES = 20, 20_000
+"""What is kept of what a job printed: its last lines, of so many bytes."""
+OUTPUT_BYTES = 2**20
+"""Size of a job's output from which on its beginning is dropped."""
 
 
 class SlotFailed(Exception):
@@ -239,6 +243,7 @@ class Place:
             prefix="bench-job-", dir=jobs, ignore_cleanup_errors=True
         ) as name:
             folder, begun = Path(name), time.monotonic()
+            output = folder / "output.txt"
             _describe(folder, job)
             worker = self._begin(folder)
             if worker is None:
@@ -250,6 +255,7 @@ class Place:
                 return (begun - before) / cells
 
             def look() -> None:
+                _shorten(output)
                 progress(_fraction(folder))
                 if done := [cell for cell in left().cells if is_done(job, folder, cell)]:
                     take(finished_rows(job, folder, done, self.slot, seconds(len(done))))
@@ -257,7 +263,7 @@ class Place:
             answer = _wait(worker, time.monotonic() + job.time_limit, look)
             if answer is None:
                 worker.stop()
-                _wait(worker, time.monotonic() + STOP_SECONDS, lambda: None)
+                _wait(worker, time.monotonic() + STOP_SECONDS, lambda: _shorten(output))
             if answer != DONE:
                 self.release()
             look()
@@ -269,8 +275,7 @@ class Place:
             if answer is not None:
                 code = worker.process.returncode if answer == ENDED else None
                 status, reason = _verdict(code, folder)
-            output = _last_lines(folder / "output.txt")
-            ended = Ended(status, reason, output, self.slot, seconds(len(cells)))
+            ended = Ended(status, reason, _last_lines(output), self.slot, seconds(len(cells)))
             take(unfinished_rows(left(), folder, ended))
 
     def _begin(self, folder: Path) -> Worker | None:
@@ -322,20 +327,24 @@ def _verdict(code: int | None, folder: Path) -> tuple[str, str]:
     if code is not None and code < 0:
         status = "killed" if -code in (signal.SIGKILL, signal.SIGTERM) else "crashed"
         hint = "; the system may have run out of memory" if -code == signal.SIGKILL else ""
-        return status, f"the worker was ended by {_signal_name(-code)}{hint}"
+        return status, f"the worker was ended by {signal_name(-code)}{hint}"
     last = [line for line in _last_lines(folder / "output.txt").splitlines() if line.strip()]
     return "crashed", last[-1].strip() if last else f"the worker ended with exit code {code}"
 
 
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:  # a real-time signal: only the first and the last of them have names
-        return f"signal {number}"
+def _shorten(file: Path) -> None:
+    """Drop the beginning of a file that has grown long, while its writer goes on appending."""
+    if file.stat().st_size > OUTPUT_BYTES:
+        with open(file, "r+b") as output:
+            output.seek(-LAST_BYTES, os.SEEK_END)
+            last = output.read(LAST_BYTES)
+            output.truncate(0)
+        with open(file, "ab") as output:
+            output.write(last)
 
 
 def _last_lines(file: Path) -> str:
     with open(file, "rb") as output:
-        output.seek(max(file.stat().st_size - 20_000, 0))
-        text = output.read().decode(errors="replace")
+        output.seek(max(file.stat().st_size - LAST_BYTES, 0))
+        text = output.read(LAST_BYTES).decode(errors="replace")
     return "\n".join(text.splitlines()[-OUTPUT_LINES:])

@@ -16,6 +16,7 @@ import resource
 import select
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
@@ -25,13 +26,21 @@ PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 
 
 def main(command: list[str]) -> NoReturn:
-    """Start the command and wait for its end, or for that of who started us."""
+    """Run the command as a guarded process."""
+    guard(lambda own: os.execv(command[0], [*command, str(own)]))
+
+
+def guard(begin: Callable[[int], NoReturn]) -> NoReturn:
+    """Fork what begins, and wait for its end, or for that of who holds standard input.
+
+    ``begin`` is given the number of this process, which ends as its child ended.
+    """
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
     own = os.getpid()
     worker = os.fork()
     if worker == 0:
         _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        os.execv(command[0], [*command, str(own)])
+        begin(own)
     signal.signal(signal.SIGTERM, lambda *_: _kill(worker, signal.SIGTERM))
     os.closerange(3, 64)  # the worker's answers: their pipe is to end with it
     status = _wait(worker)

@@ -13,10 +13,11 @@ from bench.registry.making import (
     method_name,
     published_for,
 )
-from bench.registry.shelf import Broken, Found, Shelf
+from bench.registry.shelf import REFUSED, Broken, Found, Shelf
 from bench.registry.shelves import SHELVES, find, holds_part, kind_of, kinds_with
 
 __all__ = [
+    "REFUSED",
     "SHELVES",
     "Broken",
     "Found",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
+import json
 import os
 import sys
 import traceback
@@ -20,6 +21,8 @@ from bench.registry.offers import offers
 
 SIGNS = {SIGN, ",", ".", ":"}
 """What stands between names where they are typed, and so in no name."""
+REFUSED = "BENCH_REFUSED_FILES"
+"""Environment variable: files that are not to be imported and why, as JSON. Workers inherit it."""
 
 
 @dataclass(frozen=True)
@@ -84,11 +87,14 @@ class Shelf:
             raise BenchError(f"{variable(self.kind)} is '{extra}', which is no folder")
         return [self.home, *([Path(extra)] if extra else [])]
 
-    def files(self) -> list[Path]:
-        """Every file that is to give a part; those of a shipped shared module are passed over."""
-        shipped, *own = (sorted(folder.glob("*.py")) for folder in self.folders())
-        files = [file for file in shipped if file.stem not in self.shared]
-        files += [file for folder in own for file in folder]
+    def files(self, own: bool = False) -> list[Path]:
+        """Every file that is to give a part, or those of the user's own folder only.
+
+        Those of a shipped shared module are passed over.
+        """
+        shipped, *folders = (sorted(folder.glob("*.py")) for folder in self.folders())
+        files = [] if own else [file for file in shipped if file.stem not in self.shared]
+        files += [file for folder in folders for file in folder]
         # a folder of one's own may hold tests beside the parts
         return [f for f in files if not f.stem.startswith(("_", "test_")) and f.stem != "conftest"]
 
@@ -102,18 +108,29 @@ class Shelf:
 
         One that fails becomes a row and stops no other.
         """
-        # helpers that lie beside a user's part are imported as those of the package are
-        importlib.import_module(self.package).__path__ = [str(f) for f in self.folders()]
+        self._widen()
         found = Found()
         self._look_through_files(found)
         self._look_through_packages(found)
         return Found(dict(sorted(found.parts.items())), found.broken, found.packages)
 
+    def load(self, file: Path) -> Any:
+        """Import a file, and return the part that it gives."""
+        self._widen()
+        return self.only_part(self._import(file))
+
+    def _widen(self) -> None:
+        """Have helpers that lie beside a user's part imported as those of the package are."""
+        importlib.import_module(self.package).__path__ = [str(f) for f in self.folders()]
+
     def _look_through_files(self, found: Found) -> None:
         claims: dict[str, list[tuple[Path, Any]]] = {}
         modules = set(self.shared)
+        refused = json.loads(os.environ.get(REFUSED, "{}"))
         for file in self.files():
             try:
+                if why := refused.get(str(file)):
+                    raise BenchError(why)
                 # as a module it would replace the shipped one, for its importers and its source
                 if file.stem in modules:
                     raise BenchError(f"there is a shipped {file.name}; give the file another name")
@@ -122,7 +139,7 @@ class Shelf:
                 name = vars(part).get("name") or file.stem
                 if signs := set(name) & SIGNS:
                     raise BenchError(f"a name must not hold '{min(signs)}', as '{name}' does")
-            except (Exception, SystemExit) as error:  # a user's file may do anything to itself
+            except (Exception, SystemExit, KeyboardInterrupt) as error:  # a file may do anything
                 found.broken[file.stem] = Broken(file, _told(error, file))
                 continue
             claims.setdefault(name, []).append((file, part))
@@ -149,7 +166,7 @@ class Shelf:
                     raise BenchError(
                         f"its name '{name}' is taken by {owner}; give the entry point another"
                     )
-            except (Exception, SystemExit) as error:  # as with files
+            except (Exception, SystemExit, KeyboardInterrupt) as error:  # as with files
                 row = f"{name} ({offer.package})" if name in found.broken else name
                 found.broken[row] = Broken(None, _told(error, offer.file), offer.package)
                 continue
