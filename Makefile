@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup bench tune report test test-fast lint ui speed gpu-check validation clean
+.PHONY: help setup bench tune report test test-fast lint ui speed chaos gpu-check validation clean
 
 STUDY   ?= quick
 METHODS ?=
@@ -70,6 +70,9 @@ ui: $(STAMP) ## open MLflow's interface on loopback
 
 speed: $(STAMP) ## measure what docs/performance.md quotes
 	.venv/bin/python -m tests.baselines.speed
+
+chaos: $(STAMP) ## kill runs at random moments and damage what they wrote; nothing may be lost
+	.venv/bin/python -m tests.chaos
 
 gpu-check: ## on a machine with a GPU: what only a GPU can show, in under nine minutes
 	$(if $(wildcard .venv/bin/python),.venv/bin/python,$(PYTHON)) -m tests.baselines.gpu_check

@@ -12,6 +12,7 @@ from pages import Page, rows_of
 
 from bench.errors import BenchError
 from bench.execution.plan import Planned
+from bench.records.cell import Variation
 from bench.report import write_report
 from bench.report.analysis.findings import find
 from bench.report.analysis.problems import problems
@@ -24,7 +25,10 @@ from bench.report.sections import methods
 from bench.report.sections.provenance import provenance
 from bench.study import Study
 
-HOSTILE = '<script>alert("x")</script>|`_*$x$[a](b)\n# ü漢'
+HOSTILE = (
+    '<script>alert("x")</script>|`_*$x$[a](b)\n# ü漢 & \' "]]></style></textarea>-->'
+    "<img src=x onerror=alert(1)><svg/onload=alert(1)>"
+)
 
 
 def test_page_is_one_file_that_needs_no_other(written: Path):
@@ -226,13 +230,17 @@ def test_nothing_trained_and_nothing_planned(make_study, store):
     assert len(pd.read_csv(page.parent / "runs.csv")) == 0
 
 
+@pytest.mark.parametrize("variant", [None, Variation(HOSTILE, "group", HOSTILE, 6, HOSTILE)])
 def test_hostile_names_reasons_and_docstrings_are_only_text(
-    make_study, train, modes, store, monkeypatch
+    make_study, train, modes, store, monkeypatch, variant
 ):
     study = make_study()
     cells = [
         dataclasses.replace(
-            cell, method=dataclasses.replace(cell.method, name="hostile", label=HOSTILE)
+            cell,
+            method=dataclasses.replace(cell.method, name="hostile", label=HOSTILE),
+            dataset=dataclasses.replace(cell.dataset, label=HOSTILE),
+            variation=variant,
         )
         for cell in study.cells[:3]
     ]
@@ -243,10 +251,15 @@ def test_hostile_names_reasons_and_docstrings_are_only_text(
         train(cells[1], status="crashed", reason=HOSTILE, output=f"</pre>{HOSTILE}"),
         Planned(cells[2], "stale", HOSTILE),
     ]
-    study = dataclasses.replace(study, description=HOSTILE)
+    study = dataclasses.replace(study, name="a & <b>'\"]]>", description=HOSTILE, source=HOSTILE)
     page = write_report(study, planned, store.results, [HOSTILE])
     parsed = Page(page)
     assert parsed.all("script") == [{}]
+    assert len(parsed.all("style")) == 1
+    assert all(a["src"].startswith("data:image/png;base64,") for a in parsed.all("img"))
+    assert not [name for _, a in parsed.tags for name in a if name.startswith("on")]
+    files = [file.relative_to(page.parent) for file in page.parent.rglob("*")]
+    assert all(re.fullmatch(r"[\w.-]+", part) for file in files for part in file.parts)
     assert not any(a.get("href") == "b" for a in parsed.all("a"))
     assert parsed.words.count('<script>alert("x")</script>') >= 6
     text = (page.parent / "report.md").read_text(encoding="utf-8")
