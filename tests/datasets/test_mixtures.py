@@ -113,7 +113,7 @@ def test_the_noise_of_a_training_set_stays_with_its_points():
     ("hyperparameters", "message"),
     [
         ({"noise": -0.1}, "noise must be at least 0"),
-        ({"noise": float("inf")}, "noise must be at least 0"),
+        ({"noise": float("inf")}, "noise is inf"),
         ({"training_points": 0}, "training_points must be at least 1"),
         ({"training_points": -5}, "training_points must be at least 1"),
         ({"training_points": "many"}, "training_points is 'many'"),

@@ -64,7 +64,7 @@ def test_it_is_made_again_from_what_cells_say_of_it():
 
 @pytest.mark.parametrize(
     ("name", "redraws", "told"),
-    [("modes", 1, "at least 2"), ("gradients", 5, "no samples"), ("dirac", 5, "no samples")],
+    [("modes", 1, "give 2 to 1000"), ("gradients", 5, "no samples"), ("dirac", 5, "no samples")],
 )
 def test_what_has_no_spread_over_samples_is_refused(name, redraws, told):
     with pytest.raises(BenchError, match=told):
