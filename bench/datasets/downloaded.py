@@ -97,9 +97,9 @@ def _torchvision(kind: str, folder: Path, train: bool) -> Any:
         except Exception as error:  # whatever a network, an archive or a disk can come up with
             told = " ".join(str(error).split()) or type(error).__name__
             raise BenchError(
-                f"{kind} is not in '{folder}' and cannot be downloaded ({told:.60}); where there "
-                f'is a network, run: python -c "from torchvision.datasets import {kind}; '
-                f"{kind}('{folder}', download=True)\" and copy the folder here, or name one that "
+                f"{kind} is not in '{folder}' and cannot be downloaded ({told:.40}); run where "
+                f'it can: python -c "from torchvision.datasets import {kind}; '
+                f"{kind}('{folder}', download=True)\" and copy the folder, or name one that "
                 "has it with BENCH_DATA"
             ) from error
     try:
