@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -138,7 +138,9 @@ class _Work:
         cells = list(self.to_train.values())
         methods = {cell.method.label: cell.method for cell in cells}.values()
         pairs = _once((c.architecture, c.dataset) for c in cells)
-        checks = [("method", method_runs, (method,)) for method in methods]
+        checks: list[tuple[str, Callable[..., None], tuple[Component, ...]]] = [
+            ("method", method_runs, (method,)) for method in methods
+        ]
         checks += [("architecture", networks_fit, pair) for pair in pairs]
         for kind, check, parts in checks:
             try:
