@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -140,7 +141,7 @@ def show(
 
 def _told(measurement: Measurement) -> dict[str, Any]:
     """A measurement without what its run's ingredients say already."""
-    told = measurement.to_json()
+    told = asdict(measurement)
     return {name: told[name] for name in told if told[name] and name != "ingredients"}
 
 

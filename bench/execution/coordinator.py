@@ -103,6 +103,9 @@ class _Work:
         self.to_train = {
             each.cell.key: each.cell for each in self.planned if self.train and each.to_train
         }
+        self._cells: dict[str, list[Cell]] = {}
+        for each in self.planned:
+            self._cells.setdefault(each.cell.key, []).append(each.cell)
         others = [each for each in self.planned if each.cell.key not in self.to_train]
         self.to_measure = self._asked(others)
 
@@ -212,21 +215,21 @@ class _Work:
         from bench.execution.scheduler import make_measure_jobs
         from bench.training.savepoints import forget
 
-        trained = set()
+        trained: list[str] = []
         for row in rows:
             if row.measurements is not None:
                 self._take_measurements(row, console)
                 continue
             row.data["run"]["commit"] = commit
             record = self.store.put(row.data, row.files)
-            trained.add(record.key)
+            trained.append(record.key)
             progress.stored(str(record.cell), record.status, record.reason)
             if record.status not in TRANSIENT:
                 forget(self.cache, record.cell.group, record.cell.seed)
             run = row.data["run"]
             for note in (*run.get("notes", ()), *_not_compiled(run)):
                 self._say_once(console, f"{record.cell.method.label}: {note}")
-        cells = [each.cell for each in self.planned if each.cell.key in trained]
+        cells = [cell for key in trained for cell in self._cells[key]]
         try:
             asked = self._asked(plan(cells, self.store) if cells else [])
         except OSError as error:  # a source file is gone meanwhile
@@ -245,10 +248,9 @@ class _Work:
 
     def _prune(self, key: str) -> None:
         """Give up the networks that the study does not keep, once nothing is left to measure."""
-        cells = [each.cell for each in self.planned if each.cell.key == key]
         record = self.store.records[key]
         updates = prunable(record, policy_of(record, self.study.keep))
-        if updates and not any(each.to_measure() for each in plan(cells, self.store)):
+        if updates and not any(p.to_measure() for p in plan(self._cells[key], self.store)):
             self.store.drop_networks(key, updates)
 
     def _say_once(self, console: Console, text: str) -> None:

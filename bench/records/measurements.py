@@ -90,7 +90,9 @@ class Measurement:
         }
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """Return it as JSON says it; what it holds is not copied."""
+        reasons = {name: asdict(reason) for name, reason in self.reasons.items()}
+        return {**vars(self), "reasons": reasons}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Measurement:
