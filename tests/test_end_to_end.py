@@ -340,10 +340,12 @@ def test_interrupting_loses_only_the_jobs_in_flight(tmp_path):
         text=True,
     )
     deadline = time.monotonic() + 120
-    while not list(results.glob("cells/[!.]*")) and time.monotonic() < deadline:
+    while not list(results.glob("cache/jobs/*")) and time.monotonic() < deadline:
         time.sleep(0.1)
     second = bench(*command, methods=tmp_path, check=2)
     assert f"process {run.pid}" in second.stderr
+    while not list(results.glob("cells/[!.]*")) and time.monotonic() < deadline:
+        time.sleep(0.1)
     workers = _workers_of(run.pid)
     assert workers
     run.send_signal(signal.SIGINT)
