@@ -5,13 +5,12 @@ from __future__ import annotations
 import functools
 import inspect
 import json
-import mmap
 import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.cells import cell_len
@@ -21,6 +20,9 @@ from rich.table import Table
 
 from bench.errors import BenchError
 from bench.kinds import KINDS, option, variable
+
+if TYPE_CHECKING:
+    from bench.registry import Shelf
 
 # where nobody watches, a table keeps one line a row
 out = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 240)
@@ -141,23 +143,19 @@ def refuse_what_hangs() -> None:
     os.environ[REFUSED] = "{}"
     refused: dict[str, str] = {}
     left = [(shelf, file) for shelf in SHELVES.values() for file in shelf.files(own=True)]
-    reached = mmap.mmap(-1, 8)
 
-    def import_all() -> None:
-        for number, (shelf, file) in enumerate(left):
-            reached[:] = number.to_bytes(8)
-            with suppress(Exception, SystemExit, KeyboardInterrupt):  # met again, and told
-                shelf.load(file)
+    def load(shelf: Shelf, file: Path) -> None:
+        with suppress(Exception, SystemExit, KeyboardInterrupt):  # met again, and told
+            shelf.load(file)
 
     while left:
         try:
-            apart(import_all)
+            apart(*(functools.partial(load, *each) for each in left))
             break
         except Lost as lost:
-            number = int.from_bytes(reached[:])
-            refused[str(left[number][1])] = f"importing it {lost}"
+            refused[str(left[lost.place][1])] = f"importing it {lost}"
             os.environ[REFUSED] = json.dumps(refused)
-            left = left[number + 1 :]
+            left = left[lost.place + 1 :]
 
 
 def use_inception_weights(file: str) -> None:

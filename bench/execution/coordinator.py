@@ -145,12 +145,13 @@ class _Work:
             ("method", method_runs, (method,)) for method in methods
         ]
         checks += [("architecture", networks_fit, pair) for pair in pairs]
-        for kind, check, parts in checks:
-            try:
-                apart(partial(check, *parts))
-            except Lost as lost:
-                told = f"{kind} {parts[0].label}: checking it {lost}; nothing was trained"
-                raise BenchError(told) from lost
+        try:
+            if checks:
+                apart(*(partial(check, *parts) for _, check, parts in checks))
+        except Lost as lost:
+            kind, _, parts = checks[lost.place]
+            told = f"{kind} {parts[0].label}: checking it {lost}; nothing was trained"
+            raise BenchError(told) from lost
         measured = [cell for _, cell, _ in self.to_measure]
         for (part,) in _once((cell.dataset,) for cell in (*cells, *measured)):
             make_dataset(part.name, part.hyperparameters).fetch(self.cache)
@@ -263,10 +264,8 @@ def _told(finished: Iterable[list[Row]], console: Console) -> Iterator[list[Row]
     """The same; where it is interrupted, what now happens is said."""
     try:
         yield from finished
-    except GeneratorExit:
-        raise
     except BaseException as error:
-        if not isinstance(error, Exception):
+        if not isinstance(error, Exception | GeneratorExit):
             with suppress(OSError):  # the terminal may be what has gone
                 console.print("Stopping: what trains is saved; once more ends it at once.")
         raise

@@ -11,8 +11,7 @@ from bench.execution.devices import Slot
 from bench.records.cell import SCHEMA, Cell
 from bench.records.measurements import Measurement
 from bench.records.record import with_files
-
-SAVE_EVERY = 120.0
+from bench.training.savepoints import EVERY
 
 
 @dataclass(frozen=True)
@@ -22,7 +21,7 @@ class Job:
     cells: list[Cell]
     cache: Path
     time_limit: float
-    save_every: float = field(default=SAVE_EVERY, kw_only=True)
+    save_every: float = field(default=EVERY, kw_only=True)
     """Seconds from savepoint to savepoint."""
 
     def describe(self) -> dict[str, Any]:

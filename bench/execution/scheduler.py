@@ -20,7 +20,7 @@ from pathlib import Path
 from joblib import Parallel, delayed
 
 from bench.execution.devices import Slot
-from bench.execution.jobs import SAVE_EVERY, Job, MeasureJob, Row, failed_rows
+from bench.execution.jobs import Job, MeasureJob, Row, failed_rows
 from bench.execution.progress import Progress
 from bench.execution.supervisor import Place, SlotFailed, Workers
 from bench.records.cell import Cell
@@ -28,6 +28,7 @@ from bench.records.fingerprint import digest
 from bench.records.record import Record
 from bench.registry import make_architecture
 from bench.training.block import blocks_of, width_of
+from bench.training.savepoints import EVERY
 
 RUNS_A_JOB, JOBS_A_WORKER = 50, 4
 """Runs that one job measures at most, and jobs that each worker gets at least, if there are."""
@@ -38,7 +39,7 @@ def make_jobs(
     cache: Path,
     time_limit: float,
     workers: int,
-    save_every: float = SAVE_EVERY,
+    save_every: float = EVERY,
 ) -> list[Job]:
     """Group cells that differ by their seed alone, the largest jobs first.
 

@@ -151,6 +151,7 @@ def _train_all(
     waiting = {cell.seed: cell for cell in cells}
     beat = Heartbeat(folder, total=first.updates * len(cells))
     where = f"{surroundings(device)['device_name']}, torch {torch.__version__}"
+    engine = _engine(first, training, device, cache)
     while waiting:
         seeds = blocks_of(list(waiting), training.width)[0]
         finished, share = (len(cells) - len(waiting)) * first.updates, len(seeds)
@@ -165,7 +166,7 @@ def _train_all(
                     seeds,
                     device,
                     lambda done: beat(finished + done * share),  # noqa: B023 - called in its turn
-                    _engine(first, training, device, cache),
+                    engine,
                     savepoints.keep,
                     savepoints,
                 )
@@ -258,9 +259,7 @@ def _write(
             **surroundings(device),
         },
     }
-    kept: dict[str, bytes | Path] = {
-        str(file.relative_to(networks)): file for file in sorted(networks.glob("*/*"))
-    }
+    kept = {str(file.relative_to(networks)): file for file in sorted(networks.glob("*/*"))}
     scratch = folder / f".{cell.key}"
     scratch.mkdir()
     for name, content in files.items():
@@ -268,7 +267,7 @@ def _write(
     for name, file in kept.items():
         (scratch / name).parent.mkdir(exist_ok=True)
         # the savepoints' own stay, until this record is in the store
-        _link(Path(str(file)), scratch / name)
+        _link(file, scratch / name)
     text = json.dumps(with_files(data, {**files, **kept}), allow_nan=False)
     (scratch / "record.json").write_text(text, encoding="utf-8")
     os.rename(scratch, folder / cell.key)

@@ -13,6 +13,7 @@ from bench.study.deciding import Deciding
 from bench.study.expansion import Expansion, check_asked
 from bench.study.file import read
 from bench.study.selection import Selection
+from bench.training.savepoints import EVERY
 
 STUDIES = Path(__file__).parent.parent / "studies"
 RESERVED = (
@@ -53,7 +54,7 @@ class Study:
     """``cells`` and those that may be added to them."""
     margin: float | dict[str, float] | None = None
     """Differences in the metric that ranks below which methods are equal, or one by dataset."""
-    save_every: float = 120.0
+    save_every: float = EVERY
     """Seconds from one savepoint of a training to the next; 0: none but when it is stopped."""
 
     def margin_on(self, dataset: str) -> float | None:

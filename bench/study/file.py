@@ -25,6 +25,7 @@ from bench.metric import Iterate
 from bench.registry import Part
 from bench.study.deciding import Deciding, Whole
 from bench.training.configuration import Number, TrainingConfiguration
+from bench.training.savepoints import EVERY
 from bench.yaml12 import Place, read_file
 
 TRAINING_KEYS = [field.name for field in fields(TrainingConfiguration)]
@@ -128,7 +129,7 @@ class StudyFile(_Strict):
     evaluations: Evaluations = 10
     time_limit: Seconds = Field(6 * 3600, gt=0)
     """Seconds after which a job is stopped; the next run goes on from its savepoint."""
-    save_every: Seconds = Field(120, ge=0)
+    save_every: Seconds = Field(EVERY, ge=0)
     """Seconds from one savepoint of a training to the next; 0: none but when it is stopped."""
     require: list[str] = []
     """Metrics without which the study is not to be run, such as fid; they are measured, too."""

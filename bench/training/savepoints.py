@@ -26,6 +26,8 @@ from torch.utils import _pytree as tree
 
 from bench.networks import Checkpoint, file_name
 
+EVERY = 120.0
+"""Seconds from one savepoint to the next, where a study says nothing else."""
 FORMAT = 1
 KEPT = 2
 SHARE = 0.02

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,14 @@ def test_it_returns_what_the_function_does_or_says_why_not():
         apart(lambda: os._exit(0))
     with pytest.raises(Lost, match="by signal 40"):
         apart(lambda: os.kill(os.getpid(), 40))
+
+
+def test_of_several_it_names_the_one_that_ended_it_and_gives_each_its_time(monkeypatch):
+    monkeypatch.setenv(LIMIT, "1")
+    assert apart(*[lambda: time.sleep(0.6)] * 3, lambda: "last") == "last"
+    with pytest.raises(Lost) as lost:
+        apart(lambda: None, lambda: os._exit(3), lambda: None)
+    assert (str(lost.value), lost.value.place) == ("ends the process with exit code 3", 1)
 
 
 def test_it_ends_what_hangs_and_what_that_started(monkeypatch, tmp_path):
