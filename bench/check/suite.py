@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -58,16 +59,24 @@ class Suite:
 
         What comes after it rests on it, and would say the same thing again in other words.
         """
-        found = [Verdict(title(check), problem(check, part)) for check in self.description]
-        sound = True
+        return [step() for step in self.steps(part)][-1]
+
+    def steps(self, part: Any) -> list[Callable[[], list[Verdict]]]:
+        """Return a function a check, to be called in order: each returns all verdicts so far."""
+        found: list[Verdict] = []
+
+        def step(check: Check, rests_on: slice) -> list[Verdict]:
+            tried = not any(verdict.problem for verdict in found[rests_on])
+            found.append(Verdict(title(check), problem(check, part) if tried else "", tried))
+            return found
+
+        described = len(self.description)
+        steps: list[Callable[[], list[Verdict]]]
+        steps = [partial(step, check, slice(0)) for check in self.description]
         for stage in self.stages:
-            told = [
-                Verdict(title(check), problem(check, part) if sound else "", sound)
-                for check in stage
-            ]
-            sound = sound and not any(verdict.problem for verdict in told)
-            found += told
-        return found
+            before = slice(described, len(steps))
+            steps += [partial(step, check, before) for check in stage]
+        return steps
 
 
 @dataclass(frozen=True)

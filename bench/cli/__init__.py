@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import signal
 import sys
@@ -20,6 +21,8 @@ from bench.cli.reading import figure, report, show, status
 from bench.cli.training import plan, run, sync
 from bench.cli.tuning import tune
 from bench.errors import BenchError
+from bench.execution.warden import end_all, take_in
+from bench.temporary import own_folder
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -49,10 +52,14 @@ def main() -> None:
         # nohup has SIGHUP ignored, and means it
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _interrupt)
+    # a user's file may start processes where it is imported: nothing outlives the command
+    take_in()
+    atexit.register(end_all)
     # records are trees of many small objects, which Python's collector would walk again and again
     gc.set_threshold(50_000)
     try:
-        app(prog_name="bench")
+        with own_folder():
+            app(prog_name="bench")
     except BenchError as error:
         print(f"bench: {error}", file=sys.stderr)
         sys.exit(2)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from dataclasses import astuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -10,6 +11,9 @@ from rich.markup import escape
 from bench.cli.options import out
 from bench.errors import BenchError, nearest
 from bench.kinds import KINDS
+
+if TYPE_CHECKING:
+    from bench.check import Verdict
 
 
 def check(
@@ -31,7 +35,6 @@ def check(
     """
     import torch
 
-    from bench.check import check_part
     from bench.registry import find, make_method
 
     # as in a worker: with so small networks a second thread costs time
@@ -44,7 +47,7 @@ def check(
     failed = [
         name
         for name, part in parts.items()
-        if _say_verdicts(name, check_part(part), whole=bool(names))
+        if _say_verdicts(name, _verdicts(part), whole=bool(names))
     ]
     for name, each in broken.items():
         told = f"{name} ({each.where})"
@@ -81,6 +84,24 @@ def _part(typed: str) -> Any:
         ways = " or ".join(f"{kind}:{name}" for kind in kinds)
         raise BenchError(f"several parts are called '{name}'; say which: {ways}")
     return make(kinds[0], name, part.hyperparameters)
+
+
+def _verdicts(part: Any) -> list[Verdict]:
+    """What the suite says of a part, in a process that its code may hang or end."""
+    from bench.check import SUITES
+    from bench.check.suite import Verdict, title
+    from bench.execution.apart import Lost, apart
+    from bench.registry import kind_of
+
+    suite = SUITES[kind_of(part)]
+    steps = [lambda step=step: [astuple(each) for each in step()] for step in suite.steps(part)]
+    try:
+        told = apart(*steps)
+    except Lost as lost:
+        told = apart(*steps[: lost.place]) if lost.place else []
+        at, *rest = (title(check) for check in suite.checks[lost.place :])
+        told += [(at, f"it {lost}"), *((each, "", False) for each in rest)]
+    return [Verdict(*each) for each in told]
 
 
 def _say_verdicts(name: str, verdicts: list[Any], whole: bool) -> bool:

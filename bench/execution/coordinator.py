@@ -222,7 +222,7 @@ class _Work:
                 self._take_measurements(row, console)
                 continue
             row.data["run"]["commit"] = commit
-            record = self.store.put(row.data, row.files)
+            record = self._stored(row)
             trained.append(record.key)
             progress.stored(str(record.cell), record.status, record.reason)
             if record.status not in TRANSIENT:
@@ -238,14 +238,29 @@ class _Work:
             return []
         return make_measure_jobs(asked, self.cache, self.study.time_limit, 1)
 
+    def _stored(self, row: Row) -> Record:
+        """Store a row; one that cannot be is stored as a crashed one that says so."""
+        from bench.execution.jobs import crashed_row
+
+        try:
+            return self.store.put(row.data, row.files)
+        except (ValueError, TypeError, KeyError) as error:
+            told = f"what came back cannot be stored: {type(error).__name__}: {error}"
+            failed = crashed_row(self.to_train[row.data["key"]], told, row.data["run"])
+            return self.store.put(failed.data, failed.files)
+
     def _take_measurements(self, row: Row, console: Console) -> None:
         key = row.data["key"]
+        why = row.data.get("reason", "")
         if row.measurements:
-            self.store.measured(key, row.measurements)
-            self.measured.add(key)
-        else:
-            cell = self.store.records[key].cell
-            self._say_once(console, f"{cell} was not measured: {row.data['reason']}")
+            try:
+                self.store.measured(key, row.measurements)
+            except (ValueError, TypeError, KeyError) as error:
+                why = f"what came back cannot be stored: {type(error).__name__}: {error}"
+            else:
+                self.measured.add(key)
+                return
+        self._say_once(console, f"{self.store.records[key].cell} was not measured: {why}")
 
     def _prune(self, key: str) -> None:
         """Give up the networks that the study does not keep, once nothing is left to measure."""

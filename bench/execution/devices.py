@@ -5,17 +5,16 @@ from __future__ import annotations
 import math
 import os
 import re
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import IO, Any
 
 from bench.errors import BenchError
 from bench.execution.cores import cores
 from bench.locks import hold, release
+from bench.temporary import REMEDY, shared_folder
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 MOST = 64
@@ -84,7 +83,7 @@ class Devices:
                 if len(gpus) == self.jobs:
                     break
                 lock = _lock_of(gpu)
-                if holder := hold(lock, "set TMPDIR to a folder on a local disk"):
+                if holder := hold(lock, REMEDY):
                     lock.close()
                     held.append(f"GPU {gpu} is in use by {holder}")
                 else:
@@ -260,14 +259,10 @@ def _text(value: str | bytes) -> str:
 
 def _lock_of(gpu: str) -> IO[str]:
     """Open the file whose lock leases a GPU, in a folder that all runs of this user share."""
-    folder = Path(tempfile.gettempdir()) / f"gan-stability-bench-{os.getuid()}"
     try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        if folder.is_symlink() or folder.stat().st_uid != os.getuid():
-            raise BenchError(f"'{folder}' is not yours; set TMPDIR to a folder of your own")
-        return open(folder / f"{gpu.replace('/', '_')}.lock", "a+")
+        return open(shared_folder() / f"{gpu.replace('/', '_')}.lock", "a+")
     except OSError as error:
         raise BenchError(
-            f"cannot keep other runs off the GPUs: '{folder}' cannot be written to "
+            f"cannot keep other runs off the GPUs: '{error.filename}' cannot be written to "
             f"({error.strerror}); set TMPDIR to another folder"
         ) from error

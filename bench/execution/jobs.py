@@ -120,6 +120,13 @@ def failed_rows(job: Job, slot: Slot, status: str, reason: str, seconds: float =
     return [_failed(cell, Ended(status, reason, "", slot, seconds)) for cell in job.cells]
 
 
+def crashed_row(cell: Cell, reason: str, run: dict[str, Any]) -> Row:
+    """Return the row of a cell whose result is of no use."""
+    row = _failed(cell, Ended("crashed", reason, "", Slot(run["device"]), run["job_seconds"]))
+    row.data["run"]["commit"] = run["commit"]
+    return row
+
+
 def _failed(cell: Cell, ended: Ended) -> Row:
     data = {
         "schema": SCHEMA,

@@ -35,7 +35,7 @@ def guard(begin: Callable[[int], NoReturn]) -> NoReturn:
 
     ``begin`` is given the number of this process, which ends as its child ended.
     """
-    _prctl(PR_SET_CHILD_SUBREAPER, 1)
+    take_in()
     own = os.getpid()
     worker = os.fork()
     if worker == 0:
@@ -45,7 +45,7 @@ def guard(begin: Callable[[int], NoReturn]) -> NoReturn:
     os.closerange(3, 64)  # the worker's answers: their pipe is to end with it
     status = _wait(worker)
     _kill(worker, signal.SIGKILL)
-    _end_all()
+    end_all()
     _leave_as(status)
 
 
@@ -61,7 +61,12 @@ def _wait(worker: int) -> int:
     return signal.SIGKILL
 
 
-def _end_all() -> None:
+def take_in() -> None:
+    """Become the parent of every process below whose own parent ends, however far it moves."""
+    _prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def end_all() -> None:
     """Kill every process below, and those that become ours by that."""
     while children := _children():
         for child in children:

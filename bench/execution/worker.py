@@ -107,7 +107,8 @@ def run_job(folder: Path, device: torch.device) -> bool:
         if isinstance(error, BenchError):
             reason = str(error)
         elif ran_out_of_memory(error):
-            file, reason = "out_of_memory.txt", _first_line(error)
+            # Python's own MemoryError says nothing
+            file, reason = "out_of_memory.txt", _first_line(error) or reason.rstrip(": ")
         (folder / file).write_text(reason, encoding="utf-8")
         if not isinstance(error, BenchError):
             with suppress(OSError, ValueError):  # the job may have closed the stream

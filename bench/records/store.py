@@ -250,7 +250,10 @@ class Store:
         self.set_aside.append(f"record {folder.name} is damaged ({error}); {where}")
 
     def _clear_unfinished(self) -> None:
-        """Remove what runs that were killed have left: half-written records and jobs' folders."""
-        jobs = self.results / "cache" / "jobs"
-        for scratch in (*self.cells.glob(".*-*"), *jobs.glob("bench-job-*")):
+        """Remove what runs that were killed have left: half-written records, jobs' folders, and
+        checkpoints that no savepoint belongs to."""
+        cache = self.results / "cache"
+        blocks = (cache / "savepoints").glob("*-*")
+        lost = [block for block in blocks if not any(block.glob("*.safetensors"))]
+        for scratch in (*self.cells.glob(".*-*"), *(cache / "jobs").glob("bench-job-*"), *lost):
             shutil.rmtree(scratch, ignore_errors=True)

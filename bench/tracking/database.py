@@ -20,6 +20,7 @@ HELD = (
     "SELECT 1 FROM experiments WHERE experiment_id <> 0 LIMIT 1",
 )
 """What gives rows where a database holds anything of worth; MLflow itself makes experiment 0."""
+MAGIC, HEADER_BYTES = b"SQLite format 3\0", 100
 BESIDE = ("-journal", "-wal", "-shm")
 """What SQLite keeps beside a database; it would play an older file's back into a new one."""
 
@@ -37,15 +38,20 @@ def open_client(
     note = ""
     if file is not None:
         _clear(file)
-        if _is_there(file) and _is_half_made(file):
+        if why := _why_unusable(file):
             aside = file.parent / "damaged" / f"{file.stem}-{uuid.uuid4().hex[:4]}{file.suffix}"
             aside.parent.mkdir(exist_ok=True)
             os.rename(file, aside)
-            note = f"MLflow's database was half made and held no runs; moved to {aside}"
+            note = f"MLflow's database {why}; moved to {aside}"
         if not _is_there(file):
             _make(file)
     with calling():
         return _client(uri), note
+
+
+def is_whole(file: Path) -> bool:
+    """Tell whether a database is there, and has all the pages that its header counts."""
+    return _is_there(file) and not _lacking_bytes(file)
 
 
 def _client(uri: str) -> Any:
@@ -94,6 +100,30 @@ def _runs(process: int) -> bool:
         except ProcessLookupError:
             return False
     return True
+
+
+def _why_unusable(file: Path) -> str:
+    """Say what is wrong with a database that MLflow could not use, or not trust."""
+    if not _is_there(file):
+        return ""
+    if lacking := _lacking_bytes(file):
+        return f"ends {lacking} bytes too early, so that everything is sent again"
+    return "was half made and held no runs" if _is_half_made(file) else ""
+
+
+def _lacking_bytes(file: Path) -> int:
+    """Count the bytes that a database's file is shorter than its header says.
+
+    SQLite itself notices nothing until a page is read that is not there. While a transaction may
+    be under way, nothing is said. Header: https://www.sqlite.org/fileformat.html, section 1.3.
+    """
+    with open(file, "rb") as content:
+        header = content.read(HEADER_BYTES)
+    if any(Path(f"{file}{name}").exists() for name in BESIDE) or not MAGIC.startswith(header[:16]):
+        return 0
+    page = int.from_bytes(header[16:18])
+    wanted = (2**16 if page == 1 else page) * int.from_bytes(header[28:32])
+    return max(max(wanted, HEADER_BYTES) - file.stat().st_size, 0)
 
 
 def _is_half_made(file: Path) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from bench.errors import BenchError
 from bench.tracking.address import default_uri, sqlite_file, tracking_uri
+from bench.tracking.database import is_whole
 from bench.tracking.entry import describe
 from bench.tracking.ledger import Ledger, identity
 from bench.tracking.process import Process
@@ -61,7 +62,7 @@ class Tracker:
         """Cells that were sent now."""
         self._ledger = Ledger(results / "tracked.json", shown(self.uri), study)
         file = sqlite_file(self.uri)
-        if file is not None and not file.exists():
+        if file is not None and not is_whole(file):
             self._ledger.forget()
         self._down = False
         self._offered: dict[str, Record] = {}

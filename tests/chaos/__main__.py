@@ -27,8 +27,12 @@ def main() -> int:
             told = found.seen.get(what, "the run goes on; the cells are tried again")
             print(f"| {what} | {times} | {'' if found.wrong else 0} | {_cell(told)} |")
         met = faults.of_methods(folder / "methods", list(faults.FAULTS))
+        met += faults.of_methods_before_training(folder / "before")
         met += faults.of_surroundings(folder / "surroundings")
-        met += faults.of_files(folder / "campaign" / "undisturbed")
+        met.append(faults.of_compiling(folder / "compiling"))
+        undisturbed = folder / "campaign" / "undisturbed"
+        met += faults.of_files(undisturbed)
+        met.append(faults.of_database(undisturbed, folder / "campaign" / "study.yaml"))
         for each in met:
             print(f"| {each.fault} | 1 | {len(each.lost)} | {_cell(each.seen)} |")
         print(

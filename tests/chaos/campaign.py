@@ -1,14 +1,16 @@
 """Kills real runs at random moments, again and again, and looks at what is left.
 
 A campaign runs ``bench run`` of a small study as a process of its own until all cells are stored.
-Meanwhile it kills: single workers, wardens, the command, politely and not. After every kill
-what was stored before must be there, byte for byte, and every process must be gone once the command
-is; at the end results must equal those of a run that nobody disturbed.
+Some of the runs use a dask cluster of processes of their own. Meanwhile it kills: single workers,
+wardens, dask's workers and scheduler, the command, politely and not. After every kill what was
+stored before must be there, byte for byte, and every process must be gone once the command is; at
+the end results must equal those of a run that nobody disturbed.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import random
 import signal
@@ -17,7 +19,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -52,11 +54,17 @@ class Slow(Method):
         return self.weight * super().discriminator_loss(real_logits, fake_logits)
 '''
 MARK = "BENCH_CHAOS"
+WHERE = ("--jobs", "2")
+ENDING_SECONDS = 120.0
+"""Time for the command to end after its last kill; a minute of it may wait for dask workers."""
 GONE_SECONDS = 5.0
 """Time in which every process has to be gone, once the command is."""
 REAL_TIME = 40
 
-WORKER, WARDEN, COMMAND = "worker", "warden", "command"
+WORKER, WARDEN, COMMAND = "worker_process.py", "warden.py", "command"
+DASK_WORKER, SCHEDULER = "distributed.cli.dask_worker", "distributed.cli.dask_scheduler"
+DASK_SHARE = 0.2
+"""Part of the runs that use a dask cluster."""
 KILLS: list[tuple[str, str, tuple[int, ...]]] = [
     ("SIGKILL of a worker", WORKER, (signal.SIGKILL,)),
     ("SIGTERM of a worker", WORKER, (signal.SIGTERM,)),
@@ -67,6 +75,10 @@ KILLS: list[tuple[str, str, tuple[int, ...]]] = [
     ("SIGHUP of the command", COMMAND, (signal.SIGHUP,)),
     ("Ctrl-C", COMMAND, (signal.SIGINT,)),
     ("Ctrl-C twice", COMMAND, (signal.SIGINT, signal.SIGINT)),
+]
+DASK_KILLS: list[tuple[str, str, tuple[int, ...]]] = [
+    ("SIGKILL of a dask worker", DASK_WORKER, (signal.SIGKILL,)),
+    ("SIGKILL of the dask scheduler", SCHEDULER, (signal.SIGKILL,)),
 ]
 """What is done, to whom, and by which signals."""
 
@@ -105,18 +117,54 @@ def campaign(folder: Path, kills: int, seed: int) -> Report:
     return report
 
 
-def _begun(folder: Path, results: Path, mark: str) -> subprocess.Popen[str]:
+def _begun(
+    folder: Path, results: Path, mark: str, *where: str, backend: str = "threads"
+) -> subprocess.Popen[str]:
     command = ("run", str(folder / "study.yaml"), "--results", str(results), "--no-tracking")
     return subprocess.Popen(
-        [sys.executable, "-m", "bench", *command, "--jobs", "2"],
-        env={
-            **os.environ, MARK: mark, "BENCH_METHODS_DIR": str(folder / "methods"),
-            "OMP_NUM_THREADS": "1", "TMPDIR": str(_temporary(folder)),
-        },
+        [sys.executable, "-m", "bench", *command, "--backend", backend, *(where or WHERE)],
+        env=_environment(folder, mark),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-    )  # fmt: skip
+    )
+
+
+def _environment(folder: Path, mark: str) -> dict[str, str]:
+    return {
+        **os.environ, MARK: mark, "BENCH_METHODS_DIR": str(folder / "methods"),
+        "OMP_NUM_THREADS": "1", "TMPDIR": str(_temporary(folder)),
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+    }  # fmt: skip
+
+
+@contextmanager
+def _cluster(folder: Path, mark: str) -> Iterator[str]:
+    """A dask scheduler and two dask workers, a process each; yields the scheduler's address."""
+    file, own = folder / f"{mark}.json", folder / "dask"
+    own.mkdir(exist_ok=True)
+    host = ("--host", "127.0.0.1", "--no-dashboard")
+    calls = [(SCHEDULER, *host, "--port", "0", "--scheduler-file", str(file))]
+    calls += [(DASK_WORKER, *host, "--no-nanny", "--nthreads", "1", "--local-directory",
+               str(own), "--scheduler-file", str(file))] * 2  # fmt: skip
+    running = []
+    try:
+        for call in calls:
+            running.append(
+                subprocess.Popen(
+                    [sys.executable, "-m", *call],
+                    env=_environment(folder, mark) | {"TMPDIR": str(own)},
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                )
+            )
+            while not (file.is_file() and file.read_text().rstrip().endswith("}")):
+                time.sleep(0.1)
+        yield json.loads(file.read_text())["address"]
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
 
 
 def _temporary(folder: Path) -> Path:
@@ -129,40 +177,21 @@ def _disturbed(folder: Path, results: Path, report: Report, draw: random.Random)
     """Run once, killing workers a few times and then perhaps the command."""
     report.runs += 1
     mark = f"{folder.name}-{report.runs}"
-    run = _begun(folder, results, mark)
-    before, told = stored(results), ""
-    try:
-        # most kills are to meet work; some come while it starts
-        while draw.random() < 0.98 and run.poll() is None:
-            if _one_of(run.pid, WORKER, mark, random.Random(0)) is not None:
-                break
-            time.sleep(0.1)
-        for _ in range(draw.randint(1, 4)):
-            time.sleep(draw.uniform(0.2, 2.5))
-            what, whom, signals = draw.choice(KILLS)
-            if whom == COMMAND and not before and draw.random() < 0.5:
-                continue  # some kills of the command come early, not all of them
-            target = _one_of(run.pid, whom, mark, draw)
-            if target is None or run.poll() is not None:
-                continue
-            before |= stored(results)
-            for signal_number in signals:
-                _send(target, signal_number)
-                time.sleep(0.1)
-            report.kills[what] += 1
-            if whom == COMMAND:
-                told = what
-                break
+    before = stored(results)
+    with ExitStack() as stack:
+        if draw.random() < DASK_SHARE:
+            address = stack.enter_context(_cluster(folder, mark))
+            run = _begun(folder, results, mark, "--scheduler", address, backend="dask")
+            kills = KILLS + DASK_KILLS * 3
         else:
-            told = "SIGTERM of the command"
-            before |= stored(results)
-            _send(run.pid, signal.SIGTERM)
-            report.kills[told] += 1
-        output, _ = run.communicate(timeout=60)
-    except subprocess.TimeoutExpired:
-        report.wrong.append(f"after {told} the command has not ended within 60 s")
-        run.kill()
-        output, _ = run.communicate()
+            run, kills = _begun(folder, results, mark), KILLS
+        told = _kill_some(run, mark, kills, results, before, report, draw)
+        try:
+            output, _ = run.communicate(timeout=ENDING_SECONDS)
+        except subprocess.TimeoutExpired:
+            report.wrong.append(f"after {told}: no end within {ENDING_SECONDS:g} s")
+            run.kill()
+            output, _ = run.communicate()
     if lines := output.strip().splitlines():
         report.seen[told] = lines[-1]
     deadline = time.monotonic() + GONE_SECONDS
@@ -173,6 +202,47 @@ def _disturbed(folder: Path, results: Path, report: Report, draw: random.Random)
         for process in left:
             _send(process, signal.SIGKILL)
     _unchanged(before, results, f"after {told}", report)
+
+
+def _kill_some(
+    run: subprocess.Popen[str],
+    mark: str,
+    kills: list[tuple[str, str, tuple[int, ...]]],
+    results: Path,
+    before: dict[str, str],
+    report: Report,
+    draw: random.Random,
+) -> str:
+    """Kill a few processes of a run, and end it; return what was done last.
+
+    ``before`` is extended by what is stored just before each.
+    """
+    # most kills are to meet work; some come while it starts
+    while draw.random() < 0.98 and run.poll() is None:
+        if _one_of(run.pid, WORKER, mark, random.Random(0)) is not None:
+            break
+        time.sleep(0.1)
+    for _ in range(draw.randint(1, 4)):
+        time.sleep(draw.uniform(0.2, 5.0))
+        what, whom, signals = draw.choice(kills)
+        if whom == COMMAND and not before and draw.random() < 0.5:
+            continue  # some kills of the command come early, not all of them
+        target = _one_of(run.pid, whom, mark, draw)
+        if target is None or run.poll() is not None:
+            continue
+        before |= stored(results)
+        for signal_number in signals:
+            _send(target, signal_number)
+            time.sleep(0.1)
+        report.kills[what] += 1
+        if whom in (COMMAND, SCHEDULER):
+            return what
+    what = "SIGTERM of the command"
+    before |= stored(results)
+    if run.poll() is None:
+        _send(run.pid, signal.SIGTERM)
+        report.kills[what] += 1
+    return what
 
 
 def _finish(folder: Path, results: Path, report: Report) -> None:
@@ -188,8 +258,8 @@ def _finish(folder: Path, results: Path, report: Report) -> None:
     _unchanged(before, results, "after the last run", report)
     scratch = [*results.glob("cells/.*"), *results.glob("cache/jobs/*")]
     scratch += results.glob("cache/savepoints/*")
-    # torch's compiler keeps a cache there, one for all runs of a user
-    scratch += [own for own in _temporary(folder).iterdir() if "torchinductor" not in own.name]
+    scratch += _temporary(folder).glob("[!g]*")
+    scratch += _temporary(folder).glob("gan-stability-bench-*/*")
     if scratch:
         report.wrong.append(f"left behind: {', '.join(str(each) for each in scratch)}")
 
@@ -236,14 +306,14 @@ def _compare(results: Path, whole: Path, report: Report) -> None:
 
 
 def _one_of(command: int, whom: str, mark: str, draw: random.Random) -> int | None:
+    """One of the processes whose command line begins by a script or module, or the command."""
     if whom == COMMAND:
         return command
-    script = "warden.py" if whom == WARDEN else "worker_process.py"
     found = []
     for process in marked(mark):
         line = _read(process, "cmdline").split("\0")
         # a warden's command line goes on with its worker's
-        if any(part.endswith(script) for part in line[1 : 4 if whom == WARDEN else 2]):
+        if any(part.endswith(whom) for part in line[1 : 2 if whom == WORKER else 4]):
             found.append(process)
     return draw.choice(sorted(found)) if found else None
 

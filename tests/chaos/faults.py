@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-from tests.chaos.campaign import MARK, marked
+import torch
 
+from bench.execution.apart import LIMIT
+from bench.records.store import Store
+from bench.tracking.ledger import Ledger
+from bench.training.savepoints import Saved, Savepoints
+from tests.chaos.campaign import MARK, marked, stored
+
+ROOT = Path(__file__).parents[2]
 METHOD = """
 import ctypes, os, subprocess, sys, time
 from dataclasses import dataclass
@@ -21,6 +31,7 @@ import torch
 from bench.method import Method
 
 _seen = []
+{imported}
 
 @dataclass(frozen=True)
 class Mine(Method):
@@ -29,6 +40,10 @@ class Mine(Method):
         if len(_seen) > 60:  # after it has been tried out
             {fault}
         return super().discriminator_loss(real_logits, fake_logits)
+
+    def optimizers(self, *given):
+        {optimizers}
+        return super().optimizers(*given)
 """
 FAULTS = {
     "raises": "raise ValueError('the idea')",
@@ -42,6 +57,12 @@ FAULTS = {
     "stops_itself": "os.kill(os.getpid(), 19)",
 }
 """What a method does, in its training, by its name."""
+BEFORE = {
+    "hangs": "time.sleep(1000)",
+    "exits": "os._exit(0)",
+    "forks_and_hangs": "os.fork() or os.setsid(); time.sleep(1000)",
+}
+"""What a method does before it trains: where it is imported, or asked for its optimisers."""
 STATUS = {
     "raises": "crashed", "hangs": "timed_out", "exits": "crashed", "segfaults": "crashed",
     "allocates": "out_of_memory", "prints": "ok", "not_a_number": "diverged", "forks": "ok",
@@ -58,6 +79,13 @@ experiments:
     training: {{learning_rate: 0.001, betas: [0.5, 0.9], batch_size: 16}}
     updates: 100
 """
+CLOCK = """
+import itertools, time
+real, calls = time.time, itertools.count()
+time.time = lambda: real() - 3600 * (next(calls) // 50)
+"""
+"""A clock that goes back by an hour every fifty times that it is looked at."""
+PLACES = 16
 MEMORY = 4 * 2**30
 """Bytes that each process may allocate: the fault is to meet a limit, not the machine's end."""
 
@@ -76,7 +104,7 @@ def of_methods(folder: Path, names: list[str]) -> list[Met]:
     methods, results = folder / "methods", folder / "results"
     methods.mkdir(parents=True)
     for name in names:
-        (methods / f"{name}.py").write_text(METHOD.format(fault=FAULTS[name]))
+        _write(methods / f"{name}.py", fault=FAULTS[name])
     study = folder / "study.yaml"
     study.write_text(STUDY.format(methods=", ".join(names)))
     run = _bench(folder, str(study), results, methods)
@@ -93,63 +121,174 @@ def of_methods(folder: Path, names: list[str]) -> list[Met]:
     return met
 
 
+def of_methods_before_training(folder: Path) -> list[Met]:
+    """Run methods that never come to train: nothing does, and one line says which and why."""
+    met = []
+    for place, where in (("imported", "at import"), ("optimizers", "in its optimisers")):
+        for name, fault in BEFORE.items():
+            own = folder / f"{name}_{place}"
+            methods = own / "methods"
+            methods.mkdir(parents=True)
+            _write(methods / f"{name}.py", **{place: fault})
+            (own / "study.yaml").write_text(STUDY.format(methods=name))
+            run = _bench(own, str(own / "study.yaml"), own / "results", methods)
+            lost = [] if run.returncode == 2 else [f"{name} {where} ends with {run.returncode}"]
+            lost += [] if run.stderr.count("\n") == 1 else [f"{name} {where}: more than a line"]
+            lost += [f"{name} {where} leaves a process" for _ in marked(own.name)]
+            met.append(Met(f"a method that {name.replace('_', ' ')} {where}", run.stderr, lost))
+    return met
+
+
 def of_surroundings(folder: Path) -> list[Met]:
     """Run a sound method where something is missing, full or odd."""
     study = folder / "study.yaml"
     folder.mkdir(parents=True)
     study.write_text(STUDY.replace(", {methods}", "").format())
-    met = []
-    for fault, change in {
+    clock = folder / "clock"
+    clock.mkdir()
+    (clock / "sitecustomize.py").write_text(CLOCK)
+    changes: dict[str, dict[str, str | None]] = {
         "TMPDIR that is absent": {"TMPDIR": str(folder / "none")},
         "no HOME": {"HOME": None},
         "a HOME that is absent": {"HOME": str(folder / "nowhere")},
-    }.items():
-        results = folder / f"results-{len(met)}"
-        run = _bench(folder, str(study), results, None, change)
+        "a clock that is set back again and again": {"PYTHONPATH": f"{clock}:{ROOT}"},
+    }
+    met = []
+    for fault, change in changes.items():
+        run = _bench(folder, str(study), folder / f"results-{len(met)}", None, change)
         met.append(_sound(fault, run))
     with _full(folder / "full") as room:
         if room is None:
             met.append(Met("a full disk", "not tried: a file system cannot be mounted here"))
-        else:
-            run = _bench(folder, str(study), room / "results", None)
-            told = (run.stderr.strip() or run.stdout.strip()).splitlines()[-1:]
-            lost = [] if run.returncode and "Traceback" not in run.stderr else ["a traceback"]
-            (room / "ballast").unlink()
-            again = _bench(folder, str(study), room / "results", None)
-            met.append(Met("a full disk", " ".join(told), lost + _sound("", again).lost))
+            return met
+        inside = {"TMPDIR": str(room)}
+        run = _bench(folder, str(study), folder / "results-full", None, inside)
+        met.append(_sound("TMPDIR that is full", run))
+        run = _bench(folder, str(study), room / "results", None)
+        met.append(_refused("a full disk", run))
+        (room / "ballast").unlink()
+        again = _bench(folder, str(study), room / "results", None)
+        met[-1].lost += _sound("", again).lost
+    return met
+
+
+def of_compiling(folder: Path) -> Met:
+    """Kill a run whose worker compiles: the next command removes what the compiler left."""
+    folder.mkdir(parents=True)
+    (folder / "study.yaml").write_text(
+        STUDY.replace(", {methods}", "").format().replace("updates: 100", "updates: 2500")
+    )
+    temporary = folder / "tmp"
+    temporary.mkdir()
+    change: dict[str, str | None] = {"TMPDIR": str(temporary)}
+    command = _command(str(folder / "study.yaml"), folder / "results")
+    run = subprocess.Popen(
+        command, env=_environment(folder, None, change), stdout=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 200
+    while not list(temporary.glob("*/*/*.s")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    met = Met("SIGKILL while a round is compiled", "")
+    if run.poll() is not None or time.monotonic() > deadline:
+        met.lost.append("no compiler was met")
+    run.kill()
+    run.wait()
+    left = len(list(temporary.glob("*/run-*/*")))
+    status = (sys.executable, "-m", "bench", "status", "--results", str(folder / "results"))
+    subprocess.run(status, env=_environment(folder, None, change), capture_output=True)
+    met.seen = f"{left} files of a compiler's are there until the next command"
+    met.lost += [f"left behind: {file}" for file in temporary.glob("*/run-*")]
     return met
 
 
 def of_files(results: Path) -> list[Met]:
-    """Cut every sort of a record's files at every 64th byte: it is noticed, and nothing raises."""
-    from bench.records.store import Store
-
-    met = []
+    """Cut every sort of file at every 64th byte: it is noticed, and nothing raises."""
     folder = next(results.glob("cells/[!.]*"))
-    for name in ("record.json", "series.npz", "samples.npz", "measurements.json"):
-        whole, lost, seen = (folder / name).read_bytes(), [], ""
-        for length in range(0, len(whole), 64):
-            copy = results.parent / "cut"
-            shutil.rmtree(copy, ignore_errors=True)
-            shutil.copytree(folder, copy / "cells" / folder.name)
-            (copy / "cells" / folder.name / name).write_bytes(whole[:length])
-            store = Store(copy)
-            try:
-                record = store.get(folder.name)
-                if name in ("series.npz", "samples.npz") and record is not None:
-                    record.series() if name == "series.npz" else record.samples()
-            except Exception as error:
-                told = f"{type(error).__name__}: {error}"
-                if not str(error).count("damaged"):
-                    lost.append(f"{name} cut at {length}: {told}")
-                seen = told
-                continue
-            if not store.set_aside:
-                lost.append(f"{name} cut at {length} was not noticed")
-            seen = store.set_aside[0] if store.set_aside else seen
-        count = len(range(0, len(whole), 64))
-        met.append(Met(f"{name} cut at every 64th byte ({count} places)", seen, lost[:3]))
+    names = ("record.json", "series.npz", "samples.npz", "measurements.json")
+    met = [_cut(folder / name, partial(_read_record, folder, name)) for name in names]
+    work = results.parent / "savepoint"
+    savepoints = Savepoints(work)
+    savepoints.write(10, Saved.of({"state": {"x": torch.arange(500)}}, {}))
+    met.append(_cut(next(work.glob("*.safetensors")), _read_savepoint))
+    ledger = work / "tracked.json"
+    ledger.write_text(json.dumps({"uri": {"study": {f"{n:040x}": "1" * 64 for n in range(20)}}}))
+    met.append(_cut(ledger, _read_ledger))
     return met
+
+
+def of_database(results: Path, study: Path) -> Met:
+    """Cut MLflow's database at some places: `bench sync` says so, and records stay."""
+    folder = results.parent / "database"
+    shutil.copytree(results, folder)
+    sync = (sys.executable, "-m", "bench", "sync", str(study), "--results", str(folder))
+    environment = _environment(study.parent, study.parent / "methods", {})
+    subprocess.run(sync, env=environment, check=True, capture_output=True)
+    whole, known = (folder / "mlflow.db").read_bytes(), stored(folder)
+    places = [len(whole) * number // PLACES for number in range(PLACES)]
+    met = Met(f"MLflow's database cut at {PLACES} places", "")
+    for length in places:
+        (folder / "mlflow.db").write_bytes(whole[:length])
+        run = subprocess.run(sync, env=environment, capture_output=True, text=True, timeout=300)
+        met.seen = (run.stdout + run.stderr).strip()
+        if run.returncode or f"{len(known)} cells sent" not in met.seen:
+            met.lost.append(f"cut at {length}: {met.seen[-300:]}")
+    if stored(folder) != known:
+        met.lost.append("a cut database has changed records")
+    return met
+
+
+def _cut(file: Path, read: Callable[[Path], str]) -> Met:
+    """Read copies of a file that end early; ``read`` returns what is told, nothing if nothing is.
+
+    It is called with a file whose folder is its own.
+    """
+    whole = file.read_bytes()
+    places = range(0, len(whole), 64)
+    met = Met(f"{file.name[-40:]} cut at every 64th byte ({len(places)} places)", "")
+    for length in places:
+        copy = file.parent.parent / "cut"
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(file.parent, copy / "cells" / file.parent.name)
+        target = copy / "cells" / file.parent.name / file.name
+        target.write_bytes(whole[:length])
+        try:
+            met.seen = read(target)
+        except Exception as error:
+            met.lost.append(f"{file.name} cut at {length}: {type(error).__name__}: {error}")
+        if not met.seen:
+            met.lost.append(f"{file.name} cut at {length} was not noticed")
+    return met
+
+
+def _read_record(folder: Path, name: str, file: Path) -> str:
+    store = Store(file.parents[2])
+    record = store.get(folder.name)
+    if record is not None and name in ("series.npz", "samples.npz"):
+        return "" if record.series() and record.samples() else "empty"
+    return store.set_aside[0] if store.set_aside else ""
+
+
+def _read_savepoint(file: Path) -> str:
+    savepoints = Savepoints(file.parent)
+    found = savepoints.restore(lambda saved: saved)
+    return savepoints.set_aside[0] if found is None else ""
+
+
+def _read_ledger(file: Path) -> str:
+    Ledger(file, "uri", "study")
+    return "it is made anew"
+
+
+def _write(file: Path, fault: str = "pass", imported: str = "", optimizers: str = "pass") -> None:
+    file.write_text(METHOD.format(fault=fault, imported=imported, optimizers=optimizers))
+
+
+def _refused(fault: str, run: subprocess.CompletedProcess[str]) -> Met:
+    """A run that is to end with one line, and without a traceback."""
+    told = (run.stderr.strip() or run.stdout.strip()).splitlines()[-1:]
+    if run.returncode and "Traceback" not in run.stderr:
+        return Met(fault, " ".join(told))
+    return Met(fault, " ".join(told), [f"{fault}: {run.returncode}, {run.stderr[-300:]}"])
 
 
 def _sound(fault: str, run: subprocess.CompletedProcess[str]) -> Met:
@@ -172,19 +311,29 @@ def _bench(
     methods: Path | None,
     change: dict[str, str | None] | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    environment = {
-        **os.environ, "OMP_NUM_THREADS": "1", MARK: folder.name,
-        "BENCH_METHODS_DIR": str(methods or ""), **(change or {}),
-    }  # fmt: skip
-    command = ("run", study, "--results", str(results), "--no-tracking", "--jobs", "2")
     return subprocess.run(
-        [sys.executable, "-m", "bench", *command],
-        env={name: value for name, value in environment.items() if value is not None},
+        _command(study, results),
+        env=_environment(folder, methods, change or {}),
         preexec_fn=_limit_memory,
         capture_output=True,
         text=True,
         timeout=600,
     )
+
+
+def _command(study: str, results: Path) -> list[str]:
+    where = ("--results", str(results), "--no-tracking", "--jobs", "2")
+    return [sys.executable, "-m", "bench", "run", study, *where]
+
+
+def _environment(
+    folder: Path, methods: Path | None, change: dict[str, str | None]
+) -> dict[str, str]:
+    own = {
+        **os.environ, "OMP_NUM_THREADS": "1", MARK: folder.name, "PYTHONPATH": str(ROOT),
+        "BENCH_METHODS_DIR": str(methods or ""), LIMIT: "10", **change,
+    }  # fmt: skip
+    return {name: value for name, value in own.items() if value is not None}
 
 
 def _limit_memory() -> None:
