@@ -20,7 +20,6 @@ HELD = (
     "SELECT 1 FROM experiments WHERE experiment_id <> 0 LIMIT 1",
 )
 """What gives rows where a database holds anything of worth; MLflow itself makes experiment 0."""
-MAGIC, HEADER_BYTES = b"SQLite format 3\0", 100
 BESIDE = ("-journal", "-wal", "-shm")
 """What SQLite keeps beside a database; it would play an older file's back into a new one."""
 
@@ -50,8 +49,8 @@ def open_client(
 
 
 def is_whole(file: Path) -> bool:
-    """Tell whether a database is there, and has all the pages that its header counts."""
-    return _is_there(file) and not _lacking_bytes(file)
+    """Tell whether a database is there, and has the pages that its header counts."""
+    return _is_there(file) and not _ends_early(file)
 
 
 def _client(uri: str) -> Any:
@@ -106,24 +105,23 @@ def _why_unusable(file: Path) -> str:
     """Say what is wrong with a database that MLflow could not use, or not trust."""
     if not _is_there(file):
         return ""
-    if lacking := _lacking_bytes(file):
-        return f"ends {lacking} bytes too early, so that everything is sent again"
+    if _ends_early(file):
+        return "ends too early, so that everything is sent again"
     return "was half made and held no runs" if _is_half_made(file) else ""
 
 
-def _lacking_bytes(file: Path) -> int:
-    """Count the bytes that a database's file is shorter than its header says.
+def _ends_early(file: Path) -> bool:
+    """Tell whether SQLite finds fewer pages than a database's header counts."""
+    try:
+        with closing(sqlite3.connect(_uri(file, "ro"), timeout=1, uri=True)) as database:
+            database.execute("PRAGMA schema_version")
+    except sqlite3.DatabaseError as error:  # locked, or no database: MLflow will say so
+        return error.sqlite_errorcode == sqlite3.SQLITE_CORRUPT
+    return False
 
-    SQLite itself notices nothing until a page is read that is not there. While a transaction may
-    be under way, nothing is said. Header: https://www.sqlite.org/fileformat.html, section 1.3.
-    """
-    with open(file, "rb") as content:
-        header = content.read(HEADER_BYTES)
-    if any(Path(f"{file}{name}").exists() for name in BESIDE) or not MAGIC.startswith(header[:16]):
-        return 0
-    page = int.from_bytes(header[16:18])
-    wanted = (2**16 if page == 1 else page) * int.from_bytes(header[28:32])
-    return max(max(wanted, HEADER_BYTES) - file.stat().st_size, 0)
+
+def _uri(file: Path, mode: str) -> str:
+    return f"{file.absolute().as_uri()}?mode={mode}"
 
 
 def _is_half_made(file: Path) -> bool:
@@ -132,8 +130,7 @@ def _is_half_made(file: Path) -> bool:
 
     try:
         # not read-only, which could not undo what was cut off half-way
-        uri = f"{file.absolute().as_uri()}?mode=rw"
-        with closing(sqlite3.connect(uri, timeout=1, uri=True)) as database:
+        with closing(sqlite3.connect(_uri(file, "rw"), timeout=1, uri=True)) as database:
             if any(_rows(database, query) for query in HELD):
                 return False
             version = _rows(database, "SELECT version_num FROM alembic_version")

@@ -29,6 +29,12 @@ FILES = {
     "quits": ("os._exit(0)", "pass"),
     "interrupts": ("raise KeyboardInterrupt", "pass"),
     "dies": ("os.kill(os.getpid(), 40)", "pass"),
+    "starts": (
+        "import subprocess\n"
+        "CHILD = subprocess.Popen(['sleep', '1000'], start_new_session=True).pid\n"
+        "open(__file__ + '.pid', 'a').write(f'{CHILD} ')",
+        "pass",
+    ),
 }
 
 
@@ -94,6 +100,9 @@ def test_files_that_hang_or_end_at_import_are_refused_by_name(tmp_path):
     }.items():
         assert f"{name} cannot be used: importing it {why}" in told
     assert "interrupts cannot be used: KeyboardInterrupt" in told
+    begun = (tmp_path / "starts.py.pid").read_text().split()
+    assert len(begun) >= 2  # where it is tried, and where it is used
+    assert [child for child in begun if Path(f"/proc/{child}").exists()] == []
 
 
 @pytest.mark.slow
@@ -105,3 +114,6 @@ def test_a_method_that_ends_the_process_in_its_first_update_is_named(tmp_path):
     assert done.stderr.strip() == (
         "bench: method quits: checking it ends the process with exit code 0; nothing was trained"
     )
+    told = " ".join(bench(tmp_path, "check", "quits", check=1).stdout.split())
+    assert "✓ Its hyperparameters can be written down and read back." in told
+    assert "✗ it ends the process with exit code 0 fails: Losses are averaged" in told

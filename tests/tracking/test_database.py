@@ -24,18 +24,23 @@ def changed(file, *statements):
         database.commit()
 
 
+def believed(results, records):
+    """Write a ledger by which records have been sent."""
+    ledger = Ledger(results / "tracked.json", default_uri(results), STUDY)
+    for record in records:
+        ledger.add(record.key, identity(record))
+    ledger.save()
+
+
 CUT_OFF = ("DELETE FROM alembic_version", "DROP TABLE trace_info")
 """Leaves a database as a kill does: some tables are there, and the version is not."""
 
 
 @pytest.mark.usefixtures("in_process")
 def test_a_half_made_database_is_set_aside_and_gets_everything_again(results, put):
-    records, uri = [put(0), put(1)], default_uri(results)
+    records = [put(0), put(1)]
     changed(results / "mlflow.db", *CUT_OFF)
-    ledger = Ledger(results / "tracked.json", uri, STUDY)
-    for record in records:
-        ledger.add(record.key, identity(record))
-    ledger.save()
+    believed(results, records)
     tracker = send(results, *records, put(2))
     (note,) = tracker.problems
     (aside,) = (results / "damaged").iterdir()
@@ -72,6 +77,20 @@ def test_what_lay_beside_a_database_that_is_gone_is_not_played_into_the_new_one(
     found = sorted(path.name for path in tmp_path.iterdir() if path.is_file())
     assert found == [f".mlflow.db.{os.getppid()}.making", "mlflow.db"]
     assert file.read_bytes() == empty_database.read_bytes()
+
+
+@pytest.mark.usefixtures("in_process")
+@pytest.mark.parametrize("part", [0.0, 0.1, 0.9])
+def test_a_database_that_ends_too_early_is_put_aside_and_filled_again(results, put, part):
+    records = [put(0), put(1)]
+    believed(results, records)
+    file = results / "mlflow.db"
+    os.truncate(file, int(part * file.stat().st_size))
+    tracker = send(results, *records)
+    assert tracker.sent == 2
+    assert len(list((results / "damaged").glob("mlflow-*.db"))) == len(tracker.problems)
+    assert all("ends too early" in problem for problem in tracker.problems)
+    assert bool(tracker.problems) == (part > 0)  # an empty file is as none
 
 
 @pytest.mark.slow
