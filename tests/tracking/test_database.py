@@ -45,7 +45,7 @@ def test_a_half_made_database_is_set_aside_and_gets_everything_again(results, pu
     (note,) = tracker.problems
     (aside,) = (results / "damaged").iterdir()
     assert str(aside) in note
-    assert tracker.sent == len(children(MlflowClient(uri))) == 3
+    assert tracker.sent == len(children(MlflowClient(default_uri(results)))) == 3
 
 
 @pytest.mark.usefixtures("in_process")
