@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import os
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
-from bench.datasets.folder import EXTENSIONS, Folder, below
+from bench.datasets.decoding import Decoder, Widened
+from bench.datasets.files import EXTENSIONS, below, content_of
+from bench.datasets.paths import printable
 from bench.datasets.points import hash_of_file, read_array
 from bench.errors import BenchError, nearest
 from bench.extractors.inception import InceptionV3
@@ -24,6 +25,7 @@ from bench.measuring.frechet import Gaussian
 from bench.measuring.reference import Reference
 from bench.metric import Metric, NotMeasured, Quantity, Reason
 from bench.records.fingerprint import digest
+from bench.records.measurements import joined
 from bench.registry import find, make_dataset
 
 FEWEST = 2
@@ -81,6 +83,8 @@ class Samples:
     ranked_by: tuple[str, ...] = ()
     name: str = "scored"
     """Of files in the cache."""
+    remarks: dict[str, Any] = field(default_factory=dict)
+    """What was done to the files it was read from, and ``cautions``."""
 
     @property
     def sample_shape(self) -> tuple[int, ...]:
@@ -95,9 +99,14 @@ class Samples:
             raise NotMeasured("the reference is statistics without samples")
         return self.real
 
-    def protocol(self) -> dict[str, Any]:
+    def protocol(self, side: str = "reference") -> dict[str, Any]:
         count = "statistics" if self.real is None else f"{len(self.real)} samples"
-        return {"reference": f"{count} of {self.called}"}
+        told: dict[str, Any] = {
+            f"{side} {name}": what for name, what in self.remarks.items() if name != "cautions"
+        }
+        cautions = [f"{side}: {each}" for each in self.remarks.get("cautions", ())]
+        told |= {"cautions": cautions} if cautions else {}
+        return {side: f"{count} of {self.called}", **told}
 
     def __getattr__(self, name: str) -> Any:
         # such as a mixture's centres
@@ -146,11 +155,13 @@ def score(
         subject.know(InceptionV3(), Reference(against.statistics, nothing, None))
     seen = Seen(subject, samples)
     chosen = [named(name, against) for name in metrics] or offered(against)
-    protocol = {"generated": f"{len(samples)} samples of {generated}", **against.protocol()}
+    protocol = joined([made.protocol("generated"), against.protocol()])
     scores: list[Score] = []
     for metric in chosen:
         if metric.needs in ("samples", "features"):
-            scores += _scored(metric, seen, protocol)
+            own, told = _scored(metric, seen)
+            scores += own
+            protocol = joined([protocol, told])
         elif metrics:
             raise BenchError(f"metric '{metric.called}' needs {metric.needs}, not samples only")
     if save_reference is not None:
@@ -158,25 +169,28 @@ def score(
     return Scores(generated, reference, scores, protocol)
 
 
-def _scored(metric: Metric, seen: Seen, protocol: dict[str, Any]) -> list[Score]:
+def _scored(metric: Metric, seen: Seen) -> tuple[list[Score], dict[str, Any]]:
+    """Return what a metric measures, and its part of the protocol if that is anything."""
     quantities = metric.quantities(seen.dataset)
     results = take(metric, seen, quantities)
+    told: dict[str, Any] = {}
     if any(not isinstance(result, Reason) for result in results.values()):
         extractor = metric.sees
-        protocol |= {} if extractor is None else seen.subject.network(extractor).describe()
-        protocol |= metric.describe()
-    return [
+        network = {} if extractor is None else seen.subject.network(extractor).describe()
+        told = joined([network, metric.describe()])
+    scores = [
         Score(q, None, found.text) if isinstance(found, Reason) else Score(q, found)
         for q in quantities
         for found in [results[q.name]]
     ]
+    return scores, told
 
 
 def _read(side: str, cache: Path, device: torch.device, generated: bool) -> Samples:
     """One side of the comparison, whatever it is."""
     path = Path(os.path.expanduser(side))
     if path.is_dir():
-        return Samples(side, _images(path), content=Folder(path=str(path)).content())
+        return _images(side, path)
     if path.suffix in (".npy", ".npz"):
         return _array(path)
     name, colon, where = side.partition(":")
@@ -190,36 +204,58 @@ def _read(side: str, cache: Path, device: torch.device, generated: bool) -> Samp
     dataset.prepare(cache, device)
     real = dataset.held_out_samples() if generated else dataset.reference_samples()
     content = digest([dataset.name, dataset.hyperparameters(), dataset.content()])
-    return Samples(side, as_compared(real), dataset=dataset, content=content)
+    remarks = getattr(dataset, "remarks", {})
+    return Samples(side, as_compared(real), dataset=dataset, content=content, remarks=remarks)
 
 
-def _images(folder: Path) -> Tensor:
+def _images(side: str, folder: Path) -> Samples:
     """Every image below a folder, as bytes (N, 3, H, W), or (N, 1, H, W) where all are gray."""
-    files = sorted(name for name, _ in below(folder, EXTENSIONS))
+    try:
+        found = below(folder)
+    except OSError as error:
+        place = printable(str(error.filename))
+        raise BenchError(f"'{place}' cannot be read ({error.strerror})") from error
+    files = [name for name, _ in found.images]
     if len(files) < FEWEST:
         raise BenchError(
             f"'{folder}' holds {len(files)} images, at least {FEWEST} are needed: a covariance "
             f"needs two; known are {', '.join(EXTENSIONS)}"
         )
-    found: list[np.ndarray] = []
-    gray = True
+    decoder = Decoder("rgb", called=f"'{folder}'")
+    while True:
+        try:
+            images = _stack(decoder, folder, files)
+            break
+        except Widened:
+            decoder.restart()
+    images = images[:, :1].contiguous() if decoder.gray else images.contiguous()
+    remarks: dict[str, Any] = {**decoder.told(), **found.told()}
+    cautions = [*decoder.cautions, *found.cautions]
+    remarks |= {"cautions": cautions} if cautions else {}
+    return Samples(side, images, content=content_of(folder, found.images), remarks=remarks)
+
+
+def _stack(decoder: Decoder, folder: Path, files: list[str]) -> Tensor:
+    """All images as bytes (N, 3, H, W)."""
+    read: list[np.ndarray] = []
     for name in files:
         try:
-            with Image.open(folder / name) as image:
-                gray = gray and image.mode in ("1", "L")
-                found.append(np.asarray(image.convert("RGB"), np.uint8))
+            image, depth = decoder.read(folder / name)
+        except (BenchError, Widened):
+            raise
         except Exception as error:  # what a damaged file raises depends on its format
             raise BenchError(
                 f"'{folder / name}' cannot be read as an image ({error}); remove it, or mend it"
             ) from error
-        if found[-1].shape != found[0].shape:
-            sizes = [f"{a.shape[1]} × {a.shape[0]}" for a in (found[0], found[-1])]
+        read.append(np.asarray(image, np.uint8).transpose(2, 0, 1))
+        decoder.seen(read[-1], depth)
+        if read[-1].shape != read[0].shape:
+            sizes = [f"{each.shape[2]} × {each.shape[1]}" for each in (read[0], read[-1])]
             raise BenchError(
                 f"'{folder}' holds images of {sizes[0]} and of {sizes[1]} pixels ({name}); scores "
                 "need one size: resize them"
             )
-    images = torch.from_numpy(np.stack(found)).permute(0, 3, 1, 2)
-    return images[:, :1].contiguous() if gray else images.contiguous()
+    return torch.from_numpy(np.stack(read))
 
 
 def _array(path: Path) -> Samples:
@@ -249,7 +285,7 @@ def _array(path: Path) -> Samples:
     tensor = torch.from_numpy(array)
     if array.ndim == 3:
         tensor = tensor[:, None]
-    elif array.shape[1] not in (1, 3):
+    elif array.shape[1] not in (1, 3) and array.shape[1] > array.shape[3]:
         tensor = tensor.permute(0, 3, 1, 2)
     return Samples(str(path), tensor.contiguous(), content=content)
 

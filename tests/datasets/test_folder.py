@@ -16,7 +16,8 @@ import yaml
 from PIL import Image
 
 from bench.cli import main
-from bench.datasets.folder import EXTENSIONS, Folder
+from bench.datasets.files import EXTENSIONS
+from bench.datasets.folder import Folder
 from bench.datasets.images import ImageDataset
 from bench.errors import BenchError
 from bench.registry import label_of, make_dataset
@@ -359,9 +360,9 @@ def test_the_content_follows_the_files(images):
 
 
 def test_of_many_files_some_are_opened(images, monkeypatch):
-    monkeypatch.setattr("bench.datasets.folder.OPENED", 3)
+    monkeypatch.setattr("bench.datasets.files.OPENED", 3)
     opened = []
-    monkeypatch.setattr("bench.datasets.folder._ends", lambda file: opened.append(file) or b"")
+    monkeypatch.setattr("bench.datasets.files._ends", lambda file: opened.append(file) or b"")
     dataset(images).content()
     assert 1 < len(opened) <= 3
 
