@@ -89,12 +89,11 @@ class Decoder:
             tags.add(still := _orientation(image))
             see_through = _see_through(image)
             scaled, depth, outside = self._scaled(image, file)
-        depth = COLOUR if deep else depth
-        if still in TURNS:
-            scaled = scaled.transpose(TURNS[still])
+            if still in TURNS:
+                scaled = scaled.transpose(TURNS[still])
+            mode = MODES[self.channels]
+            made = scaled if scaled.mode == mode else scaled.convert(mode)
         # nothing is counted before everything has succeeded
-        mode = MODES[self.channels]
-        made = scaled if scaled.mode == mode else scaled.convert(mode)
         self.gray = self.gray and Image.getmodebase(image.mode) == "L"
         self.counted["sizes"][f"{made.width} × {made.height}"] += 1
         self.counted["modes"][image.mode + (f", {COLOUR}" if deep else "")] += 1
@@ -102,7 +101,7 @@ class Decoder:
         self.remarks["frames"] += frames
         self.remarks["transparent"] += see_through
         self.remarks["outside"] += outside
-        return made, depth
+        return made, COLOUR if deep else depth
 
     def seen(self, pixels: np.ndarray, depth: str) -> None:
         """Note the bytes (C, H, W) that became of an image of that depth."""

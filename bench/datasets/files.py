@@ -114,12 +114,12 @@ def content_of(root: Path, files: list[tuple[str, int]]) -> str:
     return digest.hexdigest()[:16]
 
 
-def most(counted: Counter[str]) -> str:
+def most(counted: Counter[str], named: int = NAMED) -> str:
     """Return ``28 × 28 (12), 32 × 32 (3)``, the most frequent first."""
     # of equals the first by name: the order of the files says nothing
     ranked = sorted(counted.items(), key=lambda each: (-each[1], each[0]))
-    told = ", ".join(f"{name} ({n})" for name, n in ranked[:NAMED])
-    others = sum(n for _, n in ranked[NAMED:])
+    told = ", ".join(f"{name} ({n})" for name, n in ranked[:named])
+    others = sum(n for _, n in ranked[named:])
     return told + (f", others ({others})" if others else "")
 
 

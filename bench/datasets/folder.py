@@ -114,7 +114,7 @@ class Folder(ImageDataset):
         cautions = [*known["cautions"], *self._files.cautions]
         if equal := known["equal"]:
             beyond = sum(len(group) - 1 for group in equal)
-            remarks["equal images"] = f"{beyond} are copies of another one, once packed"
+            remarks["equal images"] = f"{beyond} of {len(images)} are equal to another one"
             # the test part comes first
             copied = sum(at < held for group in equal for at in group if group[-1] >= held)
             if copied:
@@ -236,13 +236,13 @@ class Folder(ImageDataset):
         fit = f"shorter side to {height} pixels"
         if height != width:
             fit = f"resized to cover {width} × {height} pixels"
+        modes = decoder.counted["modes"]
         dropped = "" if self.channels == "rgba" else ", without transparency"
         remarks = {
             "images": f"{kept} of {len(files)} files",
             "sizes": f"{most(decoder.counted['sizes'])}; {fit}, bilinear with antialiasing, middle "
             "cut out",
-            "colour modes": f"{most(decoder.counted['modes'])}; converted to {self.channels}"
-            f"{dropped}",
+            "colour modes": f"{most(modes, len(modes))}; converted to {self.channels}{dropped}",
             **decoder.told(),
             **({"enlarged": f"{enlarged} images smaller than that"} if enlarged else {}),
             **({"broken images": _some(sorted(broken))} if broken else {}),
