@@ -53,11 +53,13 @@ class Decoder:
         channels: what colours are converted to.
         given: values of images deeper than 8 bits that become 0 and 255; None: by ``RANGES``.
         called: the set's name in errors.
+        statable: whether a user can give a range.
     """
 
     channels: Channels
     given: Range | None = None
     called: str = ""
+    statable: bool = True
     found: dict[str, Range] = field(default_factory=dict)
     """The smallest and the largest value of all images of a depth."""
 
@@ -137,8 +139,10 @@ class Decoder:
                 continue
             hint = ""
             if depth in self.found:
-                hint = f"; they hold {self.found[depth][0]:g} to {self.found[depth][1]:g}: "
-                hint += f"state range: [0, {_guess(self.found[depth][1]):g}], or what they may hold"
+                low, high = self.found[depth]
+                stated = f"state range: [0, {_guess(high):g}], or what they may hold"
+                hint = f"; they hold {low:g} to {high:g}: "
+                hint += stated if self.statable else "scale the files to all that their type holds"
             elif depth == COLOUR:
                 hint = "; of colours only the upper 8 bits are read: scale the files to all 16"
             found.append(
@@ -171,10 +175,11 @@ class Decoder:
         after = (min(before[0], own[0]), max(before[1], own[1]))
         if self.given is None and not any(_holds(each, after) for each in RANGES[depth]):
             known = " or ".join(f"{low:g} to {high:g}" for low, high in RANGES[depth])
+            stated = "state range: [low, high], the values that become black and white, or "
             raise BenchError(
                 f"{self.called}: '{printable(file.name)}' ({depth}) holds values from "
-                f"{own[0]:g} to {own[1]:g}, and the set is not within {known}; state range: "
-                "[low, high], the values that become black and white, or convert the files"
+                f"{own[0]:g} to {own[1]:g}, and the set is not within {known}; "
+                f"{stated if self.statable else ''}convert the files"
             )
         changed = depth in self.found and self._range(depth) != self._of(depth, after)
         self.found[depth] = after

@@ -27,6 +27,8 @@ PACKING = 2
 FEWEST = 4
 SMALLEST, LARGEST = 4, 1024
 """Pixels of a side."""
+FEATURES = 2048
+"""Those that FID fits a Gaussian to."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,13 @@ class Folder(ImageDataset):
 
     def protocol(self) -> dict[str, Any]:
         told = super().protocol()
-        own = self.remarks.get("cautions", [])
+        own = [*self.remarks.get("cautions", [])]
+        if (n := len(self.reference_samples())) < FEATURES:
+            own.append(
+                f"the {self.reference} part has {n:,} images, fewer than the {FEATURES:,} features "
+                "that FID is fitted to: FID is then far too large, and the more so the fewer there "
+                "are; read it beside its floor, or KID in its place"
+            )
         # counts of images replace those of the files
         cautions = [*own, *(each for each in told.get("cautions", []) if each not in own)]
         return {**told, **({"cautions": cautions} if cautions else {})}

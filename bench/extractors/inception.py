@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,7 +17,7 @@ from bench.measuring.inception import (
     provide_weights,
     vouched,
 )
-from bench.metric import Extractor, Facts, Features, NotMeasured, Unavailable
+from bench.metric import Extractor, Facts, Features, Unavailable
 
 
 @dataclass(frozen=True)
@@ -53,10 +52,7 @@ class InceptionV3(Extractor):
 
     def load(self, dataset: Any, cache: Path, device: torch.device | str) -> _Ready:
         network = load_inception(self._weights(), device, antialias=self.antialias)
-        sides = {"samples": dataset.evaluation_samples}
-        with suppress(NotMeasured):  # of statistics nobody knows how many they were
-            sides["real images"] = len(dataset.reference_samples())
-        return _Ready(network, self.label, self.distance[1], sides)
+        return _Ready(network, self.label)
 
     def _weights(self) -> Path:
         weights = find_weights()
@@ -69,9 +65,6 @@ class InceptionV3(Extractor):
 class _Ready:
     network: Inception
     label: str
-    distance: str
-    sides: dict[str, int]
-    """How many images are on either side."""
 
     def __call__(self, samples: Tensor) -> Features:
         features = self.network.features(samples)
@@ -81,16 +74,9 @@ class _Ready:
     def describe(self) -> dict[str, Any]:
         described = self.network.describe()
         found: dict[str, Any] = {f"{self.label} {name}": told for name, told in described.items()}
-        cautions = []
         if described.get("weights", "published") != "published":
-            cautions.append(
+            found["cautions"] = [
                 f"Inception's weights are not the published file ({described['weights']}): FID and "
                 "the Inception scores compare with nothing outside this report"
-            )
-        dims = self.network.dims
-        if few := [f"{n:,} {side}" for side, n in self.sides.items() if n < dims]:
-            cautions.append(
-                f"{self.distance} fits {dims:,} features to only {' and '.join(few)}: its bias is "
-                "large and grows as they get fewer; read it beside its floor, or KID in its place"
-            )
-        return {**found, **({"cautions": cautions} if cautions else {})}
+            ]
+        return found
