@@ -81,8 +81,8 @@ class Decoder:
             BenchError: no range that is tried by itself holds its values.
             Exception: the file is damaged; what is raised depends on its format.
         """
-        with warnings.catch_warnings(), Image.open(file) as image:
-            warnings.simplefilter("ignore")  # Pillow's remarks on files that it reads nevertheless
+        # not Pillow's remarks on files that it reads nevertheless
+        with warnings.catch_warnings(action="ignore"), Image.open(file) as image:
             deep = ";16" in str(image.tile) and not image.mode.startswith("I")
             # a TIFF turns itself while it is loaded, a PNG may have its tag at the end
             tags = {_orientation(image)}

@@ -17,6 +17,7 @@ from PIL import Image
 from bench.cli import main
 from bench.datasets.images import ImageDataset
 from bench.registry import make_dataset
+from bench.stored import load_run, write_samples
 from bench.study import load_study
 from tests.datasets.folders import CPU, ODD, dataset, levels, noise, one_line, paint
 from tests.measured import floor, scores, subject_of
@@ -27,6 +28,10 @@ from tests.measured import floor, scores, subject_of
     [
         ({"size": 3}, "size must lie between 4 and 1024"),
         ({"size": 2000}, "size must lie between 4 and 1024"),
+        ({"size": [64, 3]}, "size must lie between 4 and 1024"),
+        ({"size": [64, 64, 64]}, "size is [64, 64, 64]"),
+        ({"range": [1, 1]}, "range must be auto or [low, high] with low below high"),
+        ({"range": "full"}, "range is 'full'"),
         ({"held_out": 0}, "held_out must lie between 0 and 1"),
         ({"held_out": 1.0}, "held_out must lie between 0 and 1"),
         ({"held_out": float("nan")}, "held_out is nan"),
@@ -213,9 +218,17 @@ def test_a_run_on_a_folder_with_odd_names_ends_in_a_report(tmp_path, monkeypatch
         noise(folder / "in" / f"{number}.jpg", number)
     for name in ODD:
         (folder / name).write_bytes(b"broken")
+    paint(folder / "deep.png", 4095, (12, 10), mode="I;16")
     study = tmp_path / "mine.yaml"
     experiment = {
-        "dataset": {"folder": {"path": f"./{folder.name}", "size": 8, "evaluation_samples": 20}},
+        "dataset": {
+            "folder": {
+                "path": f"./{folder.name}",
+                "size": [8, 12],
+                "channels": "rgba",
+                "evaluation_samples": 20,
+            }
+        },
         "architecture": {"mlp": {"generator_widths": [8], "discriminator_widths": [8]}},
         "training": {"batch_size": 4},
         "epochs": 2,
@@ -229,6 +242,16 @@ def test_a_run_on_a_folder_with_odd_names_ends_in_a_report(tmp_path, monkeypatch
     assert "8 (" in page
     assert "<b>bold" not in page
     assert "<b>odd" not in page
+    assert "images of 16 bits are nearly black: their largest pixel is 16 of 255" in page
+    assert "fewer than the 2,048 features that FID is fitted to" in page
+    (cell,) = (tmp_path / "results" / "cells").iterdir()
+    samples = load_run(tmp_path / "results", cell.name).samples(3)
+    assert samples.shape == (3, 4, 8, 12)
+    write_samples(samples, tmp_path / "png")
+    with Image.open(tmp_path / "png" / "000000.png") as image:
+        assert (image.mode, image.size) == ("RGBA", (12, 8))
+    two = one_line(write_samples, samples[:, :2], tmp_path / "two")
+    assert "images of 2 channels cannot be written as pictures" in two
 
     monkeypatch.chdir(tmp_path)
 
