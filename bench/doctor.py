@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import torch
+
 from bench.errors import BenchError
 from bench.execution.devices import cores, visible_gpus
 from bench.kinds import KINDS
 from bench.measuring.inception import UNAVAILABLE, find_weights, vouched
-from bench.registry import find
+from bench.registry import find, label_of, make_dataset
+from bench.study import load_study
 from bench.training.engines import compiler
 
 PACKAGES = (
@@ -40,6 +43,8 @@ class Finding:
     what: str
     found: str
     problem: str = ""
+    caution: bool = False
+    """Whether it stops nothing, and may spoil a result."""
 
 
 def examine(results: Path) -> list[Finding]:
@@ -55,6 +60,37 @@ def examine(results: Path) -> list[Finding]:
         Finding("MLflow", os.environ.get("MLFLOW_TRACKING_URI") or f"SQLite below {results}"),
         *map(_parts, KINDS),
     ]
+
+
+def examine_data(study: str, results: Path) -> list[Finding]:
+    """Prepare a study's datasets that are a user's own files, as a run would, and look at them.
+
+    What is packed is kept for the run.
+
+    Raises:
+        BenchError: there is no such study, or it cannot be expanded.
+    """
+    cells = load_study(study).whole
+    parts = {
+        repr((cell.dataset.name, cell.dataset.hyperparameters)): cell.dataset for cell in cells
+    }
+    found: list[Finding] = []
+    for part in parts.values():
+        dataset = make_dataset(part.name, part.hyperparameters)
+        if dataset.content() is None:
+            continue
+        label = label_of(dataset)
+        try:
+            dataset.fetch(results / "cache")
+            dataset.prepare(results / "cache", torch.device("cpu"))
+        except BenchError as error:
+            found.append(Finding(label, "", str(error)))
+            continue
+        protocol = dataset.protocol()
+        cautions = protocol.pop("cautions", [])
+        found += [Finding(label, f"{name}: {told}") for name, told in protocol.items()]
+        found += [Finding(label, told, caution=True) for told in cautions]
+    return found or [Finding(study, "none of its datasets is a user's own files")]
 
 
 def _compiler() -> Finding:

@@ -137,10 +137,10 @@ class StoredRun:
 def write_samples(samples: Tensor, output: Path) -> None:
     """Write samples: a .npy or .npz file, or for images a folder of PNGs.
 
-    In an array, images are (N, H, W) or (N, H, W, 3) bytes.
+    In an array, images are (N, H, W) or (N, H, W, C) bytes.
 
     Raises:
-        BenchError: points cannot be PNGs, or the place cannot be written to.
+        BenchError: what they are cannot be PNGs, or the place cannot be written to.
     """
     import numpy as np
 
@@ -159,6 +159,11 @@ def write_samples(samples: Tensor, output: Path) -> None:
         if array.ndim < 3:
             raise BenchError(
                 f"points cannot be written as pictures; name a .npy file, as {output}.npy"
+            )
+        if array.ndim == 4 and array.shape[-1] not in (3, 4):
+            raise BenchError(
+                f"images of {array.shape[-1]} channels cannot be written as pictures; name a .npy "
+                f"file, as {output}.npy"
             )
         from PIL import Image
 

@@ -55,19 +55,34 @@ def list_all() -> None:
     out.print(table)
 
 
-def doctor(results: Results = Path("results")) -> None:
+def doctor(
+    study: Annotated[
+        str,
+        typer.Argument(help="Look at this study's own files instead: its folders of images."),
+    ] = "",
+    results: Results = Path("results"),
+) -> None:
     """Say what this machine offers and what stands in the way of a run.
 
-    Example: bench doctor
+    With a study: what its folders of images and files of points hold, what of them is left out,
+    converted or suspicious. Nothing is trained.
+
+    Examples:
+
+    bench doctor
+
+    bench doctor my_study.yaml
     """
-    from bench.doctor import examine
+    from bench.doctor import examine, examine_data
 
     table = make_table("", "what", "found")
     sound = True
-    for finding in examine(results):
+    for finding in examine_data(study, results) if study else examine(results):
         sound = sound and not finding.problem
         mark = "[red]✗[/red]" if finding.problem else "[green]✓[/green]"
-        table.add_row(mark, finding.what, escape(finding.problem or finding.found))
+        if finding.caution:
+            mark = "[yellow]![/yellow]"
+        table.add_row(mark, escape(finding.what), escape(finding.problem or finding.found))
     out.print(table)
     if not sound:
         raise typer.Exit(1)

@@ -147,7 +147,10 @@ def score(
         told = f"not computed: {', '.join(missing)}: {why}"
         out.print(told, style="yellow", markup=False, highlight=False)
     for name, value in found.protocol.items():
-        out.print(f"{name}: {value}", markup=False, highlight=False)
+        if name != "cautions":
+            out.print(f"{name}: {value}", markup=False, highlight=False)
+    for caution in found.protocol.get("cautions", ()):
+        out.print(f"caution: {caution}", style="yellow", markup=False, highlight=False)
     if json_file is not None:
         try:
             json_file.write_text(found.to_json() + "\n", encoding="utf-8")

@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
-from torch import Tensor
 
-from bench.datasets.folder import EXTENSIONS, Folder, below
-from bench.datasets.points import hash_of_file, read_array
-from bench.errors import BenchError, nearest
+from bench.errors import BenchError
 from bench.extractors.inception import InceptionV3
 from bench.measuring.choice import named, offered
-from bench.measuring.evaluation import Seen, Subject, as_compared, take
-from bench.measuring.frechet import Gaussian
+from bench.measuring.evaluation import Seen, Subject, take
 from bench.measuring.reference import Reference
+from bench.measuring.sides import read_side
 from bench.metric import Metric, NotMeasured, Quantity, Reason
 from bench.records.fingerprint import digest
-from bench.registry import find, make_dataset
-
-FEWEST = 2
-"""Samples of a side: a covariance needs two."""
+from bench.records.measurements import joined
 
 
 @dataclass(frozen=True)
@@ -60,52 +51,6 @@ class Scores:
         return json.dumps(whole, indent=1, ensure_ascii=False)
 
 
-@dataclass
-class Samples:
-    """One side of a comparison; stands for a dataset where metrics ask for one.
-
-    What is a dataset's in fact (``dataset``) answers for all that metrics ask beyond samples.
-    """
-
-    called: str
-    """What the user typed."""
-    real: Tensor | None
-    statistics: Gaussian | None = None
-    """In place of samples: mean and covariance of Inception features."""
-    dataset: Any = None
-    content: str = ""
-    """A hash of what the samples depend on."""
-    shape: tuple[int, ...] = ()
-    """Of a sample, where there are only statistics."""
-    evaluation_samples: int = 0
-    ranked_by: tuple[str, ...] = ()
-    name: str = "scored"
-    """Of files in the cache."""
-
-    @property
-    def sample_shape(self) -> tuple[int, ...]:
-        return self.shape if self.real is None else tuple(self.real.shape[1:])
-
-    @property
-    def labelled(self) -> bool:
-        return self.dataset is not None and self.dataset.labelled
-
-    def reference_samples(self) -> Tensor:
-        if self.real is None:
-            raise NotMeasured("the reference is statistics without samples")
-        return self.real
-
-    def protocol(self) -> dict[str, Any]:
-        count = "statistics" if self.real is None else f"{len(self.real)} samples"
-        return {"reference": f"{count} of {self.called}"}
-
-    def __getattr__(self, name: str) -> Any:
-        # such as a mixture's centres
-        if self.__dict__.get("dataset") is None:
-            raise AttributeError(name)
-        return getattr(self.dataset, name)
-
-
 def score(
     generated: str,
     reference: str,
@@ -127,8 +72,8 @@ def score(
     Raises:
         BenchError: a side cannot be read, or both do not fit each other.
     """
-    against = _read(reference, cache, device, generated=False)
-    made = _read(generated, cache, device, generated=True)
+    against = read_side(reference, cache, device, generated=False)
+    made = read_side(generated, cache, device, generated=True)
     samples = made.real
     if samples is None:
         raise BenchError(f"'{generated}' holds statistics; the generated side must be samples")
@@ -146,11 +91,13 @@ def score(
         subject.know(InceptionV3(), Reference(against.statistics, nothing, None))
     seen = Seen(subject, samples)
     chosen = [named(name, against) for name in metrics] or offered(against)
-    protocol = {"generated": f"{len(samples)} samples of {generated}", **against.protocol()}
+    protocol = joined([made.protocol("generated"), against.protocol()])
     scores: list[Score] = []
     for metric in chosen:
         if metric.needs in ("samples", "features"):
-            scores += _scored(metric, seen, protocol)
+            own, told = _scored(metric, seen)
+            scores += own
+            protocol = joined([protocol, told])
         elif metrics:
             raise BenchError(f"metric '{metric.called}' needs {metric.needs}, not samples only")
     if save_reference is not None:
@@ -158,100 +105,43 @@ def score(
     return Scores(generated, reference, scores, protocol)
 
 
-def _scored(metric: Metric, seen: Seen, protocol: dict[str, Any]) -> list[Score]:
+def _scored(metric: Metric, seen: Seen) -> tuple[list[Score], dict[str, Any]]:
+    """Return what a metric measures, and its part of the protocol if that is anything."""
     quantities = metric.quantities(seen.dataset)
     results = take(metric, seen, quantities)
+    told: dict[str, Any] = {}
     if any(not isinstance(result, Reason) for result in results.values()):
         extractor = metric.sees
-        protocol |= {} if extractor is None else seen.subject.network(extractor).describe()
-        protocol |= metric.describe()
-    return [
+        network = {} if extractor is None else seen.subject.network(extractor).describe()
+        told = joined([network, metric.describe(), _few(metric, seen)])
+    scores = [
         Score(q, None, found.text) if isinstance(found, Reason) else Score(q, found)
         for q in quantities
         for found in [results[q.name]]
     ]
+    return scores, told
 
 
-def _read(side: str, cache: Path, device: torch.device, generated: bool) -> Samples:
-    """One side of the comparison, whatever it is."""
-    path = Path(os.path.expanduser(side))
-    if path.is_dir():
-        return Samples(side, _images(path), content=Folder(path=str(path)).content())
-    if path.suffix in (".npy", ".npz"):
-        return _array(path)
-    name, colon, where = side.partition(":")
-    known = list(find("dataset").parts)
-    if name not in known:
-        raise BenchError(
-            f"'{side}' is no folder, no .npy or .npz file and no dataset{nearest(name, known)}"
-        )
-    dataset = make_dataset(name, {"path": where} if colon else {})
-    dataset.fetch(cache)
-    dataset.prepare(cache, device)
-    real = dataset.held_out_samples() if generated else dataset.reference_samples()
-    content = digest([dataset.name, dataset.hyperparameters(), dataset.content()])
-    return Samples(side, as_compared(real), dataset=dataset, content=content)
-
-
-def _images(folder: Path) -> Tensor:
-    """Every image below a folder, as bytes (N, 3, H, W), or (N, 1, H, W) where all are gray."""
-    files = sorted(name for name, _ in below(folder, EXTENSIONS))
-    if len(files) < FEWEST:
-        raise BenchError(
-            f"'{folder}' holds {len(files)} images, at least {FEWEST} are needed: a covariance "
-            f"needs two; known are {', '.join(EXTENSIONS)}"
-        )
-    found: list[np.ndarray] = []
-    gray = True
-    for name in files:
-        try:
-            with Image.open(folder / name) as image:
-                gray = gray and image.mode in ("1", "L")
-                found.append(np.asarray(image.convert("RGB"), np.uint8))
-        except Exception as error:  # what a damaged file raises depends on its format
-            raise BenchError(
-                f"'{folder / name}' cannot be read as an image ({error}); remove it, or mend it"
-            ) from error
-        if found[-1].shape != found[0].shape:
-            sizes = [f"{a.shape[1]} × {a.shape[0]}" for a in (found[0], found[-1])]
-            raise BenchError(
-                f"'{folder}' holds images of {sizes[0]} and of {sizes[1]} pixels ({name}); scores "
-                "need one size: resize them"
-            )
-    images = torch.from_numpy(np.stack(found)).permute(0, 3, 1, 2)
-    return images[:, :1].contiguous() if gray else images.contiguous()
-
-
-def _array(path: Path) -> Samples:
-    """Points, bytes of images, or pytorch-fid's statistics."""
-    content = hash_of_file(path)
-    if path.suffix == ".npz":
-        try:
-            with np.load(path, allow_pickle=False) as stored:
-                if {"mu", "sigma"} <= set(stored.files):
-                    statistics = Gaussian(0, stored["mu"], stored["sigma"])
-                    return Samples(str(path), None, statistics, content=content)
-        except (OSError, ValueError, zipfile.BadZipFile) as error:
-            raise BenchError(f"'{path}' cannot be read as an .npz file ({error})") from error
-    array = read_array(path)
-    if array.ndim < 2 or len(array) < FEWEST:
-        raise BenchError(
-            f"'{path}' holds an array of shape {array.shape}; at least {FEWEST} samples are needed"
-        )
-    if array.ndim == 2 and array.dtype.kind in "fiu":
-        points = torch.from_numpy(array.astype(np.float32))
-        return Samples(str(path), points, content=content)
-    if array.dtype != np.uint8 or array.ndim not in (3, 4):
-        raise BenchError(
-            f"'{path}' holds {array.dtype} of shape {array.shape}; give points (N, d), or images "
-            "as bytes (uint8) of shape (N, H, W), (N, H, W, C) or (N, C, H, W)"
-        )
-    tensor = torch.from_numpy(array)
-    if array.ndim == 3:
-        tensor = tensor[:, None]
-    elif array.shape[1] not in (1, 3):
-        tensor = tensor.permute(0, 3, 1, 2)
-    return Samples(str(path), tensor.contiguous(), content=content)
+def _few(metric: Metric, seen: Seen) -> dict[str, Any]:
+    """Return a caution where a Fréchet distance fits more features than a side has samples."""
+    extractor = metric.sees
+    if extractor is None or metric.called != extractor.distance[0]:
+        return {}
+    gaussian = seen.reference(extractor).gaussian
+    # of statistics nobody knows how many samples they were fitted to
+    sides = {"generated": len(seen.samples), "real": gaussian.count or len(gaussian.mean)}
+    few = [f"{n:,} {side}" for side, n in sides.items() if n < len(gaussian.mean)]
+    return (
+        {}
+        if not few
+        else {
+            "cautions": [
+                f"{extractor.distance[1]} fits {len(gaussian.mean):,} features to only "
+                f"{' and '.join(few)} samples: it is then far too large, and the more so the fewer "
+                "there are"
+            ]
+        }
+    )
 
 
 def _save(subject: Subject, file: Path) -> None:

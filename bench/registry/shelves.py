@@ -11,7 +11,7 @@ from bench.method import Method
 from bench.metric import Extractor, Metric
 from bench.registry.shelf import Found, Shelf
 
-_SHARED_DATASETS = "base classified downloaded images mixtures paths"
+_SHARED_DATASETS = "base classified decoding downloaded files images mixtures paths"
 
 SHELVES = {
     shelf.kind: shelf

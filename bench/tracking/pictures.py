@@ -40,9 +40,8 @@ def pictures(arrays: Arrays) -> dict[str, bytes]:
 
 
 def _are_images(samples: NDArray[Any]) -> bool:
-    """Whether they are bytes, gray (n, h, w) or RGB (n, h, w, 3)."""
-    gray, colour = samples.ndim == 3, samples.ndim == 4 and samples.shape[-1] == 3
-    return samples.dtype == np.uint8 and (gray or colour)
+    """Whether they are bytes, gray (n, h, w) or of several channels (n, h, w, C)."""
+    return samples.dtype == np.uint8 and samples.ndim in (3, 4)
 
 
 def _scatter(points: NDArray[Any]) -> bytes:
@@ -80,7 +79,9 @@ def _squared(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _sheet(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(rows, columns, h, w) or (rows, columns, h, w, 3) → one picture."""
+    """(rows, columns, h, w) or (rows, columns, h, w, C) → one picture of three channels at most."""
     rows, columns, height, width = images.shape[:4]
+    if images.ndim == 5:
+        images = images[..., :3] if images.shape[-1] >= 3 else images[..., 0]
     sheet = images.swapaxes(1, 2)
     return sheet.reshape(rows * height, columns * width, *images.shape[4:])

@@ -22,6 +22,7 @@ import pytest
 from torchvision.datasets import CIFAR10, MNIST, FashionMNIST
 
 from bench.datasets import downloaded
+from tests.datasets.folders import paint
 
 TRAIN, TEST = 40, 10
 NOBODY = 65534
@@ -233,3 +234,13 @@ def open_to_all():
     for folder in (place, *(each for each in place.rglob("*") if each.is_dir())):
         folder.chmod(0o755)
     shutil.rmtree(place)
+
+
+@pytest.fixture
+def images(tmp_path):
+    """A folder of ten images, some below others, each of one gray: 10, 20 … 100."""
+    folder = tmp_path / "images"
+    for number in range(1, 11):
+        below = "" if number < 6 else "b/" if number < 9 else "b/deep/er"
+        paint(folder / below / f"{number:02}.png", (10 * number,) * 3)
+    return folder

@@ -1,4 +1,4 @@
-"""A folder of images: what is found, what is left out and said, and what stays the same."""
+"""A folder of images as a dataset: its parts, what is cached, its keys, a run to its report."""
 
 import json
 import multiprocessing
@@ -9,284 +9,18 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 import yaml
 from PIL import Image
 
 from bench.cli import main
-from bench.datasets.folder import EXTENSIONS, Folder
 from bench.datasets.images import ImageDataset
-from bench.errors import BenchError
-from bench.registry import label_of, make_dataset
+from bench.registry import make_dataset
+from bench.stored import load_run, write_samples
 from bench.study import load_study
+from tests.datasets.folders import CPU, ODD, dataset, levels, noise, one_line, paint
 from tests.measured import floor, scores, subject_of
-
-CPU = torch.device("cpu")
-
-
-def paint(file: Path, colour, size=(8, 8), mode: str = "RGB", **how) -> Path:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    Image.new(mode, size, colour).save(file, **how)
-    return file
-
-
-def noise(file: Path, seed: int, size=(12, 10)) -> Path:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    array = np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8)
-    Image.fromarray(array).save(file)
-    return file
-
-
-@pytest.fixture
-def images(tmp_path):
-    """A folder of ten images, some below others, each of one gray: 10, 20 … 100."""
-    folder = tmp_path / "images"
-    for number in range(1, 11):
-        below = "" if number < 6 else "b/" if number < 9 else "b/deep/er"
-        paint(folder / below / f"{number:02}.png", (10 * number,) * 3)
-    return folder
-
-
-def dataset(folder: Path | str, **hyperparameters) -> Folder:
-    return Folder(path=str(folder), **{"size": 8, "evaluation_samples": 10, **hyperparameters})
-
-
-def levels(tensor: torch.Tensor) -> list[int]:
-    """The gray of each image, all of whose pixels are alike."""
-    assert (tensor == tensor[:, :1, :1, :1]).all()
-    return tensor[:, 0, 0, 0].tolist()
-
-
-def kept(folder: Path, cache: Path, **hyperparameters) -> list[int]:
-    parts = dataset(folder, **hyperparameters).parts(cache)
-    return sorted([*levels(parts.train), *levels(parts.test)])
-
-
-def one_line(call, *arguments) -> str:
-    with pytest.raises(BenchError) as told:
-        call(*arguments)
-    message = str(told.value)
-    assert "\n" not in message
-    assert len(message) < 500
-    return message
-
-
-def test_images_are_found_in_subfolders_or_not(images, tmp_path):
-    assert kept(images, tmp_path / "cache") == list(range(10, 101, 10))
-    flat = tmp_path / "flat"
-    flat.mkdir()
-    for file in images.rglob("*.png"):
-        shutil.copy(file, flat)
-    assert kept(flat, tmp_path / "cache") == list(range(10, 101, 10))
-
-
-@pytest.mark.parametrize("name", ["A.PNG", "b.Jpg", "c.JPEG", "d.bmp", "e.TIF", "f.webp", "g.ppm"])
-def test_extensions_are_read_in_any_case(images, tmp_path, name):
-    form = "PPM" if name.endswith("ppm") else None
-    paint(images / name, (200, 200, 200), format=form)
-    assert max(kept(images, tmp_path / "cache")) == pytest.approx(200, abs=1)
-
-
-def test_what_has_no_image_extension_is_no_image(images, tmp_path):
-    (images / "README.md").write_text("what these are")
-    (images / "list.png.txt").write_text("a list")
-    (images / "empty.png").mkdir()
-    os.mkfifo(images / "pipe.png")
-    assert len(kept(images, tmp_path / "cache")) == 10
-    assert "broken images" not in dataset(images).parts(tmp_path / "cache").remarks
-
-
-def test_what_is_an_image_is_what_torchvision_says():
-    from torchvision.datasets.folder import IMG_EXTENSIONS
-
-    assert EXTENSIONS == IMG_EXTENSIONS
-
-
-GRAY, RED = (128,) * 3, (255, 0, 0)
-
-
-@pytest.mark.parametrize(
-    ("mode", "colour", "name", "rgb", "gray"),
-    [
-        ("RGB", RED, "x.png", RED, 76),
-        ("L", 128, "x.png", GRAY, 128),
-        ("L", 128, "x.jpg", GRAY, 128),
-        ("1", 1, "x.png", (255,) * 3, 255),
-        ("RGBA", (255, 0, 0, 0), "x.png", RED, 76),
-        ("LA", (128, 9), "x.png", GRAY, 128),
-        ("CMYK", (0, 255, 255, 0), "x.tif", RED, 76),
-        ("I;16", 128 * 256 + 77, "x.png", GRAY, 128),
-        ("I;16", 128 * 256 + 77, "x.tif", GRAY, 128),
-        ("I;16", 128 * 256 + 77, "x.pgm", GRAY, 128),
-        ("I;16", 77, "x.pgm", (0, 0, 0), 0),
-        ("I", 128, "x.tif", GRAY, 128),
-        ("F", 128.0, "x.tif", GRAY, 128),
-    ],
-)
-def test_every_colour_mode_becomes_what_is_asked_for(
-    images, tmp_path, mode, colour, name, rgb, gray
-):
-    paint(images / name, colour, mode=mode)
-    for channels, expected in (("rgb", rgb), ("gray", (gray,))):
-        parts = dataset(images, channels=channels, held_out=0.2).parts(tmp_path / "cache")
-        assert parts.train.shape[1:] == (len(expected), 8, 8)
-        every = torch.cat([parts.train, parts.test])[:, :, 4, 4].tolist()
-        assert any(np.abs(np.subtract(found, expected)).max() <= 1 for found in every)
-        assert len(every) == 11
-        assert "broken images" not in parts.remarks
-        assert f"converted to {channels}" in parts.remarks["colour modes"]
-
-
-def test_a_palette_with_transparency_is_read_by_its_colours(images, tmp_path):
-    palette = Image.new("P", (8, 8), 1)
-    palette.putpalette([0, 0, 0, 255, 0, 0])
-    palette.save(images / "x.png", transparency=0)
-    parts = dataset(images).parts(tmp_path / "cache")
-    every = torch.cat([parts.train, parts.test])[:, :, 4, 4].tolist()
-    assert [255, 0, 0] in every
-    assert "P (1)" in parts.remarks["colour modes"]
-
-
-def test_the_shorter_side_is_resized_and_the_middle_cut_out(tmp_path):
-    folder = tmp_path / "wide"
-    for number in range(4):
-        wide = np.zeros((20, 60, 3), np.uint8)
-        wide[:, 20:40] = 200  # the middle square
-        wide[:, 20:30, 0] = 100  # its left half has less red
-        Image.fromarray(wide).save(paint(folder / f"{number}.png", 0))
-    parts = dataset(folder, size=10).parts(tmp_path / "cache")
-    assert parts.train.shape == (2, 3, 10, 10)
-    # both edges are blended, as in an image that is resized before it is cut
-    assert (parts.train[:, 1:, :, 1:-1] == 200).all()
-    assert (parts.train[:, 0, :, 1:4] == 100).all()
-    assert (parts.train[:, 0, :, 6:-1] == 200).all()
-    assert parts.remarks["sizes"].startswith("60 × 20 (4); shorter side to 10 pixels, bilinear")
-
-
-def test_mixed_sizes_are_resized_as_torchvision_does(tmp_path):
-    from torchvision.transforms import CenterCrop, Compose, InterpolationMode, Resize
-
-    folder = tmp_path / "mixed"
-    for number, size in enumerate([(40, 30), (30, 40), (64, 64), (5, 5), (100, 8), (16, 17)]):
-        noise(folder / f"{number}.png", number, size)
-    parts = dataset(folder, size=16, held_out=0.4).parts(tmp_path / "cache")
-    published = Compose([Resize(16, InterpolationMode.BILINEAR), CenterCrop(16)])
-    found = torch.cat([parts.train, parts.test]).float()
-    for file in folder.iterdir():
-        with Image.open(file) as image:
-            wanted = torch.from_numpy(np.array(published(image))).permute(2, 0, 1).float()
-        assert (found - wanted).abs().amax((1, 2, 3)).min() <= 1
-    told = "17 × 16 (1), 30 × 40 (1), 40 × 30 (1), 5 × 5 (1), 64 × 64 (1), others (1); shorter side"
-    assert parts.remarks["sizes"].startswith(told)
-
-
-def break_it(file: Path, how: str) -> None:
-    content = file.read_bytes()
-    file.write_bytes(
-        {"empty": b"", "text": b"I am no image", "cut": content[: len(content) * 2 // 3]}[how]
-    )
-
-
-@pytest.mark.parametrize("name", ["x.png", "x.jpg", "x.bmp", "x.ppm", "x.tif", "x.webp", "x.tiff"])
-@pytest.mark.parametrize("how", ["empty", "text", "cut"])
-def test_a_broken_image_is_left_out_and_named(images, tmp_path, name, how):
-    whole = kept(images, tmp_path / "cache")
-    break_it(noise(images / "sub" / name, 0, (50, 50)), how)
-    parts = dataset(images).parts(tmp_path / "cache")
-    assert sorted([*levels(parts.train), *levels(parts.test)]) == whole
-    assert parts.remarks["broken images"] == f"1 (sub/{name})"
-    assert parts.remarks["images"] == "10 of 11 files"
-
-
-def test_many_broken_images_are_counted_and_some_named(images, tmp_path):
-    for number in range(8):
-        (images / f"bad{number}.jpg").write_bytes(b"")
-    ready = dataset(images)
-    ready.prepare(tmp_path / "cache", CPU)
-    protocol = ready.protocol()
-    assert protocol["broken images"] == ("8 (bad0.jpg, bad1.jpg, bad2.jpg, bad3.jpg, bad4.jpg, …)")
-    assert protocol["images"] == "10 of 18 files"
-    assert protocol["training"] == "8 images"
-    assert protocol["reference"] == "2 images of the test part"
-    # what a study is planned with: the files, for a plan must not depend on what is cached
-    assert ready.training_size() == dataset(images).training_size() == 16
-    assert (
-        dataset(images).parts(tmp_path / "cache").remarks == ready.parts(tmp_path / "cache").remarks
-    )
-
-
-def test_a_link_to_nothing_is_a_broken_image(images, tmp_path):
-    (images / "gone.png").symlink_to(tmp_path / "nowhere.png")
-    parts = dataset(images).parts(tmp_path / "cache")
-    assert parts.remarks["broken images"] == "1 (gone.png)"
-
-
-def test_a_file_that_may_not_be_read_is_a_broken_image(images, open_to_all, as_nobody):
-    folder, cache = open_to_all / "images", open_to_all / "cache"
-    shutil.copytree(images, folder)
-    (folder / "03.png").chmod(0)
-    cache.mkdir()
-    cache.chmod(0o777)
-    found, remarks = as_nobody(lambda: dataset(folder).parts(cache).remarks)
-    assert found == "value", remarks
-    assert remarks["broken images"] == "1 (03.png)"
-
-
-def test_a_subfolder_that_may_not_be_read_is_told(images, open_to_all, as_nobody):
-    folder = open_to_all / "images"
-    shutil.copytree(images, folder)
-    (folder / "b").chmod(0)
-    kind, message = as_nobody(lambda: dataset(folder).content())
-    assert kind == "BenchError"
-    assert f"'{folder / 'b'}' cannot be read (Permission denied)" in message
-
-
-@pytest.mark.parametrize(
-    ("files", "message"),
-    [
-        ([], "there are no images below it, at least 4 are needed; known are .jpg, .jpeg, .png"),
-        (["a.png"], "there is 1 image below it"),
-        (["a.png", "b.png", "c.gif", "d.txt"], "there are 2 images below it"),
-        (["a.png", "b.png", "c/c.png"], "there are 3 images below it"),
-    ],
-)
-def test_too_few_images_are_told(tmp_path, files, message):
-    folder = tmp_path / "few"
-    folder.mkdir()
-    for name in files:
-        file = folder / name
-        file.parent.mkdir(exist_ok=True)
-        file.write_bytes(b"whatever")
-    told = one_line(dataset(folder).training_size)
-    assert f"dataset folder:{folder}: {message}" in told
-    assert told == one_line(dataset(folder).content)
-
-
-@pytest.mark.parametrize("sound", [0, 3])
-def test_too_few_sound_images_are_told_and_nothing_is_left(tmp_path, sound):
-    folder = tmp_path / "broken"
-    for number in range(sound):
-        paint(folder / f"{number}.png", 5)
-    for number in range(6):
-        paint(folder / f"bad{number}.png", 5).write_bytes(b"broken")
-    message = one_line(dataset(folder).fetch, tmp_path / "cache")
-    assert f"of {6 + sound} image files {sound} can be read, 6 (bad0.png, " in message
-    left = [file.name for file in (tmp_path / "cache" / "data").iterdir()]
-    assert all(name.endswith(".lock") for name in left)
-
-
-@pytest.mark.parametrize("path", ["", "nowhere", "file.png"])
-def test_a_folder_that_is_none_is_told(tmp_path, monkeypatch, path):
-    monkeypatch.chdir(tmp_path)
-    paint(tmp_path / "file.png", 0)
-    message = one_line(dataset(path).training_size)
-    assert message == (
-        f"dataset folder:{path}: there is no such folder of images"
-        if path
-        else "dataset folder: which one? write it as folder:PATH"
-    )
 
 
 @pytest.mark.parametrize(
@@ -294,6 +28,10 @@ def test_a_folder_that_is_none_is_told(tmp_path, monkeypatch, path):
     [
         ({"size": 3}, "size must lie between 4 and 1024"),
         ({"size": 2000}, "size must lie between 4 and 1024"),
+        ({"size": [64, 3]}, "size must lie between 4 and 1024"),
+        ({"size": [64, 64, 64]}, "size is [64, 64, 64]"),
+        ({"range": [1, 1]}, "range must be auto or [low, high] with low below high"),
+        ({"range": "full"}, "range is 'full'"),
         ({"held_out": 0}, "held_out must lie between 0 and 1"),
         ({"held_out": 1.0}, "held_out must lie between 0 and 1"),
         ({"held_out": float("nan")}, "held_out is nan"),
@@ -327,43 +65,6 @@ def test_the_parts_are_disjoint_never_empty_and_always_the_same(images, tmp_path
     if count == 10 and held_out == 0.3:
         assert len(test) == 3
         assert train != sorted(train)
-
-
-def test_the_content_follows_the_files(images):
-    seen = {dataset(images).content()}
-
-    def changed() -> bool:
-        before = len(seen)
-        seen.add(dataset(images).content())
-        return len(seen) > before
-
-    assert not changed()
-    os.utime(images / "01.png", (1, 1))
-    assert not changed()
-    added = paint(images / "new.png", 3)
-    assert changed()
-    added.rename(images / "renamed.png")
-    assert changed()
-    (images / "renamed.png").unlink()
-    assert not changed()
-    (images / "note.txt").write_text("not an image")
-    assert not changed()
-    (images / "02.png").unlink()
-    assert changed()
-    raw = paint(images / "raw.bmp", (1, 1, 1))
-    assert changed()
-    size = raw.stat().st_size
-    paint(raw, (1, 1, 2))
-    assert raw.stat().st_size == size
-    assert changed()
-
-
-def test_of_many_files_some_are_opened(images, monkeypatch):
-    monkeypatch.setattr("bench.datasets.folder.OPENED", 3)
-    opened = []
-    monkeypatch.setattr("bench.datasets.folder._ends", lambda file: opened.append(file) or b"")
-    dataset(images).content()
-    assert 1 < len(opened) <= 3
 
 
 @pytest.fixture
@@ -483,61 +184,6 @@ def test_a_folder_that_changes_while_it_is_packed_is_told(images, tmp_path):
     dataset(images).fetch(tmp_path / "cache")
 
 
-def test_links_are_followed_and_loops_end(images, tmp_path):
-    (tmp_path / "link").symlink_to(images, target_is_directory=True)
-    assert kept(tmp_path / "link", tmp_path / "cache") == kept(images, tmp_path / "cache")
-    assert dataset(tmp_path / "link").content() == dataset(images).content()
-    other = tmp_path / "other"
-    paint(other / "far.png", (222,) * 3)
-    (images / "b" / "more").symlink_to(other, target_is_directory=True)
-    (other / "back").symlink_to(images, target_is_directory=True)
-    (images / "linked.png").symlink_to(other / "far.png")
-    assert kept(images, tmp_path / "cache") == [*range(10, 101, 10), 222, 222]
-
-
-def test_a_tilde_is_the_users_folder(images, tmp_path, monkeypatch):
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert dataset("~/images").content() == dataset(images).content()
-    assert dataset("~/images").label == "folder:images"
-
-
-def test_a_relative_path_begins_where_the_command_is_called(images, monkeypatch):
-    monkeypatch.chdir(images.parent)
-    assert dataset("images").content() == dataset(images).content()
-    monkeypatch.chdir(images)
-    assert dataset(".").content() == dataset(images).content()
-
-
-ODD = ["new\nline.png", "<b>bold&amp;.png", "[red]rich[bold].png", "a|b`c.png", "\x1b[31mred.png",
-       "naïve 漢字 😀.png", os.fsdecode(b"not\xffutf8.png"), "'\"$HOME;.png"]  # fmt: skip
-
-
-def test_odd_names_are_read_and_broken_ones_told_in_one_line(images, tmp_path):
-    for number, name in enumerate(ODD):
-        paint(images / name, (11 + number,) * 3)
-    assert len(kept(images, tmp_path / "cache")) == 10 + len(ODD)
-    folder = images / "odd\nfolder"
-    for name in ODD:
-        folder.mkdir(exist_ok=True)
-        (folder / name).write_bytes(b"broken")
-    for number in range(1, 11):
-        next(images.rglob(f"{number:02}.png")).unlink()
-    parts = dataset(images).parts(tmp_path / "cache")
-    told = json.dumps(parts.remarks).encode()
-    assert json.loads(told) == parts.remarks
-    named = parts.remarks["broken images"]
-    assert named.isprintable()
-    assert named.encode()
-    assert named.startswith(f"{len(ODD)} (odd\\nfolder/")
-    message = one_line(dataset(folder).fetch, tmp_path / "cache")
-    assert message.isprintable()
-    assert label_of(dataset(folder)).startswith("folder:odd\\nfolder")
-
-
-def test_a_path_with_a_line_break_is_told_in_one_line(tmp_path):
-    assert "there is no such folder" in one_line(dataset(tmp_path / "a\nb").content)
-
-
 def test_it_is_measured_like_any_set(images, tmp_path):
     ready = dataset(images)
     ready.fetch(tmp_path / "cache")
@@ -572,9 +218,17 @@ def test_a_run_on_a_folder_with_odd_names_ends_in_a_report(tmp_path, monkeypatch
         noise(folder / "in" / f"{number}.jpg", number)
     for name in ODD:
         (folder / name).write_bytes(b"broken")
+    paint(folder / "deep.png", 4095, (12, 10), mode="I;16")
     study = tmp_path / "mine.yaml"
     experiment = {
-        "dataset": {"folder": {"path": f"./{folder.name}", "size": 8, "evaluation_samples": 20}},
+        "dataset": {
+            "folder": {
+                "path": f"./{folder.name}",
+                "size": [8, 12],
+                "channels": "rgba",
+                "evaluation_samples": 20,
+            }
+        },
         "architecture": {"mlp": {"generator_widths": [8], "discriminator_widths": [8]}},
         "training": {"batch_size": 4},
         "epochs": 2,
@@ -588,6 +242,16 @@ def test_a_run_on_a_folder_with_odd_names_ends_in_a_report(tmp_path, monkeypatch
     assert "8 (" in page
     assert "<b>bold" not in page
     assert "<b>odd" not in page
+    assert "images of 16 bits are nearly black: their largest pixel is 16 of 255" in page
+    assert "fewer than the 2,048 features that FID is fitted to" in page
+    (cell,) = (tmp_path / "results" / "cells").iterdir()
+    samples = load_run(tmp_path / "results", cell.name).samples(3)
+    assert samples.shape == (3, 4, 8, 12)
+    write_samples(samples, tmp_path / "png")
+    with Image.open(tmp_path / "png" / "000000.png") as image:
+        assert (image.mode, image.size) == ("RGBA", (12, 8))
+    two = one_line(write_samples, samples[:, :2], tmp_path / "two")
+    assert "images of 2 channels cannot be written as pictures" in two
 
     monkeypatch.chdir(tmp_path)
 

@@ -11,8 +11,11 @@ WHITE = 255
 
 
 def in_colour(images: Images) -> Images:
-    """Gray (n, h, w) or RGB (n, h, w, 3) → (n, h, w, 3)."""
-    return images if images.ndim == 4 else np.repeat(images[..., None], 3, axis=-1)
+    """Gray (n, h, w) or channels (n, h, w, C) → (n, h, w, 3): the first three, or gray of fewer."""
+    if images.ndim == 4 and images.shape[-1] >= 3:
+        return images[..., :3]
+    gray = images[..., 0] if images.ndim == 4 else images
+    return np.repeat(gray[..., None], 3, axis=-1)
 
 
 def tiled(images: Images, columns: int, gap: int = 0) -> Images:
