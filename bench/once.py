@@ -38,7 +38,7 @@ def once(file: Path, load: Callable[[Path], T | None], make: Callable[[Path], No
         return value
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        lock = open(file.with_name(file.name + ".lock"), "w")  # noqa: SIM115
+        lock = open(file.with_name(file.name + ".lock"), "wb")  # noqa: SIM115
     except OSError as error:
         raise _unwritable(file.parent, error) from error
     with lock:

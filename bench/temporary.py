@@ -53,11 +53,11 @@ def own_folder() -> Iterator[None]:
 def _locked_folder(shared: Path) -> Iterator[Path]:
     """Yield a new folder, beside a file that is locked as long as this process lives."""
     for lock in shared.glob(f"{OWN}*.lock"):
-        with suppress(OSError, BenchError), open(lock, "a+") as file:
+        with suppress(OSError, BenchError), open(lock, "a+", encoding="utf-8") as file:
             if not hold(file, REMEDY):
                 _remove(lock)
     lock = shared / f"{OWN}{uuid.uuid4().hex[:12]}.lock"
-    with open(lock, "a+") as file:
+    with open(lock, "a+", encoding="utf-8") as file:
         if hold(file, REMEDY):
             raise BlockingIOError  # one that looks for what is left has been quicker
         folder, before = lock.with_suffix(""), os.environ.get("TMPDIR")

@@ -72,6 +72,7 @@ def _environment(methods: Path) -> dict[str, str]:
     rest = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
     # on the CPU, also where there is a GPU
     own = {"BENCH_METHODS_DIR": str(methods), "COLUMNS": "200", "CUDA_VISIBLE_DEVICES": ""}
+    own["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"  # as a notebook hands on
     return rest | own
 
 

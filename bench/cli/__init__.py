@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import atexit
 import gc
+import io
+import os
 import signal
 import sys
 from contextlib import suppress
@@ -20,7 +22,7 @@ from bench.cli.options import finds_parts
 from bench.cli.reading import figure, report, show, status
 from bench.cli.training import plan, run, sync
 from bench.cli.tuning import tune
-from bench.errors import BenchError
+from bench.errors import LONGEST, BenchError, one_line
 from bench.execution.warden import end_all, take_in
 from bench.temporary import own_folder
 
@@ -52,6 +54,11 @@ def main() -> None:
         # nohup has SIGHUP ignored, and means it
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _interrupt)
+    # what a notebook's or another program's environment asks of matplotlib is not meant for us
+    os.environ["MPLBACKEND"] = "agg"
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that lacks a letter shows another
     # a user's file may start processes where it is imported: nothing outlives the command
     take_in()
     atexit.register(end_all)
@@ -62,6 +69,10 @@ def main() -> None:
             app(prog_name="bench")
     except BenchError as error:
         print(f"bench: {error}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:  # such as a full disk, also where output is sent to one
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or else it is tried again at the end
+        print(f"bench: {one_line(str(error), LONGEST)}", file=sys.stderr)
         sys.exit(2)
     except _Interrupted:
         with suppress(OSError):  # the terminal may be what has gone

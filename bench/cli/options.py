@@ -24,6 +24,9 @@ from bench.kinds import KINDS, option, variable
 if TYPE_CHECKING:
     from bench.registry import Shelf
 
+for _name in ("stdout", "stderr"):
+    if getattr(sys, _name) is None:  # closed by whoever called
+        setattr(sys, _name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
 # where nobody watches, a table keeps one line a row
 out = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 240)
 

@@ -197,7 +197,7 @@ class _Work:
             work = make_jobs(cells, self.cache, limit, crew.size, save_every)
             work += make_measure_jobs(self.to_measure, self.cache, limit, crew.size)
             progress = Progress(work, crew.size, console)
-            commit = commit_of(Path(__file__).parent)
+            commit = commit_of(Path(__file__))
 
             def take(rows: list[Row]) -> list[Job]:
                 return self._take(rows, commit, progress, console)
@@ -296,19 +296,20 @@ def _once(parts: Iterable[tuple[Component, ...]]) -> list[tuple[Component, ...]]
     return list({digest([asdict(part) for part in each]): each for each in parts}.values())
 
 
-def commit_of(folder: Path) -> str | None:
-    """The git commit of the code, with ``+changes`` where it differs from it."""
-    git = ["git", "-C", str(folder)]
+def commit_of(file: Path) -> str | None:
+    """The git commit that a source file belongs to, with ``+changes`` where the code differs.
+
+    None where git does not hold this very file: an installation may lie below somebody's project.
+    """
+
+    def git(*command: str) -> str:
+        asked = ["git", "-C", str(file.parent), *command]
+        return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+
     try:
-        commit = subprocess.run(
-            [*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True
-        ).stdout.strip()
-        changed = subprocess.run(
-            [*git, "status", "--porcelain", "--untracked-files=no"],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.strip()
+        git("ls-files", "--error-unmatch", file.name)
+        commit = git("rev-parse", "--short=12", "HEAD")
+        changed = git("status", "--porcelain", "--untracked-files=no")
     except (OSError, subprocess.CalledProcessError):
         return None
     return commit + ("+changes" if changed else "")

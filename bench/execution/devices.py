@@ -260,7 +260,7 @@ def _text(value: str | bytes) -> str:
 def _lock_of(gpu: str) -> IO[str]:
     """Open the file whose lock leases a GPU, in a folder that all runs of this user share."""
     try:
-        return open(shared_folder() / f"{gpu.replace('/', '_')}.lock", "a+")
+        return open(shared_folder() / f"{gpu.replace('/', '_')}.lock", "a+", encoding="utf-8")
     except OSError as error:
         raise BenchError(
             f"cannot keep other runs off the GPUs: '{error.filename}' cannot be written to "

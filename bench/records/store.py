@@ -61,7 +61,7 @@ class Store:
         """Hold the results folder for one run; a second one is told who has it."""
         try:
             self.cells.mkdir(parents=True, exist_ok=True)
-            lock = open(self.results / ".lock", "a+")  # noqa: SIM115 - closed by `with` below
+            lock = open(self.results / ".lock", "a+", encoding="utf-8")  # noqa: SIM115 - closed by `with` below
         except OSError as error:
             raise BenchError(
                 f"cannot write to the results folder '{self.results}' ({error.strerror}); "

@@ -1,0 +1,64 @@
+"""Odd surroundings of a command: encodings, outputs that are closed or full, other people's git."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import bench
+from bench.execution.coordinator import commit_of
+
+ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+COMMAND = [sys.executable, "-m", "bench"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("command", "environment"),
+    [("list", ASCII), ("doctor", {"PYTHONIOENCODING": "ascii"})],
+)
+def test_letters_that_a_terminal_lacks_are_replaced(command, environment, tmp_path):
+    done = subprocess.run(
+        [*COMMAND, command], env={**os.environ, **environment}, cwd=tmp_path, capture_output=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"?" in done.stdout
+    assert done.stdout.isascii()
+
+
+def shell(folder: Path, redirected: str) -> subprocess.CompletedProcess[str]:
+    command = f"{sys.executable} -m bench status --results {folder} {redirected}"
+    return subprocess.run(command, shell=True, capture_output=True, text=True, cwd=folder)
+
+
+def test_a_closed_output_is_nothing_to_fail_of(tmp_path):
+    assert shell(tmp_path, ">&- 2>&-").returncode == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is full")
+def test_an_output_that_is_full_is_told_in_one_line(tmp_path):
+    done = shell(tmp_path, ">/dev/full")
+    assert (done.returncode, done.stderr) == (2, "bench: [Errno 28] No space left on device\n")
+
+
+def test_a_commit_is_that_of_the_code_and_not_of_a_project_around_it(tmp_path):
+    def git(*command: str) -> None:
+        told = ("-c", "user.name=Somebody", "-c", "user.email=somebody@example.org")
+        subprocess.run(["git", "-C", tmp_path, *told, *command], check=True, capture_output=True)
+
+    own, other = tmp_path / "own.py", tmp_path / ".venv" / "other.py"
+    other.parent.mkdir()
+    for file in (own, other):
+        file.write_text("x = 1\n")
+    git("init")
+    git("add", "own.py")
+    git("commit", "-m", "own")
+    commit = commit_of(own)
+    assert commit is not None
+    assert len(commit) == 12
+    assert commit_of(other) is None
+    own.write_text("x = 2\n")
+    assert commit_of(own) == f"{commit}+changes"
+    assert commit_of(Path(bench.__file__).parent / "nowhere.py") is None
