@@ -217,9 +217,10 @@ def _kill_some(
 
     ``before`` is extended by what is stored just before each.
     """
-    # most kills are to meet work; some come while it starts
-    while draw.random() < 0.98 and run.poll() is None:
-        if _one_of(run.pid, WORKER, mark, random.Random(0)) is not None:
+    # most kills are to meet training; some come while it starts
+    early, begun = draw.random() < 0.2, time.time()
+    while run.poll() is None and not _trains(results, begun):
+        if early and _one_of(run.pid, WORKER, mark, random.Random(0)) is not None:
             break
         time.sleep(0.1)
     for _ in range(draw.randint(1, 4)):
@@ -243,6 +244,15 @@ def _kill_some(
         _send(run.pid, signal.SIGTERM)
         report.kills[what] += 1
     return what
+
+
+def _trains(results: Path, since: float) -> bool:
+    """Tell whether a job has come so far; files of an earlier run's may be there."""
+    for file in results.glob("cache/jobs/**/progress.json"):
+        with suppress(OSError):
+            if file.stat().st_mtime > since:
+                return True
+    return False
 
 
 def _finish(folder: Path, results: Path, report: Report) -> None:
