@@ -5,18 +5,25 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import socket
+import tempfile
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import torch
 
 from bench.errors import BenchError
 from bench.execution.devices import cores, visible_gpus
 from bench.kinds import KINDS
+from bench.locks import hold
 from bench.measuring.inception import UNAVAILABLE, find_weights, vouched
 from bench.registry import find, label_of, make_dataset
 from bench.study import load_study
+from bench.temporary import REMEDY
+from bench.tracking.address import tracking_uri
+from bench.tracking.telling import shown
 from bench.training.engines import compiler
 
 PACKAGES = (
@@ -34,6 +41,7 @@ PACKAGES = (
     "scikit-learn",
 )
 LEAST_FREE_GIB = 1.0
+CONNECT_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -48,16 +56,18 @@ class Finding:
 
 
 def examine(results: Path) -> list[Finding]:
-    """Look at Python, packages, devices, folders, weights, MLflow and what is registered."""
+    """Look at Python, packages, devices, disks, locks, weights, MLflow and what is registered."""
     return [
         Finding("Python", platform.python_version()),
         *map(_package, PACKAGES),
-        Finding("CPU cores", str(cores())),
+        _cores(),
         _gpus(),
         _compiler(),
-        _folder(results),
+        _folder("results", results, "name another with --results"),
+        _locks(results),
+        _temporary(),
         _inception(),
-        Finding("MLflow", os.environ.get("MLFLOW_TRACKING_URI") or f"SQLite below {results}"),
+        _tracking(results),
         *map(_parts, KINDS),
     ]
 
@@ -130,12 +140,53 @@ def _package(name: str) -> Finding:
         return Finding(name, "", "not installed; run: make setup")
 
 
-def _folder(results: Path) -> Finding:
-    there = results
-    while not there.exists():
-        there = there.parent
+def _cores() -> Finding:
+    own, all_of_them = cores(), os.cpu_count()
+    why = "" if own == all_of_them else f" of {all_of_them}, by affinity or a container's quota"
+    return Finding("CPU cores", f"{own}{why}")
+
+
+def _existing(folder: Path) -> Path:
+    return next(each for each in (folder, *folder.absolute().parents) if each.exists())
+
+
+def _folder(what: str, folder: Path, remedy: str) -> Finding:
+    there = _existing(folder)
     if not there.is_dir() or not os.access(there, os.W_OK):
-        return Finding("results", "", f"{there} cannot be written to; name another with --results")
+        return Finding(what, "", f"{there} cannot be written to; {remedy}")
     free = shutil.disk_usage(there).free / 2**30
     problem = f"only {free:.1f} GiB free below {there}" if free < LEAST_FREE_GIB else ""
-    return Finding("results", f"{results}, {free:.0f} GiB free", problem)
+    return Finding(what, f"{folder}, {free:.0f} GiB free", problem)
+
+
+def _locks(results: Path) -> Finding:
+    """Whether the file system of the results knows locks, by which runs keep apart."""
+    try:
+        with tempfile.NamedTemporaryFile("a+", dir=_existing(results)) as file:
+            return Finding("locks", "work" if not hold(file, REMEDY) else "are held")
+    except BenchError as error:
+        return Finding("locks", "", str(error))
+    except OSError:
+        return Finding("locks", "not tried, as the results folder cannot be written to")
+
+
+def _temporary() -> Finding:
+    try:
+        return _folder("temporary", Path(tempfile.gettempdir()), "set TMPDIR to another folder")
+    except FileNotFoundError as error:  # none of the usual ones can be written to
+        return Finding("temporary", "", f"{error.strerror}; set TMPDIR to a folder of yours")
+
+
+def _tracking(results: Path) -> Finding:
+    """Where cells are sent, and for a server whether anything listens there."""
+    uri = tracking_uri(results)
+    address = urlsplit(uri)
+    if address.scheme not in ("http", "https"):
+        return Finding("MLflow", shown(uri))
+    try:
+        port = address.port or {"http": 80, "https": 443}[address.scheme]
+        socket.create_connection((address.hostname or "", port), CONNECT_SECONDS).close()
+    except (OSError, ValueError) as error:
+        return Finding("MLflow", "", f"nobody answers at {shown(uri)} ({error}); runs are stored, "
+                       "and bench sync sends them later")  # fmt: skip
+    return Finding("MLflow", shown(uri))

@@ -1,6 +1,8 @@
 """Odd surroundings of a command: encodings, outputs that are closed or full, other people's git."""
 
+import errno
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import bench
+from bench.doctor import examine
 from bench.execution.coordinator import commit_of
 
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
@@ -41,6 +44,43 @@ def test_a_closed_output_is_nothing_to_fail_of(tmp_path):
 def test_an_output_that_is_full_is_told_in_one_line(tmp_path):
     done = shell(tmp_path, ">/dev/full")
     assert (done.returncode, done.stderr) == (2, "bench: [Errno 28] No space left on device\n")
+
+
+def test_on_windows_one_line_says_what_to_do():
+    code = (
+        "import sys; sys.platform = 'win32'; sys.modules['fcntl'] = None\n"
+        "from bench.__main__ import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("bench: Windows lacks what this package rests on")
+    assert done.stderr.count("\n") == 1
+
+
+def finding(what: str, results: Path):
+    (found,) = (each for each in examine(results) if each.what == what)
+    return found
+
+
+def test_the_doctor_says_whether_a_server_of_mlflow_answers(tmp_path, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"http://user:secret@127.0.0.1:{server.getsockname()[1]}"
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+        assert finding("MLflow", tmp_path).problem == ""
+    told = finding("MLflow", tmp_path).problem
+    assert told.startswith("nobody answers at http://")
+    assert "secret" not in told
+
+
+def test_the_doctor_tries_locks_and_the_temporary_folder(tmp_path, monkeypatch):
+    assert finding("locks", tmp_path / "not" / "yet").found == "work"
+    assert "GiB free" in finding("temporary", tmp_path).found
+
+    def unknown(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", unknown)
+    assert "cannot lock files (No locks available)" in finding("locks", tmp_path).problem
 
 
 def test_a_commit_is_that_of_the_code_and_not_of_a_project_around_it(tmp_path):

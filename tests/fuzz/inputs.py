@@ -111,7 +111,7 @@ NAMED = {
     "show": ("0", "1", "a", "f", ""), "sample": ("0", "1", "a", "f", ""),
     "check": ("vanilla", "wgan_gp", "ring8", "mlp", "modes", "dataset:ring8", "nothing"),
     "compare": ("results results", "results other", "results study.yaml"),
-    "figure": ("", "curves", "scores", "nothing"), "new": ("method mine", "metric a.b", "x y"),
+    "figure": ("", "curves", "scores", "nothing"), "new": ("metric a.b", "x y", "method vanilla"),
     "score": ("results results", "here ring8", "ring8 ring8", "study.yaml folder:.", "x.npy y.npz"),
     "list": ("",), "status": ("",), "prune": ("",),
 }  # fmt: skip
