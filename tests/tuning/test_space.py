@@ -10,7 +10,6 @@ from bench.records.cell import Component
 from bench.registry import find, make_method
 from bench.training.configuration import TrainingConfiguration
 from bench.tuning import space as spaces
-from bench.tuning.database import draw
 from bench.tuning.search import Search, searches_of
 from bench.tuning.space import BETA1, BETA2, LEARNING_RATE, Choice, Range, applied, space_of
 
@@ -35,7 +34,7 @@ def test_every_method_starts_within_its_space_and_accepts_all_of_it(name, make_c
     assert applied(cell, search.start).key == cell.key
     assert next(iter(search.space)) == LEARNING_RATE
     for number in range(40):
-        values = search.start if number == 0 else draw(search, number)
+        values = search.values(number)
         assert values.keys() == search.space.keys()
         assert all(holds(search.space[n], value) for n, value in values.items())
         tried = applied(cell, values)
@@ -171,10 +170,10 @@ def test_a_statement_that_cannot_be_understood_is_told(stating, search, told):
 def test_trials_of_equal_number_try_equal_learning_rates_whatever_the_method(make_cell):
     searches = [search_of(make_cell(name)) for name in ("non_saturating", "wgan_gp", "r3gan")]
     for number in range(1, 20):
-        tried = [draw(search, number) for search in searches]
+        tried = [search.values(number) for search in searches]
         assert len({values[LEARNING_RATE] for values in tried}) == 1
         assert len({values[BETA2] for values in tried}) == 1
-    rates = {draw(searches[0], number)[LEARNING_RATE] for number in range(1, 20)}
+    rates = {searches[0].values(number)[LEARNING_RATE] for number in range(1, 20)}
     assert len(rates) == 19
 
 
@@ -189,3 +188,26 @@ def test_a_value_at_which_the_method_no_longer_applies_is_not_offered(make_cell)
 
 def test_ends_of_a_range_of_whole_numbers_are_whole():
     assert spaces._stated("a.times", (0.5, 8.5, "log"), 2) == Range(1, 8, True, True)
+
+
+@pytest.mark.parametrize(
+    ("known", "centre", "spread"),
+    [
+        (Range(2.0, 6.0), 4.0, 0.1),
+        (Range(1e-5, 1e-1, log=True), 1e-3, 5e-4),
+        (Range(1, 5, whole=True), 3, 0),
+        (Range(1, 15, log=True, whole=True), 3, 1),
+        (Choice(("low", "mid", "top")), None, None),
+    ],
+    ids=str,
+)
+def test_draws_follow_their_distribution(known, centre, spread, make_cell):
+    search = replace(search_of(make_cell()), space={"any": known})
+    drawn = [search.values(number)["any"] for number in range(1, 2001)]
+    assert all(holds(known, value) for value in drawn)
+    if centre is not None:
+        assert sorted(drawn)[1000] == pytest.approx(centre, abs=spread)
+    if isinstance(known, Choice) or not known.log:
+        options = set(drawn) if isinstance(known, Choice) or known.whole else {}
+        shares = [drawn.count(option) / len(drawn) for option in options]
+        assert all(share == pytest.approx(1 / len(options), abs=0.04) for share in shares)
