@@ -84,7 +84,7 @@ def test_the_curve_starts_at_the_default_and_ends_at_the_best(tuned):
         values = [interval.value for interval in curve(each)]
         assert values[0] == each.trials[0].score
         assert values[-1] == each.best.score
-        assert values == sorted(values, reverse=True)
+        assert values == pytest.approx(sorted(values, reverse=True))
 
 
 def test_the_page_holds_the_figure_a_line_for_each_method(tuned, tmp_path):
