@@ -104,6 +104,13 @@ def test_what_the_machine_ended_is_tried_again_by_the_next_call(tune, trainer):
     assert again.unfinished == 0
 
 
+def test_more_tuning_seeds_train_only_those_that_are_added(tune, trainer):
+    tune(2, seeds=1)
+    tune(2, seeds=2)
+    judging = [cell for cell in trainer.trained if cell.seed >= 1000]
+    assert len(judging) == len({cell.key for cell in judging}) == 3 * 2 * 2
+
+
 def test_values_that_a_method_refuses_fail_the_trial_every_time(tune, monkeypatch):
     real = searching.applied
 
