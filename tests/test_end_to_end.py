@@ -131,8 +131,8 @@ try:
     main()
 except SystemExit as left:
     assert not left.code
-heavy = ("mlflow", "pandas", "matplotlib", "seaborn", "scipy", "jinja2", "sklearn", "optuna",
-         "joblib", "distributed")
+heavy = ("mlflow", "pandas", "matplotlib", "seaborn", "scipy", "jinja2", "sklearn", "joblib",
+         "distributed")
 print("loaded:", *[name for name in heavy if name in sys.modules])
 print("readings:", counts["readings"])
 print("expanded:", counts["expanded"])

@@ -112,8 +112,7 @@ def test_of_training_records_know_the_configuration_alone():
 HEAVY = """
 import sys
 import bench.execution.worker_process
-heavy = ("mlflow", "pandas", "matplotlib", "seaborn", "scipy", "jinja2", "typer", "sklearn",
-         "optuna")
+heavy = ("mlflow", "pandas", "matplotlib", "seaborn", "scipy", "jinja2", "typer", "sklearn")
 print(*[name for name in heavy if name in sys.modules])
 """
 

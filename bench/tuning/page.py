@@ -32,7 +32,7 @@ from bench.report.statistics import Interval
 from bench.tuning.findings import Result
 from bench.tuning.search import Trial
 from bench.tuning.space import BETA1, BETA2, LEARNING_RATE, Value, Values
-from bench.tuning.tune import FILE, Tuned, Tuning
+from bench.tuning.tune import Tuned, Tuning
 
 TRAINING = {LEARNING_RATE: "learning rate", BETA1: "β₁", BETA2: "β₂"}
 """Parameters of training, which most methods have; the others are a method's own."""
@@ -49,7 +49,7 @@ def compose(
 ) -> Document:
     """The page of a tuning, as blocks; ``figures`` holds one for each of ``results``."""
     lead: list[Block] = [Paragraph(_what(tuning)), Verdicts([_verdict(r) for r in results])]
-    if lines := [*_cautions(tuning), *tuning.notes, *notes]:
+    if lines := [*_cautions(tuning), *notes]:
         lead.append(Notice("Please note", lines))
     sections = [
         _problem(tuning, result, figure) for result, figure in zip(results, figures, strict=True)
@@ -325,9 +325,8 @@ def _origin(tuning: Tuning, folder: Path) -> list[Block]:
     return [
         Items([(name, numbers.listing(values)) for name, values in told.items()]),
         Paragraph(
-            f"Every trial is in {FILE}, an Optuna database, and in tuning.csv; its cells lie with "
-            "all others in the results folder. This goes on with what is missing, and writes the "
-            "page anew:"
+            "Every trial is in tuning.csv; its cells lie with all others in the results folder. "
+            "This goes on with what is missing, and writes the page anew:"
         ),
         Listing(shlex.join(command), is_command=True),
     ]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
+
+import numpy as np
 
 from bench.errors import BenchError
 from bench.measuring.choice import components_of, metrics_of, shown_of
@@ -14,7 +17,17 @@ from bench.metric import Quantity
 from bench.records.cell import Cell, Component
 from bench.records.fingerprint import digest
 from bench.registry import make_dataset
-from bench.tuning.space import Space, Values, applied, own_values, space_of
+from bench.tuning.space import (
+    Choice,
+    Range,
+    Space,
+    Value,
+    Values,
+    applied,
+    own_values,
+    rounded,
+    space_of,
+)
 
 FIRST_SEED = 1000
 """Of the seeds on which trials are judged; a study's own seeds must be others."""
@@ -65,25 +78,25 @@ class Search:
         """The study's own values, which the first trial tries."""
         return own_values(self.cell, self.space)
 
-    @cached_property
-    def ingredients(self) -> dict[str, Any]:
-        """All that a trial's score depends on beside its values, one entry for each thing."""
-        rest = {k: v for k, v in self.cell.ingredients().items() if k != "seed"}
-        searched = {f"search of {name}": str(known) for name, known in self.space.items()}
-        measured = {k: v for k, v in self.judge.ingredients.items() if k != "run"}
-        judged = {"tuning seeds": list(self.seeds), "judged by": self.metric.name}
-        return {**rest, **searched, **measured, **judged}
+    def values(self, number: int) -> Values:
+        """Return the values of a trial, which depend on its number, parameters' names and ranges.
 
-    @cached_property
-    def name(self) -> str:
-        """Under which its trials are stored: another one where an ingredient is another."""
-        told = f"{self.method} on {self.cell.dataset.label}"
-        return f"{told[:200]} · {digest(self.ingredients)}"
+        Equal numbers thus try equal learning rates for every method.
+        """
+        if number == 0:
+            return self.start
+        return {name: _drawn(known, number, name) for name, known in self.space.items()}
 
-    def trial_cells(self, values: Values) -> list[Cell]:
+    def trial(self, number: int) -> tuple[Trial, list[Cell]]:
+        """Return a trial and its cells; without any where the method refuses its values."""
+        values = self.values(number)
+        try:
+            made = applied(self.cell, values)
+        except BenchError as error:  # the method should state its range as `search`
+            return Trial(number, values, "failed", reason=str(error)), []
         # a trial is only judged: nothing else is measured of it
-        made = replace(applied(self.cell, values), metrics=self._judging)
-        return [replace(made, seed=seed) for seed in self.seeds]
+        made = replace(made, metrics=self._judging)
+        return Trial(number, values), [replace(made, seed=seed) for seed in self.seeds]
 
     @cached_property
     def _judging(self) -> tuple[Component, ...]:
@@ -139,3 +152,19 @@ def searches_of(cells: list[Cell], seeds: int) -> list[Search]:
     if not found:
         raise BenchError("no method of the study applies to any of its datasets: nothing to tune")
     return found
+
+
+def _drawn(known: Range | Choice, number: int, name: str) -> Value:
+    """Draw a parameter's value for a trial, from a seed of its own."""
+    random = np.random.default_rng(int(digest([number, name]), 16))
+    if isinstance(known, Choice):
+        return known.values[random.integers(len(known.values))]
+    # the ends of a range of whole numbers are as likely as those between
+    margin = 0.5 if known.whole else 0.0
+    low, high = known.low - margin, known.high + margin
+    if known.log:
+        drawn = math.exp(random.uniform(math.log(low), math.log(high)))
+    else:
+        drawn = random.uniform(low, high)
+    drawn = min(max(rounded(drawn), known.low), known.high)
+    return round(drawn) if known.whole else drawn

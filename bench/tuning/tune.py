@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from rich.console import Console
@@ -19,11 +19,8 @@ from bench.report.analysis.ranking import final
 from bench.report.page.numbers import count, listing
 from bench.study import Study
 from bench.tracking import Tracker
-from bench.tuning.database import Database, opened
 from bench.tuning.search import Search, Trial, searches_of
 
-FILE = "tuning.db"
-"""In the study's folder of the results."""
 MOST = 10_000
 """Trials of a method beyond which a number is a slip."""
 
@@ -55,7 +52,6 @@ class Tuning:
     tuned: list[Tuned]
     left_out: list[Cell]
     """Cells of methods that do not apply."""
-    notes: list[str] = field(default_factory=list)
 
     @property
     def unfinished(self) -> int:
@@ -82,15 +78,13 @@ def tune(
     :func:`bench.execution.coordinator.run`. The caller holds the store's lock.
 
     Raises:
-        BenchError: bad input, or a database that cannot be used; nothing is lost.
+        BenchError: bad input.
     """
     for name, number in (("--trials", trials), ("--tuning-seeds", seeds)):
         if not 1 <= number <= MOST:
             raise BenchError(f"{name} {number}: give a number from 1 to {MOST}")
     searches = searches_of(study.cells, seeds)
     _can_be_judged(searches, store)
-    file = store.results / study.name / FILE
-    file.parent.mkdir(parents=True, exist_ok=True)
 
     def train(cells: Iterable[Cell]) -> dict[str, Planned]:
         wanted = {cell.key: cell for cell in cells}
@@ -98,15 +92,17 @@ def tune(
         done = run(part, store, tracker, console, **options)
         return {each.cell.key: each for each in done.planned}
 
-    with opened(file) as database:
-        notes = database.unused(searches)
-        for note in notes:
-            console.print(note, style="yellow", markup=False)
-        for search in searches:
-            database.fill(search, trials)
-        _say(console, f"{count(trials, 'trial')} each of", searches)
-        _run_trials(searches, trials, database, train)
-        found = [database.trials(search, trials) for search in searches]
+    _say(console, f"{count(trials, 'trial')} each of", searches)
+    asked = [[search.trial(number) for number in range(trials)] for search in searches]
+    # all in one run, so that no worker waits for a round to end
+    ended = train(cell for own in asked for _, cells in own for cell in cells)
+    found = [
+        [
+            judged(search, trial, [ended[cell.key] for cell in cells]) if cells else trial
+            for trial, cells in own
+        ]
+        for search, own in zip(searches, asked, strict=True)
+    ]
     _say(console, "The best trial and the study's own values, on fresh seeds, of", searches)
     ends = [
         (search.cells, [] if best is None else search.fresh_cells(best.values))
@@ -119,31 +115,7 @@ def tune(
         for search, own, both in zip(searches, found, ends, strict=True)
     ]
     left_out = [cell for cell in study.cells if cell.not_applicable]
-    return Tuning(study, trials, searches[0].seeds, tuned, left_out, notes)
-
-
-def _run_trials(
-    searches: list[Search],
-    trials: int,
-    database: Database,
-    train: Callable[[Iterable[Cell]], dict[str, Planned]],
-) -> None:
-    """All that are open in one run, so that no worker waits for a round to end."""
-    waiting = []
-    for search in searches:
-        for trial in database.trials(search, trials):
-            if trial.state != "open":
-                continue
-            try:
-                waiting.append((search, trial, search.trial_cells(trial.values)))
-            except BenchError as error:
-                # a drawn value that the method refuses: state its range as `search`
-                database.tell(search, replace(trial, state="failed", reason=str(error)))
-    if not waiting:
-        return
-    ended = train(cell for *_, cells in waiting for cell in cells)
-    for search, trial, cells in waiting:
-        database.tell(search, judged(search, trial, [ended[cell.key] for cell in cells]))
+    return Tuning(study, trials, searches[0].seeds, tuned, left_out)
 
 
 def judged(search: Search, trial: Trial, planned: list[Planned]) -> Trial:

@@ -10,7 +10,6 @@ from bench.records.cell import Component
 from bench.registry import find, make_method
 from bench.training.configuration import TrainingConfiguration
 from bench.tuning import space as spaces
-from bench.tuning.database import draw
 from bench.tuning.search import Search, searches_of
 from bench.tuning.space import BETA1, BETA2, LEARNING_RATE, Choice, Range, applied, space_of
 
@@ -35,7 +34,7 @@ def test_every_method_starts_within_its_space_and_accepts_all_of_it(name, make_c
     assert applied(cell, search.start).key == cell.key
     assert next(iter(search.space)) == LEARNING_RATE
     for number in range(40):
-        values = search.start if number == 0 else draw(search, number)
+        values = search.values(number)
         assert values.keys() == search.space.keys()
         assert all(holds(search.space[n], value) for n, value in values.items())
         tried = applied(cell, values)
@@ -171,10 +170,10 @@ def test_a_statement_that_cannot_be_understood_is_told(stating, search, told):
 def test_trials_of_equal_number_try_equal_learning_rates_whatever_the_method(make_cell):
     searches = [search_of(make_cell(name)) for name in ("non_saturating", "wgan_gp", "r3gan")]
     for number in range(1, 20):
-        tried = [draw(search, number) for search in searches]
+        tried = [search.values(number) for search in searches]
         assert len({values[LEARNING_RATE] for values in tried}) == 1
         assert len({values[BETA2] for values in tried}) == 1
-    rates = {draw(searches[0], number)[LEARNING_RATE] for number in range(1, 20)}
+    rates = {searches[0].values(number)[LEARNING_RATE] for number in range(1, 20)}
     assert len(rates) == 19
 
 
@@ -189,3 +188,29 @@ def test_a_value_at_which_the_method_no_longer_applies_is_not_offered(make_cell)
 
 def test_ends_of_a_range_of_whole_numbers_are_whole():
     assert spaces._stated("a.times", (0.5, 8.5, "log"), 2) == Range(1, 8, True, True)
+
+
+@pytest.mark.parametrize(
+    ("known", "median"),
+    [(Range(2, 6), 4), (Range(1e-5, 0.1, log=True), 1e-3), (Range(1, 15, True, True), 3)],
+    ids=str,
+)
+def test_draws_are_uniform_or_their_logarithms_are(known, median, make_cell):
+    drawn = _draws(known, make_cell)
+    assert all(holds(known, value) for value in drawn)
+    below, above = (sum(v < median for v in drawn), sum(v > median for v in drawn))
+    assert max(below, above) < 1100
+    if not known.whole:
+        assert len(set(drawn)) > 1500
+
+
+@pytest.mark.parametrize("known", [Range(1, 3, whole=True), Choice((1, 2, 3))], ids=str)
+def test_whole_numbers_and_choices_are_equally_likely(known, make_cell):
+    drawn = _draws(known, make_cell)
+    assert {value: drawn.count(value) > 580 for value in drawn} == {1: True, 2: True, 3: True}
+    assert {type(value) for value in drawn} == {int}
+
+
+def _draws(known: Range | Choice, make_cell) -> list:
+    search = replace(search_of(make_cell()), space={"any": known})
+    return [search.values(number)["any"] for number in range(1, 2001)]

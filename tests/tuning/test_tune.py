@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import sqlite3
-import subprocess
-import sys
-import time
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from bench.errors import BenchError
 from bench.measuring.keys import Keys
-from bench.study import load_study
-from bench.tuning.database import Database, draw, opened
-from bench.tuning.search import searches_of
+from bench.tuning import search as searching
 from bench.tuning.space import LEARNING_RATE
 
 
 def plain(tuning):
     """All that a tuning found."""
-    return [(each.search.name, each.trials, each.best) for each in tuning.tuned]
+    return [(each.search.method, each.trials, each.best) for each in tuning.tuned]
 
 
 def test_every_method_gets_as_many_trials_and_the_first_is_the_studys_own(tune, trainer):
@@ -113,42 +104,33 @@ def test_what_the_machine_ended_is_tried_again_by_the_next_call(tune, trainer):
     assert again.unfinished == 0
 
 
-def test_trials_made_under_other_conditions_are_told_and_not_mixed(tune, tmp_path):
-    tune(4)
-    file = Path(tmp_path / "by_hand.yaml")
-    file.write_text(file.read_text().replace("updates: 60", "updates: 80"))
-    other = tune(2, of=load_study(str(file)))
-    assert len(other.notes) == 3
-    assert "non_saturating on dirac" in other.notes[0]
-    assert other.notes[0].endswith("not the same: budget")
-    assert all(len(each.trials) == 2 for each in other.tuned)
-    assert tune(4).notes[0].endswith("not the same: budget")
-
-
-def test_other_tuning_seeds_are_another_search(tune):
+def test_more_tuning_seeds_train_only_those_that_are_added(tune, trainer):
     tune(2, seeds=1)
-    assert tune(2, seeds=2).notes[0].endswith("not the same: tuning seeds")
+    tune(2, seeds=2)
+    judging = [cell for cell in trainer.trained if cell.seed >= 1000]
+    assert len(judging) == len({cell.key for cell in judging}) == 3 * 2 * 2
 
 
-def test_a_database_that_is_lost_is_filled_again_without_training(tune, trainer, tmp_path):
-    done = tune(3)
-    trained = len(trainer.trained)
-    (tmp_path / "results" / "by_hand" / "tuning.db").unlink()
-    assert plain(tune(3)) == plain(done)
-    assert len(trainer.trained) == trained
+def test_values_that_a_method_refuses_fail_the_trial_every_time(tune, monkeypatch):
+    real = searching.applied
 
+    def applied(cell, values):
+        if cell.method.name == "wgan_gp" and values[LEARNING_RATE] > 0.1:
+            raise BenchError("that is too fast")
+        return real(cell, values)
 
-def test_a_database_that_is_damaged_or_held_is_told(tune, tmp_path):
-    tune(1)
-    file = tmp_path / "results" / "by_hand" / "tuning.db"
-    holder = sqlite3.connect(file)
-    holder.execute("BEGIN EXCLUSIVE")
-    with pytest.raises(BenchError, match="another program holds it; close that and run again"):
-        tune(2)
-    holder.close()
-    file.write_bytes(b"not a database at all, but long enough to look like one" * 100)
-    with pytest.raises(BenchError, match=r"file is not a database.*rename it and run again"):
-        tune(2)
+    monkeypatch.setattr(searching, "applied", applied)
+    done = tune(6)
+    (found,) = [each for each in done.tuned if each.search.method == "wgan_gp"]
+    for trial in found.trials:
+        is_fast = trial.values[LEARNING_RATE] > 0.1
+        assert (trial.state, trial.reason) == (
+            ("failed", "that is too fast") if is_fast else ("ok", "")
+        )
+    assert {trial.state for trial in found.trials} == {"failed", "ok"}
+    assert found.best.state == "ok"
+    assert done.unfinished == 0
+    assert plain(tune(6)) == plain(done)
 
 
 @pytest.mark.parametrize(
@@ -181,60 +163,3 @@ def test_a_metric_that_cannot_be_computed_here_is_told_before_anything_is_traine
     with pytest.raises(BenchError, match="judged by radius, which cannot be computed here: no rul"):
         tune()
     assert not trainer.trained
-
-
-FILL = """
-import sys
-from pathlib import Path
-from bench.study import load_study
-from bench.tuning.database import Database
-from bench.tuning.search import searches_of
-database = Database(Path(sys.argv[2]))
-for search in searches_of(load_study(sys.argv[1]).cells, 2):
-    database.fill(search, 30)
-"""
-
-
-@pytest.mark.slow
-def test_a_database_killed_while_it_is_written_holds_whole_trials_alone(study, tmp_path):
-    file = tmp_path / "tuning.db"
-    process = subprocess.Popen([sys.executable, "-c", FILL, tmp_path / "by_hand.yaml", file])
-    until = time.monotonic() + 60
-    while not _rows(file) > 8:
-        assert time.monotonic() < until
-        assert process.poll() is None
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    assert 8 < _rows(file) < 90
-    with opened(file) as database:
-        for search in searches_of(study.cells, 2):
-            database.fill(search, 30)
-            found = database.trials(search, 100)
-            assert [trial.number for trial in found] == list(range(30))
-            expected = [search.start, *(draw(search, number) for number in range(1, 30))]
-            assert [trial.values for trial in found] == expected
-
-
-def _rows(file: Path) -> int:
-    if not file.exists():
-        return 0
-    try:
-        with sqlite3.connect(f"file:{file}?mode=ro", uri=True) as connection:
-            return connection.execute("SELECT COUNT(*) FROM trials").fetchone()[0]
-    except sqlite3.OperationalError:  # not made yet
-        return 0
-
-
-def test_a_trial_told_in_part_is_open_still(study, tmp_path):
-    with opened(tmp_path / "tuning.db") as database:
-        search = searches_of(study.cells, 2)[0]
-        database.fill(search, 2)
-        (_, trial) = database.trials(search, 2)
-        told = replace(trial, state="open", scores={1000: 0.5}, reason="killed")
-        database.tell(search, told)
-        assert database.trials(search, 2)[1] == told
-        ended = replace(told, state="ok", score=0.25, scores={1000: 0.5, 1001: 0.0}, reason="")
-        database.tell(search, ended)
-    with opened(tmp_path / "tuning.db") as database:
-        assert isinstance(database, Database)
-        assert database.trials(search, 2)[1] == ended
