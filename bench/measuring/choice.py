@@ -40,6 +40,22 @@ def metrics_of(dataset: Facts, asked: Sequence[Asked] | None = None) -> list[Met
     return sorted(chosen.values(), key=place)
 
 
+def expanded(asked: Sequence[Asked], dataset: Facts) -> list[Part]:
+    """Put in place of a family's name those of its metrics that apply, with what is said of it."""
+    kinds = find("metric").parts
+    found: list[Part] = []
+    for part in map(Part.of, asked):
+        family = [name for name, kind in kinds.items() if kind.family == part.name]
+        found += [
+            Part(name, part.hyperparameters)
+            for name in family
+            if make_metric(name).not_applicable(dataset) is None
+        ]
+        if not family:
+            found.append(part)
+    return found
+
+
 def with_other_iterate(metrics: list[Metric], ranked: Iterate) -> list[Metric]:
     """Add the metric that ranks, computed on the iterate that is not ranked by."""
     if not (taken := [m for m in metrics if m.times != "once"]):
