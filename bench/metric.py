@@ -218,6 +218,18 @@ class Field(Protocol):
         """The field at any weights, (N,)."""
 
     @property
+    def real(self) -> Tensor:
+        """The batch's training samples, (B, …), images in [−1, 1]."""
+
+    @property
+    def latents(self) -> Tensor:
+        """The batch's latents, (B, Z)."""
+
+    @property
+    def generated(self) -> Tensor:
+        """What the generator makes of them with its last weights, as in training: (B, …)."""
+
+    @property
     def discriminator_weights(self) -> Mapping[str, Tensor]:
         """The discriminator's weights by name, transformed by the method."""
 

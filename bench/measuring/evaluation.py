@@ -94,7 +94,8 @@ class Seen:
     """Samples beside real ones, and the networks and series behind them where there are any."""
 
     subject: Subject
-    samples: Tensor
+    drawn: Tensor | Callable[[], Tensor]
+    """The samples, or what makes them once they are asked for."""
     series: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     players: tuple[nn.Module, nn.Module] | None = None
     redraw: Callable[[int], Tensor] | None = None
@@ -108,6 +109,10 @@ class Seen:
     @property
     def dataset(self) -> Any:
         return self.subject.dataset
+
+    @cached_property
+    def samples(self) -> Tensor:
+        return self.drawn if isinstance(self.drawn, Tensor) else self.drawn()
 
     @property
     def real(self) -> Tensor:

@@ -175,6 +175,23 @@ class Field:
             raise NotFinite("a gradient is not finite")
         return Direction(parts, tuple(own))  # type: ignore[arg-type]
 
+    @property
+    def real(self) -> Tensor:
+        """The batch's training samples: (B, …)."""
+        return self.feed().next("real")[0]
+
+    @property
+    def latents(self) -> Tensor:
+        """The batch's latents: (B, Z)."""
+        return self.feed().next("latents")[0]
+
+    @cached_property
+    def generated(self) -> Tensor:
+        """What the generator makes of them with its last weights, as in training: (B, …)."""
+        with torch.no_grad():
+            game = _Still(self.rules, self.start, self.feed())
+            return game._generated("latents", self.start.generator)[0]
+
     @cached_property
     def discriminator_weights(self) -> Weights:
         """The discriminator's at the checkpoint by name, as its method has it called."""
@@ -249,6 +266,7 @@ def _buffers(network: Network, tensors: Tensors, device: torch.device) -> Weight
     return {name: tensors[name][None].to(device) for name in network.buffers}
 
 
+@torch.enable_grad()
 def _at_rest(rules: Rules, state: State, feed: Callable[[], _SameBatch]) -> State:
     """Return the state with what the method carries as many rounds at these weights leave it."""
     for _ in range(MOST_ROUNDS if state.method else 0):

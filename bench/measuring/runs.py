@@ -166,7 +166,7 @@ class Measurer:
         play = None if self.play is None else partial(self.play, record.cell, checkpoint)
         return Seen(
             self.subject,
-            samples(first),
+            lambda: samples(first),
             players=players,
             redraw=lambda d: samples(latents(d)),
             play=play,
