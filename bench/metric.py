@@ -194,6 +194,9 @@ class Direction(Protocol):
     def pulled(self, vector: Tensor) -> Tensor:
         """v′ᵀ u, v′ the Jacobian of v: (N,) → (N,); it has the eigenvalues of v′."""
 
+    def own_pulled(self, player: int, vector: Tensor) -> Tensor:
+        """The same of the discriminator's (0) or generator's (1) own block: (Nᵢ,) → (Nᵢ,)."""
+
 
 class Field(Protocol):
     """The game of a checkpoint: the losses that its method minimises, on one fixed batch."""

@@ -121,6 +121,16 @@ class Direction:
         )
         return torch.cat(pulls)
 
+    def own_pulled(self, player: int, vector: Tensor) -> Tensor:
+        """Return the product with a player's own block, symmetric: (Nᵢ,) → (Nᵢ,)."""
+        part, weights = self.parts[player], self.weights[player]
+        if not part.requires_grad:
+            return torch.zeros_like(vector)
+        (pull,) = torch.autograd.grad(
+            part, weights, vector, retain_graph=True, materialize_grads=True
+        )
+        return pull
+
 
 @dataclass
 class Field:
@@ -268,15 +278,27 @@ def _buffers(network: Network, tensors: Tensors, device: torch.device) -> Weight
 
 @torch.enable_grad()
 def _at_rest(rules: Rules, state: State, feed: Callable[[], _SameBatch]) -> State:
-    """Return the state with what the method carries as many rounds at these weights leave it."""
-    for _ in range(MOST_ROUNDS if state.method else 0):
+    """Return the state with what the method carries as many updates at these weights leave it."""
+
+    def transformed(state: State) -> Weights:
+        own = rules.discriminator.shaped(state.discriminator)
+        carried = dict(state.method)
+        rules.method.discriminator_weights(own, carried, True)
+        return carried
+
+    def played(state: State) -> Weights:
         game = Game(rules, state, feed())  # type: ignore[arg-type]
         game.discriminator_gradients()
-        before, state = state, state._replace(method=game.state().method)
-        moved = (
-            (now - before.method[name]).norm() <= REST * now.norm()
-            for name, now in state.method.items()
-        )
-        if all(map(bool, moved)):
-            break
+        return game.state().method
+
+    # the first alone brings most of them to rest, and costs next to nothing
+    for once_more in (transformed, played):
+        for _ in range(MOST_ROUNDS if state.method else 0):
+            before, state = state.method, state._replace(method=once_more(state))
+            if all(_rests(now, before[name]) for name, now in state.method.items()):
+                break
     return state
+
+
+def _rests(now: Tensor, before: Tensor) -> bool:
+    return bool((now - before).norm() <= REST * now.norm())

@@ -7,7 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +113,8 @@ class Measurer:
         def latents(draw: int) -> Tensor:
             return latents_of_draw(record.cell.seed, draw, count, size).to(device)
 
+        # a metric that looks back looks at the same ones at the next checkpoint
+        @lru_cache(maxsize=2)
         def again(update: int, iterate: Iterate) -> Seen:
             """A checkpoint that a later one is compared with, in modules of its own."""
             own = modules_of(self.architecture, dataset, self.packing)

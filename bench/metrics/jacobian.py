@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from bench.measuring.krylov import Product, Spectrum, spectrum
 from bench.metric import (
@@ -38,7 +40,7 @@ class Jacobian(Metric):
     family: ClassVar[str] = "anatomy"
 
     batch: int = 256
-    steps: int = 40
+    steps: int = 30
 
     def quantities(self, dataset: Facts) -> tuple[Quantity, ...]:
         own = "least eigenvalue of the Hessian of the {0}'s own loss; below 0 it is at a saddle"
@@ -66,7 +68,7 @@ class Jacobian(Metric):
         field = seen.game(self.batch)
         at = field.at(field.weights)
         found: Results = {}
-        whole = self._spectrum(_pulled(at), field)
+        whole = self._spectrum(_product(at, at.pulled), field)
         for name, score in _OF_THE_GAME.items():
             found[name] = _largest(whole, score)
         discriminator, generator = field.rates
@@ -79,7 +81,9 @@ class Jacobian(Metric):
             self._spectrum(in_turn, field), lambda v: np.abs(1 + v)
         )
         for player, name in enumerate(("discriminator", "generator")):
-            block = spectrum(_block(at, field, player), field.sizes[player], self.steps, True)
+            # the Hessian of a player's own loss is −v′ of its own weights
+            hessian = _product(at, partial(at.own_pulled, player), -1.0)
+            block = spectrum(hessian, field.sizes[player], self.steps, symmetric=True)
             found[f"{name}_curvature"] = _largest(block, lambda v: -v, -1.0)
         return found
 
@@ -110,12 +114,18 @@ def _largest(
         return error.reason
 
 
-def _pulled(at: Direction) -> Product:
-    """v′ᵀ, which has the eigenvalues of v′."""
+def _product(at: Direction, pulled: Callable[[Tensor], Tensor], sign: float = 1.0) -> Product:
+    """Return a product of tensors as one of arrays in double precision."""
+    value = at.value
 
     def product(vector: NDArray[np.float64]) -> NDArray[np.float64]:
-        own = torch.as_tensor(vector, dtype=at.value.dtype, device=at.value.device)
-        return at.pulled(own).double().cpu().numpy()
+        return (
+            sign
+            * pulled(torch.as_tensor(vector, dtype=value.dtype, device=value.device))
+            .double()
+            .cpu()
+            .numpy()
+        )
 
     return product
 
@@ -128,7 +138,7 @@ def _steps(at: Direction, field: Field) -> tuple[Product, Product]:
     """
     first = field.sizes[0]
     rates = np.repeat(field.rates, field.sizes)
-    pulled = _pulled(at)
+    pulled = _product(at, at.pulled)
 
     def of(player: int, vector: NDArray[np.float64]) -> NDArray[np.float64]:
         own = rates * vector
@@ -142,17 +152,3 @@ def _steps(at: Direction, field: Field) -> tuple[Product, Product]:
         return after - vector
 
     return lambda vector: pulled(rates * vector), in_turn
-
-
-def _block(at: Direction, field: Field, player: int) -> Product:
-    """The Hessian of a player's own loss: −v′ of its own weights, symmetric."""
-    first = field.sizes[0]
-    own = slice(first) if player == 0 else slice(first, None)
-    pulled = _pulled(at)
-
-    def product(vector: NDArray[np.float64]) -> NDArray[np.float64]:
-        whole = np.zeros(sum(field.sizes))
-        whole[own] = vector
-        return -pulled(whole)[own]
-
-    return product

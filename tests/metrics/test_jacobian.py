@@ -12,7 +12,7 @@ from bench.measuring.field import Field, field_of
 from bench.measuring.krylov import dense, spectrum
 from bench.method import Method
 from bench.metric import NotMeasured
-from bench.metrics.jacobian import Jacobian, _pulled
+from bench.metrics.jacobian import Jacobian, _product
 from bench.networks import Checkpoint
 from bench.registry import find, make_architecture, make_dataset, make_method
 from bench.training.configuration import TrainingConfiguration
@@ -227,7 +227,7 @@ ALL_KINDS = ["vanilla", "wgan_gp", "r1", "consensus_optimization", "spectral_nor
 def test_arnoldi_finds_the_extremes_of_the_dense_jacobian(tmp_path, name):
     field = on_ring(tmp_path, name, width=10)
     at, size = field.at(field.weights), sum(field.sizes)
-    matrix = dense(_pulled(at), size).T
+    matrix = dense(_product(at, at.pulled), size).T
     values = np.linalg.eigvals(matrix)
     scale = abs(values).max()
     found = measured(field, steps=40)
