@@ -280,6 +280,7 @@ def _buffers(network: Network, tensors: Tensors, device: torch.device) -> Weight
 def _at_rest(rules: Rules, state: State, feed: Callable[[], _SameBatch]) -> State:
     """Return the state with what the method carries as many updates at these weights leave it."""
 
+    @torch.no_grad()
     def transformed(state: State) -> Weights:
         own = rules.discriminator.shaped(state.discriminator)
         carried = dict(state.method)

@@ -15,7 +15,7 @@ Product = Callable[[Vector], Vector]
 """A matrix A as v → A v."""
 
 ENOUGH = 1e-2
-"""Largest residual of an eigenvalue that is reported, over the largest modulus."""
+"""Largest residual of an eigenvalue that is reported, over a modulus."""
 
 
 class Spectrum(NamedTuple):
@@ -29,6 +29,11 @@ class Spectrum(NamedTuple):
     @property
     def modulus(self) -> float:
         return float(np.abs(self.values).max())
+
+    @property
+    def known(self) -> NDArray[Any]:
+        """Those that are known well enough, each by its own modulus: inner ones converge late."""
+        return self.values[self.residuals <= ENOUGH * np.abs(self.values)]
 
     def largest(self, score: Callable[[NDArray[Any]], Vector]) -> float:
         """Return the largest score of an eigenvalue.

@@ -26,8 +26,8 @@ from bench.metric import (
     When,
 )
 
-SEEN = 0.01
-"""Share of the largest modulus from which on an eigenvalue counts for the rotation."""
+SEEN, SMALLEST = 0.01, 1e-12
+"""Share of the largest modulus, and modulus, that an eigenvalue has to have to count as rotating."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class Jacobian(Metric):
 
     needs: ClassVar[Need] = "game"
     by_default: ClassVar[bool] = False
-    measured: ClassVar[When] = "ends"
+    measured: ClassVar[When] = "last"
     family: ClassVar[str] = "anatomy"
 
     batch: int = 256
-    steps: int = 30
+    steps: int = 50
 
     def quantities(self, dataset: Facts) -> tuple[Quantity, ...]:
         own = "least eigenvalue of the Hessian of the {0}'s own loss; below 0 it is at a saddle"
@@ -68,41 +68,37 @@ class Jacobian(Metric):
         field = seen.game(self.batch)
         at = field.at(field.weights)
         found: Results = {}
-        whole = self._spectrum(_product(at, at.pulled), field)
-        for name, score in _OF_THE_GAME.items():
-            found[name] = _largest(whole, score)
+        size = sum(field.sizes)
+        whole = spectrum(_product(at, at.pulled), size, self.steps)
+        found["game_real"] = _largest(whole, np.real)
+        found["game_modulus"] = _largest(whole, np.abs)
+        found["game_imaginary"] = float(np.abs(whole.known.imag).max(initial=0.0))
+        found["game_rotation"] = _rotation(whole)
         discriminator, generator = field.rates
         together, in_turn = _steps(at, field)
         # the spectrum of equal rates is known already
-        stepped = whole if discriminator == generator else self._spectrum(together, field)
+        stepped = whole if discriminator == generator else spectrum(together, size, self.few)
         factor = discriminator if discriminator == generator else 1.0
         found["game_simultaneous"] = _largest(stepped, lambda v: np.abs(1 + factor * v))
         found["game_alternating"] = _largest(
-            self._spectrum(in_turn, field), lambda v: np.abs(1 + v)
+            spectrum(in_turn, size, self.few), lambda v: np.abs(1 + v)
         )
         for player, name in enumerate(("discriminator", "generator")):
             # the Hessian of a player's own loss is −v′ of its own weights
             hessian = _product(at, partial(at.own_pulled, player), -1.0)
-            block = spectrum(hessian, field.sizes[player], self.steps, symmetric=True)
+            block = spectrum(hessian, field.sizes[player], self.few, symmetric=True)
             found[f"{name}_curvature"] = _largest(block, lambda v: -v, -1.0)
         return found
 
-    def _spectrum(self, product: Product, field: Field) -> Spectrum:
-        return spectrum(product, sum(field.sizes), self.steps)
+    @property
+    def few(self) -> int:
+        """Vectors for extremes at the rim of a spectrum, which converge first."""
+        return self.steps // 2
 
 
-_OF_THE_GAME: dict[str, Callable[[NDArray[Any]], NDArray[np.float64]]] = {
-    "game_real": np.real,
-    "game_modulus": np.abs,
-    "game_imaginary": lambda values: np.abs(values.imag),
-    "game_rotation": lambda values: _rotation(values),
-}
-
-
-def _rotation(values: NDArray[Any]) -> NDArray[np.float64]:
-    modulus = np.abs(values)
-    seen = modulus >= SEEN * modulus.max()
-    return np.where(seen & (modulus > 0), np.abs(values.imag) / np.maximum(modulus, 1e-300), 0.0)
+def _rotation(whole: Spectrum) -> float:
+    counted = whole.known[np.abs(whole.known) >= max(SEEN * whole.modulus, SMALLEST)]
+    return float((np.abs(counted.imag) / np.abs(counted)).max(initial=0.0))
 
 
 def _largest(

@@ -230,7 +230,7 @@ def test_arnoldi_finds_the_extremes_of_the_dense_jacobian(tmp_path, name):
     matrix = dense(_product(at, at.pulled), size).T
     values = np.linalg.eigvals(matrix)
     scale = abs(values).max()
-    found = measured(field, steps=40)
+    found = measured(field, steps=70)
     assert size > 80
     assert found["game_real"] == pytest.approx(values.real.max(), abs=1e-3 * scale)
     assert found["game_modulus"] == pytest.approx(scale, rel=1e-4)
