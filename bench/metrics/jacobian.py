@@ -27,7 +27,7 @@ from bench.metric import (
 )
 
 SEEN, SMALLEST = 0.01, 1e-12
-"""Share of the largest modulus, and modulus, that an eigenvalue has to have to count as rotating."""
+"""Share of the largest modulus, and modulus, from which on an eigenvalue may count as rotating."""
 
 
 @dataclass(frozen=True)
