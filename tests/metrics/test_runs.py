@@ -10,7 +10,8 @@ import torch
 
 from bench.execution.jobs import Job
 from bench.execution.worker import run_job
-from bench.measuring.choice import metrics_of
+from bench.measuring.choice import expanded, metrics_of
+from bench.measuring.field import field_of
 from bench.measuring.keys import Keys
 from bench.measuring.runs import Measurer, best, latents_of
 from bench.metric import Quantity, Reason
@@ -20,7 +21,7 @@ from bench.records.cell import Cell, Component
 from bench.records.measurements import Measurement
 from bench.records.record import Record
 from bench.records.store import Store
-from bench.registry import make_architecture, make_dataset
+from bench.registry import make_architecture, make_dataset, make_method
 from bench.stored import StoredRun
 from tests.measured import floor, scores, subject_of
 
@@ -87,6 +88,31 @@ def test_every_checkpoint_is_measured_by_the_samples_of_its_networks(record, tmp
     real = floor(subject)
     assert found["modes"].floor | found["data_fd"].floor == real
     assert found["data_fd"].protocol["evaluation_samples"] == 100
+
+
+def test_the_game_of_every_checkpoint_is_at_hand(record, tmp_path):
+    one = measurer(record, tmp_path)
+    ring, method = one.subject.dataset, make_method("vanilla")
+
+    def play(cell, checkpoint, batch):
+        return field_of(cell, method, one.architecture, one.subject, checkpoint, batch)
+
+    cell = with_metrics(record.cell, expanded(["anatomy"], ring))
+    own = [each for each in Keys().wanted(cell, ring) if each.metric.family]
+    assert all("source bench/measuring/field.py" in each.ingredients for each in own
+               if each.metric.needs == "game")  # fmt: skip
+    found = {each.metric: each for each in replace(one, play=play).measure(record, own)}
+    assert set(found["path"].values) == set(found["discriminator"].values) == set(UPDATES)
+    assert set(found["jacobian"].values) == set(found["turnover"].values) == {20}
+    last = {name: value for each in found.values() for name, value in each.values[20].items()}
+    missing = {name for name, value in last.items() if value is None}
+    assert missing <= {"mode_turnover"}  # no mode is held after 20 updates
+    ends = [torch.cat([w.flatten() for player in ("discriminator", "generator")
+                       for w in record.checkpoint(at).players[player].values()])
+            for at in (10, 20)]  # fmt: skip
+    assert last["path_length"] == pytest.approx(float((ends[1] - ends[0]).norm()), rel=1e-5)
+    (without,) = one.measure(record, [each for each in own if each.metric.name == "jacobian"])
+    assert "without one" in without.reasons["game_real"].text
 
 
 def test_the_pictures_begin_with_the_samples_that_are_measured(record):
