@@ -92,8 +92,11 @@ def _say_verdicts(name: str, verdicts: list[Any], whole: bool) -> bool:
     out.print(f"{mark} {escape(name)}", highlight=False)
     if whole:
         for verdict in verdicts:
-            if verdict.tried and not verdict.problem:
+            if verdict.tried and not (verdict.problem or verdict.caution):
                 out.print(f"  [green]✓[/green] {escape(verdict.check)}", highlight=False)
+    for verdict in verdicts:
+        if verdict.caution:
+            out.print(f"  [yellow]![/yellow] {escape(verdict.caution)}", highlight=False)
     for cause in wrong:
         out.print(f"  [red]✗[/red] {escape(cause.problem)}", highlight=False)
         for check in cause.checks:
