@@ -11,7 +11,16 @@ from bench.errors import BenchError
 from bench.method import Method
 from bench.registry import kind_of
 
-__all__ = ["SUITES", "Cause", "Caution", "Verdict", "causes", "check_part", "pair_fits", "preflight"]
+__all__ = [
+    "SUITES",
+    "Cause",
+    "Caution",
+    "Verdict",
+    "causes",
+    "check_part",
+    "pair_fits",
+    "preflight",
+]
 
 SUITES: dict[str, Suite] = {
     "method": methods.SUITE,

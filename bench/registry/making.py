@@ -193,12 +193,9 @@ def fitted(value: Any, hint: Any, where: str) -> Any:
         kind = TypeAdapter(hint, config=ConfigDict(allow_inf_nan=False))
         return kind.validate_json(written, strict=True)
     except ValidationError as error:
-        told = values_told(schema_of(hint))
-        wanted = f"give {_ARTICLES.get(told.partition(' ')[0], '')}{told}"
-        raise BenchError(f"{where} is {shown(value)}; {wanted}") from error
-
-
-_ARTICLES = {"number": "a ", "whole": "a ", "list": "a "}
+        wanted = values_told(schema_of(hint)).replace("`", "'")
+        article = "one of " if wanted.startswith("'") else "a " if wanted != "text" else ""
+        raise BenchError(f"{where} is {shown(value)}; give {article}{wanted}") from error
 
 
 def published_for(method: Method, dataset: Dataset) -> dict[str, Any]:

@@ -44,7 +44,9 @@ def _code_of(kind: type) -> Iterator[CodeType]:
     """The code of all functions of a class, and of those within them."""
     for each in vars(kind).values():
         for function in (each, *(getattr(each, name, None) for name in _WRAPPED)):
-            if isinstance(code := getattr(function, "__code__", None), CodeType):
+            code = getattr(function, "__code__", None)
+            # what dataclasses write reads every field
+            if isinstance(code, CodeType) and code.co_filename != "<string>":
                 yield from _nested(code)
 
 

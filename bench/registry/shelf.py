@@ -220,7 +220,8 @@ class Shelf:
             raise BenchError(f"class {part.__name__} lacks the decorator @dataclass(frozen=True)")
         if wrong := misspelt(part, self.base):
             raise BenchError(wrong)
-        part()
+        with seeded():
+            part()
         return part
 
 

@@ -435,7 +435,7 @@ def test_settings_can_be_overridden_for_methods_datasets_and_architectures(study
         (experiment(updates=None, epochs=3), "epochs need a dataset of finite size"),
         (experiment(updates=None, epochs=float("inf")), "'experiments.0.epochs' is inf"),
         (experiment(updates=3), "less than one round of wgan_gp (5 critic steps)"),
-        ({"methods": [{"wgan_gp": {"critic_steps": 0}}]}, "critic_steps is 0; at least 1"),
+        ({"methods": [{"wgan_gp": {"critic_steps": 0}}]}, "critic_steps is 0; give a whole number"),
         (experiment(training={"optimizer": "adma"}), "0.training.optimizer' is 'adma'"),
         (experiment(training={"learning_rate": "fast"}), "learning_rate' is 'fast'"),
         (experiment(training={"learning_rate": -1}), "learning_rate' is -1"),
