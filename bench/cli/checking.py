@@ -41,11 +41,13 @@ def check(
         parts = {name: _part(name) for name in names}
     else:
         parts = {name: make_method(name) for name in find("method").parts}
-    failed = [
-        name
-        for name, part in parts.items()
-        if _say_verdicts(name, check_part(part), whole=bool(names))
-    ]
+    failed = []
+    cautions = 0
+    for name, part in parts.items():
+        verdicts = check_part(part)
+        cautions += sum(bool(verdict.caution) for verdict in verdicts)
+        if _say_verdicts(name, verdicts, whole=bool(names)):
+            failed.append(name)
     for name, each in broken.items():
         told = f"{name} ({each.where})"
         out.print(f"[red]✗[/red] {escape(told)}", highlight=False)
@@ -57,7 +59,9 @@ def check(
         of = f"{len(failed)} of {count} {what} fail: " if count > 1 else "It fails: "
         out.print(f"{of}{', '.join(failed)}.", markup=False)
         raise typer.Exit(1)
-    out.print(f"{count} {what} pass." if count > 1 else "It passes.", markup=False)
+    told = f"{count} {what} pass" if count > 1 else "It passes"
+    with_cautions = f", with {cautions} caution{'s' * (cautions > 1)}" if cautions else ""
+    out.print(f"{told}{with_cautions}.", markup=False)
 
 
 def _part(typed: str) -> Any:

@@ -299,7 +299,7 @@ def test_a_folder_that_is_none_is_told(tmp_path, monkeypatch, path):
         ({"held_out": float("nan")}, "held_out is nan"),
         ({"path": "/not\udcffutf8"}, "surrogate"),
         ({"channels": "cmyk"}, "channels is 'cmyk'"),
-        ({"evaluation_samples": 0}, "evaluation_samples must be at least 2"),
+        ({"evaluation_samples": 0}, "evaluation_samples is 0; give a whole number from 2"),
         ({"pth": "x"}, "no hyperparameter 'pth'; did you mean 'path'?"),
     ],
 )
