@@ -17,7 +17,7 @@ import bench
 from bench.errors import BenchError, nearest
 from bench.kinds import variable
 from bench.method import Method
-from bench.records.fingerprint import import_base
+from bench.records.fingerprint import import_base, source_text
 from bench.registry import SHELVES, find
 
 TEMPLATES = Path(__file__).parent / "drafts"
@@ -152,7 +152,9 @@ def _source_of(parent: str) -> type[Method]:
 
 def _copy(kind: type[Method], parent: str, class_name: str) -> str:
     """A method's own source under another name, to be found and run as a new file is."""
-    text = Path(inspect.getfile(kind)).read_text(encoding="utf-8")
+    text = source_text(Path(inspect.getfile(kind)))
+    # the copy is written in UTF-8
+    text = re.sub(r"\A(.*\n)?[ \t]*#.*coding[:=].*\n", lambda m: m[1] or "", text)
     lines = text.splitlines(keepends=True)
     tree = ast.parse(text)
     within, _, _ = kind.__module__.rpartition(".")

@@ -15,6 +15,7 @@ from torch.nn.functional import interpolate
 
 from bench.errors import BenchError, nearest
 from bench.metric import Extractor, Facts, Features, Unavailable
+from bench.values import Count
 
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet's channels, by which torchvision's classifiers were trained."""
@@ -35,7 +36,7 @@ class Torchvision(Extractor):
     """A name of torchvision.models, such as resnet50, vgg16 or vit_b_16."""
     weights: str | None = None
     """A file with the network's state_dict; None: torchvision's default weights, downloaded."""
-    size: int = 224
+    size: Count = 224
 
     @property
     def label(self) -> str:  # type: ignore[override]

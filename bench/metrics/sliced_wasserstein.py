@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.metric import Evaluation, Facts, FeatureMetric, Quantity, Results, TooFew
+from bench.values import Count
 
 SEED = 2015
 
@@ -17,7 +18,7 @@ SEED = 2015
 class SlicedWasserstein(FeatureMetric):
     """Wasserstein-2 distance of one-dimensional projections, averaged over random directions."""
 
-    directions: int = 128
+    directions: Count = 128
 
     def quantities(self, dataset: Facts) -> tuple[Quantity, ...]:
         return (

@@ -188,7 +188,12 @@ class StudyFile(_Strict):
 
 
 def read(file: Path) -> StudyFile:
-    """Return the study that a YAML file describes.
+    """Return the study that a YAML file describes: :func:`read_whole` without its content."""
+    return read_whole(file)[0]
+
+
+def read_whole(file: Path) -> tuple[StudyFile, dict[str, Any]]:
+    """Return the study that a YAML file describes, and the content that was read.
 
     Raises:
         BenchError: it is no valid study; the message names the line and the key.
@@ -198,7 +203,7 @@ def read(file: Path) -> StudyFile:
         raise BenchError(f"study file {file} must hold keys such as methods and experiments")
     content = {key: value for key, value in written.value.items() if not key.startswith(HOLDER)}
     try:
-        return StudyFile.model_validate(content)
+        return StudyFile.model_validate(content), content
     except ValidationError as error:
         place, told = first_problem(error, content)
         raise BenchError(f"study file {file}, line {written.line(place)}: {told}") from error
