@@ -196,7 +196,9 @@ def fitted(value: Any, hint: Any, where: str) -> Any:
         wanted = values_told(schema_of(hint)).replace("`", "'")
         if error.errors()[0]["type"] == "json_invalid":
             wanted = "text without surrogate characters"
-        article = "one of " if wanted.startswith("'") else "a " if not wanted.startswith("text") else ""
+        article = (
+            "one of " if wanted.startswith("'") else "a " if not wanted.startswith("text") else ""
+        )
         raise BenchError(f"{where} is {shown(value)}; give {article}{wanted}") from error
 
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from bench.errors import BenchError, nearest, shown
 from bench.registry import Part, find
-from bench.study.file import TRAINING_KEYS, StudyFile
+from bench.study.file import TRAINING, TRAINING_KEYS, StudyFile
 
 BUDGETS = ("updates", "epochs", "budget")
 """Keys of an experiment of which one is given: another takes its place."""
@@ -21,9 +21,6 @@ STUDY = (
     *("time_limit", "save_every", "hyperparameters", "iterate", "redraws", "keep"),
     *("margin", "comparison", "most_runs"),
 )
-TRAINING = "training"
-MEANT = dict.fromkeys(("setting", "settings", "config", "configuration", "optimizer"), TRAINING)
-"""What the training is called elsewhere."""
 
 Override = tuple[str, str, Any]
 """(part, name, value); the part is empty of a key of the study."""

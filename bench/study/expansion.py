@@ -34,8 +34,9 @@ from bench.registry import (
     published_for,
 )
 from bench.study.budget import budget_of, check_budget
-from bench.study.changes import MEANT, TRAINING
 from bench.study.file import (
+    MEANT,
+    TRAINING,
     Experiment,
     Hyperparameters,
     StudyFile,
