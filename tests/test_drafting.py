@@ -77,7 +77,10 @@ def test_a_copy_is_its_parent_but_for_name_and_docstrings(folder):
     assert list(map(ast.dump, own.body[1:])) == list(map(ast.dump, parent.body[1:]))
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "method"])
+@pytest.mark.parametrize(
+    "kind",
+    ["dataset", "architecture", *(pytest.param(k, marks=pytest.mark.slow) for k in KINDS[3:])],
+)
 def test_a_draft_of_another_kind_is_found_and_passes_its_suite(tmp_path, monkeypatch, kind):
     monkeypatch.setenv(variable(kind), str(tmp_path))
     find.cache_clear()
