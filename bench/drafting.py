@@ -217,10 +217,12 @@ def _filled(template: str, words: dict[str, str]) -> str:
 
 
 def _looking_beside(tests: str, place: str) -> str:
-    head, imports, rest = tests.partition("\nimport ")
+    head, docstring, rest = tests.partition('"""\n\n')
     before, names, after = rest.partition("\nNAME = ")
-    standard = f"\nimport os\nfrom pathlib import Path\n{imports}"
-    return f"{head}{standard}{before}{place}{names}{after}"
+    # templates import with "from" first where that is of the standard library, too
+    apart = "" if before.startswith("from ") else "\n"
+    standard = f"import os\nfrom pathlib import Path\n{apart}"
+    return f"{head}{docstring}{standard}{before}{place}{names}{after}"
 
 
 def _shown(file: Path) -> str:

@@ -74,8 +74,10 @@ class Torchvision(Extractor):
         except Exception as error:  # torch raises many types for a file that is none of its own
             told = (str(error).splitlines() or [""])[0]
             raise BenchError(f"'{file}' holds no weights of {self.network}: {told}") from error
-        last = [part for part in model.modules() if isinstance(part, nn.Linear)][-1]
-        return _Ready(model.eval().to(device), last, self.network, self.size, self.identity())
+        layers = [part for part in model.modules() if isinstance(part, nn.Linear)]
+        if not layers:
+            raise BenchError(f"{self.network} ends in no linear layer, whose input would be taken")
+        return _Ready(model.eval().to(device), layers[-1], self.network, self.size, self.identity())
 
     def _file(self) -> Path:
         file = Path(os.path.expanduser(self.weights or _hub_file(self.network)))

@@ -172,7 +172,7 @@ class Measurer:
             return *self._floor(wanted), self.protocol(wanted.metric)
         except (MemoryError, torch.OutOfMemoryError):
             raise
-        except Exception as error:  # a user's file may raise anything
+        except (Exception, SystemExit) as error:  # a user's file may raise anything
             told = (str(error).splitlines() or [""])[0]
             reason = error.reason if isinstance(error, NotMeasured) else Reason("failed", told)
             return {}, dict.fromkeys(wanted.names, reason), {}

@@ -22,9 +22,9 @@ class SlicedWasserstein(FeatureMetric):
 
     def quantities(self, dataset: Facts) -> tuple[Quantity, ...]:
         return (
-            Quantity(self.called, "sliced W₂", "root of the mean squared Wasserstein-2 distance "
-                     f"between {self.sees.label} features of generated and reference samples, "
-                     f"projected on {self.directions} random directions", False,
+            Quantity(self.called, f"{self.sees.label} sliced W₂", "root of the mean squared "
+                     f"Wasserstein-2 distance between {self.sees.label} features of generated and "
+                     f"reference samples, projected on {self.directions} random directions", False,
                      self.sees.distance_digits),
         )  # fmt: skip
 
