@@ -32,7 +32,7 @@ def describes_itself(part: Any) -> None:
             raise BenchError(f"{whose} has no docstring: give paper, objective and what it changes")
 
 
-def settings_survive_a_study_file(part: Any) -> None:
+def hyperparameters_survive_a_study_file(part: Any) -> None:
     """Its hyperparameters can be written down and read back."""
     try:
         text = json.dumps(part.hyperparameters())
@@ -62,7 +62,7 @@ class Suite:
 
     description: tuple[Check, ...] = (
         describes_itself,
-        settings_survive_a_study_file,
+        hyperparameters_survive_a_study_file,
         numbers_state_their_range,
     )
 
