@@ -210,6 +210,21 @@ class Measurer:
         return joined([self.subject.dataset.protocol(), extractor, metric.describe()])
 
 
+def failed(wanted: Wanted, updates: list[int], why: str) -> Measurement:
+    """Return the measurement of a metric that nothing came back of."""
+    nothing: Numbers = dict.fromkeys(wanted.names)
+    once_only = wanted.metric.times == "once"
+    return Measurement(
+        key=wanted.key,
+        metric=wanted.metric.called,
+        component=wanted.part,
+        ingredients=wanted.ingredients,
+        values={} if once_only else dict.fromkeys(updates[-1:], nothing),
+        whole=nothing if once_only else {},
+        reasons=dict.fromkeys(wanted.names, Reason("failed", why)),
+    )
+
+
 @dataclass
 class _Taken:
     """Numbers of one metric as they come in."""
