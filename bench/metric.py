@@ -12,7 +12,7 @@ Nothing else lists metrics: tables, figures, MLflow, exports and the documentati
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol, Self
@@ -24,7 +24,7 @@ from torch import Tensor, nn
 When = Literal["every", "ends", "last", "once"]
 """At every checkpoint; at the last and the best one; at the last; or once, from the whole run's
 series."""
-Need = Literal["samples", "features", "networks", "series"]
+Need = Literal["samples", "features", "networks", "game", "series"]
 Iterate = Literal["last", "averaged"]
 """Which of a generator's weights: those after the last update, or their moving average."""
 
@@ -184,8 +184,74 @@ class Extractor(ABC):
         """Return it ready to use. What ``dataset`` and ``identity`` name is all it depends on."""
 
 
+class Direction(Protocol):
+    """Both players' descent directions v at one point, the discriminator's first."""
+
+    @property
+    def value(self) -> Tensor:
+        """v = (−∇ of the discriminator's loss, −∇ of the generator's), (N,)."""
+
+    def pulled(self, vector: Tensor) -> Tensor:
+        """v′ᵀ u, v′ the Jacobian of v: (N,) → (N,); it has the eigenvalues of v′."""
+
+    def own_pulled(self, player: int, vector: Tensor) -> Tensor:
+        """The same of the discriminator's (0) or generator's (1) own block: (Nᵢ,) → (Nᵢ,)."""
+
+
+class Field(Protocol):
+    """The game of a checkpoint: the losses that its method minimises, on one fixed batch."""
+
+    @property
+    def weights(self) -> Tensor:
+        """Both players' last weights at the checkpoint, (N,), the discriminator's first."""
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """How many of them are the discriminator's and the generator's."""
+
+    @property
+    def rates(self) -> tuple[float, float]:
+        """Learning rates of the discriminator and the generator at the checkpoint."""
+
+    @property
+    def critic_steps(self) -> int:
+        """Discriminator updates for one of the generator."""
+
+    def at(self, weights: Tensor) -> Direction:
+        """The field at any weights, (N,)."""
+
+    @property
+    def real(self) -> Tensor:
+        """The batch's training samples, (B, …), images in [−1, 1]."""
+
+    @property
+    def latents(self) -> Tensor:
+        """The batch's latents, (B, Z)."""
+
+    @property
+    def generated(self) -> Tensor:
+        """What the generator makes of them with its last weights, as in training: (B, …)."""
+
+    @property
+    def discriminator_weights(self) -> Mapping[str, Tensor]:
+        """The discriminator's weights by name, transformed by the method."""
+
+    def logits(self, samples: Tensor) -> Tensor:
+        """What the discriminator with these weights says of samples as it is trained on, images in
+        [−1, 1]: (N, …) → (N // packing,), differentiable."""
+
+
 class Evaluation(Protocol):
     """What a metric is shown: one member at one checkpoint, beside real data."""
+
+    @property
+    def earlier(self) -> Sequence[Evaluation]:
+        """The same of the checkpoints before it, the first one first; each is loaded when asked
+        for, and raises :class:`NotKept` where its networks are gone."""
+
+    def game(self, batch: int) -> Field:
+        """The game on ``batch`` real training samples and as many latents, the same at every
+        checkpoint."""
 
     @property
     def dataset(self) -> Any: ...
@@ -228,6 +294,8 @@ class Metric(ABC):
     """Whether it is measured wherever it applies, or only where a study asks for it by name."""
     measured: ClassVar[When] = "every"
     """When it is taken, unless a study says otherwise (``{kid: {when: every}}``)."""
+    family: ClassVar[str] = ""
+    """A name by which a study asks for all metrics that state it, where they apply."""
 
     when: Literal["every", "ends"] | None = None
     """``every`` checkpoint, or the ``ends``: the last and the best. None: as the metric says."""

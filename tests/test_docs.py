@@ -53,11 +53,12 @@ def metrics_table() -> str:
     for name, kind in find("metric").parts.items():
         metric = make_metric(name)
         default = "where it applies" if kind.by_default else "no"
-        if isinstance(metric, FeatureMetric):
+        if isinstance(metric, FeatureMetric) and kind.by_default:
             preferred = [f"`{each}`" for each in kind.extractors]
             default = f"with the first of {', '.join(preferred)}" if preferred else "no"
             default = default.replace("the first of ", "") if len(preferred) == 1 else default
-        when = {"every": "at every checkpoint", "ends": "at the ends", "once": "once a run"}
+        when = {"every": "at every checkpoint", "ends": "at the ends", "last": "at the last",
+                "once": "once a run"}  # fmt: skip
         lines.append(f"| `{name}` | {first_line(kind)} | {when[kind.measured]} | {default} |")
     return "\n".join(lines) + "\n"
 

@@ -36,7 +36,7 @@ CORE = {
     "method", "metric", "metrics", "extractors", "datasets", "architectures", "training",
     "registry",
 }  # fmt: skip
-FORMULAS = {"frechet", "histograms", "inception", "neighbours", "reference"}
+FORMULAS = {"frechet", "histograms", "inception", "krylov", "neighbours", "reference", "separation"}
 """Modules of bench.measuring that know samples and features, and no dataset, record or part."""
 
 

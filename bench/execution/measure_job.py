@@ -16,8 +16,10 @@ from bench.errors import BenchError
 from bench.execution.prepared import KEPT, Heartbeat
 from bench.execution.worker import surroundings
 from bench.measuring.evaluation import Subject
+from bench.measuring.field import Field, field_of
 from bench.measuring.keys import Keys, Wanted
 from bench.measuring.runs import Measurer
+from bench.networks import Checkpoint
 from bench.records.cell import Cell
 from bench.records.fingerprint import digest
 from bench.records.record import load
@@ -63,7 +65,11 @@ def _measured(
 ) -> list[dict[str, Any]]:
     architecture = make_architecture(cell.architecture.name, cell.architecture.hyperparameters)
     method = make_method(cell.method.name, cell.method.hyperparameters)
-    measurer = Measurer(subject, architecture, method.packing)
+
+    def play(cell: Cell, checkpoint: Checkpoint, batch: int) -> Field:
+        return field_of(cell, method, architecture, subject, checkpoint, batch)
+
+    measurer = Measurer(subject, architecture, method.packing, play)
     record = load(Path(job["records"][cell.key]))
     asked = [wanted[key] for key in job["wanted"][cell.key]]
     return [each.to_json() for each in measurer.measure(record, asked)]

@@ -69,7 +69,8 @@ class Planned:
 
 
 def _is_called(wanted: Wanted, names: Collection[str]) -> bool:
-    return wanted.component.label in names or bool({*wanted.names} & {*names})
+    called = {wanted.component.label, wanted.metric.family, *wanted.names}
+    return bool(called & {*names})
 
 
 def plan(cells: list[Cell], store: Store, retry: bool = False) -> list[Planned]:

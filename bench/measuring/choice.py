@@ -40,6 +40,21 @@ def metrics_of(dataset: Facts, asked: Sequence[Asked] | None = None) -> list[Met
     return sorted(chosen.values(), key=place)
 
 
+def expanded(asked: Sequence[Asked], dataset: Facts) -> list[Part]:
+    """Put in place of a family's name those of its metrics that apply, with what is said of it."""
+    found: list[Part] = []
+    for part in map(Part.of, asked):
+        family = [each for each in _all() if part.name and each[0].family == part.name]
+        # of the extractors that a metric prefers, the first that fits
+        members: dict[str, Part] = {}
+        for metric, place in sorted(family, key=lambda each: each[1] or 0):
+            preferred = metric.sees is None or place is not None
+            if preferred and metric.not_applicable(dataset) is None:
+                members.setdefault(metric.name, Part(metric.called, part.hyperparameters))
+        found += members.values() if family else [part]
+    return found
+
+
 def with_other_iterate(metrics: list[Metric], ranked: Iterate) -> list[Metric]:
     """Add the metric that ranks, computed on the iterate that is not ranked by."""
     if not (taken := [m for m in metrics if m.times != "once"]):
@@ -128,7 +143,7 @@ def defaults(dataset: Facts) -> list[Metric]:
     packages = find("metric").packages
     found: dict[str, Metric] = {}
     for metric, preference in sorted(_all(), key=lambda each: each[1] or 0):
-        if preference is None or metric.name in packages:
+        if preference is None or not metric.by_default or metric.name in packages:
             continue
         # of the extractors that a metric prefers, the first that fits
         if metric.name not in found and _is_sound(metric, dataset):

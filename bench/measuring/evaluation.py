@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +20,7 @@ from bench.metric import (
     Evaluation,
     Extractor,
     Features,
+    Field,
     Metric,
     Network,
     NotFinite,
@@ -93,16 +94,25 @@ class Seen:
     """Samples beside real ones, and the networks and series behind them where there are any."""
 
     subject: Subject
-    samples: Tensor
+    drawn: Tensor | Callable[[], Tensor]
+    """The samples, or what makes them once they are asked for."""
     series: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     players: tuple[nn.Module, nn.Module] | None = None
     redraw: Callable[[int], Tensor] | None = None
     """Gives samples of the same generator from the latents of a draw: 1, 2, …"""
+    play: Callable[[int], Field] | None = None
+    """Gives the game on a batch of so many samples."""
+    earlier: Sequence[Evaluation] = ()
+    _games: dict[int, Field] = field(default_factory=dict)
     _features: dict[Extractor, Features] = field(default_factory=dict)
 
     @property
     def dataset(self) -> Any:
         return self.subject.dataset
+
+    @cached_property
+    def samples(self) -> Tensor:
+        return self.drawn if isinstance(self.drawn, Tensor) else self.drawn()
 
     @property
     def real(self) -> Tensor:
@@ -121,6 +131,13 @@ class Seen:
         if self.players is None:
             raise NotMeasured("it looks at networks, and these samples have none")
         return self.players
+
+    def game(self, batch: int) -> Field:
+        if self.play is None:
+            raise NotMeasured("it looks at the game, and these samples come without one")
+        if batch not in self._games:
+            self._games[batch] = self.play(batch)
+        return self._games[batch]
 
     def redrawn(self, draws: int) -> Iterator[Seen]:
         if self.redraw is None:

@@ -10,6 +10,18 @@ from numpy.typing import NDArray
 from bench.metric import Reason, Results
 
 
+def captured(
+    samples: NDArray[Any], centres: NDArray[Any], sigma: float
+) -> tuple[NDArray[np.int64], float]:
+    """Count high-quality samples by mode: (N, d), (K, d) → (K,), and their share of all.
+
+    A sample is of high quality within 3σ of its nearest centre.
+    """
+    distance = np.linalg.norm(samples[:, None, :] - centres[None, :, :], axis=2)
+    good = distance.min(1) <= 3 * sigma
+    return np.bincount(distance.argmin(1)[good], minlength=len(centres)), float(good.mean())
+
+
 def balance(counts: NDArray[Any], nothing: str = "no sample was counted") -> Results:
     """Distance of a histogram over K modes, (K,), from the uniform one, in nats.
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +27,27 @@ from bench.measuring.evaluation import (
     take,
 )
 from bench.measuring.keys import Wanted
-from bench.metric import Iterate, Metric, NotFinite, NotMeasured, Quantity, Reason, Results
+from bench.metric import (
+    Evaluation,
+    Field,
+    Iterate,
+    Metric,
+    NotFinite,
+    NotMeasured,
+    Quantity,
+    Reason,
+    Results,
+)
 from bench.networks import Checkpoint
 from bench.once import once
+from bench.records.cell import Cell
 from bench.records.fingerprint import digest
 from bench.records.measurements import Measurement, Numbers, joined
 from bench.records.record import Record
 from bench.training.streams import Stream, latents_of
+
+Play = Callable[[Cell, Checkpoint, int], Field]
+"""A cell, its networks, and the samples in a batch → the game."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +58,13 @@ class Measurer:
         subject: the prepared dataset and its extractors.
         architecture: whose networks the runs keep.
         packing: how many samples the method shows its discriminator at once.
+        play: gives the game of a checkpoint of a cell, for metrics that look at one.
     """
 
     subject: Subject
     architecture: Any
     packing: int = 1
+    play: Play | None = None
 
     def measure(self, record: Record, wanted: list[Wanted]) -> list[Measurement]:
         """Take the measurements ``wanted`` of a run.
@@ -91,13 +108,21 @@ class Measurer:
         if not metrics:
             return
         dataset, device = self.subject.dataset, self.subject.device
-        modules = modules_of(self.architecture, dataset, self.packing)
         count, size = dataset.evaluation_samples, self.architecture.latent
 
         def latents(draw: int) -> Tensor:
             return latents_of_draw(record.cell.seed, draw, count, size).to(device)
 
+        # a metric that looks back looks at the same ones at the next checkpoint
+        @lru_cache(maxsize=2)
+        def again(update: int, iterate: Iterate) -> Seen:
+            """A checkpoint that a later one is compared with, in modules of its own."""
+            own = modules_of(self.architecture, dataset, self.packing)
+            return self._seen(record, record.checkpoint(update), iterate, own, first, latents)
+
+        modules = modules_of(self.architecture, dataset, self.packing)
         first = latents(0)
+        known = [checkpoint["update"] for checkpoint in record.checkpoints]
         for update in updates:
             interested: dict[Iterate, list[_Taken]] = defaultdict(list)
             for each in metrics:
@@ -107,7 +132,9 @@ class Measurer:
             for iterate, those in interested.items():
                 try:
                     checkpoint = checkpoint or record.checkpoint(update)
-                    seen = self._seen(checkpoint, iterate, modules, first, latents)
+                    seen = self._seen(record, checkpoint, iterate, modules, first, latents)
+                    before = [at for at in known if at < update]
+                    seen.earlier = _Earlier(before, partial(again, iterate=iterate))
                 except (NotMeasured, BenchError) as error:
                     for each in those:
                         each.missing(error, update)
@@ -117,6 +144,7 @@ class Measurer:
 
     def _seen(
         self,
+        record: Record,
         checkpoint: Checkpoint,
         iterate: Iterate,
         modules: Any,
@@ -137,8 +165,13 @@ class Measurer:
                 raise NotFinite("a generated sample is not finite")
             return as_compared(found)
 
+        play = None if self.play is None else partial(self.play, record.cell, checkpoint)
         return Seen(
-            self.subject, samples(first), players=players, redraw=lambda d: samples(latents(d))
+            self.subject,
+            lambda: samples(first),
+            players=players,
+            redraw=lambda d: samples(latents(d)),
+            play=play,
         )
 
     def _measurement(self, wanted: Wanted, taken: _Taken, updates: list[int]) -> Measurement:
@@ -186,7 +219,7 @@ class Measurer:
         stated = metric.floor(dataset)
         if stated is not None:
             return dict(stated), {}
-        if metric.needs == "networks":
+        if metric.needs in ("networks", "game"):
             return {}, {}
         of_a_run = ("run", "best checkpoint by", "iterate")
         known = {k: value for k, value in wanted.ingredients.items() if k not in of_a_run}
@@ -256,6 +289,22 @@ class _Taken:
             self.whole = dict.fromkeys(names)
         else:
             self.values[update] = dict.fromkeys(names)
+
+
+@dataclass(frozen=True)
+class _Earlier(Sequence[Evaluation]):
+    """Checkpoints that are loaded when one is asked for."""
+
+    updates: list[int]
+    load: Callable[[int], Seen]
+
+    def __len__(self) -> int:
+        return len(self.updates)
+
+    def __getitem__(self, place: Any) -> Any:
+        if isinstance(place, slice):
+            return _Earlier(self.updates[place], self.load)
+        return self.load(self.updates[place])
 
 
 def latents_of_draw(seed: int, draw: int, count: int, size: int) -> Tensor:

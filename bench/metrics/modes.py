@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from bench.measuring.histograms import balance
+from bench.measuring.histograms import balance, captured
 from bench.metric import Evaluation, Facts, Metric, Quantity, Results
 
 
@@ -46,13 +45,10 @@ class Modes(Metric):
 
 def mode_coverage(samples: NDArray[Any], centres: NDArray[Any], sigma: float) -> Results:
     """Count captured modes; ``samples`` (N, 2), ``centres`` (K, 2), ``sigma`` of one mode."""
-    distance = np.linalg.norm(samples[:, None, :] - centres[None, :, :], axis=2)
-    nearest = distance.argmin(1)
-    good = distance.min(1) <= 3 * sigma
-    counts = np.bincount(nearest[good], minlength=len(centres))
+    counts, good = captured(samples, centres, sigma)
     return {
         "modes_1": float((counts >= 1).sum()),
         "modes_20": float((counts >= 20).sum()),
-        "high_quality": float(good.mean()),
+        "high_quality": good,
         **balance(counts, "no sample is of high quality"),
     }

@@ -34,6 +34,8 @@ _CONTRACTS = (Method, Dataset, Architecture, Metric, Extractor)
 
 MEASURING = ("measuring/evaluation.py", "measuring/runs.py", "networks.py")
 """What every measurement depends on, beside its metric, its extractor and what these import."""
+PLAYING = "measuring/field.py"
+"""What those of the game depend on, too."""
 
 
 def _helpers(file: Path, package: str, within: str = "") -> dict[str, Path]:
@@ -129,6 +131,8 @@ def sources_that_measure(*parts: Any) -> dict[str, str]:
     files = {f"bench/{name}": ROOT / name for name in MEASURING}
     for part in parts:
         files |= _files_of(part)
+        if isinstance(part, Metric) and part.needs == "game":
+            files[f"bench/{PLAYING}"] = ROOT / PLAYING
     for file in list(files.values()):
         if file.suffix == ".py":
             files |= _helpers(file, "bench.measuring")

@@ -13,6 +13,7 @@ from bench.measuring.choice import (
     DoesNotApply,
     check_distinct,
     components_of,
+    expanded,
     metrics_of,
     named,
     primary,
@@ -242,13 +243,13 @@ def _metrics(
 ) -> list[Metric]:
     """The metrics of an experiment: its own must apply to its dataset, the study's may."""
     asked: list[Part] = []
-    for part in _asked_of_all(expansion.study, selection):
+    for part in expanded(_asked_of_all(expansion.study, selection), dataset):
         try:
             named(part, dataset)
         except DoesNotApply:
             continue
         asked.append(part)
-    return metrics_of(dataset, [*asked, *experiment.metrics])
+    return metrics_of(dataset, [*asked, *expanded(experiment.metrics, dataset)])
 
 
 def _with_beside(
@@ -284,7 +285,8 @@ def check_asked(expansion: Expansion, selection: Selection) -> None:
         problems = []
         for dataset in datasets:
             try:
-                named(part, dataset)
+                for own in expanded([part], dataset):
+                    named(own, dataset)
             except DoesNotApply as error:
                 problems.append(error)
         if len(problems) == len(datasets):

@@ -205,9 +205,8 @@ class Game:
     def discriminator_gradients(self) -> Gradients:
         """Return gradients of the discriminator's whole loss, penalty included, on a new batch."""
         real = self._latest = self._feed.next("real")
-        with torch.no_grad():
-            fake = self._generated("discriminator_latents", self._weights["generator"])
-        weights = _leaf(self._weights["discriminator"])
+        fake = self._generated("discriminator_latents", self._weights["generator"])
+        weights = self._leaf(self._weights["discriminator"])
         discriminator = self._discriminator(weights, self._state, advance=True)
         loss = self._discriminator_loss(discriminator, self._shown(real), self._shown(fake))
         (gradient,) = self._differentiated(loss, weights)
@@ -219,7 +218,7 @@ class Game:
         With ``ahead``, against the discriminator as it would be after so many more steps of its
         optimiser on this batch and the latest real one, and through these steps.
         """
-        weights = _leaf(self._weights["generator"])
+        weights = self._leaf(self._weights["generator"])
         fake = self._shown(self._generated("generator_latents", weights))
         discriminator = self._discriminator(self._weights["discriminator"], self._state)
         if ahead:
@@ -234,7 +233,7 @@ class Game:
         ``regulariser`` maps both lists of gradients to (P,); its own gradient is added to them.
         """
         real = self._latest = self._feed.next("real")
-        own = {player: _leaf(flat) for player, flat in self._weights.items()}
+        own = {player: self._leaf(flat) for player, flat in self._weights.items()}
         fake = self._generated("discriminator_latents", own["generator"])
         losses = {
             "discriminator": self._discriminator_loss(
@@ -254,7 +253,7 @@ class Game:
         # of a linear loss, no gradient depends on the last bias
         pulls = self._differentiated(energy, *(own[p] for p in players), materialize_grads=True)
         whole = [
-            self._recorded(player, losses[player], (one + pull).detach())
+            self._recorded(player, losses[player], self._apart(one + pull))
             for player, one, pull in zip(players, plain, pulls, strict=True)
         ]
         return whole[0], whole[1]
@@ -350,7 +349,7 @@ class Game:
     def _ahead(self, fake: Tensor, steps: int) -> View:
         """Return the discriminator after more steps on ``fake``, differentiable in it."""
         real = self._shown(self._latest_real())
-        weights = _leaf(self._weights["discriminator"])
+        weights = self._leaf(self._weights["discriminator"])
         moments, count = self._moments["discriminator"], self._updates["discriminator"]
         # what a penalty carries on from steps that are never made is forgotten with them
         state = dict(self._state)
@@ -401,12 +400,20 @@ class Game:
         shown = self._method.discriminator_input(samples, self.progress, self._feed)
         return packed(shown, self._method.packing)
 
-    # differentiation
+    # differentiation: bench/measuring/field.py overrides these two, so that gradients stay
+    # functions of both players' weights
+
+    def _apart(self, tensor: Tensor) -> Tensor:
+        """Return a tensor without its history: steps are not differentiated."""
+        return tensor.detach()
 
     def _differentiated(self, loss: Tensor, *weights: Tensor, **options: Any) -> list[Tensor]:
         """Return the gradients of (P,) by flat weights; members share nothing: a sum will do."""
         self._count_gradient()
         return list(torch.autograd.grad(loss.sum(), weights, **options))
+
+    def _leaf(self, flat: Tensor) -> Tensor:
+        return self._apart(flat).requires_grad_()
 
     def _count_gradient(self) -> None:
         self.gradients += 1
@@ -432,10 +439,6 @@ class Game:
 def global_norms(gradient: Tensor) -> Tensor:
     """Return the L2 norm over all of a member's gradient: (P, N) → (P,)."""
     return torch.linalg.vector_norm(gradient, dim=1)
-
-
-def _leaf(flat: Tensor) -> Tensor:
-    return flat.detach().requires_grad_()
 
 
 def _detached(tensors: Weights) -> Weights:

@@ -7,7 +7,7 @@ from by_formula import call, differences, place, small_game, weights
 from bench.combination import parts_of
 from bench.method import Optimizer
 from bench.registry import make_method
-from bench.training.game import Game, _leaf
+from bench.training.game import Game
 from bench.training.population import joined
 from bench.training.views import Gradient
 
@@ -42,7 +42,7 @@ def test_steps_ahead_are_the_steps_that_would_be_made(name, hyperparameters):
             fake = call(game, "generator", generator, latents)
         moving = Game(game._rules, state, game._feed)
         for _ in range(3):
-            own = _leaf(moving._weights["discriminator"])
+            own = moving._leaf(moving._weights["discriminator"])
             discriminator = moving._discriminator(own, moving._state)
             loss = moving._discriminator_loss(discriminator, real, fake)
             (gradient,) = moving._differentiated(loss, own)
@@ -81,7 +81,7 @@ def test_consensus_sees_how_a_penalty_depends_on_both_players(penalty):
     def energy(flat: torch.Tensor) -> float:
         for player, part in zip(players, flat.split([s.shape[1] for s in start], 1), strict=True):
             place(game, player, part)
-        own = {player: _leaf(game._weights[player]) for player in players}
+        own = {player: game._leaf(game._weights[player]) for player in players}
         discriminator = game._discriminator(own["discriminator"], game._state)
         with torch.no_grad():
             fake = call(game, "generator", weights(game, "generator"), latents)
