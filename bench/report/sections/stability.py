@@ -12,7 +12,7 @@ from bench.report.analysis.problems import PLAYERS, Problem
 from bench.report.analysis.ranking import Standing
 from bench.report.analysis.sensitivity import stability_orders
 from bench.report.page import numbers
-from bench.report.page.document import Block, Details, Entry, Paragraph, Section, Table
+from bench.report.page.document import Block, Details, Entry, Section, Table
 from bench.report.sections.sureness import order_table
 from bench.report.statistics import Spread, spread
 
@@ -90,7 +90,7 @@ def _stability(problem: Problem, ranked: list[Standing], cells: Cells) -> Table:
          *more, *explosions, "generator: vanishing", "seeds not finite"],
         rows,
         texts=(1,),
-        hidden=tuple(5 + len(more) + place for place in (1, 3)),
+        hidden=(4, *(5 + len(more) + place for place in (1, 3, 5))),
     )  # fmt: skip
 
 
@@ -102,7 +102,7 @@ def _thresholds(problem: Problem, ranked: list[Standing], found: Findings) -> li
     flagged = [f"{player}_explosions_{name}" for player in PLAYERS for name in names]
     flagged += [f"{player}_explosions" for player in PLAYERS]
     if not own[flagged].fillna(0).to_numpy(float).any():
-        return [Paragraph("No update is flagged, with any of the thresholds.")]
+        return []
     orders = order_table(
         f"calm-{problem.anchor}",
         f"Places on {problem.label} by median explosions per update of both players, fewest first.",

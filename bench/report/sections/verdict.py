@@ -29,33 +29,28 @@ def finding(found: Findings) -> str:
     """Return the sentence over all datasets: who wins, or that nobody does."""
     judged = [(p, ranked) for p, ranked in found.fixed if is_judged(p, ranked)]
     if not judged:
-        return "" if found.varied else "Nothing can be compared yet."
+        return "" if found.varied else "No method can be compared with another yet."
     tops = [leaders(ranked) for _, ranked in judged]
-    where = judged[0][0].label if len(judged) == 1 else f"all {len(judged)} datasets"
+    count = numbers.count(len(judged), "dataset")
+    where = f"all {count}" if len(judged) > 1 else judged[0][0].label
     compared = {s.method for _, ranked in judged for s in ranked if s.rank is not None}
     always = [m for m in tops[0] if all(m in top for top in tops)]
-    alone = [p.label for (p, _), top in zip(judged, tops, strict=True) if top == always]
-    if len(always) == 1 and len(alone) == len(judged):
+    won = [p.label for p, ranked in judged if _wins(ranked) and ranked[0].method in always]
+    if len(won) == len(judged):
         parts = [f"{always[0]} is the best of {len(compared)} methods on {where}"]
     elif len(always) == 1 and len(judged) > 1:
-        but = f", and the only one on {numbers.listing(alone)}" if alone else ""
+        but = f", and ahead of all others on {numbers.listing(won)}" if won else ""
         parts = [
             f"No method wins on every dataset; only {always[0]} is among the best on {where}{but}"
         ]
     else:
-        parts = [f"No clear winner among {len(compared)} methods on {where}"]
+        on = count if len(judged) > 1 else where
+        parts = [f"No clear winner among {len(compared)} methods on {on}"]
         if always and len(always) < len(compared):
             verb = "is" if len(always) == 1 else "are"
             parts.append(f"{_named(always)} {verb} among the best on {where}")
-    behind = [
-        method
-        for method in sorted(compared)
-        if all(_outcome(ranked, method) == "behind" for _, ranked in judged)
-    ]
-    if behind and parts[0].startswith("No"):
-        verb = "is" if len(behind) == 1 else "are"
-        every = "" if len(judged) == 1 else " on every dataset"
-        parts.append(f"{_named(behind)} {verb} significantly worse than the best{every}")
+    if parts[0].startswith("No") and (told := _worst(judged)):
+        parts.append(told)
     return f"{'; '.join(parts)}."
 
 
@@ -94,17 +89,36 @@ def failures_in_words(standing: Standing) -> str:
 
 def is_judged(problem: Problem, ranked: list[Standing]) -> bool:
     """Whether two methods or more were compared by a test, and one of them learnt anything."""
-    several = sum(s.rank is not None for s in ranked) > 1
-    return several and ranked[0].learnt and not problem.copies
+    tested = any(s.to_best is not None and s.to_best.p is not None for s in ranked)
+    return tested and ranked[0].learnt and not problem.copies
 
 
 def leaders(ranked: list[Standing]) -> list[str]:
     """Return the best method and those that no test distinguishes from it."""
-    return [s.method for s in ranked if s.against_best in ("best", "tied", "ahead")]
+    return [s.method for s in ranked if s.against_best in ("best", "tied")]
 
 
-def _outcome(ranked: list[Standing], method: str) -> str:
-    return next((s.against_best for s in ranked if s.method == method), "unsure")
+def _wins(ranked: list[Standing]) -> bool:
+    """Whether every other method with a rank is significantly worse than the first."""
+    return all(s.against_best == "behind" for s in ranked[1:] if s.rank is not None)
+
+
+def _worst(judged: list[tuple[Problem, list[Standing]]]) -> str:
+    """Return who is significantly worse than the best, on most of the datasets."""
+    behind: dict[str, list[str]] = {}
+    for problem, ranked in judged:
+        for s in ranked:
+            if s.against_best == "behind":
+                behind.setdefault(s.method, []).append(problem.label)
+    most = max(map(len, behind.values()), default=0)
+    names = [method for method, labels in behind.items() if len(labels) == most]
+    if not names or len(names) > MOST_NAMED or 2 * most < len(judged):
+        return ""
+    where = behind[names[0]] if all(behind[m] == behind[names[0]] for m in names) else []
+    on = numbers.listing(where) if where else f"{most} of {len(judged)} datasets"
+    on = "every dataset" if most == len(judged) > 1 else on
+    verb = "is" if len(names) == 1 else "are"
+    return f"{numbers.listing(names)} {verb} significantly worse than the best on {on}"
 
 
 def _leader(problem: Problem, ranked: list[Standing]) -> str:
@@ -133,7 +147,15 @@ def _leader(problem: Problem, ranked: list[Standing]) -> str:
 def _compared(metric: Quantity, ranked: list[Standing], rest: list[Standing]) -> str:
     leader, top = ranked[0], leaders(ranked)
     behind = [s for s in rest if s.against_best == "behind"]
-    unsure = [s.method for s in rest if s.against_best == "unsure"]
+    rest = [s for s in rest if s.against_best != "behind"]
+    others = {
+        "too few seeds": [s.method for s in rest if s.against_best == "unsure" and s.learnt],
+        "no better than an untrained generator": [s.method for s in rest if not s.learnt],
+        "ahead by the mean of finished seeds": [
+            s.method for s in rest if s.against_best == "ahead"
+        ],
+    }
+    beside = "".join(f"; {_named(names)}: {why}" for why, names in others.items() if names)
     reached = _reached(metric, leader)
     if len(top) == 1 and not behind:
         told = f"No winner: {leader.method} has the best value, {reached}"
@@ -141,7 +163,7 @@ def _compared(metric: Quantity, ranked: list[Standing], rest: list[Standing]) ->
         near = behind[0]
         return (
             f"{leader.method} leads with {reached}, {_gap(metric, near.to_best)} {near.method}, "
-            f"the next best{_unsure(unsure)}"
+            f"the next best{beside}"
         )
     elif not behind:
         told = (
@@ -153,11 +175,7 @@ def _compared(metric: Quantity, ranked: list[Standing], rest: list[Standing]) ->
             f"No single winner: {_named(top)} are not distinguishable; {leader.method} is "
             f"{_gap(metric, behind[0].to_best)} {behind[0].method}, the next"
         )
-    return told + _unsure(unsure)
-
-
-def _unsure(methods: list[str]) -> str:
-    return f"; not judged: {_named(methods)} (too few seeds, or nothing learnt)" if methods else ""
+    return told + beside
 
 
 def _named(methods: list[str]) -> str:
