@@ -165,7 +165,7 @@ def test_where_the_metric_that_ranks_was_not_computed_every_part_says_so(
     page = write_report(study, planned, store.results)
     text = page.with_suffix(".md").read_text("utf-8")
     assert rows_of(text, "| rank | method |")[0][:3] == ["–", "non_saturating", "not computed"]
-    assert rows_of(text, "gap |")[0][2:5] == ["not computed"] * 3
+    assert rows_of(text, "| best FID")[0][2:4] == ["not computed"] * 2
     # the heat map's words, and the curves' and samples' choice of another metric
     assert "not computed" in Page(page).all("svg")[0]["aria-label"]
     assert "FID, which ranks the methods, was not computed: pixel FD is drawn." in text

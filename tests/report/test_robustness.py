@@ -223,7 +223,7 @@ def test_the_first_screen_says_who_breaks_where(markdown):
     text = markdown(fixed=False)
     lead = text.partition("\n## ")[0]
     assert (
-        "3 methods × 1 dataset in 4 variants × 20 seeds; 57 of 60 runs finished, 3 diverged."
+        "3 methods × 1 dataset in 4 variants × 5 seeds; 57 of 60 runs finished, 3 diverged."
         in lead
     )
     assert (

@@ -204,7 +204,7 @@ def test_verdict_with_one_seed_claims_nothing(make_study, train, modes):
 
 def test_verdict_does_not_crown_one_of_equals(make_study, train, modes):
     told = _verdict([train(cell, modes(cell.seed)) for cell in make_study().cells])
-    assert "There is nothing between non_saturating and wgan_gp" in told
+    assert "No difference: non_saturating and wgan_gp all reach" in told
 
 
 def test_a_method_ahead_at_common_seeds_is_not_called_behind(make_study, train, modes):
@@ -232,7 +232,7 @@ experiments: [{dataset: ring8, architecture: mlp, updates: 100}]
 def test_all_failed_has_no_best(make_study, train):
     planned = [train(c, status="crashed", reason="broke") for c in make_study().cells]
     told = _verdict(planned)
-    assert "No method has a finished seed" in told
+    assert "no method has a finished seed" in told
     assert "non_saturating crashed on 3 of 3 seeds" in told
     assert all(s.rank is None for s in standings(problems(planned)[0]))
 

@@ -32,7 +32,7 @@ def finding(found: Findings) -> str:
         return "" if found.varied else "No method can be compared with another yet."
     tops = [leaders(ranked) for _, ranked in judged]
     count = numbers.count(len(judged), "dataset")
-    where = f"all {count}" if len(judged) > 1 else judged[0][0].label
+    where = {1: judged[0][0].label, 2: "both datasets"}.get(len(judged), f"all {count}")
     compared = {s.method for _, ranked in judged for s in ranked if s.rank is not None}
     always = [m for m in tops[0] if all(m in top for top in tops)]
     won = [p.label for p, ranked in judged if _wins(ranked) and ranked[0].method in always]
