@@ -223,8 +223,7 @@ def test_the_first_screen_says_who_breaks_where(markdown):
     text = markdown(fixed=False)
     lead = text.partition("\n## ")[0]
     assert (
-        "3 methods × 1 dataset in 4 variants × 5 seeds; 57 of 60 runs finished, 3 diverged."
-        in lead
+        "3 methods × 1 dataset in 4 variants × 5 seeds; 57 of 60 runs finished, 3 diverged." in lead
     )
     assert (
         "**ring8, 4 variants**: A method works where modes (≥20) of 8 is 6.00 or more: vanilla "

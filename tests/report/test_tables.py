@@ -6,6 +6,7 @@ import pytest
 from scipy import stats
 
 from bench.execution.plan import Planned
+from bench.report.analysis.findings import find
 from bench.report.analysis.problems import problems
 from bench.report.analysis.ranking import standings
 from bench.report.analysis.tables import (
@@ -15,7 +16,7 @@ from bench.report.analysis.tables import (
     runs_table,
     summary_table,
 )
-from bench.report.sections.verdict import failed, headline
+from bench.report.sections.verdict import failed, finding, headline
 
 
 def test_one_row_per_cell_whatever_became_of_it(make_study, train, modes):
@@ -181,6 +182,23 @@ def test_verdict_follows_from_the_numbers(two_methods):
     assert "No significant difference between non_saturating and wgan_gp" in told
     assert "best value: non_saturating, 7.00" in told
     assert "wgan_gp diverged on 1 of 3 seeds" in told
+
+
+@pytest.mark.parametrize(
+    ("ends", "told"),
+    [
+        ((7.0, 2.0), "non_saturating is the best of 2 methods on ring8."),
+        ((7.0, 6.9), "No clear winner among 2 methods on ring8."),
+    ],
+)
+def test_the_finding_names_a_winner_only_where_a_test_does(make_study, train, modes, ends, told):
+    study = make_study()
+    by_method = dict(zip(("non_saturating", "wgan_gp"), ends, strict=True))
+    planned = [train(c, modes(0, by_method[c.method.name] + 0.3 * c.seed)) for c in study.cells]
+    assert finding(find(study, planned, [])) == told
+    # with one seed each there is no test
+    alone = [each for each in planned if each.cell.seed == 0]
+    assert finding(find(study, alone, [])) == "No method can be compared with another yet."
 
 
 def test_verdict_names_who_is_behind_and_by_how_much(make_study, train, modes):
