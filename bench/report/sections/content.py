@@ -22,6 +22,7 @@ from bench.report.page.document import (
 )
 from bench.report.sections.cost import cost, cost_per_run
 from bench.report.sections.dataset import dataset
+from bench.report.sections.deciding import answer
 from bench.report.sections.definitions import definitions
 from bench.report.sections.failures import failures
 from bench.report.sections.gaps import explained
@@ -79,7 +80,13 @@ def _lead(found: Findings, led: Figure | None) -> list[Block]:
     blocks.append(Items(_facts(found)))
     if found.problems:
         verdicts = [
-            Verdict(p.label, f"dataset-{p.anchor}", headline(p, ranked), failed(ranked))
+            Verdict(
+                p.label,
+                f"dataset-{p.anchor}",
+                headline(p, ranked),
+                failed(ranked),
+                _asked(found, p),
+            )
             for p, ranked in found.fixed
         ]
         verdicts += [card(varied) for varied in found.varied]
@@ -101,6 +108,13 @@ def _lead(found: Findings, led: Figure | None) -> list[Block]:
     if found.study.description.strip():
         blocks.append(Paragraph(found.study.description.strip()))
     return blocks
+
+
+def _asked(found: Findings, problem: Problem) -> tuple[tuple[str, str], ...]:
+    """Return whether a sequential study's question is decided; nothing for other studies."""
+    if found.study.deciding is None:
+        return ()
+    return (("Sequential test", answer(found.decided[problem.label])),)
 
 
 def _facts(found: Findings) -> list[tuple[str, str]]:
