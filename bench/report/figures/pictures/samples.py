@@ -79,7 +79,7 @@ def draw_samples(
     beside = "" if real is None else ", after real data"
     failed = any(one.failure for one in every)
     caption = [
-        f"Final {what} of each method's best, median and worst seed by {by.label}.",
+        f"Final {what} of each method's best, median and worst seed by {by.label}{beside}.",
         "A failed seed is the worst, shown at its last evaluation." if failed else "",
         CIRCLES if len(centres(problem)) and not images else "",
         sheet.told("samples"),
