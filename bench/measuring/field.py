@@ -29,8 +29,8 @@ from bench.training.streams import Stream, latents_of
 from bench.training.views import flat_of, packed, packed_shape
 
 PLAYERS: tuple[Player, Player] = ("discriminator", "generator")
-REST, MOST_ROUNDS = 1e-3, 100
-"""Relative change at which a method's state is at rest, and after how many rounds it has to be."""
+WEIGHTS_REST, GRADIENT_RESTS, MOST_ROUNDS = 1e-4, 1e-2, 100
+"""Relative change in a round at which a method's state is at rest, and the most rounds."""
 
 
 class _SameBatch:
@@ -278,28 +278,29 @@ def _buffers(network: Network, tensors: Tensors, device: torch.device) -> Weight
 
 @torch.enable_grad()
 def _at_rest(rules: Rules, state: State, feed: Callable[[], _SameBatch]) -> State:
-    """Return the state with what the method carries as many updates at these weights leave it."""
+    """Return the state with what the method carries as many updates at these weights leave it.
+
+    It is at rest when what it acts on is: the weights that the discriminator is called with, and
+    its gradient.
+    """
 
     @torch.no_grad()
-    def transformed(state: State) -> Weights:
-        own = rules.discriminator.shaped(state.discriminator)
-        carried = dict(state.method)
-        rules.method.discriminator_weights(own, carried, True)
-        return carried
+    def weights(state: State) -> tuple[Weights, Tensor]:
+        own, carried = rules.discriminator.shaped(state.discriminator), dict(state.method)
+        return carried, joined(rules.method.discriminator_weights(own, carried, True).values())
 
-    def played(state: State) -> Weights:
+    def gradient(state: State) -> tuple[Weights, Tensor]:
         game = Game(rules, state, feed())  # type: ignore[arg-type]
-        game.discriminator_gradients()
-        return game.state().method
+        found = flat_of(game.discriminator_gradients())
+        return game.state().method, found
 
     # the first alone brings most of them to rest, and costs next to nothing
-    for once_more in (transformed, played):
+    for once_more, rest in ((weights, WEIGHTS_REST), (gradient, GRADIENT_RESTS)):
+        before: Tensor | None = None
         for _ in range(MOST_ROUNDS if state.method else 0):
-            before, state = state.method, state._replace(method=once_more(state))
-            if all(_rests(now, before[name]) for name, now in state.method.items()):
+            carried, now = once_more(state)
+            state = state._replace(method=carried)
+            if before is not None and bool((now - before).norm() <= rest * now.norm()):
                 break
+            before = now
     return state
-
-
-def _rests(now: Tensor, before: Tensor) -> bool:
-    return bool((now - before).norm() <= REST * now.norm())
