@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup bench tune report test test-fast lint ui speed chaos gpu-check validation clean
+.PHONY: help setup bench tune report test test-fast lint ui speed chaos fuzz gpu-check validation clean
 
 STUDY   ?= quick
 METHODS ?=
@@ -55,7 +55,7 @@ report: $(STAMP) ## write the report of what is stored, without training
 	@$(BENCH) report $(PICK) $(ONLY)
 
 test: $(STAMP) ## run the whole test suite
-	.venv/bin/python -m pytest -n auto
+	.venv/bin/python -m pytest -n auto --dist worksteal
 
 test-fast: $(STAMP) ## run the tests that take no more than a few seconds
 	.venv/bin/python -m pytest -n auto -m 'not slow'
@@ -73,6 +73,9 @@ speed: $(STAMP) ## measure what docs/performance.md quotes
 
 chaos: $(STAMP) ## kill runs at random moments and damage what they wrote; nothing may be lost
 	.venv/bin/python -m tests.chaos
+
+fuzz: $(STAMP) ## try a thousand random command lines, study files and environments
+	.venv/bin/python -m tests.fuzz --examples 1000
 
 gpu-check: ## on a machine with a GPU: what only a GPU can show, in under nine minutes
 	$(if $(wildcard .venv/bin/python),.venv/bin/python,$(PYTHON)) -m tests.baselines.gpu_check

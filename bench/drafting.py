@@ -17,7 +17,7 @@ import bench
 from bench.errors import BenchError, nearest
 from bench.kinds import variable
 from bench.method import Method
-from bench.records.fingerprint import import_base
+from bench.records.fingerprint import import_base, source_text
 from bench.registry import SHELVES, find
 
 TEMPLATES = Path(__file__).parent / "drafts"
@@ -152,7 +152,9 @@ def _source_of(parent: str) -> type[Method]:
 
 def _copy(kind: type[Method], parent: str, class_name: str) -> str:
     """A method's own source under another name, to be found and run as a new file is."""
-    text = Path(inspect.getfile(kind)).read_text(encoding="utf-8")
+    text = source_text(Path(inspect.getfile(kind)))
+    # the copy is written in UTF-8
+    text = re.sub(r"\A(.*\n)?[ \t]*#.*coding[:=].*\n", lambda m: m[1] or "", text)
     lines = text.splitlines(keepends=True)
     tree = ast.parse(text)
     within, _, _ = kind.__module__.rpartition(".")
@@ -215,10 +217,12 @@ def _filled(template: str, words: dict[str, str]) -> str:
 
 
 def _looking_beside(tests: str, place: str) -> str:
-    head, imports, rest = tests.partition("\nimport ")
+    head, docstring, rest = tests.partition('"""\n\n')
     before, names, after = rest.partition("\nNAME = ")
-    standard = f"\nimport os\nfrom pathlib import Path\n{imports}"
-    return f"{head}{standard}{before}{place}{names}{after}"
+    # templates import with "from" first where that is of the standard library, too
+    apart = "" if before.startswith("from ") else "\n"
+    standard = f"import os\nfrom pathlib import Path\n{apart}"
+    return f"{head}{docstring}{standard}{before}{place}{names}{after}"
 
 
 def _shown(file: Path) -> str:

@@ -18,6 +18,17 @@ from typing import Any, ClassVar, Protocol
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from bench.values import (  # noqa: F401 - methods take them from here
+    Count,
+    CountFrom0,
+    CountFrom2,
+    Decay,
+    NonNegative,
+    Positive,
+    Share,
+    Unbounded,
+)
+
 Weights = dict[str, Tensor]
 """A network's parameters by name, each with the leading population axis."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from bench.method import Game, Gradients, Method
+from bench.method import Game, Gradients, Method, NonNegative
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class ConsensusOptimization(Method):
 
     on_request = True
 
-    gamma: float = 10.0
+    gamma: NonNegative = 10.0
 
     def update(self, game: Game) -> None:
         for _ in range(game.critic_steps - 1):

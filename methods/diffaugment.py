@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from bench.method import ArchitectureFacts, DatasetFacts, Method, Noise, Progress
+from bench.method import ArchitectureFacts, DatasetFacts, Method, Noise, Progress, Share
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class DiffAugment(Method):
     on_request = True
 
     color: bool = True
-    translation: float = 0.125
-    cutout: float = 0.5
+    translation: Share = 0.125
+    cutout: Share = 0.5
 
     search = {"color": [True, False], "translation": (0.0, 0.25), "cutout": (0.0, 0.75)}
 

@@ -10,6 +10,7 @@ from bench.method import (
     Discriminator,
     Method,
     Noise,
+    NonNegative,
     no_single_samples,
 )
 
@@ -27,8 +28,8 @@ class DRAGAN(Method):
 
     on_request = True
 
-    penalty_weight: float = 10.0
-    spread: float = 0.5
+    penalty_weight: NonNegative = 10.0
+    spread: NonNegative = 0.5
 
     def penalty(
         self, discriminator: Discriminator, real: Tensor, fake: Tensor, noise: Noise

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bench.method import Method
+from bench.method import Decay, Method
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,6 @@ class GeneratorEMA(Method):
 
     on_request = True
 
-    ema: float = 0.999
+    ema: Decay = 0.999
 
     search = {"ema": [0.9, 0.99, 0.999, 0.9999]}

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from bench.method import Gradients, Method
+from bench.method import Gradients, Method, Positive
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class GradientClipping(Method):
 
     on_request = True
 
-    max_norm: float = 1.0
+    max_norm: Positive = 1.0
 
     def applied_gradients(self, gradients: Gradients) -> Gradients:
         squares = torch.stack([g.flatten(1).square().sum(1) for g in gradients])

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from bench.method import Method, Noise, Progress
+from bench.method import Method, Noise, NonNegative, Progress
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class InstanceNoise(Method):
 
     on_request = True
 
-    strength: float = 0.1
+    strength: NonNegative = 0.1
     annealed: bool = True
 
     def discriminator_input(self, samples: Tensor, progress: Progress, noise: Noise) -> Tensor:

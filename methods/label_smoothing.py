@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from bench.method import Method
+from bench.method import Method, Share
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class LabelSmoothing(Method):
     Changes: the discriminator's target for real samples.
     """
 
-    real_target: float = 0.9
+    real_target: Share = 0.9
 
     search = {"real_target": (0.7, 1.0)}
 

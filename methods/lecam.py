@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import relu
 
-from bench.method import Discriminator, Noise, Weights
+from bench.method import Decay, Discriminator, Noise, NonNegative, Weights
 from methods.hinge import Hinge
 
 
@@ -25,8 +25,8 @@ class LeCam(Hinge):
 
     on_request = True
 
-    penalty_weight: float = 0.3
-    decay: float = 0.99
+    penalty_weight: NonNegative = 0.3
+    decay: Decay = 0.99
     one_sided: bool = True
 
     search = {"penalty_weight": (0.01, 10, "log"), "decay": [0.9, 0.99, 0.999]}

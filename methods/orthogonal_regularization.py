@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from bench.method import ArchitectureFacts, DatasetFacts, Discriminator, Method, Noise
+from bench.method import ArchitectureFacts, DatasetFacts, Discriminator, Method, Noise, NonNegative
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class OrthogonalRegularization(Method):
 
     on_request = True
 
-    penalty_weight: float = 1e-4
+    penalty_weight: NonNegative = 1e-4
 
     search = {"penalty_weight": (1e-6, 1e-2, "log")}
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bench.method import ArchitectureFacts, DatasetFacts, Method
+from bench.method import ArchitectureFacts, Count, DatasetFacts, Method
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class PacGAN(Method):
 
     on_request = True
 
-    packing: int = 2
+    packing: Count = 2
     whole_batches: bool = True
 
     search = {"packing": [2, 3, 4]}

@@ -10,6 +10,7 @@ from bench.method import (
     Discriminator,
     Method,
     Noise,
+    NonNegative,
     no_single_samples,
 )
 
@@ -32,7 +33,7 @@ class R1(Method):
 
     on_request = True
 
-    gamma: float = 10.0
+    gamma: NonNegative = 10.0
 
     search = {"gamma": (0.1, 100, "log")}
 

@@ -9,6 +9,7 @@ from bench.method import (
     DatasetFacts,
     Discriminator,
     Noise,
+    NonNegative,
     Optimizer,
     no_single_samples,
 )
@@ -29,7 +30,7 @@ class R3GAN(Relativistic):
 
     on_request = True
 
-    gamma: float = 1.0
+    gamma: NonNegative = 1.0
 
     search = {"gamma": (0.01, 100, "log")}
 

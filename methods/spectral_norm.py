@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from bench.method import ArchitectureFacts, DatasetFacts, Method, Noise, Weights
+from bench.method import ArchitectureFacts, Count, DatasetFacts, Method, Noise, Weights
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class SpectralNorm(Method):
     betas (0, .9) for its tables), so that the normalisation is the one thing compared.
     """
 
-    power_iterations: int = 1
+    power_iterations: Count = 1
 
     def initial_state(self, discriminator: Weights, noise: Noise) -> Weights:
         return {

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bench.method import Method, Optimizer
+from bench.method import Method, Optimizer, Positive
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class TTUR(Method):
     Changes: the discriminator learns ``ratio`` times as fast as the study says.
     """
 
-    ratio: float = 4.0
+    ratio: Positive = 4.0
 
     search = {"ratio": (1, 16, "log")}
 

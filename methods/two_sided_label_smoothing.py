@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from bench.method import Share
 from methods.label_smoothing import LabelSmoothing
 
 
@@ -21,7 +22,7 @@ class TwoSidedLabelSmoothing(LabelSmoothing):
 
     on_request = True
 
-    fake_target: float = 0.1
+    fake_target: Share = 0.1
 
     search = {"real_target": (0.7, 1.0), "fake_target": (0.0, 0.3)}
 

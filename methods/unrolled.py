@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bench.method import Game, Method
+from bench.method import CountFrom0, Game, Method
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Unrolled(Method):
 
     on_request = True
 
-    steps: int = 5
+    steps: CountFrom0 = 5
 
     search = {"steps": [1, 5, 10]}
 

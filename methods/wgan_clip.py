@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from bench.method import Method, Optimizer, Weights
+from bench.method import Count, Method, Optimizer, Positive, Weights
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,8 @@ class WGANClip(Method):
 
     on_request = True
 
-    clip: float = 0.01
-    critic_steps: int = 5
+    clip: Positive = 0.01
+    critic_steps: Count = 5
     rmsprop: bool = True
 
     search = {"clip": (0.001, 0.1, "log"), "critic_steps": [1, 5]}

@@ -6,10 +6,12 @@ from torch import Tensor
 
 from bench.method import (
     ArchitectureFacts,
+    Count,
     DatasetFacts,
     Discriminator,
     Method,
     Noise,
+    NonNegative,
     no_single_samples,
 )
 
@@ -25,8 +27,8 @@ class WGANGP(Method):
     and betas stay the study's (the paper: 1e-4 and (0, .9); its code: (.5, .9)).
     """
 
-    penalty_weight: float = 10.0
-    critic_steps: int = 5
+    penalty_weight: NonNegative = 10.0
+    critic_steps: Count = 5
 
     # their script for points, gan_toy.py of igul222/improved_wgan_training
     published = {"points": {"penalty_weight": 0.1}}

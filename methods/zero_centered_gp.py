@@ -10,6 +10,7 @@ from bench.method import (
     Discriminator,
     Method,
     Noise,
+    NonNegative,
     no_single_samples,
 )
 from methods.r1 import squared_slope
@@ -29,7 +30,7 @@ class ZeroCenteredGP(Method):
 
     on_request = True
 
-    penalty_weight: float = 10.0
+    penalty_weight: NonNegative = 10.0
 
     def penalty(
         self, discriminator: Discriminator, real: Tensor, fake: Tensor, noise: Noise

@@ -4,18 +4,20 @@ from dataclasses import dataclass, field
 
 import pytest
 import torch
+from torch.nn.functional import softplus
 
 from bench.architectures.mlp import MLP
 from bench.check import (
     SUITES,
     Cause,
+    Caution,
     Verdict,
     causes,
     check_part,
     pair_fits,
     preflight,
 )
-from bench.check.methods import is_deterministic
+from bench.check.methods import comes_nearer, is_deterministic
 from bench.datasets.ring8 import Ring8
 from bench.errors import BenchError
 from bench.method import Method, Optimizer
@@ -199,6 +201,52 @@ def test_checks_that_fail_by_the_same_cause_share_a_row():
 
 def test_numbers_that_are_not_finite_twice_are_the_same_twice():
     is_deterministic(Exploding())
+
+
+@dataclass(frozen=True)
+class Signs(Method):
+    """The usual GAN with signs; both at −1 are a GAN whose discriminator says no for yes."""
+
+    discriminator_sign: float = 1.0
+    generator_sign: float = 1.0
+
+    def discriminator_loss(self, real_logits, fake_logits):
+        return self.discriminator_sign * (softplus(fake_logits) + softplus(-real_logits)).mean(1)
+
+    def generator_loss(self, fake_logits, real_logits):
+        return self.generator_sign * softplus(-fake_logits).mean(1)
+
+
+@dataclass(frozen=True)
+class Swapped(Method):
+    """Each player is given the other's loss."""
+
+    def discriminator_loss(self, real_logits, fake_logits):
+        return super().generator_loss(fake_logits, None)
+
+    def generator_loss(self, fake_logits, real_logits):
+        return softplus(fake_logits).mean(1)
+
+
+@dataclass(frozen=True)
+class WrongOnImages(OnImages):
+    """Its generator makes the discriminator's loss smaller."""
+
+    def generator_loss(self, fake_logits, real_logits):
+        return -super().generator_loss(fake_logits, real_logits)
+
+
+@pytest.mark.parametrize("method", [Signs(), Signs(-1, -1), OnImages()], ids=repr)
+def test_a_generator_that_comes_nearer_raises_no_caution(method):
+    comes_nearer(method)
+
+
+@pytest.mark.parametrize(
+    "method", [Signs(1, -1), Signs(-1, 1), Swapped(), WrongOnImages()], ids=repr
+)
+def test_losses_with_a_wrong_sign_or_of_the_other_player_raise_a_caution(method):
+    with pytest.raises(Caution, match="look at the signs of both losses"):
+        comes_nearer(method)
 
 
 class OneColumn(MLP):

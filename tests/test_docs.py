@@ -4,7 +4,6 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pydantic import TypeAdapter
@@ -13,6 +12,7 @@ from bench.cli.options import first_line
 from bench.measuring.choice import offered, quantities_of
 from bench.metric import FeatureMetric
 from bench.registry import find, make_dataset, make_extractor, make_metric
+from bench.registry.ranges import values_told
 from bench.report.analysis.tables import RUN_COLUMNS, SUMMARY_COLUMNS
 from bench.study import studies
 from bench.training.configuration import TrainingConfiguration
@@ -80,22 +80,6 @@ def training_table() -> str:
         meaning = " ".join(told["description"].split())
         lines.append(f"| `{name}` | {values_told(told)} | `{default}` | {unit} | {meaning} |")
     return "\n".join(lines) + "\n"
-
-
-def values_told(told: dict[str, Any]) -> str:
-    """What JSON Schema says of a value, in words."""
-    if "anyOf" in told:
-        return " or ".join(map(values_told, told["anyOf"]))
-    if "prefixItems" in told:
-        first, *others = map(values_told, told["prefixItems"])
-        assert set(others) <= {first}
-        return f"{len(others) + 1} of: {first}"
-    if "enum" in told:
-        return ", ".join(f"`{value}`" for value in told["enum"])
-    limits = {"exclusiveMinimum": "above", "minimum": "from", "exclusiveMaximum": "below"}
-    kind = {"integer": "whole number", "boolean": "`true` or `false`", "null": "`null`"}
-    words = [f"{word} {told[name]:g}" for name, word in limits.items() if name in told]
-    return " ".join([kind.get(told["type"], told["type"]), ", ".join(words)]).strip()
 
 
 def test_the_readme_names_every_study_and_its_method_works(tmp_path, monkeypatch):

@@ -77,7 +77,10 @@ def test_a_copy_is_its_parent_but_for_name_and_docstrings(folder):
     assert list(map(ast.dump, own.body[1:])) == list(map(ast.dump, parent.body[1:]))
 
 
-@pytest.mark.parametrize("kind", ["dataset", "architecture"])
+@pytest.mark.parametrize(
+    "kind",
+    ["dataset", "architecture", *(pytest.param(k, marks=pytest.mark.slow) for k in KINDS[3:])],
+)
 def test_a_draft_of_another_kind_is_found_and_passes_its_suite(tmp_path, monkeypatch, kind):
     monkeypatch.setenv(variable(kind), str(tmp_path))
     find.cache_clear()
@@ -245,6 +248,10 @@ def test_a_newcomers_first_minutes(tmp_path):
     assert "It passes." in python("bench", "check", "my_gp", "--methods-dir", "own ideas")
     told = python("bench", "new", "dataset", "my_data")
     assert "name it in a study file: `dataset: my_data`" in told
+    for kind, asked in (("metric", "my_score"), ("extractor", "my_net_fd")):
+        name = asked.removesuffix("_fd")
+        told = python("bench", "new", kind, name, "--folder", f"own {kind}s")
+        assert f"name it in a study file: `metrics: [{asked}]`" in told
     assert (tmp_path / "tests" / "datasets" / "test_my_data.py").exists()
     assert "It passes." in python("bench", "check", "my_data")
     planned = python("bench", "plan", "smoke", "--methods-dir", "own ideas", "--methods", "my_gp")

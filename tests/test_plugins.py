@@ -38,6 +38,27 @@ FILES = {
     "fails": "import no_such\n",
     "loose": HEAD + "class Loose(Method):\n    rate: float = 1.0\n",
 }
+FILES["width"] = """
+from dataclasses import dataclass
+from typing import ClassVar
+
+from bench.metric import Metric, Quantity
+
+@dataclass(frozen=True)
+class Width(Metric):
+    "The range of all samples."
+
+    needs: ClassVar = "samples"
+
+    def not_applicable(self, dataset):
+        return None
+
+    def quantities(self, dataset):
+        return (Quantity("toy_width", "width", "largest less smallest number", False, 3),)
+
+    def measure(self, seen):
+        return {"toy_width": float(seen.samples.max() - seen.samples.min())}
+"""
 FILES["child"] = FILES["child"].replace("Child(Method)", "Child(Gentle)")
 ENTRIES = {
     "toy_gentle": "toy_gan.gentle:Gentle",
@@ -74,6 +95,7 @@ def install(site: Path, entries: dict[str, str]) -> None:
     about.mkdir()
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-gan\nVersion: 1.2\n")
     lines = [f"{name} = {value}" for name, value in entries.items()]
+    lines += ["[gan_stability_bench.metrics]", "toy_width = toy_gan.width:Width"]
     (about / "entry_points.txt").write_text(
         "\n".join(["[gan_stability_bench.methods]", *lines, ""])
     )
@@ -145,6 +167,7 @@ def test_their_own_module_and_what_it_imports_from_its_package_are_sources(site)
 STUDY = """
 description: One seed on points.
 methods: [non_saturating, toy_gentle]
+metrics: [toy_width]
 seeds: 1
 evaluations: 1
 experiments:
@@ -179,7 +202,9 @@ def test_they_are_listed_and_train_in_workers(tmp_path):
     ran = bench(
         "run", str(tmp_path / "toy.yaml"), "--results", results, "--jobs", "1", "--device", "cpu"
     )
-    assert "2 cells trained" in ran
+    assert "2 cells trained, 2 cells measured" in ran
+    for file in (tmp_path / "results" / "cells").glob("*/measurements.json"):
+        assert '"toy_width": ' in file.read_text()
     factor = tmp_path / "site" / "toy_gan" / "_factor.py"
     factor.write_text("FACTOR = 2.0\n")
     planned = bench("plan", str(tmp_path / "toy.yaml"), "--results", results)

@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 
 from torch import nn
 
+from bench.values import Count
+
 
 @dataclass(frozen=True)
 class Architecture(ABC):
@@ -19,7 +21,7 @@ class Architecture(ABC):
     name: ClassVar[str]
     scalar_discriminator: ClassVar[bool] = False
 
-    latent: int = 16
+    latent: Count = 16
 
     @abstractmethod
     def generator(self, sample_shape: tuple[int, ...]) -> nn.Module:

@@ -10,12 +10,13 @@ from torch import nn
 
 from bench.architectures.base import Architecture
 from bench.architectures.layers import Init, Logit, initialised
+from bench.values import Count
 
 SIZES = {28: (4, 7, 14, 28), 32: (4, 8, 16, 32), 64: (4, 8, 16, 32, 64)}
 WIDTHS = {28: (64, 128, 256), 32: (64, 128, 256), 64: (64, 128, 256, 512)}
 """The discriminator's ``published`` widths; the generator's are the same in reverse."""
 
-Widths = tuple[int, ...] | Literal["published"]
+Widths = tuple[Count, ...] | Literal["published"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class DCGAN(Architecture):
 
     name: ClassVar[str] = "dcgan"
 
-    latent: int = 100
+    latent: Count = 100
     generator_widths: Widths = "published"
     discriminator_widths: Widths = "published"
     discriminator_batch_norm: bool = True

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.architectures.base import Architecture
+from bench.values import Count, Unbounded
 
 
 class _Point(nn.Module):
@@ -37,8 +38,8 @@ class DiracPair(Architecture):
     name: ClassVar[str] = "dirac"
     scalar_discriminator: ClassVar[bool] = True
 
-    latent: int = 1
-    start: float = 1.0
+    latent: Count = 1
+    start: Unbounded = 1.0
 
     def generator(self, sample_shape: tuple[int, ...]) -> nn.Module:
         return _Point(self.start)

@@ -10,6 +10,7 @@ from torch import nn
 
 from bench.architectures.base import Architecture
 from bench.architectures.layers import MAXOUT_PIECES, Init, Logit, Maxout, initialised
+from bench.values import Count
 
 Activation = Literal["relu", "leaky_relu", "tanh", "maxout"]
 
@@ -25,9 +26,9 @@ class MLP(Architecture):
 
     name: ClassVar[str] = "mlp"
 
-    latent: int = 16
-    generator_widths: tuple[int, ...] = (128, 128)
-    discriminator_widths: tuple[int, ...] = (128, 128)
+    latent: Count = 16
+    generator_widths: tuple[Count, ...] = (128, 128)
+    discriminator_widths: tuple[Count, ...] = (128, 128)
     generator_activation: Activation = "relu"
     discriminator_activation: Activation = "relu"
     generator_batch_norm: bool = False

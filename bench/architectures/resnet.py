@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from bench.architectures.base import Architecture
 from bench.architectures.layers import Logit
+from bench.values import Count
 
 SIZE, START = 32, 4
 RESIDUAL_GAIN = math.sqrt(2)
@@ -28,9 +29,9 @@ class ResNet(Architecture):
 
     name: ClassVar[str] = "resnet"
 
-    latent: int = 128
-    generator_width: int = 256
-    discriminator_width: int = 128
+    latent: Count = 128
+    generator_width: Count = 256
+    discriminator_width: Count = 128
 
     def generator(self, sample_shape: tuple[int, ...]) -> nn.Module:
         width = self.generator_width

@@ -6,12 +6,21 @@ from typing import Any
 
 from bench.check import architectures, datasets, methods, metrics
 from bench.check.architectures import pair_fits
-from bench.check.suite import Cause, Suite, Verdict, causes, problem
+from bench.check.suite import Cause, Caution, Suite, Verdict, causes, problem
 from bench.errors import BenchError
 from bench.method import Method
 from bench.registry import kind_of
 
-__all__ = ["SUITES", "Cause", "Verdict", "causes", "check_part", "pair_fits", "preflight"]
+__all__ = [
+    "SUITES",
+    "Cause",
+    "Caution",
+    "Verdict",
+    "causes",
+    "check_part",
+    "pair_fits",
+    "preflight",
+]
 
 SUITES: dict[str, Suite] = {
     "method": methods.SUITE,

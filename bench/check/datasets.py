@@ -47,7 +47,7 @@ def something_measures_it(dataset: Dataset) -> None:
         )
 
 
-def same_settings_are_the_same_data(dataset: Dataset) -> None:
+def same_hyperparameters_are_the_same_data(dataset: Dataset) -> None:
     """Made again from its hyperparameters, it has the same label, shape, size and content."""
     other = replace(dataset)
     for what in ("label", "sample_shape", "training_size", "content"):
@@ -158,7 +158,7 @@ def real_samples_compare(dataset: Dataset) -> None:
 
 SUITE = Suite(
     (shape_is_stated, size_is_stated, something_measures_it),
-    (same_settings_are_the_same_data,),
+    (same_hyperparameters_are_the_same_data,),
     (is_pickled_whole,),
     (batches_have_the_shape,),
     (samples_are_finite,),

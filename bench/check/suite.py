@@ -12,9 +12,15 @@ from typing import Any
 from bench.combination import parts_of
 from bench.errors import BenchError
 from bench.registry import kind_of, make
+from bench.registry.ranges import has_range, types_of
 
 Check = Callable[[Any], None]
-"""Raises :class:`BenchError` with what is wrong and how to mend it; its docstring is its title."""
+"""Raises :class:`BenchError` with what is wrong and how to mend it, or :class:`Caution` with what
+is likely to be; its docstring is its title."""
+
+
+class Caution(Exception):
+    """Says what may be wrong with a part that can be used all the same."""
 
 
 def describes_itself(part: Any) -> None:
@@ -26,7 +32,7 @@ def describes_itself(part: Any) -> None:
             raise BenchError(f"{whose} has no docstring: give paper, objective and what it changes")
 
 
-def settings_survive_a_study_file(part: Any) -> None:
+def hyperparameters_survive_a_study_file(part: Any) -> None:
     """Its hyperparameters can be written down and read back."""
     try:
         text = json.dumps(part.hyperparameters())
@@ -38,13 +44,27 @@ def settings_survive_a_study_file(part: Any) -> None:
         raise BenchError("its hyperparameters change when written to a study file and read back")
 
 
+def numbers_state_their_range(part: Any) -> None:
+    """Its numbers state which values they may have."""
+    open_ended = [name for name, hint in types_of(part).items() if not has_range(hint)]
+    if open_ended:
+        raise Caution(
+            f"{', '.join(open_ended)}: any number is accepted; state a range, as rate: Positive = "
+            "1.0, or Unbounded (docs/adding-a-method.md)"
+        )
+
+
 class Suite:
     """The checks of one kind: a description, which is always looked at, then stage by stage.
 
     A stage rests on those before it, and is tried only where they pass.
     """
 
-    description: tuple[Check, ...] = (describes_itself, settings_survive_a_study_file)
+    description: tuple[Check, ...] = (
+        describes_itself,
+        hyperparameters_survive_a_study_file,
+        numbers_state_their_range,
+    )
 
     def __init__(self, *stages: tuple[Check, ...]):
         self.stages = stages
@@ -67,7 +87,7 @@ class Suite:
 
         def step(check: Check, rests_on: slice) -> list[Verdict]:
             tried = not any(verdict.problem for verdict in found[rests_on])
-            found.append(Verdict(title(check), problem(check, part) if tried else "", tried))
+            found.append(_verdict(check, part) if tried else Verdict(title(check), tried=False))
             return found
 
         described = len(self.description)
@@ -86,6 +106,8 @@ class Verdict:
     check: str
     problem: str = ""
     tried: bool = True
+    caution: str = ""
+    """What may be wrong although it passes."""
 
 
 @dataclass(frozen=True)
@@ -105,15 +127,24 @@ def causes(verdicts: list[Verdict]) -> list[Cause]:
     return [Cause(wrong, checks) for wrong, checks in found.items()]
 
 
+def _verdict(check: Check, part: Any) -> Verdict:
+    try:
+        return Verdict(title(check), problem(check, part))
+    except Caution as caution:
+        return Verdict(title(check), caution=str(caution))
+
+
 def title(check: Check) -> str:
     """The first line of a check's docstring."""
     return (check.__doc__ or check.__name__).strip().partition("\n")[0]
 
 
 def problem(check: Check, part: Any) -> str:
-    """What a check finds wrong with a part; empty if nothing."""
+    """What a check finds wrong with a part; empty if nothing. Raises :class:`Caution`."""
     try:
         check(part)
+    except Caution:
+        raise
     except BenchError as error:
         return str(error)
     except Exception as error:  # a user's file may raise anything; it is named, not passed on

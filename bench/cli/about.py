@@ -24,6 +24,7 @@ def list_all() -> None:
     """
     from bench.kinds import KINDS
     from bench.registry import find, make
+    from bench.registry.ranges import settings_told
     from bench.study import studies
     from bench.study.file import read
 
@@ -36,8 +37,7 @@ def list_all() -> None:
             if methods:
                 last = "all" if name in unasked else "named"
                 last += f", from {package}" if package else ""
-            hyperparameters = make(kind, name).hyperparameters()
-            told = ", ".join(f"{key}={value}" for key, value in hyperparameters.items())
+            told = ", ".join(settings_told(make(kind, name)).values())
             table.add_row(escape(name), escape(first_line(part)), escape(told), escape(last))
         for name, each in found.broken.items():
             table.add_row(escape(name), f"cannot be used: {escape(each.reason)}", style="red")

@@ -44,11 +44,13 @@ def check(
         parts = {name: _part(name) for name in names}
     else:
         parts = {name: make_method(name) for name in find("method").parts}
-    failed = [
-        name
-        for name, part in parts.items()
-        if _say_verdicts(name, _verdicts(part), whole=bool(names))
-    ]
+    failed = []
+    cautions = 0
+    for name, part in parts.items():
+        verdicts = _verdicts(part)
+        cautions += sum(bool(verdict.caution) for verdict in verdicts)
+        if _say_verdicts(name, verdicts, whole=bool(names)):
+            failed.append(name)
     for name, each in broken.items():
         told = f"{name} ({each.where})"
         out.print(f"[red]✗[/red] {escape(told)}", highlight=False)
@@ -60,7 +62,9 @@ def check(
         of = f"{len(failed)} of {count} {what} fail: " if count > 1 else "It fails: "
         out.print(f"{of}{', '.join(failed)}.", markup=False)
         raise typer.Exit(1)
-    out.print(f"{count} {what} pass." if count > 1 else "It passes.", markup=False)
+    told = f"{count} {what} pass" if count > 1 else "It passes"
+    with_cautions = f", with {cautions} caution{'s' * (cautions > 1)}" if cautions else ""
+    out.print(f"{told}{with_cautions}.", markup=False)
 
 
 def _part(typed: str) -> Any:
@@ -113,8 +117,11 @@ def _say_verdicts(name: str, verdicts: list[Any], whole: bool) -> bool:
     out.print(f"{mark} {escape(name)}", highlight=False)
     if whole:
         for verdict in verdicts:
-            if verdict.tried and not verdict.problem:
+            if verdict.tried and not (verdict.problem or verdict.caution):
                 out.print(f"  [green]✓[/green] {escape(verdict.check)}", highlight=False)
+    for verdict in verdicts:
+        if verdict.caution:
+            out.print(f"  [yellow]![/yellow] {escape(verdict.caution)}", highlight=False)
     for cause in wrong:
         out.print(f"  [red]✗[/red] {escape(cause.problem)}", highlight=False)
         for check in cause.checks:

@@ -69,7 +69,10 @@ def new(
     for command in commands:
         out.print(f"  {shlex.join(command)}", markup=False)
     if kind != "method":
-        out.print(f"and name it in a study file: `{kind}: {name}`", markup=False)
+        named = {"metric": f"metrics: [{name}]", "extractor": f"metrics: [{name}_fd]"}
+        out.print(
+            f"and name it in a study file: `{named.get(kind, f'{kind}: {name}')}`", markup=False
+        )
 
 
 def _beside(program: str) -> str:

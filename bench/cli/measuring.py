@@ -84,7 +84,8 @@ def measure(
         page = write_report(shown, make_plan(shown.cells, store), results, notes(store))
     say_notes(store)
     say_problems(tracker)
-    told = f"{finished.measured} cells measured" if finished.measured else "nothing to measure"
+    any_tried = finished.measured or finished.unmeasured
+    told = f"{finished.measured} cells measured" if any_tried else "nothing to measure"
     out.print(f"{told}, {time.monotonic() - begun:.0f} s. Report: {page}", markup=False)
     if finished.unmeasured:
         out.print(f"{len(finished.unmeasured)} cells could not be measured.", style="yellow")

@@ -52,7 +52,9 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
-        help="PART.HYPERPARAMETER=VALUE, as wgan_gp.penalty_weight=1. Repeatable.",
+        help="PART.HYPERPARAMETER=VALUE, as wgan_gp.penalty_weight=1; of the study: "
+        "training.learning_rate=0.001, updates=2000 or ring8.updates=2000, seeds=[3,4]. "
+        "Repeatable.",
     ),
 ]
 Retry = Annotated[

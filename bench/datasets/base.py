@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bench.values import CountFrom2
+
 Draw = Callable[[int, int], Tensor]
 
 
@@ -42,7 +44,7 @@ class Dataset(ABC):
     labelled: ClassVar[bool] = False
     """Whether :meth:`labelled_parts` gives images of digits that a classifier can learn from."""
 
-    evaluation_samples: int = evaluation(2500)
+    evaluation_samples: CountFrom2 = evaluation(2500)
 
     @property
     @abstractmethod

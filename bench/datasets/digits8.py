@@ -13,6 +13,7 @@ import torch
 from bench.datasets.base import evaluation
 from bench.datasets.classified import split
 from bench.datasets.images import ImageDataset, Parts, hash_of
+from bench.values import CountFrom2
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Digits8(ImageDataset):
     name: ClassVar[str] = "digits8"
     ranked_by: ClassVar[tuple[str, ...]] = ("pixel_fd",)
 
-    evaluation_samples: int = evaluation(360)
+    evaluation_samples: CountFrom2 = evaluation(360)
 
     @property
     def sample_shape(self) -> tuple[int, ...]:

@@ -8,6 +8,7 @@ from typing import ClassVar
 import torch
 
 from bench.datasets.base import Dataset, Draw, evaluation
+from bench.values import Count
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Dirac(Dataset):
     kept_samples: ClassVar[int] = 1
     ranked_by: ClassVar[tuple[str, ...]] = ("radius",)
 
-    evaluation_samples: int = evaluation(1)
+    evaluation_samples: Count = evaluation(1)
 
     @property
     def sample_shape(self) -> tuple[int, ...]:

@@ -8,10 +8,11 @@ import os
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import torch
+from annotated_types import Interval
 from PIL import Image
 
 from bench.datasets.decoding import MODES, Channels, Decoder, Widened
@@ -20,6 +21,7 @@ from bench.datasets.images import ImageDataset, Parts
 from bench.datasets.paths import check_path, printable
 from bench.errors import BenchError
 from bench.once import once
+from bench.values import Unbounded
 
 SPLIT_SEED = 1
 PACKING = 2
@@ -27,6 +29,7 @@ PACKING = 2
 FEWEST = 4
 SMALLEST, LARGEST = 4, 1024
 """Pixels of a side."""
+Side = Annotated[int, Interval(ge=SMALLEST, le=LARGEST)]
 FEATURES = 2048
 """Those that FID fits a Gaussian to."""
 
@@ -51,21 +54,14 @@ class Folder(ImageDataset):
     told_by_label: ClassVar[tuple[str, ...]] = ("path",)
 
     path: str = ""
-    size: int | tuple[int, int] = 64
+    size: Side | tuple[Side, Side] = 64
     channels: Channels = "rgb"
-    held_out: float = 0.1
-    range: Literal["auto"] | tuple[float, float] = "auto"
+    held_out: Annotated[float, Interval(gt=0, lt=1)] = 0.1
+    range: Literal["auto"] | tuple[Unbounded, Unbounded] = "auto"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not all(SMALLEST <= side <= LARGEST for side in self._sides):
-            raise ValueError(
-                f"size must lie between {SMALLEST} and {LARGEST} pixels, or be [height, width] of "
-                "such"
-            )
         check_path(self.path)
-        if not 0 < self.held_out < 1:
-            raise ValueError("held_out must lie between 0 and 1")
         if self.range != "auto" and not self.range[0] < self.range[1]:
             raise ValueError("range must be auto or [low, high] with low below high")
 

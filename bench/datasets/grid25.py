@@ -8,6 +8,7 @@ from typing import ClassVar
 import torch
 
 from bench.datasets.mixtures import Mixture
+from bench.values import Positive
 
 
 @dataclass(frozen=True)
@@ -18,8 +19,8 @@ class Grid25(Mixture):
     # as for ring8: the plain GAN's 17.3 ± 0.8 modes, and 23.6
     target: ClassVar[float | None] = 23.5
 
-    sigma: float = 0.05
-    spacing: float = 2.0
+    sigma: Positive = 0.05
+    spacing: Positive = 2.0
 
     def centres(self) -> torch.Tensor:
         line = self.spacing * torch.arange(-2.0, 3.0)

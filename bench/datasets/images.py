@@ -15,6 +15,7 @@ from torch import Tensor
 
 from bench.datasets.base import Dataset, Draw, epochs, evaluation, floor_generator
 from bench.once import once
+from bench.values import CountFrom2
 
 SHARE_OF_FREE_MEMORY = 0.5
 """A training part that takes less of a GPU's free memory lives there; others are streamed."""
@@ -47,7 +48,7 @@ class ImageDataset(Dataset):
     block: ClassVar[int] = 16
     kept_samples: ClassVar[int] = 64
 
-    evaluation_samples: int = evaluation(10_000)
+    evaluation_samples: CountFrom2 = evaluation(10_000)
     reference: Literal["test", "train"] = evaluation("test")
     """The part that samples are compared with; the other one gives the floor."""
 

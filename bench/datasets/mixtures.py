@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import torch
 
 from bench.datasets.base import Dataset, Draw, epochs, floor_generator
+from bench.values import Count, NonNegative, Positive
 
 
 @dataclass(frozen=True)
@@ -18,10 +19,10 @@ class Mixture(Dataset):
 
     ranked_by: ClassVar[tuple[str, ...]] = ("modes_20",)
 
-    sigma: float = 0.01
-    training_points: int | None = None
+    sigma: Positive = 0.01
+    training_points: Count | None = None
     """Points of a fixed training set, drawn anew for every seed; None: drawn without end."""
-    noise: float = 0.0
+    noise: NonNegative = 0.0
     """Standard deviation of normal noise on every training point; what is measured against the
     mixture is the mixture without it."""
 

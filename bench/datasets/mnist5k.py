@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
+from annotated_types import Interval
 
 from bench.datasets.base import evaluation
 from bench.datasets.classified import Classified, split
 from bench.datasets.images import Parts, hash_of, packed
+from bench.values import CountFrom2
 
 
 @dataclass(frozen=True)
@@ -24,8 +26,8 @@ class MNIST5k(Classified):
 
     name: ClassVar[str] = "mnist5k"
 
-    evaluation_samples: int = evaluation(1000)
-    test_per_class: int = 100
+    evaluation_samples: CountFrom2 = evaluation(1000)
+    test_per_class: Annotated[int, Interval(ge=1, le=499)] = 100
 
     def __post_init__(self) -> None:
         super().__post_init__()

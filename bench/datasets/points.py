@@ -8,10 +8,11 @@ import zipfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
+from annotated_types import Interval
 from torch import Tensor
 
 from bench.datasets.base import Dataset, Draw, epochs, floor_generator
@@ -40,7 +41,7 @@ class Points(Dataset):
     path: str = ""
     array: str = ""
     """Name of the array in an .npz file that holds several."""
-    test_share: float = 0.2
+    test_share: Annotated[float, Interval(gt=0, lt=1)] = 0.2
     standardise: bool = False
 
     def __post_init__(self) -> None:

@@ -8,6 +8,7 @@ from typing import ClassVar
 import torch
 
 from bench.datasets.mixtures import Mixture
+from bench.values import Positive
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Ring8(Mixture):
     # al. 2018, table 1)
     target: ClassVar[float | None] = 7.5
 
-    radius: float = 1.0
+    radius: Positive = 1.0
 
     def centres(self) -> torch.Tensor:
         # the end point is left out: 0 and 2π are the same mode

@@ -13,6 +13,7 @@ from bench.datasets.classified import Labelled, labels_of
 from bench.datasets.downloaded import downloaded
 from bench.datasets.images import ImageDataset, Parts, packed
 from bench.datasets.mnist5k import mnist5k_parts
+from bench.values import CountFrom2
 
 TRIPLES_SEED = 1000
 
@@ -30,10 +31,10 @@ class StackedMNIST(ImageDataset):
     ranked_by: ClassVar[tuple[str, ...]] = ("modes_1",)
     labelled: ClassVar[bool] = True
 
-    evaluation_samples: int = evaluation(26_000)
+    evaluation_samples: CountFrom2 = evaluation(26_000)
     digits: Literal["mnist5k", "mnist"] = "mnist5k"
-    training_triples: int = 128_000
-    test_triples: int = 26_000
+    training_triples: CountFrom2 = 128_000
+    test_triples: CountFrom2 = 26_000
 
     def __post_init__(self) -> None:
         super().__post_init__()

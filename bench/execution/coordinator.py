@@ -16,6 +16,7 @@ from bench.errors import BenchError
 from bench.execution.backend import Backend, Kind
 from bench.execution.keeping import policy_of, prunable
 from bench.execution.plan import Planned, missing_requirements, plan
+from bench.measuring.runs import failed
 from bench.metric import Unavailable
 from bench.records.cell import Cell, Component
 from bench.records.fingerprint import digest
@@ -217,9 +218,10 @@ class _Work:
         from bench.training.savepoints import forget
 
         trained: list[str] = []
+        again: list[Asked] = []
         for row in rows:
             if row.measurements is not None:
-                self._take_measurements(row, console)
+                again += self._take_measurements(row, console)
                 continue
             row.data["run"]["commit"] = commit
             record = self._stored(row)
@@ -236,7 +238,12 @@ class _Work:
         except OSError as error:  # a source file is gone meanwhile
             self._say_once(console, f"nothing more is measured now: {error}")
             return []
-        return make_measure_jobs(asked, self.cache, self.study.time_limit, 1)
+        # what may have ended its process is measured in jobs of its own
+        return [
+            job
+            for those in (asked, *([each] for each in again))
+            for job in make_measure_jobs(those, self.cache, self.study.time_limit, 1)
+        ]
 
     def _stored(self, row: Row) -> Record:
         """Store a row; one that cannot be is stored as a crashed one that says so."""
@@ -249,18 +256,35 @@ class _Work:
             failed = crashed_row(self.to_train[row.data["key"]], told, row.data["run"])
             return self.store.put(failed.data, failed.files)
 
-    def _take_measurements(self, row: Row, console: Console) -> None:
-        key = row.data["key"]
-        why = row.data.get("reason", "")
-        if row.measurements:
+    def _take_measurements(self, row: Row, console: Console) -> list[Asked]:
+        """Store what was measured of a run; return what is to be measured metric by metric.
+
+        A metric that ends its process when it is alone in it has failed.
+        """
+        key, why, found = row.data["key"], row.data.get("reason", ""), row.measurements
+        record = self.store.records[key]
+        planned = plan(self._cells[key], self.store) if "asked" in row.data else []
+        ended = [
+            (each.cell, measure.wanted)
+            for each in planned
+            for measure in each.measures
+            if measure.key in row.data["asked"]
+        ]
+        if len(ended) > 1:
+            return [(record, cell, [wanted.key]) for cell, wanted in ended]
+        if ended:
+            updates = [checkpoint["update"] for checkpoint in record.checkpoints]
+            found = [failed(ended[0][1], updates, f"measuring it did not end: {why}")]
+        if found:
             try:
-                self.store.measured(key, row.measurements)
+                self.store.measured(key, found)
             except (ValueError, TypeError, KeyError) as error:
                 why = f"what came back cannot be stored: {type(error).__name__}: {error}"
             else:
                 self.measured.add(key)
-                return
-        self._say_once(console, f"{self.store.records[key].cell} was not measured: {why}")
+                return []
+        self._say_once(console, f"{record.cell} was not measured: {why}")
+        return []
 
     def _prune(self, key: str) -> None:
         """Give up the networks that the study does not keep, once nothing is left to measure."""

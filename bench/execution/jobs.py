@@ -53,7 +53,10 @@ class Row:
     files: dict[str, bytes | Path] = field(default_factory=dict)
     """Content, or files in the job's folder, which is gone after it."""
     measurements: list[Measurement] | None = None
-    """Of a job that measures; then ``data`` names the cell and, without any, why."""
+    """Of a job that measures; then ``data`` names the cell and, without any, why.
+
+    Where the process ended, ``asked`` holds the keys of what was to be measured.
+    """
 
 
 @dataclass(frozen=True)
@@ -92,10 +95,16 @@ def unfinished_rows(job: Job, folder: Path, ended: Ended) -> list[Row]:
     if not isinstance(job, MeasureJob):
         return [_failed(cell, ended) for cell in job.cells]
     rows = []
+    # where the process itself ended, one of the metrics may have ended it
+    by_a_metric = ended.status in ("crashed", "timed_out") and not (folder / "reason.txt").is_file()
     for cell in job.cells:
         told = folder / f"{cell.key}.reason"
-        reason = told.read_text(encoding="utf-8") if told.is_file() else ended.reason
-        rows.append(Row({"key": cell.key, "reason": reason}, {}, []))
+        data: dict[str, Any] = {"key": cell.key, "reason": ended.reason}
+        if told.is_file():
+            data["reason"] = told.read_text(encoding="utf-8")
+        elif by_a_metric:
+            data["asked"] = job.wanted[cell.key]
+        rows.append(Row(data, {}, []))
     return rows
 
 

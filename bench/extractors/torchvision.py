@@ -15,6 +15,7 @@ from torch.nn.functional import interpolate
 
 from bench.errors import BenchError, nearest
 from bench.metric import Extractor, Facts, Features, Unavailable
+from bench.values import Count
 
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet's channels, by which torchvision's classifiers were trained."""
@@ -35,7 +36,7 @@ class Torchvision(Extractor):
     """A name of torchvision.models, such as resnet50, vgg16 or vit_b_16."""
     weights: str | None = None
     """A file with the network's state_dict; None: torchvision's default weights, downloaded."""
-    size: int = 224
+    size: Count = 224
 
     @property
     def label(self) -> str:  # type: ignore[override]
@@ -73,8 +74,10 @@ class Torchvision(Extractor):
         except Exception as error:  # torch raises many types for a file that is none of its own
             told = (str(error).splitlines() or [""])[0]
             raise BenchError(f"'{file}' holds no weights of {self.network}: {told}") from error
-        last = [part for part in model.modules() if isinstance(part, nn.Linear)][-1]
-        return _Ready(model.eval().to(device), last, self.network, self.size, self.identity())
+        layers = [part for part in model.modules() if isinstance(part, nn.Linear)]
+        if not layers:
+            raise BenchError(f"{self.network} ends in no linear layer, whose input would be taken")
+        return _Ready(model.eval().to(device), layers[-1], self.network, self.size, self.identity())
 
     def _file(self) -> Path:
         file = Path(os.path.expanduser(self.weights or _hub_file(self.network)))

@@ -168,7 +168,7 @@ def take(metric: Metric, seen: Evaluation, expected: tuple[Quantity, ...]) -> Re
         raise
     except BenchError as error:
         return dict.fromkeys(names, Reason("failed", str(error)))
-    except Exception as error:  # a user's file may raise anything
+    except (Exception, SystemExit) as error:  # a user's file may raise anything
         told = (str(error).splitlines() or [""])[0]
         return dict.fromkeys(names, Reason("failed", f"it raises {type(error).__name__}: {told}"))
     if not isinstance(found, Mapping) or set(found) != set(names):

@@ -205,7 +205,7 @@ class Measurer:
             return *self._floor(wanted), self.protocol(wanted.metric)
         except (MemoryError, torch.OutOfMemoryError):
             raise
-        except Exception as error:  # a user's file may raise anything
+        except (Exception, SystemExit) as error:  # a user's file may raise anything
             told = (str(error).splitlines() or [""])[0]
             reason = error.reason if isinstance(error, NotMeasured) else Reason("failed", told)
             return {}, dict.fromkeys(wanted.names, reason), {}
@@ -241,6 +241,21 @@ class Measurer:
         """Return what a score needs beside its number to be compared."""
         extractor = {} if metric.sees is None else self.subject.network(metric.sees).describe()
         return joined([self.subject.dataset.protocol(), extractor, metric.describe()])
+
+
+def failed(wanted: Wanted, updates: list[int], why: str) -> Measurement:
+    """Return the measurement of a metric that nothing came back of."""
+    nothing: Numbers = dict.fromkeys(wanted.names)
+    once_only = wanted.metric.times == "once"
+    return Measurement(
+        key=wanted.key,
+        metric=wanted.metric.called,
+        component=wanted.part,
+        ingredients=wanted.ingredients,
+        values={} if once_only else dict.fromkeys(updates[-1:], nothing),
+        whole=nothing if once_only else {},
+        reasons=dict.fromkeys(wanted.names, Reason("failed", why)),
+    )
 
 
 @dataclass

@@ -95,7 +95,7 @@ def score(
     scores: list[Score] = []
     for metric in chosen:
         if metric.needs in ("samples", "features"):
-            own, told = _scored(metric, seen)
+            own, told = _scored(metric, seen, against.statistics is not None)
             scores += own
             protocol = joined([protocol, told])
         elif metrics:
@@ -105,7 +105,9 @@ def score(
     return Scores(generated, reference, scores, protocol)
 
 
-def _scored(metric: Metric, seen: Seen) -> tuple[list[Score], dict[str, Any]]:
+def _scored(
+    metric: Metric, seen: Seen, statistics_only: bool
+) -> tuple[list[Score], dict[str, Any]]:
     """Return what a metric measures, and its part of the protocol if that is anything."""
     quantities = metric.quantities(seen.dataset)
     results = take(metric, seen, quantities)
@@ -114,11 +116,15 @@ def _scored(metric: Metric, seen: Seen) -> tuple[list[Score], dict[str, Any]]:
         extractor = metric.sees
         network = {} if extractor is None else seen.subject.network(extractor).describe()
         told = joined([network, metric.describe(), _few(metric, seen)])
-    scores = [
-        Score(q, None, found.text) if isinstance(found, Reason) else Score(q, found)
-        for q in quantities
-        for found in [results[q.name]]
-    ]
+    scores = []
+    for quantity in quantities:
+        found = results[quantity.name]
+        if not isinstance(found, Reason):
+            scores.append(Score(quantity, found))
+        elif found.kind == "too_few" and statistics_only:
+            scores.append(Score(quantity, None, "the reference is statistics without samples"))
+        else:
+            scores.append(Score(quantity, None, found.text))
     return scores, told
 
 

@@ -23,6 +23,8 @@ from bench.metric import NotMeasured
 from bench.records.fingerprint import digest
 from bench.registry import find, make_dataset
 
+FEATURES = 2048
+"""Of Inception, as pytorch-fid writes statistics by default."""
 FEWEST = 2
 """Samples of a side: a covariance needs two."""
 
@@ -46,7 +48,7 @@ class Samples:
     """Of a sample, where there are only statistics."""
     evaluation_samples: int = 0
     ranked_by: tuple[str, ...] = ()
-    name: str = "scored"
+    name: str = "samples"
     """Of files in the cache."""
     remarks: dict[str, Any] = field(default_factory=dict)
     """What was done to the files it was read from, and ``cautions``."""
@@ -89,10 +91,10 @@ def read_side(side: str, cache: Path, device: torch.device, generated: bool) -> 
     path = Path(os.path.expanduser(side))
     if path.is_dir():
         return _images(side, path)
-    if path.suffix in (".npy", ".npz"):
-        return _array(path)
     name, colon, where = side.partition(":")
     known = list(find("dataset").parts)
+    if path.suffix in (".npy", ".npz") and not (colon and name in known):
+        return _array(path)
     if name not in known:
         raise BenchError(
             f"'{side}' is no folder, no .npy or .npz file and no dataset{nearest(name, known)}"
@@ -163,7 +165,7 @@ def _array(path: Path) -> Samples:
         try:
             with np.load(path, allow_pickle=False) as stored:
                 if {"mu", "sigma"} <= set(stored.files):
-                    statistics = Gaussian(0, stored["mu"], stored["sigma"])
+                    statistics = _gaussian(path, stored["mu"], stored["sigma"])
                     return Samples(str(path), None, statistics, content=content)
         except (OSError, ValueError, zipfile.BadZipFile) as error:
             raise BenchError(f"'{path}' cannot be read as an .npz file ({error})") from error
@@ -186,3 +188,12 @@ def _array(path: Path) -> Samples:
     elif array.shape[1] not in (1, 3) and array.shape[1] > array.shape[3]:
         tensor = tensor.permute(0, 3, 1, 2)
     return Samples(str(path), tensor.contiguous(), content=content)
+
+
+def _gaussian(path: Path, mean: np.ndarray, covariance: np.ndarray) -> Gaussian:
+    if mean.shape != (FEATURES,) or covariance.shape != (FEATURES, FEATURES):
+        raise BenchError(
+            f"'{path}' holds mu of shape {mean.shape} and sigma of shape {covariance.shape}; FID's "
+            f"have {FEATURES:,} features: write them with pytorch_fid --save-stats"
+        )
+    return Gaussian(0, mean, covariance)

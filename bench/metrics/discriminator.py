@@ -11,6 +11,7 @@ from torch import Tensor
 
 from bench.measuring.separation import as_trained, separation, spread
 from bench.metric import Evaluation, Facts, Field, Metric, Need, NotMeasured, Quantity, Results
+from bench.values import Count
 
 PLACES = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Where on a segment from a real to a generated sample the slope is taken."""
@@ -24,7 +25,7 @@ class Discriminator(Metric):
     by_default: ClassVar[bool] = False
     family: ClassVar[str] = "anatomy"
 
-    batch: int = 256
+    batch: Count = 256
 
     def quantities(self, dataset: Facts) -> tuple[Quantity, ...]:
         told = (

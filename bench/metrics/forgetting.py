@@ -9,6 +9,7 @@ import torch
 
 from bench.measuring.separation import as_trained, separation, spread
 from bench.metric import Evaluation, Facts, Metric, Need, NotMeasured, Quantity, Results, When
+from bench.values import Count
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Forgetting(Metric):
     measured: ClassVar[When] = "last"
     family: ClassVar[str] = "anatomy"
 
-    batch: int = 256
+    batch: Count = 256
 
     def quantities(self, dataset: Facts) -> tuple[Quantity, ...]:
         told = (

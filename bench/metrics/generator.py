@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.metric import Evaluation, Facts, Metric, Need, NotMeasured, Quantity, Results
+from bench.values import Count
 
 
 @dataclass(frozen=True)
@@ -19,8 +20,8 @@ class Generator(Metric):
     by_default: ClassVar[bool] = False
     family: ClassVar[str] = "anatomy"
 
-    batch: int = 256
-    latents: int = 64
+    batch: Count = 256
+    latents: Count = 64
 
     def quantities(self, dataset: Facts) -> tuple[Quantity, ...]:
         told = (

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.metric import Evaluation, Facts, Metric, Need, Quantity, Reason, Results, When
+from bench.values import Count, CountFrom0, Positive
 
 Mask = NDArray[np.bool_]
 Norms = NDArray[np.float32] | NDArray[np.float64]
@@ -47,15 +48,15 @@ class Gradients(Metric):
     needs: ClassVar[Need] = "series"
     measured: ClassVar[When] = "once"
 
-    spike_factor: float = 10.0
-    spike_z: float = 7.0
-    window: int = 1000
-    warm_up: int = 200
-    drift_factor: float = 100.0
-    vanishing_factor: float = 1e-3
-    vanishing_run: int = 100
-    reference_until: int = 1200
-    episode_gap: int = 50
+    spike_factor: Positive = 10.0
+    spike_z: Positive = 7.0
+    window: Count = 1000
+    warm_up: CountFrom0 = 200
+    drift_factor: Positive = 100.0
+    vanishing_factor: Positive = 1e-3
+    vanishing_run: Count = 100
+    reference_until: Count = 1200
+    episode_gap: CountFrom0 = 50
 
     def not_applicable(self, dataset: Facts) -> str | None:
         return None

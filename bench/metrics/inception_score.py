@@ -18,6 +18,7 @@ from bench.metric import (
     TooFew,
     When,
 )
+from bench.values import Count
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class InceptionScore(FeatureMetric):
 
     measured: ClassVar[When] = "ends"
 
-    splits: int = 10
+    splits: Count = 10
 
     @property
     def called(self) -> str:

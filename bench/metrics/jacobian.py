@@ -25,9 +25,10 @@ from bench.metric import (
     Results,
     When,
 )
+from bench.values import Count, CountFrom2
 
 SEEN, SMALLEST = 0.01, 1e-12
-"""Share of the largest modulus, and modulus, from which on an eigenvalue may count as rotating."""
+"""Share of the largest modulus, and modulus, that an eigenvalue needs to count as rotating."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,8 @@ class Jacobian(Metric):
     measured: ClassVar[When] = "last"
     family: ClassVar[str] = "anatomy"
 
-    batch: int = 256
-    steps: int = 50
+    batch: Count = 256
+    steps: CountFrom2 = 50
 
     def quantities(self, dataset: Facts) -> tuple[Quantity, ...]:
         own = "least eigenvalue of the Hessian of the {0}'s own loss; below 0 it is at a saddle"

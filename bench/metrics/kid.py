@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from bench.measuring.frechet import Array, as_features
 from bench.measuring.reference import KEPT
 from bench.metric import Evaluation, Facts, FeatureMetric, Quantity, Results, TooFew, When
+from bench.values import Count, CountFrom2
 
 CELLS = 2**23
 """Entries of a kernel matrix that are held at once (64 MiB)."""
@@ -23,8 +24,8 @@ class KernelDistance(FeatureMetric):
     measured: ClassVar[When] = "ends"
     extractors: ClassVar[tuple[str, ...]] = ("lenet",)
 
-    subsets: int = 100
-    subset_size: int = 1000
+    subsets: Count = 100
+    subset_size: CountFrom2 = 1000
 
     def quantities(self, dataset: Facts) -> tuple[Quantity, ...]:
         return (

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from bench.metric import Evaluation, Facts, Metric, Need, NotMeasured, Quantity, Results
+from bench.values import Count
 
 PLACES = {"start": 0.0, "middle": 0.5, "end": 1.0}
 
@@ -21,7 +22,7 @@ class Path(Metric):
     by_default: ClassVar[bool] = False
     family: ClassVar[str] = "anatomy"
 
-    batch: int = 256
+    batch: Count = 256
 
     def quantities(self, dataset: Facts) -> tuple[Quantity, ...]:
         angles = tuple(

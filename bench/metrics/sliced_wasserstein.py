@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.metric import Evaluation, Facts, FeatureMetric, Quantity, Results, TooFew
+from bench.values import Count
 
 SEED = 2015
 
@@ -17,13 +18,13 @@ SEED = 2015
 class SlicedWasserstein(FeatureMetric):
     """Wasserstein-2 distance of one-dimensional projections, averaged over random directions."""
 
-    directions: int = 128
+    directions: Count = 128
 
     def quantities(self, dataset: Facts) -> tuple[Quantity, ...]:
         return (
-            Quantity(self.called, "sliced W₂", "root of the mean squared Wasserstein-2 distance "
-                     f"between {self.sees.label} features of generated and reference samples, "
-                     f"projected on {self.directions} random directions", False,
+            Quantity(self.called, f"{self.sees.label} sliced W₂", "root of the mean squared "
+                     f"Wasserstein-2 distance between {self.sees.label} features of generated and "
+                     f"reference samples, projected on {self.directions} random directions", False,
                      self.sees.distance_digits),
         )  # fmt: skip
 

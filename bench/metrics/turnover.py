@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from bench.measuring.histograms import captured
 from bench.metric import Evaluation, Facts, Metric, Need, NotMeasured, Quantity, Results, When
+from bench.values import Count
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Turnover(Metric):
     measured: ClassVar[When] = "last"
     family: ClassVar[str] = "anatomy"
 
-    least: int = 20
+    least: Count = 20
 
     def quantities(self, dataset: Facts) -> tuple[Quantity, ...]:
         told = (

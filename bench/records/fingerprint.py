@@ -1,22 +1,32 @@
 """Source code by its meaning: hashes that a comment, a docstring or a reformatting leaves alone.
 
 Neither does what a class says of tuning (``search = …``) or of other data (``published = …``): what
-comes of it are other hyperparameters.
+comes of it are other hyperparameters. Nor does the range of a hyperparameter: ``Positive`` counts
+as the ``float`` that it narrows.
 """
 
 from __future__ import annotations
 
 import ast
 import hashlib
+import importlib.util
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, get_args
+
+from bench import values
 
 Made = TypeVar("Made")
 LENGTH = 16
+_RANGES = {
+    name: get_args(alias)[0].__name__ for name, alias in vars(values).items() if get_args(alias)
+}
+"""By the names of types that state a range, the plain types."""
+_STATED_IN = (values.__name__, "bench.method")
+"""Modules that such types are imported from."""
 
 
 def digest(value: Any) -> str:
@@ -70,7 +80,12 @@ def source_hash(file: Path) -> str:
     """
     if file.suffix != ".py":
         return hashlib.sha256(file.read_bytes()).hexdigest()[:LENGTH]
-    return text_hash(file.read_bytes().decode())
+    return text_hash(source_text(file))
+
+
+def source_text(file: Path) -> str:
+    """Return a source file's text as Python reads it: without a mark, by the coding it names."""
+    return importlib.util.decode_source(file.read_bytes())
 
 
 def text_hash(source: str) -> str:
@@ -89,7 +104,7 @@ class _Parsed:
 @lru_cache(maxsize=1024)
 def _parsed(source: str) -> _Parsed:
     # the result depends on the text only: a file that has changed is another entry
-    tree = ast.parse(source)
+    tree = _Plain().of(ast.parse(source))
     imports = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import | ast.ImportFrom):
@@ -143,6 +158,52 @@ def _is_told(statement: ast.stmt) -> bool:
         case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
             return name in ("search", "published")
     return False
+
+
+class _Plain(ast.NodeTransformer):
+    """Puts plain types where a range is stated, and leaves out what was imported to state it."""
+
+    def of(self, tree: ast.Module) -> ast.Module:
+        """Return the tree of a module, changed in place."""
+        imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+        here = [alias for node in imports if node.module in _STATED_IN for alias in node.names]
+        self._plain = {a.asname or a.name: _RANGES[a.name] for a in here if a.name in _RANGES}
+        there = [node for node in imports if node.module == "annotated_types"]
+        self._calls = {alias.asname or alias.name for node in there for alias in node.names}
+        if not (self._plain or self._calls):
+            return tree
+        self.visit(tree)
+        used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        spare = {*self._plain, *({"Annotated", *self._calls} - used)}
+        for node in imports:
+            if node.module in ("typing", "annotated_types", *_STATED_IN):
+                node.names = [a for a in node.names if (a.asname or a.name) not in spare]
+        tree.body = [node for node in tree.body if not _is_empty(node)]
+        return tree
+
+    def visit_Name(self, node: ast.Name) -> ast.Name:
+        if node.id in self._plain:
+            node.id = self._plain[node.id]
+        return node
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        self.generic_visit(node)
+        match node:
+            case ast.Subscript(
+                value=ast.Name(id="Annotated"), slice=ast.Tuple(elts=[plain, *told])
+            ) if all(self._is_range(each) for each in told):
+                return plain
+        return node
+
+    def _is_range(self, node: ast.expr) -> bool:
+        match node:
+            case ast.Call(func=ast.Name(id=name)):
+                return name in self._calls
+        return False
+
+
+def _is_empty(node: ast.stmt) -> bool:
+    return isinstance(node, ast.ImportFrom) and not node.names
 
 
 def _write(value: Any, text: list[str]) -> None:

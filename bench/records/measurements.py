@@ -6,7 +6,7 @@ that measures it: an edited metric makes its own measurements stale, and trains 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -53,13 +53,14 @@ class Measurement:
     measured: dict[str, Any] = field(default_factory=dict)
     """Seconds, device, versions and time: recorded, and no part of the key."""
 
-    def lost(self, older: Measurement) -> bool:
-        """Whether networks that are gone cost it numbers that an older measurement has."""
-        if not any(why.kind == "not_kept" for why in self.reasons.values()):
+    def lost(self, older: Measurement, kept: Collection[int]) -> bool:
+        """Whether networks that are not ``kept`` cost it numbers that an older measurement has."""
+        if not any(why.kind in ("not_kept", "failed") for why in self.reasons.values()):
             return False
         return any(
             value is not None and self.values.get(update, {}).get(name) is None
             for update, numbers in older.values.items()
+            if update not in kept
             for name, value in numbers.items()
         )
 

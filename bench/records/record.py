@@ -220,6 +220,16 @@ class Record:
             )
         return networks.read(self._checked(self.networks[update]))
 
+    def damaged_networks(self) -> list[int]:
+        """Updates whose networks are gone, or are not what was written; reads them all."""
+        found = []
+        for update, name in self.networks.items():
+            try:
+                self._checked(name)
+            except BenchError:
+                found.append(update)
+        return found
+
     def _arrays(self, name: str) -> Arrays:
         if self.folder is None or name not in self.data["files"]:
             return {}

@@ -13,7 +13,7 @@ from bench.combination import parts_of
 from bench.datasets.base import Dataset
 from bench.method import Method
 from bench.metric import Extractor, Metric
-from bench.records.fingerprint import imported_modules, source_hash
+from bench.records.fingerprint import imported_modules, source_hash, source_text
 
 ROOT = Path(bench.__file__).parent
 SHARED_SOURCES = (
@@ -47,7 +47,7 @@ def _helpers(file: Path, package: str, within: str = "") -> dict[str, Path]:
     seen = {file}
 
     def look(file: Path, within: str) -> None:
-        for name in imported_modules(file.read_text(encoding="utf-8"), package, within):
+        for name in imported_modules(source_text(file), package, within):
             # what is no module of the package is something that its __init__ holds
             known = name if name in sys.modules else name.rpartition(".")[0]
             module = sys.modules.get(known)

@@ -153,11 +153,13 @@ class Store:
 
     def _measured(self, key: str, found: list[Measurement]) -> Record:
         record = self.records[key]
+        if any(why.kind == "failed" for each in found for why in each.reasons.values()):
+            record = self._without_damaged(record)
         assert record.folder is not None
         new = {each.place: each for each in found}
         for each in record.known.values():
             # numbers that cannot be had again are worth more than the reason why
-            if each.place in new and new[each.place].lost(each):
+            if each.place in new and new[each.place].lost(each, record.networks):
                 new[each.place] = each
         kept = [each for each in record.known.values() if each.place not in new]
         known = {each.key: each for each in (*kept, *new.values())}
@@ -169,6 +171,24 @@ class Store:
             _sync(scratch)
             os.replace(scratch, file)
         return self._remember(Record(record.data, record.folder, known))
+
+    def _without_damaged(self, record: Record) -> Record:
+        """The record without networks that are not what was written, which are moved away."""
+        damaged = record.damaged_networks()
+        for update in damaged:
+            assert record.folder is not None
+            file = record.folder / record.networks[update]
+            aside = self.results / "damaged" / f"{record.key}-{uuid.uuid4().hex[:4]}-{file.name}"
+            with suppress(OSError):
+                aside.parent.mkdir(exist_ok=True)
+                os.rename(file, aside)
+            self.set_aside.append(
+                f"the networks in {file} are damaged or gone; what was measured of them stays, and "
+                "nothing new can be"
+            )
+        if damaged:
+            self._drop_networks(record.key, damaged)
+        return self.records[record.key]
 
     def drop_networks(self, key: str, updates: Collection[int]) -> int:
         """Delete the networks after these updates, and return the bytes that are free by it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import json
-from typing import Any, Literal, get_origin, get_type_hints
+from typing import Any, get_type_hints
 
 from bench.architectures.base import Architecture
 from bench.combination import SIGN, Combination
@@ -13,6 +13,8 @@ from bench.datasets.base import Dataset
 from bench.errors import BenchError, nearest, shown
 from bench.method import Method
 from bench.metric import Extractor, FeatureMetric, Iterate, Metric
+from bench.registry.ranges import schema_of, values_told
+from bench.registry.seeded import seeded
 from bench.registry.shelves import find
 from bench.taken import OfIterate, Redrawn
 
@@ -62,7 +64,7 @@ def make(kind: str, name: str, hyperparameters: dict[str, Any] | None = None) ->
     if name not in found.parts:
         raise BenchError(f"unknown {kind} '{name}'{nearest(name, list(found.parts))}")
     part: Any = found.parts[name]
-    hints = get_type_hints(part)
+    hints = get_type_hints(part, include_extras=True)
     allowed = [f.name for f in dataclasses.fields(part)]
     given = {}
     for key, value in (hyperparameters or {}).items():
@@ -70,9 +72,10 @@ def make(kind: str, name: str, hyperparameters: dict[str, Any] | None = None) ->
             raise BenchError(
                 f"{kind} '{name}' has no hyperparameter '{key}'{nearest(key, allowed)}"
             )
-        given[key] = _fitted(value, hints[key], f"hyperparameter {name}.{key}")
+        given[key] = fitted(value, hints[key], f"hyperparameter {name}.{key}")
     try:
-        made = part(**given)
+        with seeded():
+            made = part(**given)
         if isinstance(made, Metric) and made.needs == "series" and made.when:
             raise ValueError("it looks at the series of the whole run: leave `when` out")
         if isinstance(made, FeatureMetric):
@@ -115,12 +118,12 @@ def make_metric(name: str, hyperparameters: dict[str, Any] | None = None) -> Met
     if iterate is not None:
         if made.needs == "series":
             raise BenchError(f"metric '{name}' looks at the series of the run: leave `iterate` out")
-        fitted = _fitted(iterate, Iterate, f"hyperparameter {name}.iterate")
-        made = OfIterate(taken=made, iterate=fitted)
+        asked = fitted(iterate, Iterate, f"hyperparameter {name}.iterate")
+        made = OfIterate(taken=made, iterate=asked)
     if redraws is not None:
         if made.needs not in ("samples", "features"):
             raise BenchError(f"metric '{name}' looks at no samples: leave `redraws` out")
-        draws = _fitted(redraws, int, f"hyperparameter {name}.redraws")
+        draws = fitted(redraws, int, f"hyperparameter {name}.redraws")
         if not 2 <= draws <= 1_000:
             raise BenchError(f"hyperparameter {name}.redraws is {draws}; give 2 to 1000")
         made = Redrawn(taken=made, draws=draws)
@@ -176,8 +179,12 @@ def described(name: str, hyperparameters: dict[str, Any]) -> str | None:
     return inspect.getdoc(kind) if kind else None
 
 
-def _fitted(value: Any, hint: Any, where: str) -> Any:
-    """``value`` as the type a field asks for: numbers, text, choices and tuples of them."""
+def fitted(value: Any, hint: Any, where: str) -> Any:
+    """Return ``value`` as the type a field asks for: numbers in a range, text, choices, tuples.
+
+    Raises:
+        BenchError: it does not fit; the message begins with ``where`` and tells what would.
+    """
     from pydantic import ConfigDict, TypeAdapter, ValidationError
 
     try:
@@ -186,10 +193,13 @@ def _fitted(value: Any, hint: Any, where: str) -> Any:
         kind = TypeAdapter(hint, config=ConfigDict(allow_inf_nan=False))
         return kind.validate_json(written, strict=True)
     except ValidationError as error:
-        # of choices the message names every one already
-        wanted = "" if get_origin(hint) is Literal else f" ({getattr(hint, '__name__', hint)})"
-        problem = error.errors()[0]["msg"]
-        raise BenchError(f"{where} is {shown(value)}, but {problem.lower()}{wanted}") from error
+        wanted = values_told(schema_of(hint)).replace("`", "'")
+        if error.errors()[0]["type"] == "json_invalid":
+            wanted = "text without surrogate characters"
+        article = (
+            "one of " if wanted.startswith("'") else "a " if not wanted.startswith("text") else ""
+        )
+        raise BenchError(f"{where} is {shown(value)}; give {article}{wanted}") from error
 
 
 def published_for(method: Method, dataset: Dataset) -> dict[str, Any]:

@@ -17,7 +17,9 @@ from typing import Any
 from bench.combination import SIGN
 from bench.errors import BenchError
 from bench.kinds import group, variable
+from bench.registry.misspelt import misspelt
 from bench.registry.offers import offers
+from bench.registry.seeded import seeded
 
 SIGNS = {SIGN, ",", ".", ":"}
 """What stands between names where they are typed, and so in no name."""
@@ -159,7 +161,8 @@ class Shelf:
         for offer in offers(group(self.kind)):
             name = offer.name
             try:
-                part = offer.load(self.only_part)
+                with seeded():
+                    part = offer.load(self.only_part)
                 if name in found.parts:
                     owner = found.packages.get(name)
                     owner = owner or Path(inspect.getfile(found.parts[name])).name
@@ -184,7 +187,8 @@ class Shelf:
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
         try:
-            spec.loader.exec_module(module)
+            with seeded():
+                spec.loader.exec_module(module)
         except BaseException:
             del sys.modules[name]
             raise
@@ -214,7 +218,10 @@ class Shelf:
         params = vars(part).get("__dataclass_params__")
         if params is None or not params.frozen:
             raise BenchError(f"class {part.__name__} lacks the decorator @dataclass(frozen=True)")
-        part()
+        if wrong := misspelt(part, self.base):
+            raise BenchError(wrong)
+        with seeded():
+            part()
         return part
 
 

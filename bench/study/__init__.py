@@ -9,9 +9,10 @@ from typing import Literal
 
 from bench.errors import BenchError, nearest
 from bench.records.cell import Cell
+from bench.study.changes import changed, of_parts
 from bench.study.deciding import Deciding
 from bench.study.expansion import Expansion, check_asked
-from bench.study.file import read
+from bench.study.file import read_whole
 from bench.study.selection import Selection
 from bench.training.savepoints import EVERY
 
@@ -100,8 +101,12 @@ def load_study(name: str, selection: Selection = WHOLE, decide: bool = False) ->
         )
     if problem := _no_folder_name(file.stem):
         raise BenchError(f"a study cannot be called '{file.stem}': {problem}; rename the file")
-    described = read(file).decided() if decide else read(file)
-    expansion = Expansion(described)
+    filed, content = read_whole(file)
+    described = changed(filed, content, selection.overrides)
+    selection = replace(selection, overrides=of_parts(filed, selection.overrides))
+    if decide:
+        filed, described = filed.decided(), described.decided()
+    expansion = Expansion(described, filed)
     cells = expansion.cells(selection)
     check_asked(expansion, selection)
     deciding = None if selection.seeds else described.deciding

@@ -36,6 +36,8 @@ from bench.registry import (
 )
 from bench.study.budget import budget_of, check_budget
 from bench.study.file import (
+    MEANT,
+    TRAINING,
     Experiment,
     Hyperparameters,
     StudyFile,
@@ -47,24 +49,31 @@ from bench.study.variation import variants_of, variation
 
 
 class Expansion:
-    """Expands one study file: whole, and narrowed by a selection.
+    """Expands one study file: whole as it is filed, and as changed and narrowed by what is typed.
 
     Datasets and hashes of sources that both need are computed once.
     """
 
-    def __init__(self, study: StudyFile):
+    def __init__(self, study: StudyFile, filed: StudyFile | None = None):
         self.study = study
+        self._filed = filed or study
         self._datasets: dict[str, Dataset] = {}
         self._sources: dict[str, dict[str, str]] = {}
 
     @cached_property
     def whole(self) -> list[Cell]:
         """The cells that the file names."""
-        return cells_of(self, Selection())
+        if self._filed == self.study:
+            return cells_of(self, Selection())
+        filed = Expansion(self._filed)
+        filed._datasets, filed._sources = self._datasets, self._sources
+        return filed.whole
 
     def cells(self, selection: Selection) -> list[Cell]:
         """The cells that a selection leaves of the file, or adds to it."""
-        return self.whole if selection == Selection() else cells_of(self, selection)
+        if selection == Selection() and self._filed == self.study:
+            return self.whole
+        return cells_of(self, selection)
 
     def dataset(self, name: str, hyperparameters: Hyperparameters) -> Dataset:
         """A dataset, made once for all experiments and selections that name it alike."""
@@ -225,9 +234,8 @@ def _check_overrides(selection: Selection, methods: list[Method], experiments: l
     parts |= {each.name for method in methods for each in (method, *parts_of(method))}
     for part, key, _ in selection.overrides:
         if method_name(part) not in parts:
-            raise BenchError(
-                f"--set {part}.{key}: nothing is called '{part}'{nearest(part, list(parts))}"
-            )
+            hint = nearest(MEANT.get(part, part), [*parts, TRAINING])
+            raise BenchError(f"--set {part}.{key}: nothing is called '{part}'{hint}")
 
 
 def _metrics(

@@ -28,6 +28,9 @@ from bench.training.configuration import Number, TrainingConfiguration
 from bench.training.savepoints import EVERY
 from bench.yaml12 import Place, read_file
 
+TRAINING = "training"
+MEANT = dict.fromkeys(("setting", "settings", "config", "configuration", "optimizer"), TRAINING)
+"""What the training is called elsewhere."""
 TRAINING_KEYS = [field.name for field in fields(TrainingConfiguration)]
 
 Hyperparameters = dict[str, Any]
@@ -188,7 +191,12 @@ class StudyFile(_Strict):
 
 
 def read(file: Path) -> StudyFile:
-    """Return the study that a YAML file describes.
+    """Return the study that a YAML file describes: :func:`read_whole` without its content."""
+    return read_whole(file)[0]
+
+
+def read_whole(file: Path) -> tuple[StudyFile, dict[str, Any]]:
+    """Return the study that a YAML file describes, and the content that was read.
 
     Raises:
         BenchError: it is no valid study; the message names the line and the key.
@@ -198,7 +206,7 @@ def read(file: Path) -> StudyFile:
         raise BenchError(f"study file {file} must hold keys such as methods and experiments")
     content = {key: value for key, value in written.value.items() if not key.startswith(HOLDER)}
     try:
-        return StudyFile.model_validate(content)
+        return StudyFile.model_validate(content), content
     except ValidationError as error:
         place, told = first_problem(error, content)
         raise BenchError(f"study file {file}, line {written.line(place)}: {told}") from error
@@ -211,14 +219,15 @@ def first_problem(error: ValidationError, content: Any) -> tuple[Place, str]:
     place = _place(problem["loc"], content, missing)
     where = one_line(".".join(map(str, place)), 120) if place else "top level"
     if problem["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        known = list(StudyFile.model_fields)
-        if error.title != StudyFile.__name__ or place[2:3] == ("training",):
+        known, meant = list(StudyFile.model_fields), str(place[-1])
+        if error.title != StudyFile.__name__ or place[2:3] == (TRAINING,):
             known = TRAINING_KEYS
         elif place[:1] == ("experiments",) and len(place) > 1:
             known = list(Experiment.model_fields)
+            meant = MEANT.get(meant, meant)
         elif place[:1] == ("seeds",) and len(place) > 1:
             known = list(Deciding.model_fields)
-        return place, f"unknown key '{where}'{nearest(str(place[-1]), known)}"
+        return place, f"unknown key '{where}'{nearest(meant, known)}"
     if missing:
         return place, f"the key '{where}' is missing"
     told = problem["msg"].removeprefix("Value error, ")

@@ -28,7 +28,8 @@ class Selection:
     metrics: tuple[str, ...] = ()
     """Metrics beside those that the study asks for."""
     overrides: tuple[tuple[str, str, Any], ...] = ()
-    """(part, hyperparameter, value), as in ``--set wgan_gp.penalty_weight=1``."""
+    """(part, hyperparameter, value), as in ``--set wgan_gp.penalty_weight=1``; of what the study
+    itself says (training, budgets, seeds) likewise, as ``bench.study.changes`` reads them."""
 
 
 def parse(
@@ -80,9 +81,12 @@ def _seeds(text: str) -> Sequence[int]:
 
 def _override(text: str) -> tuple[str, str, Any]:
     place, equals, value = text.partition("=")
-    part, dot, name = place.partition(".")
-    if not (equals and dot and part and name):
-        raise BenchError(f"--set {shown(text)}: write it as PART.HYPERPARAMETER=VALUE")
+    part, dot, name = place.partition(".") if "." in place else ("", "", place)
+    if not (equals and name and (part or not dot)):
+        raise BenchError(
+            f"--set {shown(text)}: write it as PART.HYPERPARAMETER=VALUE, training.OPTION=VALUE or "
+            "KEY=VALUE"
+        )
     try:
         return part.strip(), name.strip(), read_value(value)
     except BenchError as error:

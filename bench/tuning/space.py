@@ -11,6 +11,8 @@ from bench.errors import BenchError
 from bench.method import Method, Optimizer
 from bench.records.cell import Cell, Component
 from bench.registry import label_of, make_architecture, make_dataset, make_method
+from bench.registry.making import fitted
+from bench.registry.ranges import ends_of, types_of
 from bench.study.budget import check_budget, updates_of
 from bench.training.configuration import TrainingConfiguration
 
@@ -85,13 +87,18 @@ def space_of(cell: Cell) -> Space:
         raise BenchError(
             f"method {method.name}: search names '{unknown[0]}', which is no hyperparameter"
         )
+    types = types_of(method)
     for name, value in method.hyperparameters().items():
         if _is_overruled(name, cell.training):
             continue
         if name in method.search:
             found = _stated(f"{method.name}.{name}", method.search[name], value)
+            for tried in found.values if isinstance(found, Choice) else (found.low, found.high):
+                fitted(tried, types[name], f"a value in search of {method.name}.{name}")
         elif isinstance(value, float) and value > 0:
-            found = Range(rounded(value / UNSTATED), rounded(value * UNSTATED), log=True)
+            low, high = ends_of(types[name], DIGITS)
+            ends = rounded(max(value / UNSTATED, low)), rounded(min(value * UNSTATED, high))
+            found = Range(min(ends[0], value), max(ends[1], value), log=True)
         else:
             continue
         if isinstance(found, Choice):

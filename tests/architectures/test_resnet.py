@@ -114,6 +114,7 @@ class RandomImages(Dataset):
 
     name: ClassVar[str] = "random"
     sample_shape: ClassVar[tuple[int, ...]] = SHAPE
+    kept_samples: ClassVar[int] = 8
 
     evaluation_samples: int = 8
 

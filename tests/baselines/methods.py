@@ -19,6 +19,7 @@ import torch
 
 from bench.method import Method
 from bench.registry import find
+from bench.registry.ranges import settings_told
 from tests.baselines import costs
 
 ROOT = Path(__file__).parents[2]
@@ -130,6 +131,12 @@ def _about(item: pytest.Item) -> set[str]:
     return names & set(find("method").parts)
 
 
+def _marked(setting: str) -> str:
+    """A default as code, with the limits behind it."""
+    default, bracket, limits = setting.partition(" (")
+    return f"`{default}`{bracket}{limits}"
+
+
 def page() -> str:
     found, checked, cost = find("method").parts, truths(), costs.stored()
     measured = next(iter(cost.values()))
@@ -140,7 +147,7 @@ def page() -> str:
             kind = found[name]
             shown = f"`{name}`" if vars(kind).get("on_request") else f"**`{name}`**"
             words = told(kind)
-            hyperparameters = ", ".join(f"`{k}={v}`" for k, v in kind().hyperparameters().items())
+            hyperparameters = ", ".join(_marked(s) for s in settings_told(kind()).values())
             title_line = (kind.__doc__ or "").strip().partition("\n")[0]
             first.append([shown, title_line, words["Changes"], hyperparameters, *_cost(cost[name])])
             checks = "; ".join(truth.link for truth in checked[name])

@@ -158,13 +158,15 @@ def test_a_member_sees_every_image_once_an_epoch_in_an_order_of_its_own(name, he
 
 @every_set
 def test_settings_that_make_no_sense_are_told(name):
-    with pytest.raises(BenchError, match="evaluation_samples must be at least 2"):
+    with pytest.raises(BenchError, match="evaluation_samples is 0; give a whole number from 2"):
         make_dataset(name, {"evaluation_samples": 0})
 
 
 @pytest.mark.parametrize("value", [0, -1, 500])
 def test_a_split_without_one_of_its_parts_is_told(value):
-    with pytest.raises(BenchError, match="test_per_class must lie between 1 and 499"):
+    with pytest.raises(
+        BenchError, match=f"test_per_class is {value}; give a whole number from 1 to 499"
+    ):
         make_dataset("mnist5k", {"test_per_class": value})
 
 

@@ -112,13 +112,13 @@ def test_the_noise_of_a_training_set_stays_with_its_points():
 @pytest.mark.parametrize(
     ("hyperparameters", "message"),
     [
-        ({"noise": -0.1}, "noise must be at least 0"),
+        ({"noise": -0.1}, "noise is -0.1; give a number from 0"),
         ({"noise": float("inf")}, "noise is inf"),
-        ({"training_points": 0}, "training_points must be at least 1"),
-        ({"training_points": -5}, "training_points must be at least 1"),
+        ({"training_points": 0}, "training_points is 0; give a whole number from 1 or 'null'"),
+        ({"training_points": -5}, "training_points is -5; give a whole number from 1"),
         ({"training_points": "many"}, "training_points is 'many'"),
-        ({"evaluation_samples": 1}, "evaluation_samples must be at least 2"),
-        ({"sigma": 0}, "sigma must be positive"),
+        ({"evaluation_samples": 1}, "evaluation_samples is 1; give a whole number from 2"),
+        ({"sigma": 0}, "sigma is 0; give a number above 0"),
     ],
 )
 def test_settings_that_make_no_sense_are_told(hyperparameters, message):

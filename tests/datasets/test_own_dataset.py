@@ -35,7 +35,7 @@ BROKEN = {
     "two": (EXAMPLE + "\n\nclass Other(MyData): ...\n", r"several datasets \(MyData, Other\)"),
     "bare": (EXAMPLE.replace("@dataclass(frozen=True)\n", ""), r"lacks the decorator @dataclass"),
     "half": (EXAMPLE.replace("def source", "def draw"), r"TypeError: .+source"),
-    "needs": (EXAMPLE.replace("turns: float = 2.0", "turns: float"), r"TypeError: .+turns"),
+    "needs": (EXAMPLE.replace("turns: Positive = 2.0", "turns: Positive"), r"TypeError: .+turns"),
     "taken": (EXAMPLE + "\n    name = 'ring8'\n", r"name 'ring8' is taken by ring8\.py"),
     "colon": (EXAMPLE + "\n    name = 'my:data'\n", r"must not hold ':'"),
     "images": (EXAMPLE, r"there is a shipped images\.py"),
@@ -205,7 +205,7 @@ def test_installed_packages_offer_datasets_and_architectures(tmp_path):
     (site / "toy_data").mkdir(parents=True)
     for name, text in {
         "__init__": "",
-        "spiral": PACKAGED.replace("turns: float = 2.0", "turns: float = TURNS"),
+        "spiral": PACKAGED.replace("turns: Positive = 2.0", "turns: Positive = TURNS"),
         "_turns": "TURNS = 2.0\n",
         "fails": "import no_such\n",
         "other": EXAMPLE,

@@ -166,7 +166,10 @@ def test_a_file_that_is_not_there_or_not_named_is_told(tmp_path, file):
 
 @pytest.mark.parametrize(
     ("share", "told"),
-    [*((share, "must lie between 0 and 1") for share in (0, 1, -0.5)), (float("nan"), "is nan")],
+    [
+        *((share, f"is {share}; give a number above 0, below 1") for share in (0, 1, -0.5)),
+        (float("nan"), "is nan"),
+    ],
 )
 def test_a_share_that_leaves_no_part_is_refused(share, told):
     with pytest.raises(BenchError, match=f"test_share {told}"):

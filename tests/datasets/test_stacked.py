@@ -104,10 +104,10 @@ def test_one_triple_over_and_over_is_one_mode(cache, monkeypatch):
     ("hyperparameters", "message"),
     [
         ({"digits": "cifar10"}, "stacked_mnist.digits is 'cifar10'"),
-        ({"training_triples": 0}, "training_triples and test_triples must be at least 2"),
-        ({"test_triples": 1}, "training_triples and test_triples must be at least 2"),
+        ({"training_triples": 0}, "training_triples is 0; give a whole number from 2"),
+        ({"test_triples": 1}, "test_triples is 1; give a whole number from 2"),
         ({"training_triples": 1.5}, "stacked_mnist.training_triples is 1.5"),
-        ({"evaluation_samples": -1}, "evaluation_samples must be at least 2"),
+        ({"evaluation_samples": -1}, "evaluation_samples is -1; give a whole number from 2"),
     ],
 )
 def test_settings_that_make_no_sense_are_told(hyperparameters, message):

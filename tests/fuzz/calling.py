@@ -17,7 +17,7 @@ from tests.fuzz.inputs import SOUND, Call
 
 SECONDS = 120.0
 """Time for one command."""
-LONGEST = 20_000
+LONGEST = 40_000
 """Characters that a command may print."""
 MOST_UPDATES = 100
 """Updates of all cells together beyond which a sound study is not trained here."""

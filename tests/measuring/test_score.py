@@ -109,6 +109,21 @@ def test_what_cannot_be_scored_is_one_line(tmp_path, make, told):
     assert "\n" not in str(error.value)
 
 
+def test_a_dataset_at_a_path_is_a_dataset_whatever_the_path_ends_with(tmp_path):
+    np.save(tmp_path / "a.npy", np.random.default_rng(0).standard_normal((60, 2)))
+    found = score(f"{tmp_path}/a.npy", f"points:{tmp_path}/a.npy", ["data_fd"], tmp_path, CPU)
+    assert _values(found)["data_fd"] >= 0
+
+
+def test_statistics_of_another_size_are_refused_and_lack_samples(tmp_path, colours):
+    folder = _pictures(tmp_path / "png", colours[:8])
+    np.savez(tmp_path / "small.npz", mu=np.zeros(10), sigma=np.eye(10))
+    with pytest.raises(BenchError, match=r"mu of shape \(10,\) .* have 2,048 features"):
+        score(folder, f"{tmp_path}/small.npz", ["fid"], tmp_path, CPU)
+    with pytest.raises(BenchError, match=r"^samples has no metric 'fidd'; did you mean 'fid'"):
+        score(folder, folder, ["fidd"], tmp_path, CPU)
+
+
 def test_an_unreadable_image_is_named(tmp_path, colours):
     folder = _pictures(tmp_path / "png", colours[:3])
     (tmp_path / "png" / "001.png").write_bytes(b"no image")

@@ -71,15 +71,23 @@ def test_dropped_in_it_is_measured_of_what_is_stored_and_reported(folder, tmp_pa
     assert "my_metric" in (tmp_path / "results" / "own" / "runs.csv").read_text(encoding="utf-8")
 
 
-def test_one_that_fails_costs_its_own_column(folder, tmp_path):
-    broken = EXAMPLE.replace(
-        "if len(x) < 2:", "if True:\n            x.nothing()\n        if False:"
-    )
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        ("x.nothing()", "it raises AttributeError"),
+        ("import os; os._exit(3)", "measuring it did not end: the worker ended with exit code 3"),
+    ],
+)
+def test_one_that_fails_costs_its_own_column(folder, tmp_path, fault, told):
+    broken = EXAMPLE.replace("if len(x) < 2:", f"if True:\n            {fault}\n        if False:")
     (folder / "my_metric.py").write_text(broken, encoding="utf-8")
     study = tmp_path / "own.yaml"
     study.write_text(STUDY, encoding="utf-8")
     done = _bench("run", str(study), "--jobs", "1", "--no-tracking", folder=folder, at=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     report = (tmp_path / "results" / "own" / "report.md").read_text(encoding="utf-8")
-    assert "it raises AttributeError" in report
+    assert told in report
     assert "modes (≥20) of 8" in report
+    planned = _bench("plan", str(study), folder=folder, at=tmp_path)
+    assert "0 of 1 cells would train, and 0 that are stored would be measured" in planned.stdout

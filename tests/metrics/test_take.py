@@ -84,6 +84,7 @@ def test_what_is_not_measured_says_why_for_all_its_numbers(seen, error, kind):
         (ValueError("the idea\nis wrong"), "it raises ValueError: the idea"),
         (ZeroDivisionError(), "it raises ZeroDivisionError: "),
         (KeyError("x"), "it raises KeyError: 'x'"),
+        (SystemExit(3), "it raises SystemExit: 3"),
         (BenchError("weights that are none"), "weights that are none"),
     ],
 )

@@ -106,6 +106,34 @@ def test_networks_are_given_up_and_the_rest_stays(store, record):
         store.records[record.key].checkpoint(0)
 
 
+@pytest.mark.parametrize("how", ["damaged", "gone"])
+def test_numbers_outlive_networks_that_are_damaged(store, record, how):
+    older = measurement("a", values={0: {"x": 1.0}, 10: {"x": 2.0}, 20: {"x": 3.0}})
+    store.measured(record.key, [older])
+    file = record.folder / record.networks[10]
+    file.unlink() if how == "gone" else file.write_bytes(b"nothing")
+    why = {"x": Reason("failed", f"{file} is {how}")}
+    values = {0: {"x": 1.5}, 10: {"x": None}, 20: {"x": 3.5}}
+    other = measurement("c", "kid", values=values, reasons=why)
+    store.measured(record.key, [measurement("b", values=values, reasons=why), other])
+    (note,) = store.set_aside
+    assert f"{file} are damaged or gone" in note
+    assert len(list((store.results / "damaged").glob("*"))) == (how == "damaged")
+    for again in (store.records[record.key], Store(store.results).get(record.key)):
+        assert sorted(again.networks) == [0, 20]
+        # what no other measurement can give stays, and the rest is what was found
+        assert again.known == {"a": older, "c": other}
+
+
+def test_a_metric_that_fails_gives_up_older_numbers_and_no_networks(store, record):
+    store.measured(record.key, [measurement("a", values={10: {"x": 2.0}})])
+    failed = {"values": {10: {"x": None}}, "reasons": {"x": Reason("failed", "it raises")}}
+    again = store.measured(record.key, [measurement("b", **failed)])
+    assert set(again.known) == {"b"}
+    assert sorted(again.networks) == [0, 10, 20]
+    assert store.set_aside == []
+
+
 # measurements
 
 

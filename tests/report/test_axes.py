@@ -82,7 +82,7 @@ def test_methods_are_compared_where_the_cheapest_ends(made):
     assert gradients.scores == pytest.approx({"non_saturating": 6.0, "wgan_gp": 3.0})
 
 
-def test_the_first_screen_says_where_another_method_leads(made):
+def test_a_sentence_says_where_another_method_leads_at_equal_cost(made):
     problem, found = made(AHEAD)
     told = "at equal generator updates (20) wgan_gp leads, with 5.00."
     assert equal_cost(problem, found) == told
@@ -122,7 +122,8 @@ def test_the_other_iterate_is_told_and_whether_the_first_place_depends_on_it(mad
         "Ranked by the averaged generator; of the last iterate wgan_gp has the best mean, 4.00: "
         "the first place depends on it (non_saturating 2.00)."
     )
-    (told, table) = axes(problem, found)
+    (cost, told, table) = axes(problem, found)
+    assert cost.text.startswith("At equal generator updates")
     assert "depends on it" in told.text
     assert [row[0].text for row in table.rows] == ["non_saturating", "wgan_gp"]
 

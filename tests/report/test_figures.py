@@ -211,7 +211,7 @@ def test_best_median_and_worst_seeds_are_chosen_and_a_failed_one_is_the_worst(fe
         ("best", "median"): 0, ("worst",): 2,
     }  # fmt: skip
     assert "diverged at 60" in words(out / f"{made['samples'].file}.svg")
-    assert "Seeds that failed are the worst" in made["samples"].caption
+    assert "A failed seed is the worst" in made["samples"].caption
 
 
 @pytest.mark.parametrize("all_failed", [True, False])

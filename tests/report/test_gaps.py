@@ -14,7 +14,7 @@ from bench.report.analysis.problems import describe, problems
 from bench.report.analysis.ranking import standings
 from bench.report.analysis.tables import runs_table, summary_table
 from bench.report.figures.drawing import seeds
-from bench.report.sections.verdict import verdict
+from bench.report.sections.verdict import headline
 
 DIGITS = {"classes_20": 10.0, "classes_1": 10.0, "reverse_kl": 0.25, "jsd": 0.125}
 SLOW = {"lenet_precision": 0.5, "lenet_recall": 0.5, "lenet_density": 0.5, "lenet_coverage": 0.5}
@@ -93,7 +93,7 @@ def test_a_group_has_a_table_with_the_last_evaluation_and_the_best_checkpoint(of
     kids = [row[2].split(" ±")[0] for row in rows]
     # best: 11 at update 50 of the first seed, 33 at the end of the second
     assert kids == ["27.0", "22.0", "53.0", "−0.2"]
-    assert "best checkpoint, its best evaluation by LeNet FD" in text
+    assert "Best: at each seed's best checkpoint by LeNet FD" in text
 
 
 def test_the_best_checkpoint_stands_in_both_tables_on_disk(of_digits):
@@ -161,12 +161,11 @@ def test_where_the_metric_that_ranks_was_not_computed_every_part_says_so(
     (problem,) = problems(planned)
     ranked = standings(problem)
     assert [standing.rank for standing in ranked] == [None, None]
-    assert "No method has a rank, as FID was not computed" in verdict(problem, ranked)
+    assert "Not judged: FID was not computed" in headline(problem, ranked)
     page = write_report(study, planned, store.results)
     text = page.with_suffix(".md").read_text("utf-8")
     assert rows_of(text, "| rank | method |")[0][:3] == ["–", "non_saturating", "not computed"]
-    assert rows_of(text, "| method | cifar10")[0][1] == "not computed"
-    assert rows_of(text, "gap |")[0][2:5] == ["not computed"] * 3
+    assert rows_of(text, "| best FID")[0][2:4] == ["not computed"] * 2
     # the heat map's words, and the curves' and samples' choice of another metric
     assert "not computed" in Page(page).all("svg")[0]["aria-label"]
     assert "FID, which ranks the methods, was not computed: pixel FD is drawn." in text
@@ -182,9 +181,9 @@ def test_a_metric_of_the_last_evaluation_ranks_but_has_no_curve(of_photographs, 
     assert [s.rank for s in standings(found[0])] == [1, 1]
     assert seeds.guide(found[0]).name == "fid"
     text = write_report(study, planned, store.results).with_suffix(".md").read_text("utf-8")
-    assert "is measured at the best and the last evaluation alone: pixel FD is drawn" in text
+    assert "is measured only at the best and the last evaluation: pixel FD is drawn" in text
     assert "Training curves on cifar10" in text
-    assert "FID is measured at two evaluations alone, the last and the best by pixel FD" in text
+    assert "FID is measured only at the last evaluation and at the best by pixel FD" in text
     assert rows_of(text, "Inception KID ↓")[0][:3] == [
         "non_saturating", "last", "0.5000",
     ]  # fmt: skip
@@ -196,7 +195,7 @@ def test_a_method_without_the_metric_that_ranks_is_named(of_photographs):
     (problem,) = problems(of_photographs(fid=20.0, methods=("wgan_gp",))[1])
     ranked = standings(problem)
     assert [(s.method, s.rank) for s in ranked] == [("wgan_gp", 1), ("non_saturating", None)]
-    assert "FID was not computed for non_saturating" in verdict(problem, ranked)
+    assert "not judged: non_saturating (no value)" in headline(problem, ranked)
 
 
 def test_the_protocol_is_a_list_and_hashes_are_short(of_digits, store):

@@ -85,7 +85,7 @@ def test_real_samples_come_from_the_records_and_are_left_out_where_there_are_non
 ):
     study, planned = image_cells()
     words = Page(write_report(study, planned, store.results)).words
-    assert "Generated images at the last evaluation" in words
+    assert "Final images of each method's best, median and worst seed" in words
     assert "after real data" not in words
 
 

@@ -219,16 +219,14 @@ def test_everything_is_done_by_keyboard_alone(open_page):
     assert head(page, 4).is_visible()
     page.keyboard.press("Escape")
     assert focused(page) == "Columns"
-    tab_to(page, "score ↑")
+    # the buttons of a table's head are one stop, from which arrows lead on
+    tab_to(page, "method")
+    page.keyboard.press("ArrowRight")
+    assert focused(page) == "score ↑"
     page.keyboard.press("Enter")
     assert head(page, 2).get_attribute("aria-sort") == "ascending"
     page.keyboard.press("Space")
     assert head(page, 2).get_attribute("aria-sort") == "descending"
-    tab_to(page, METHODS[3])
-    page.keyboard.press("Enter")
-    assert opacity(page, 0) == {"0.12"}
-    page.keyboard.press("Escape")
-    assert opacity(page, 0) == {"1"}
     page = open_page()
     tab_to(page, METHODS[1])
     assert page.evaluate("document.activeElement.closest('.legend') !== null")

@@ -6,6 +6,7 @@ import pytest
 from scipy import stats
 
 from bench.execution.plan import Planned
+from bench.report.analysis.findings import find
 from bench.report.analysis.problems import problems
 from bench.report.analysis.ranking import standings
 from bench.report.analysis.tables import (
@@ -15,7 +16,7 @@ from bench.report.analysis.tables import (
     runs_table,
     summary_table,
 )
-from bench.report.sections.verdict import verdict
+from bench.report.sections.verdict import failed, finding, headline
 
 
 def test_one_row_per_cell_whatever_became_of_it(make_study, train, modes):
@@ -171,16 +172,33 @@ experiments:
 
 def _verdict(planned, comparison="welch"):
     (problem,) = problems(planned)
-    return verdict(problem, standings(problem, comparison=comparison))
+    ranked = standings(problem, comparison=comparison)
+    return f"{headline(problem, ranked)} {failed(ranked)}"
 
 
 def test_verdict_follows_from_the_numbers(two_methods):
     told = _verdict(two_methods[1])
-    assert "No method is clearly the best by modes (≥20) of 8 (higher is better)" in told
-    assert "non_saturating reached 7.00 (3 seeds)" in told
     # one of three seeds failed: the rank test cannot go below 0.1
-    assert "wgan_gp cannot be told apart from it" in told
+    assert "No significant difference between non_saturating and wgan_gp" in told
+    assert "best value: non_saturating, 7.00" in told
     assert "wgan_gp diverged on 1 of 3 seeds" in told
+
+
+@pytest.mark.parametrize(
+    ("ends", "told"),
+    [
+        ((7.0, 2.0), "non_saturating is the best of 2 methods on ring8."),
+        ((7.0, 6.9), "No clear winner among 2 methods on ring8."),
+    ],
+)
+def test_the_finding_names_a_winner_only_where_a_test_does(make_study, train, modes, ends, told):
+    study = make_study()
+    by_method = dict(zip(("non_saturating", "wgan_gp"), ends, strict=True))
+    planned = [train(c, modes(0, by_method[c.method.name] + 0.3 * c.seed)) for c in study.cells]
+    assert finding(find(study, planned, [])) == told
+    # with one seed each there is no test
+    alone = [each for each in planned if each.cell.seed == 0]
+    assert finding(find(study, alone, [])) == "No method can be compared with another yet."
 
 
 def test_verdict_names_who_is_behind_and_by_how_much(make_study, train, modes):
@@ -190,20 +208,21 @@ def test_verdict_names_who_is_behind_and_by_how_much(make_study, train, modes):
     told = _verdict([train(c, modes(ends[c.method.name, c.seed])) for c in study.cells])
     test = stats.ttest_ind([7.0, 7.5, 8.0], [2.0, 2.5, 3.2], equal_var=False)
     low, high = test.confidence_interval()
-    ahead = f"{14.8 / 3:.2f} on average (95\u00a0% interval {low:.2f} to {high:.2f})"
-    assert f"it is ahead of wgan_gp by {ahead}" in told
+    ahead = f"{14.8 / 3:.2f} ({low:.2f} to {high:.2f}) ahead of wgan_gp, the next best"
+    assert told.startswith(f"non_saturating leads with 7.50, {ahead}")
+    assert len(told.split()) <= 25
 
 
 def test_verdict_with_one_seed_claims_nothing(make_study, train, modes):
     study = make_study()
     told = _verdict([train(c, modes(3 + c.seed)) for c in study.cells if c.seed == 0])
-    assert "nothing can be said of chance" in told
-    assert "is best" not in told
+    assert "(one seed)" in told
+    assert "leads" not in told
 
 
 def test_verdict_does_not_crown_one_of_equals(make_study, train, modes):
     told = _verdict([train(cell, modes(cell.seed)) for cell in make_study().cells])
-    assert "There is nothing between non_saturating and wgan_gp" in told
+    assert "No difference: non_saturating and wgan_gp all reach" in told
 
 
 def test_a_method_ahead_at_common_seeds_is_not_called_behind(make_study, train, modes):
@@ -224,14 +243,14 @@ experiments: [{dataset: ring8, architecture: mlp, updates: 100}]
         if c.method.name == "non_saturating" or c.seed < 3
     ]
     told = _verdict(planned, "paired")
-    assert "No method is clearly the best" in told
-    assert "by the mean of finished seeds, ahead of it: wgan_gp by 0.51" in told
+    assert told.startswith("No winner: non_saturating has the best value")
+    assert "wgan_gp: ahead by the mean of finished seeds" in told
 
 
 def test_all_failed_has_no_best(make_study, train):
     planned = [train(c, status="crashed", reason="broke") for c in make_study().cells]
     told = _verdict(planned)
-    assert "No method has a finished seed" in told
+    assert "no method has a finished seed" in told
     assert "non_saturating crashed on 3 of 3 seeds" in told
     assert all(s.rank is None for s in standings(problems(planned)[0]))
 

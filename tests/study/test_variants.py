@@ -148,7 +148,7 @@ def test_an_override_holds_in_every_variant(study):
         ([{"odd": {"betas": [0, 1]}}], "'betas.1' is 1: input should be less than 1"),
         ([{"odd": {"architecture": "dcgan"}}], "architecture is 'dcgan'; give what changes"),
         ([{"odd": {"architecture": {"widths": [1]}}}], "'mlp' has no hyperparameter 'widths'"),
-        ([{"odd": {"dataset": {"noise": -1}}}], "noise must be at least 0"),
+        ([{"odd": {"dataset": {"noise": -1}}}], "noise is -1; give a number from 0"),
         ([{"odd": None}], "vary.0"),
         ([{"grid": {}}], "the grid is empty"),
         ([{"grid": {"learning_rate": 0.1}}], "'learning_rate' is 0.1: give a list"),

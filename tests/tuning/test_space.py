@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from bench.errors import BenchError
-from bench.method import Method
+from bench.method import Decay, Method, Share
 from bench.records.cell import Component
 from bench.registry import find, make_method
 from bench.training.configuration import TrainingConfiguration
@@ -124,6 +124,8 @@ class Own(Method):
     strict: bool = True
     times: int = 3
     kept: float = 5.0
+    share: Share = 0.5
+    decay: Decay = 0.9
 
     search = {"kept": [], "times": (1, 8, "log")}  # noqa: RUF012
 
@@ -147,7 +149,13 @@ def stating(monkeypatch, make_cell):
 
 def test_unstated_settings_are_left_alone_but_for_positive_floats(stating):
     own = {name: known for name, known in stating().items() if not name.startswith("training.")}
-    assert own == {"weight": Range(0.2, 20, log=True), "times": Range(1, 8, True, True)}
+    assert own == {
+        "weight": Range(0.2, 20, log=True),
+        "times": Range(1, 8, True, True),
+        # within the range that the field states
+        "share": Range(0.05, 1, log=True),
+        "decay": Range(0.09, 0.999, log=True),
+    }
 
 
 @pytest.mark.parametrize(
@@ -160,6 +168,8 @@ def test_unstated_settings_are_left_alone_but_for_positive_floats(stating):
         ({"weight": 3}, "give choices"),
         ({"strict": (0, 1)}, "give choices"),
         ({"shift": (1, 2, "log")}, "above 0"),
+        ({"share": (0.1, 1.2)}, "a value in search of own.share is 1.2; give a number from 0 to 1"),
+        ({"decay": [0.9, 1.0]}, "own.decay is 1.0; give a number from 0, below 1"),
     ],
 )
 def test_a_statement_that_cannot_be_understood_is_told(stating, search, told):

@@ -178,7 +178,7 @@ def mean_places(
     """Every method's mean rank over the problems that rank any, best first.
 
     None, and last, for a method that one of these does not rank: a mean over others would not
-    compare. The values are those of ``statistics.mean_ranks``.
+    compare.
     """
     from scipy.stats import rankdata
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import asdict
 from typing import Any
 
 from bench.errors import BenchError
@@ -33,7 +34,7 @@ def reproducer(study: Study) -> Callable[[Cell], str]:
             words += ["--decide"] if study.deciding is not None else []
         else:
             words += ["--methods", cell.method.name, "--seeds", f"{cell.seed},"]
-            for part, parameter, value in _overrides(cell, plain):
+            for part, parameter, value in [*_overrides(cell, plain), *_changes(cell, plain)]:
                 words += ["--set", f"{part}.{parameter}={write_value(value)}"]
         return shlex.join(words)
 
@@ -62,3 +63,19 @@ def _overrides(cell: Cell, plain: list[Cell]) -> list[tuple[str, str, Any]]:
         for name, value in part.hyperparameters.items()
         if usual.hyperparameters.get(name) != value
     ]
+
+
+def _changes(cell: Cell, plain: list[Cell]) -> list[tuple[str, str, Any]]:
+    """What the study's file says otherwise of the training and budget of a cell's like."""
+    usual = next((own for own in plain if _place(own) == _place(cell)), None)
+    if usual is None:
+        return []
+    training, other = asdict(cell.training), asdict(usual.training)
+    dataset = cell.dataset.name
+    found = [(dataset, f"training.{k}", v) for k, v in training.items() if v != other[k]]
+    spent = ("budget", cell.budget) if cell.budget else ("updates", cell.updates)
+    if spent[1] != (usual.budget if cell.budget else usual.updates):
+        found.append((dataset, *spent))
+    if cell.evaluations != usual.evaluations:
+        found.append((dataset, "evaluations", cell.evaluations))
+    return found

@@ -15,12 +15,11 @@ from bench.report.analysis.robustness import varied
 from bench.report.figures.charts.axes import draw_axes
 from bench.report.figures.charts.costs import draw_costs
 from bench.report.figures.charts.curves import draw_curves
-from bench.report.figures.charts.differences import draw_differences
 from bench.report.figures.charts.norms import draw_norms
 from bench.report.figures.charts.overview import draw_overview
 from bench.report.figures.charts.phase import draw_phase, has_phases
 from bench.report.figures.charts.profiles import draw_profiles
-from bench.report.figures.charts.ranks import draw_critical_difference, draw_ranks
+from bench.report.figures.charts.ranks import draw_critical_difference
 from bench.report.figures.charts.robustness import draw_robustness, draw_variants
 from bench.report.figures.drawing.sheets import sheets
 from bench.report.figures.drawing.style import Style
@@ -48,7 +47,12 @@ class Drawing:
     draw: Callable[[], Figure | str | None]
     """Words say why there is nothing to draw."""
     in_report: bool = True
-    """Whether the report shows it; of many methods, it shows the first sheet alone."""
+    """Whether the report shows it. Of many methods, the report shows only the first sheet."""
+
+    @property
+    def kind(self) -> str:
+        """The name within its section: ``curves``."""
+        return self.name.rpartition("/")[2]
 
 
 def draw_all(
@@ -57,14 +61,14 @@ def draw_all(
     style: Style,
     folder: Path,
     notes: list[str],
-) -> dict[str, list[Drawn]]:
-    """Draw into ``folder``/figures all that a report shows; figures by section.
+) -> dict[str, dict[str, Drawn]]:
+    """Draw into ``folder``/figures all that a report shows; figures by section and kind.
 
     Where there is nothing to draw for a reason, its words stand in the figure's place. Records that
     cannot be read are named in ``notes``.
     """
     (folder / "figures").mkdir()
-    found: dict[str, list[Drawn]] = {}
+    found: dict[str, dict[str, Drawn]] = {}
     for drawing in drawings(problems, standings, style, folder, notes):
         if not drawing.in_report:
             continue
@@ -72,7 +76,7 @@ def draw_all(
             figure = drawing.draw()
         if figure is not None:
             shown = Paragraph(figure) if isinstance(figure, str) else figure
-            found.setdefault(drawing.section, []).append(shown)
+            found.setdefault(drawing.section, {})[drawing.kind] = shown
     return found
 
 
@@ -93,7 +97,6 @@ def drawings(
     if fixed:
         yield Drawing("overview", OVERVIEW, partial(draw_overview, *whole))
     if len(fixed) > 1:
-        yield Drawing("ranks", OVERVIEW, partial(draw_ranks, *whole))
         yield Drawing("critical-difference", OVERVIEW, partial(draw_critical_difference, *whole))
     groups = varied(problems, standings)
     for group, name in zip(groups, _slugs([(g.label, g.anchor) for g in groups]), strict=True):
@@ -116,7 +119,6 @@ def _of_one(
         "curves": partial(draw_curves, problem, order, *place),
         "axes": partial(draw_axes, problem, order, *place),
         "profiles": partial(draw_profiles, problem, ranked, *place),
-        "differences": partial(draw_differences, problem, ranked, *place),
     }
     for kind, draw in wholes.items():
         yield Drawing(f"{name}/{kind}", problem.label, draw, _is_shown(problem, kind))

@@ -51,6 +51,7 @@ class Figure:
 class Paragraph:
     kind: ClassVar[str] = "paragraph"
     text: str
+    is_bold: bool = False
 
 
 Drawn = Figure | Paragraph

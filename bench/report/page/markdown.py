@@ -53,7 +53,7 @@ def _block(block: Block) -> str:
         case Figure():
             return _figure(block)
         case Paragraph():
-            return escape(block.text)
+            return f"**{escape(block.text)}**" if block.is_bold else escape(block.text)
         case Items():
             return "\n".join(
                 f"- **{escape(term)}**: {escape(text)}" if term else f"- {escape(text)}"

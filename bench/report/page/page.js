@@ -26,6 +26,23 @@ function say(text, toTheEye = true) {
   silence = setTimeout(() => { said.textContent = ""; }, 4000);
 }
 
+/** Make a row of buttons one tab stop, at first ``start``; arrow keys move within it. */
+function roving(buttons, start = 0) {
+  const stop = (chosen) => buttons.forEach((each) => { each.tabIndex = each === chosen ? 0 : -1; });
+  for (const button of buttons) {
+    button.addEventListener("focus", () => stop(button));
+    button.addEventListener("keydown", (event) => {
+      const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+      const seen = buttons.filter((each) => each.checkVisibility());
+      const next = step && seen[seen.indexOf(button) + step];
+      if (!next) return;
+      event.preventDefault();
+      next.focus();
+    });
+  }
+  stop(buttons[start]);
+}
+
 // ---- taking things along -------------------------------------------------------------------
 
 function save(content, name, type) {
@@ -97,24 +114,24 @@ function pick(number) {
   if (!picked.delete(number)) picked.add(number);
   showPicked();
   const told = [...picked].map((n) => names.get(n)).join(", ");
-  say(told ? `Highlighted: ${told}.` : "All methods are shown alike.", false);
+  say(told ? `Highlighted: ${told}.` : "No method is highlighted.", false);
 }
 
 function pickNone() {
   if (!picked.size) return;
   picked.clear();
   showPicked();
-  say("All methods are shown alike.", false);
+  say("No method is highlighted.", false);
 }
 
-/** Names of methods in tables become buttons; long tables leave tabbing to the legend. */
+/** Names of methods in tables become buttons; tabbing is left to the legend. */
 function nameButton(span) {
   const button = document.createElement("button");
   button.type = "button";
   button.className = "method";
   button.dataset.pick = span.dataset.pick;
   button.setAttribute("aria-pressed", "false");
-  if (span.closest(".long")) button.tabIndex = -1;
+  button.tabIndex = -1;
   button.append(...span.childNodes);
   span.replaceWith(button);
 }
@@ -200,6 +217,7 @@ function savable(figure) {
       else save(standalone(picture).text, `${name}.svg`, "image/svg+xml");
     });
   }
+  roving([...buttons.children]);
   figure.append(buttons);
 }
 
@@ -260,6 +278,12 @@ function printOpen() {
 
 $$(".table").forEach(addTools);
 $$("figure").forEach(savable);
+// a box that all of its table fits into need not be reached
+$$(".scroll").forEach((box) => {
+  if (box.checkVisibility() && box.scrollWidth <= box.clientWidth && box.scrollHeight <= box.clientHeight) {
+    box.removeAttribute("tabindex");
+  }
+});
 $$(".command").forEach((box) => {
   const button = made("take");
   const text = $("pre", box).textContent;

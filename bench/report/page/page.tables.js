@@ -56,6 +56,8 @@ function sortable(box) {
       body.append(...(next ? [...sorted(rows, column, way), ...references] : all));
     });
   });
+  // the column that names a row cannot be hidden, so that its button is always reached
+  roving($$(".sort", box), Number(box.dataset.names));
   return rows;
 }
 

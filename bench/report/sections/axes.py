@@ -13,8 +13,9 @@ from bench.report.page.document import Block, Entry, Paragraph, Table
 def axes(problem: Problem, standings: list[Standing]) -> list[Block]:
     """Return a table of the methods at equal cost, and what the other iterate changes."""
     blocks: list[Block] = []
-    if told := other_iterate(problem, standings):
-        blocks.append(Paragraph(told))
+    for told in (equal_cost(problem, standings), other_iterate(problem, standings)):
+        if told:
+            blocks.append(Paragraph(f"{told[0].upper()}{told[1:]}"))
     metric, found = drawn_by(problem), _found(problem)
     if metric is None or not found:
         return blocks
@@ -33,9 +34,8 @@ def axes(problem: Problem, standings: list[Standing]) -> list[Block]:
     blocks.append(
         Table(
             f"axes-{problem.anchor}",
-            f"Methods on {problem.label} at equal cost: interquartile mean of {metric.label} over "
-            "seeds, and the place it gives in brackets, when each method had spent as much as the "
-            f"cheapest spends in all: {costs}. Between checkpoints by a straight line.",
+            f"{metric.label} on {problem.label} when each method had spent what the cheapest "
+            f"spends in all ({costs}), interpolated between checkpoints; in brackets the place.",
             ["method", *(f"at equal {AXES[each.axis]}" for each in found)],
             rows,
         )

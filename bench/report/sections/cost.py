@@ -13,9 +13,9 @@ from bench.report.page.document import Block, Details, Drawn, Entry, Paragraph, 
 from bench.report.sections.stability import mean_of
 
 
-def cost(found: Findings, figures: list[Drawn]) -> Section:
+def cost(found: Findings, figures: dict[str, Drawn]) -> Section:
     """Updates, gradients, seconds and memory a cell."""
-    blocks: list[Block] = [*figures, *_shared(found), *_doubt(found)]
+    blocks: list[Block] = [*figures.values(), *_shared(found), *_doubt(found)]
     if found.fixed:
         blocks.append(_table(found, "cost", found.fixed))
     for varied in found.varied:
@@ -42,16 +42,46 @@ def _table(found: Findings, name: str, pairs: list[tuple[Problem, list[Standing]
             ])  # fmt: skip
     return Table(
         name,
-        "Mean over finished seeds. Seeds of one population share their time: a cell's seconds are "
-        "the population's divided by its members; each is measured by itself afterwards. Peak "
-        "memory is that of the worker process which trained it (on a GPU, the device's).",
+        "Mean per finished run. Seeds that train as one block share its seconds and its memory.",
         ["dataset", "method", "discriminator updates", "generator updates",
-         "gradient evaluations", "training, seconds a cell", "checkpoints, seconds a cell",
-         "measuring, seconds a cell", "members a population", "peak memory, MiB"],
+         "gradient evaluations", "training, seconds", "checkpoints, seconds",
+         "measuring, seconds", "seeds in a block", "peak memory, MiB"],
         rows,
         names=1,
         texts=(0,),
+        hidden=(6, 7, 8, 9),
     )  # fmt: skip
+
+
+def cost_per_run(found: Findings) -> str:
+    """Return the range of updates and gradient evaluations per run, and who updates less often."""
+    axes = ("discriminator_updates", "generator_updates", "gradient_evaluations")
+    means: dict[str, dict[tuple[str, str], float]] = {axis: {} for axis in axes}
+    for problem, ranked in found.pairs:
+        for standing in ranked:
+            own = found.cells[problem.label, standing.method]
+            own = own[own["status"] == "ok"]
+            for axis in axes:
+                if (mean := mean_of(own[axis])) is not None:
+                    means[axis][problem.label, standing.method] = mean
+    if not all(means.values()):
+        return ""
+    told = [f"{_range(list(means[axis].values()))} {axis.replace('_', ' ')}" for axis in axes]
+    made = means["generator_updates"]
+    fewer: dict[str, float] = {}
+    for problem, ranked in found.pairs:
+        here = {s.method: made[key] for s in ranked if (key := (problem.label, s.method)) in made}
+        for method, updates in here.items():
+            if updates and (ratio := max(here.values()) / updates) > 1:
+                fewer[method] = max(ratio, fewer.get(method, 1))
+    rest = [f"{method} ({ratio:.3g} times fewer)" for method, ratio in fewer.items()]
+    few = f" Fewer generator updates than the others: {numbers.listing(rest)}." if rest else ""
+    return f"{numbers.listing(told)} per run.{few}"
+
+
+def _range(values: list[float]) -> str:
+    low, high = min(values), max(values)
+    return f"{low:,.0f}" if low == high else f"{low:,.0f} to {high:,.0f}"
 
 
 def _mean(values: pd.Series, digits: int) -> Entry:
@@ -97,13 +127,12 @@ def _doubt(found: Findings) -> list[Block]:
                 by_work.setdefault(work, []).append(seconds)
         ratio = max((max(alike) / min(alike) for alike in by_work.values()), default=1.0)
         if ratio > NOISE:
-            told.append(f"{numbers.plain(ratio, 1)} times on {problem.label}")
+            told.append(f"{numbers.plain(ratio, 1)}× on {problem.label}")
     if not told:
         return []
     return [
         Paragraph(
-            "Seconds are to be read with care: between methods that compute equally many gradients "
-            f"they differ up to {numbers.listing(told)}, by what else a method computes, and by "
-            "what else the machine did."
+            "Treat seconds as rough: methods with the same number of gradient evaluations differ "
+            f"by up to {numbers.listing(told)}, partly through machine load."
         )
     ]

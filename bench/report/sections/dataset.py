@@ -1,4 +1,4 @@
-"""What is said of one dataset: who is best and by how much, metric by metric."""
+"""One dataset: its ranking, its figures, and further numbers folded."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 from bench.errors import BenchError
 from bench.metric import Quantity
 from bench.registry import make_method
-from bench.report.analysis.contrast import LEVEL_TO_BEST, Contrast
+from bench.report.analysis.contrast import Contrast
 from bench.report.analysis.findings import Findings
 from bench.report.analysis.gaps import reasons
 from bench.report.analysis.problems import Problem, describe
@@ -22,7 +22,6 @@ from bench.report.page.document import (
     Items,
     Mark,
     Notice,
-    Paragraph,
     Section,
     Table,
 )
@@ -31,43 +30,56 @@ from bench.report.sections.deciding import deciding, pairs
 from bench.report.sections.gaps import explained
 from bench.report.sections.provenance import listed, mixed
 from bench.report.sections.sureness import sureness
-from bench.report.sections.verdict import verdict
 from bench.report.statistics import Interval
+from bench.taken import REDRAWN
 
 EMPTY = Entry("", "quiet")
-MARKS = "★ marks the best, ≈ what cannot be told apart from it."
+MARKS = "★ best, ≈ not distinguishable from it."
+PICTURES = {"profiles", "evolution", "interpolations"}
+"""Kinds of figures that are folded; the figure of other costs is beside its table."""
 
 
-def dataset(found: Findings, problem: Problem, figures: list[Drawn]) -> Section:
-    """A dataset's section: verdict, tables, figures, and under what conditions."""
+def dataset(found: Findings, problem: Problem, figures: dict[str, Drawn]) -> Section:
+    """Return a dataset's section: ranking, figures, and everything else folded."""
     ranked = found.standings[found.problems.index(problem)]
-    blocks: list[Block] = [Paragraph(verdict(problem, ranked))]
+    blocks: list[Block] = []
     if warnings := mixed(problem):
-        blocks.append(Notice("Not all cells were run under the same conditions", warnings))
+        blocks.append(Notice("Not all runs were made under the same conditions", warnings))
     decided = found.decided[problem.label]
     if found.study.deciding is not None:
         blocks += deciding(decided)
     blocks.append(_ranking(problem, ranked))
     if found.baseline in problem.by_method:
         blocks.append(_against(problem, ranked, found.baseline))
-    for group in dict.fromkeys(m.group for m in problem.quantities):
-        if table := _group(problem, group, ranked):
-            blocks.append(table)
     if lines := explained(problem, problem.quantities):
         blocks.append(Items(lines))
-    blocks += [Paragraph(told) for told in (_paces(problem), _published(problem)) if told]
-    blocks += figures
-    blocks += axes(problem, ranked)
-    if found.study.deciding is None:
-        blocks += pairs(decided)
-    blocks += sureness(problem, ranked)
-    conditions = Items(list(describe(problem.cell).items()))
-    blocks.append(Details("Architecture, training and budget", [conditions]))
+    folded = {kind: figure for kind, figure in figures.items() if kind in PICTURES}
+    costs = [figures["axes"]] if "axes" in figures else []
+    blocks += [f for kind, f in figures.items() if kind not in folded and kind != "axes"]
+    groups = dict.fromkeys(m.group for m in problem.quantities if not _is_spread(m))
+    more: dict[str, list[Block]] = {
+        "Other metrics": [t for group in groups if (t := _group(problem, group, ranked))],
+        "At equal cost": [*axes(problem, ranked), *costs],
+        "How reliable is this ranking?": [
+            *([] if found.study.deciding else pairs(decided)),
+            *sureness(problem, ranked),
+        ],
+        "More figures": list(folded.values()),
+        "Architecture, training and budget": [
+            Items([*describe(problem.cell).items(), *_published(problem)])
+        ],
+    }
+    blocks += [Details(f"{problem.label}: {name}", inner) for name, inner in more.items() if inner]
     return Section(problem.label, f"dataset-{problem.anchor}", blocks)
 
 
-def _published(problem: Problem) -> str:
-    """The methods whose hyperparameters are those published for such data, and not the defaults."""
+def _is_spread(metric: Quantity) -> bool:
+    """Whether a quantity is the spread over drawn samples, which has a table of its own."""
+    return metric.name.endswith(f"_{REDRAWN}")
+
+
+def _published(problem: Problem) -> list[tuple[str, str]]:
+    """Return the methods with hyperparameters published for such data instead of the defaults."""
     told = []
     for method, cells in problem.by_method.items():
         part = cells[0].cell.method
@@ -79,33 +91,7 @@ def _published(problem: Problem) -> str:
         # what a study or a user has set is in the label
         if changed and "(" not in method:
             told.append(f"{method} ({listed(changed)})")
-    return f"With hyperparameters published for such data: {numbers.listing(told)}." if told else ""
-
-
-def _paces(problem: Problem) -> str:
-    """Who updates its generator how often, where the methods differ in it."""
-    updates = {
-        method: max(
-            (r.record.cost.get("generator_updates", 0)
-             for r in cells if r.record is not None and r.record.status == "ok"),
-            default=0,
-        )
-        for method, cells in problem.by_method.items()
-    }  # fmt: skip
-    made = {method: n for method, n in updates.items() if n}
-    if len(set(made.values())) < 2:
-        return ""
-    by_count: dict[int, list[str]] = {}
-    for method, n in made.items():
-        by_count.setdefault(n, []).append(method)
-    told = [f"{numbers.listing(names)} {n:,}" for n, names in sorted(by_count.items())]
-    counted = (
-        f"All methods make {problem.updates:,} discriminator updates, which is what the budget "
-        "counts."
-    )
-    for axis, amount in problem.cell.budget.items():
-        counted = f"The budget counts {axis.replace('_', ' ')}: {amount:,} for every method."
-    return f"{counted} Generator updates differ: {numbers.listing(told)}."
+    return [("Hyperparameters published for such data", numbers.listing(told))] if told else []
 
 
 def headed(metric: Quantity) -> str:
@@ -176,18 +162,13 @@ def _ranking(problem: Problem, ranked: list[Standing]) -> Table:
     order = f", {'highest' if primary.higher_is_better else 'lowest'} first"
     return Table(
         f"ranking-{problem.anchor}",
-        f"Methods on {problem.label} by {primary.label} at the last evaluation"
-        f"{order if any(s.rank for s in ranked) else ''}. {MARKS} Interquartile mean: over all "
-        "seeds, failed ones the worst. Mean: over finished seeds; after ± half of the "
-        f"{numbers.INTERVAL}. Mean difference: to the best method, with its "
-        f"{numbers.INTERVAL}, which stands alone: only p is corrected for the number of "
-        f"comparisons, and tells apart from {LEVEL_TO_BEST:g} down. Chance to beat it: that a seed "
-        "does better than one of the best method's. Real data: measured against real data.",
+        f"{primary.label} on {problem.label} at the last evaluation"
+        f"{order if any(s.rank for s in ranked) else ''}. {MARKS}",
         ["rank", "method", f"{headed(primary)}, interquartile mean", "from", "to", "mean",
          *_CONTRAST, "seeds finished"],
         rows,
         names=1,
-        hidden=(3, 4, 9),
+        hidden=(3, 4, 5, 9),
     )  # fmt: skip
 
 
@@ -199,7 +180,8 @@ def _ends(metric: Quantity, found: Interval | None) -> list[Entry]:
     ]
 
 
-_CONTRAST = ("mean difference", "p", "chance to beat it", "seeds to settle it")
+_CONTRAST = ("mean difference", "p", "P(beats best)", "seeds to settle it")
+_AGAINST = ("mean difference", "p", "P(beats it)", "seeds to settle it")
 
 
 def _contrast(problem: Problem, found: Contrast | None) -> list[Entry]:
@@ -214,7 +196,7 @@ def _contrast(problem: Problem, found: Contrast | None) -> list[Entry]:
 
 
 def _against(problem: Problem, ranked: list[Standing], baseline: str) -> Table:
-    words = {"ahead": "better", "behind": "worse", "tied": "cannot be told apart",
+    words = {"ahead": "better", "behind": "worse", "tied": "not distinguishable",
              "unsure": "too few seeds"}  # fmt: skip
     rows = []
     for s in ranked:
@@ -226,9 +208,9 @@ def _against(problem: Problem, ranked: list[Standing], baseline: str) -> Table:
         ])  # fmt: skip
     return Table(
         f"baseline-{problem.anchor}",
-        f"Methods on {problem.label} against {baseline} by {problem.primary.label}: "
-        f"differences with their {numbers.INTERVAL}.",
-        ["method", *_CONTRAST, "in words"],
+        f"{problem.primary.label} on {problem.label}: differences from {baseline}, with their "
+        f"{numbers.INTERVAL}.",
+        ["method", *_AGAINST, "outcome"],
         rows,
         texts=(5,),
         hidden=(4,),
@@ -253,17 +235,14 @@ def _group(problem: Problem, group: str, ranked: list[Standing]) -> Table | None
             again = Entry(s.method, "quiet", s.method)
             rows.append([again, Entry("best"), *(_entry(s, m, s.checkpoint) for m in metrics)])
     rows.append([Entry(FLOOR, "quiet"), EMPTY, *(floor(problem, m) for m in metrics)])
-    best = "For every seed the last evaluation is also the best one."
+    best = ""
     if earlier:
-        best = (
-            "Best: at each seed's best checkpoint, its best evaluation by "
-            f"{problem.throughout[0].label}, where that is not the last one for every seed."
-        )
+        best = f" Best: at each seed's best checkpoint by {problem.throughout[0].label}."
     slug = "".join(c if c.isascii() and c.isalnum() else "-" for c in (group or "metrics").lower())
     return Table(
         f"{slug}-{problem.anchor}",
-        f"{group or 'Other metrics'} on {problem.label}: mean over finished seeds, methods in the "
-        f"order of the ranking. {best} After ±: half of the {numbers.INTERVAL}.",
+        f"{group or 'Other metrics'} on {problem.label}: mean over finished seeds ± half of the "
+        f"{numbers.INTERVAL}.{best}",
         ["method", "evaluation", *map(headed, metrics)],
         rows,
         texts=(1,),

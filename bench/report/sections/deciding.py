@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bench.report.analysis.deciding import Decided
 from bench.report.page import numbers
-from bench.report.page.document import Block, Details, Entry, Paragraph, Table
+from bench.report.page.document import Block, Entry, Paragraph, Table
 from bench.report.statistics.sequential import Result
 
 WORDS = {"ahead": "better", "behind": "worse"}
@@ -23,7 +23,7 @@ def pairs_told_apart(decided: Decided) -> str:
         return ""
     counts = {kind: sum(r.outcome == kind for r in results) for kind in ("equal", "open")}
     told = len(results) - sum(counts.values())
-    said = [f"{told} of {len(results)} pairs of methods are told apart (Holm at {error:g} over all "
+    said = [f"{told} of {len(results)} pairs of methods differ (Holm at {error:g} over all "
             "pairs)"]  # fmt: skip
     if counts["equal"]:
         margin = numbers.of(decided.problem.primary, decided.asked.margin)
@@ -36,12 +36,14 @@ def pairs_told_apart(decided: Decided) -> str:
 
 
 def pairs(decided: Decided) -> list[Block]:
-    """Return every pair of a study of fixed seeds, folded away."""
-    if not pairs_told_apart(decided) or len(decided.results) > MOST_ROWS:
+    """Return every pair of a study of fixed seeds, after how many differ."""
+    told = pairs_told_apart(decided)
+    if not told:
         return []
-    problem = decided.problem
-    summary = f"Every pair of methods on {problem.label}"
-    return [Details(summary, [_table(decided, f"{summary}, by {problem.primary.label}.")])]
+    if len(decided.results) > MOST_ROWS:
+        return [Paragraph(told)]
+    caption = f"Every pair on {decided.problem.label} by {decided.problem.primary.label}."
+    return [Paragraph(told), _table(decided, caption)]
 
 
 def deciding(decided: Decided) -> list[Block]:
@@ -64,8 +66,7 @@ def _table(decided: Decided, told: str) -> Table:
         equal = f" Equal: the interval lies within ±{margin}."
     return Table(
         f"pairs-{problem.anchor}",
-        f"{told} Difference: of the means, with the interval whose error is the level that p is "
-        f"held against.{equal}",
+        f"{told} Intervals are at the level that p is compared with.{equal}",
         ["method", "against", "outcome", "batch", "seeds", "difference", "p", "level"],
         [_row(decided, each) for each in decided.results],
         names=0,

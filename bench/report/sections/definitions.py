@@ -10,7 +10,7 @@ from bench.metrics.gradients import Gradients
 from bench.report.analysis.contrast import LEVEL_TO_BASELINE, LEVEL_TO_BEST
 from bench.report.analysis.problems import Problem
 from bench.report.page import numbers
-from bench.report.page.document import Block, Items, Paragraph, Section
+from bench.report.page.document import Block, Details, Items, Paragraph, Section
 from bench.report.statistics import Comparison
 
 _HASH = re.compile(r"[0-9a-f]{32,}")
@@ -20,15 +20,14 @@ SELDOM = ", at the best and the last evaluation alone"
 
 
 def definitions(problems: list[Problem], comparison: Comparison = "welch") -> Section:
-    """What every number means."""
-    parts = [
-        Section("Metrics", "definitions-metrics", [], _metrics(problems)),
-        Section("Gradients", "definitions-gradients", [Items(_gradients(Gradients()))]),
-        Section(
-            "Statistics", "definitions-statistics", [Items([*_STATISTICS, *_TEST[comparison]])]
-        ),
+    """Return the meaning of every number, folded by subject."""
+    statistics = Items([*_STATISTICS, *_TEST[comparison]])
+    blocks = [
+        *_metrics(problems),
+        Details("Gradients and stability", [Items([*_gradients(Gradients()), *_STABILITY])]),
+        Details("Statistics", [statistics]),
     ]
-    return Section("How each number is defined", "definitions", [], parts)
+    return Section("How each number is defined", "definitions", blocks)
 
 
 _STATISTICS = [
@@ -79,8 +78,21 @@ _TEST: dict[Comparison, list[tuple[str, str]]] = {
 }  # fmt: skip
 
 
-def _metrics(problems: list[Problem]) -> list[Section]:
-    parts = []
+_STABILITY = [
+    ("Best, last, gap", "mean over finished seeds of the best and of the last evaluation, and of "
+     "the loss between them. The best of several evaluations exceeds a typical one, so a gap by "
+     "itself is no collapse."),
+    ("Oscillation", "standard deviation of the last iterates over a seed's checkpoints in the "
+     "final tenth of the budget (two where there are ten), pooled over finished seeds."),
+    ("All modes first held", "median update over the seeds that ever held all modes."),
+    ("Explosions, episodes, vanishing", "per 10,000 updates of that player, median over seeds "
+     "(min–max), failed seeds included up to their end. A player is judged after "
+     f"{Gradients().warm_up} updates of its own, for drift after {Gradients().reference_until:,}."),
+]  # fmt: skip
+
+
+def _metrics(problems: list[Problem]) -> list[Block]:
+    parts: list[Block] = []
     # two problems may share a dataset and differ in the metrics that its hyperparameters ask for
     seen: set[tuple[str, Quantity]] = set()
     varied: set[str] = set()
@@ -103,7 +115,7 @@ def _metrics(problems: list[Problem]) -> list[Section]:
             blocks.append(Items([_defined(problem, m) for m in new if m.group == group]))
         seen |= {(name, metric) for metric in new}
         title = problem.label if variation is None else f"{variation.dataset}, in every variant"
-        parts.append(Section(title, f"definitions-{problem.anchor}", blocks))
+        parts.append(Details(f"Metrics and protocol of {title}", blocks))
     return parts
 
 

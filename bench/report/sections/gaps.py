@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from bench.metric import Quantity
-from bench.report.analysis.gaps import reasons
+from bench.report.analysis.gaps import earlier, reasons
 from bench.report.analysis.problems import Problem
 from bench.report.page import numbers
 
@@ -17,13 +17,14 @@ def explained(problem: Problem, metrics: Sequence[Quantity]) -> list[tuple[str, 
     Items of a list: ("Not computed", "FID and Inception KID: no Inception weights").
     """
     finished = [record for record in problem.records() if record.status == "ok"]
-    lacking: dict[tuple[str, int], list[str]] = defaultdict(list)
-    for metric in metrics:
-        found = [why for record in finished if (why := reasons(record).get(metric.name))]
-        for why, count in Counter(found).items():
-            lacking[why, count].append(metric.label)
     lines = []
-    for (why, count), labels in lacking.items():
-        some = "" if count == len(finished) else f" for {count} of {len(finished)} finished seeds"
-        lines.append((f"Not computed{some}", f"{numbers.listing(labels)}: {why}"))
+    for where, told in (("", reasons), (" at earlier checkpoints", earlier)):
+        lacking: dict[tuple[str, int], list[str]] = defaultdict(list)
+        for metric in metrics:
+            found = [why for record in finished if (why := told(record).get(metric.name))]
+            for why, count in Counter(found).items():
+                lacking[why, count].append(metric.label)
+        for (why, count), labels in lacking.items():
+            of = "" if count == len(finished) else f" for {count} of {len(finished)} finished seeds"
+            lines.append((f"Not computed{where}{of}", f"{numbers.listing(labels)}: {why}"))
     return lines

@@ -29,19 +29,19 @@ FEW = 3
 """A variant breaks most methods where at most one in so many works."""
 
 
-def robustness(found: Findings, figures: dict[str, list[Drawn]], led: Figure | None) -> Section:
+def robustness(
+    found: Findings, figures: dict[str, dict[str, Drawn]], led: Figure | None
+) -> Section:
     """A part for each experiment that is varied; ``led`` is drawn on the first screen already."""
-    parts = [_part(found, v, [f for f in figures.get(v.anchor, []) if f is not led])
+    parts = [_part(found, v, [f for f in figures.get(v.anchor, {}).values() if f is not led])
              for v in found.varied]  # fmt: skip
     return Section("Robustness", "robustness", [Paragraph(_ROBUSTNESS)], parts)
 
 
 _ROBUSTNESS = (
     "A method works at a variant where the interquartile mean of its seeds reaches the target, "
-    "which was stated before anything was trained. The variants are those of the study and no "
-    "sample of others: shares count them, intervals say what other seeds would have changed, and "
-    "neither speaks of variants that were not tried. The variants of one dataset are not several "
-    "datasets: they enter no rank over datasets."
+    "which was stated before training. Shares count the variants of the study; their intervals "
+    "cover other seeds, not other variants."
 )
 
 
@@ -106,11 +106,11 @@ def _is_open(varied: Varied, variant: str, method: str) -> bool:
     return standing is not None and "not applicable" not in standing.statuses
 
 
-def variants(found: Findings, varied: Varied, figures: dict[str, list[Drawn]]) -> Section:
+def variants(found: Findings, varied: Varied, figures: dict[str, dict[str, Drawn]]) -> Section:
     """Every variant as a dataset is shown, each folded away under its verdict."""
     blocks: list[Block] = []
     for problem, _ in varied.pairs:
-        whole = dataset(found, problem, figures.get(problem.label, []))
+        whole = dataset(found, problem, figures.get(problem.label, {}))
         works, broken = varied.breaks()[variant_of(problem)]
         told = f"{numbers.listing(works) or 'no method'} {'work' if len(works) > 1 else 'works'}"
         told = told if works or broken else "not trained"

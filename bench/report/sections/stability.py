@@ -12,7 +12,7 @@ from bench.report.analysis.problems import PLAYERS, Problem
 from bench.report.analysis.ranking import Standing
 from bench.report.analysis.sensitivity import stability_orders
 from bench.report.page import numbers
-from bench.report.page.document import Block, Details, Entry, Paragraph, Section, Table
+from bench.report.page.document import Block, Details, Entry, Section, Table
 from bench.report.sections.sureness import order_table
 from bench.report.statistics import Spread, spread
 
@@ -21,7 +21,7 @@ Cells = dict[tuple[str, str], pd.DataFrame]
 
 def stability(found: Findings) -> Section:
     """Statuses, best against last, when all modes were held, and flagged gradients."""
-    blocks: list[Block] = [Paragraph(_STABILITY)]
+    blocks: list[Block] = []
     for problem, ranked in found.fixed:
         blocks += _of_one(found, problem, ranked)
     for varied in found.varied:
@@ -33,24 +33,10 @@ def stability(found: Findings) -> Section:
 
 def _of_one(found: Findings, problem: Problem, ranked: list[Standing]) -> list[Block]:
     blocks: list[Block] = [_stability(problem, ranked, found.cells)]
-    summary = f"How the explosions on {problem.label} depend on the thresholds"
+    summary = f"{problem.label}: explosions under other thresholds"
     if inner := _thresholds(problem, ranked, found):
         blocks.append(Details(summary, inner))
     return blocks
-
-
-_STABILITY = (
-    "Best and last: mean over finished seeds of the best and of the last evaluation. Gap: mean of "
-    "what a seed lost between the two; the best of several evaluations lies above a typical one, "
-    "so that a gap alone is no collapse. Oscillation: standard deviation of the last iterates over "
-    "a seed's checkpoints in the final tenth of the budget (two where there are ten), pooled over "
-    "finished seeds; what a seed still gains or loses there is in it. All modes "
-    "first held: median over the seeds that ever did. Explosions (spike or drift), their episodes "
-    "and vanishing: per 10,000 updates of that player, median over seeds (least – greatest), "
-    "failed seeds included as far as they came. A player is judged once it has made more than "
-    f"{Gradients().warm_up} updates of its own, and for drift more than "
-    f"{Gradients().reference_until:,}; where no seed was judged there is no number."
-)
 
 
 def _stability(problem: Problem, ranked: list[Standing], cells: Cells) -> Table:
@@ -87,12 +73,15 @@ def _stability(problem: Problem, ranked: list[Standing], cells: Cells) -> Table:
         rows.append(row)
     explosions = [f"{player}: {what}" for player in PLAYERS
                   for what in ("explosions", "episodes")]  # fmt: skip
-    caption = f"Stability on {problem.label}."
+    caption = (
+        f"Stability on {problem.label}. Explosions and vanishing: flagged updates per 10,000, "
+        "median over seeds (min–max)."
+    )
     measured = any(standing.last[primary.name] for standing in ranked)
     if measured and problem.throughout and primary not in problem.throughout:
         caption += (
-            f" {primary.label} is measured at two evaluations alone, the last and the best by "
-            f"{problem.throughout[0].label}: best is the better of the two."
+            f" {primary.label} is measured only at the last evaluation and at the best by "
+            f"{problem.throughout[0].label}."
         )
     return Table(
         f"stability-{problem.anchor}",
@@ -101,7 +90,7 @@ def _stability(problem: Problem, ranked: list[Standing], cells: Cells) -> Table:
          *more, *explosions, "generator: vanishing", "seeds not finite"],
         rows,
         texts=(1,),
-        hidden=tuple(5 + len(more) + place for place in (1, 3)),
+        hidden=(4, *(5 + len(more) + place for place in (1, 3, 5))),
     )  # fmt: skip
 
 
@@ -113,11 +102,10 @@ def _thresholds(problem: Problem, ranked: list[Standing], found: Findings) -> li
     flagged = [f"{player}_explosions_{name}" for player in PLAYERS for name in names]
     flagged += [f"{player}_explosions" for player in PLAYERS]
     if not own[flagged].fillna(0).to_numpy(float).any():
-        return [Paragraph("No update is flagged, with any of the thresholds.")]
+        return []
     orders = order_table(
         f"calm-{problem.anchor}",
-        f"Places on {problem.label} by explosions per update of both players, median over seeds, "
-        "the fewest first, with the thresholds as defined and with one changed.",
+        f"Places on {problem.label} by median explosions per update of both players, fewest first.",
         [standing.method for standing in ranked],
         stability_orders(problem),
     )
@@ -141,8 +129,8 @@ def _sensitivity(
             ])  # fmt: skip
     return Table(
         f"thresholds-{problem.anchor}",
-        "Explosions per 10,000 updates with one threshold of a spike changed, the others as "
-        "defined: median over seeds (least – greatest).",
+        "Explosions per 10,000 updates with one threshold of a spike changed: median over seeds "
+        "(min–max).",
         ["method", "player", *(name.replace("_", " = ") for name in columns)],
         rows,
         texts=(1,),

@@ -11,16 +11,13 @@ from bench.report.analysis.problems import Problem
 from bench.report.analysis.ranking import Standing
 from bench.report.analysis.sensitivity import Order, orders
 from bench.report.page import numbers
-from bench.report.page.document import Block, Details, Entry, Items, Table
+from bench.report.page.document import Block, Entry, Items, Table
 from bench.report.sections.spread import spread_parts
 from bench.report.statistics import smallest_rank_p
 
 _STATED = {
-    "welch": "the study states Welch's t test for methods without failed seeds: pairing at equal "
-    "seed costs half of the degrees of freedom, which is more than it gains where scores hardly "
-    "correlate. ",
-    "paired": "the study states the paired t test for methods without failed seeds: what scores "
-    "have in common at equal seed cancels. ",
+    "welch": "the study states Welch's t test for methods without failed seeds. ",
+    "paired": "the study states the paired t test for methods without failed seeds. ",
 }
 
 
@@ -32,13 +29,12 @@ def sureness(problem: Problem, ranked: list[Standing]) -> list[Block]:
     blocks += spread_parts(problem, ranked)
     if table := order_table(
         f"orders-{problem.anchor}",
-        f"Places on {problem.label} by {problem.primary.label} under other rules; failed seeds "
-        "count as infinitely bad.",
+        f"Places on {problem.label} by {problem.primary.label} under other rules.",
         [s.method for s in ranked if s.trained],
         orders(problem, ranked),
     ):
         blocks.append(table)
-    return [Details(f"How sure the order on {problem.label} is", blocks)] if blocks else []
+    return blocks
 
 
 def order_table(name: str, caption: str, methods: list[str], found: list[Order]) -> Table | None:
@@ -75,12 +71,10 @@ def _limits(ranked: list[Standing]) -> list[tuple[str, str]]:
     corrected = min(1.0, smallest * max(tests, 1))
     verdict = "could" if corrected <= LEVEL_TO_BEST else "could not"
     lines.append((
-        "Smallest p",
-        f"with {numbers.count(min(sizes), 'seed')} a method a rank test, which supposes nothing of "
-        f"the values, reaches {numbers.p_value(smallest)} at the least; corrected for "
-        f"{numbers.count(tests, 'comparison')} {numbers.p_value(corrected)}: alone it {verdict} "
-        f"tell methods apart at {LEVEL_TO_BEST:g}. A t test has no such limit, as it supposes "
-        "nearly normal values.",
+        "Smallest p of a rank test",
+        f"{numbers.p_value(smallest)} with {numbers.count(min(sizes), 'seed')} per method, "
+        f"{numbers.p_value(corrected)} corrected for {numbers.count(tests, 'comparison')}: it "
+        f"{verdict} distinguish methods at {LEVEL_TO_BEST:g}.",
     ))  # fmt: skip
     lines.append((
         "Which test",
@@ -91,18 +85,21 @@ def _limits(ranked: list[Standing]) -> list[tuple[str, str]]:
         told = numbers.plain(shared, 2)
         lines.append((
             "Pairing",
-            f"at equal seed the scores of two methods correlate by {told} on average. At the "
-            "levels that many comparisons need (0.005), a paired test finds more than Welch's "
-            "from about 0.45 on with 5 seeds, 0.2 with 10 and 0.1 with 20.",
+            f"scores of two methods at equal seed correlate by {told} on average. A paired test "
+            "finds more than Welch's from about 0.45 with 5 seeds, 0.2 with 10, 0.1 with 20.",
         ))  # fmt: skip
-    for s in compared:
-        assert s.to_best is not None
-        if s.to_best.outcome == "tied" and (needed := s.to_best.seeds_needed):
-            lines.append((
-                f"{s.method} or {s.to_best.other}",
-                f"about {needed} seeds would tell them apart, if the difference and the spread "
-                "seen here were the true ones; so few seeds say little of either.",
-            ))  # fmt: skip
+    needed = {
+        s.method: s.to_best.seeds_needed
+        for s in compared
+        if s.to_best is not None and s.to_best.outcome == "tied" and s.to_best.seeds_needed
+    }
+    if needed:
+        seeds = [f"{method} about {count}" for method, count in needed.items()]
+        lines.append((
+            f"Seeds to settle the comparison with {ranked[0].method}",
+            f"{numbers.listing(seeds)}. A rough estimate: it takes the difference and the spread "
+            "seen here as the true ones.",
+        ))  # fmt: skip
     return lines
 
 

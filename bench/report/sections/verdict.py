@@ -1,14 +1,16 @@
-"""What a problem's numbers say, in words."""
+"""The findings in words: one sentence over all datasets, and one per dataset."""
 
 from __future__ import annotations
 
 from bench.metric import Quantity
+from bench.report.analysis.contrast import Contrast
+from bench.report.analysis.findings import Findings
 from bench.report.analysis.problems import Problem
 from bench.report.analysis.ranking import ABSENT, Standing
 from bench.report.page import numbers
 
-MOST_TOLD = 5
-"""Methods whose distance to the best one is told in a sentence."""
+MOST_NAMED = 3
+"""Methods that a sentence names; of more, it gives their number."""
 
 _PAST = {
     "out_of_memory": "ran out of memory",
@@ -16,35 +18,62 @@ _PAST = {
     "killed": "was killed",
 }
 
-_NOT_TRAINED = (
-    ("not applicable", "does not apply here", "do not apply here"),
-    ("missing", "is not trained on all seeds", "are not trained on all seeds"),
-    ("stale", "is outdated on some seeds", "are outdated on some seeds"),
-)
+_NOT_TRAINED = {
+    "not applicable": "not applicable",
+    "missing": "not trained on all seeds",
+    "stale": "outdated on some seeds",
+}
 
 
-def verdict(problem: Problem, ranked: list[Standing]) -> str:
-    """All there is to say in one sentence: who is best, who is behind, who failed."""
-    return (
-        "; ".join(filter(None, [headline(problem, ranked).removesuffix("."), failed(ranked)])) + "."
-    )
+def finding(found: Findings) -> str:
+    """Return the sentence over all datasets: who wins, or that nobody does."""
+    judged = [(p, ranked) for p, ranked in found.fixed if is_judged(p, ranked)]
+    if not judged:
+        return "" if found.varied else "No method can be compared with another yet."
+    tops = [leaders(ranked) for _, ranked in judged]
+    count = numbers.count(len(judged), "dataset")
+    where = {1: judged[0][0].label, 2: "both datasets"}.get(len(judged), f"all {count}")
+    compared = {s.method for _, ranked in judged for s in ranked if s.rank is not None}
+    always = [m for m in tops[0] if all(m in top for top in tops)]
+    won = [p.label for p, ranked in judged if _wins(ranked) and ranked[0].method in always]
+    if len(won) == len(judged):
+        parts = [f"{always[0]} is the best of {len(compared)} methods on {where}"]
+    elif len(always) == 1 and len(judged) > 1:
+        but = f", and ahead of all others on {numbers.listing(won)}" if won else ""
+        parts = [
+            f"No method wins on every dataset; only {always[0]} is among the best on {where}{but}"
+        ]
+    else:
+        on = count if len(judged) > 1 else where
+        parts = [f"No clear winner among {len(compared)} methods on {on}"]
+        if always and len(always) < len(compared):
+            verb = "is" if len(always) == 1 else "are"
+            parts.append(f"{_named(always)} {verb} among the best on {where}")
+    if parts[0].startswith("No") and (told := _worst(judged)):
+        parts.append(told)
+    return f"{'; '.join(parts)}."
 
 
 def headline(problem: Problem, ranked: list[Standing]) -> str:
-    """The same without the failures."""
-    parts = _leader(problem, ranked)
-    lacking = [s.method for s in ranked if s.not_computed(problem.primary)]
-    if lacking and ranked[0].rank is not None:
-        parts.append(f"{problem.primary.label} was not computed for {numbers.listing(lacking)}")
-    for state, one, several in _NOT_TRAINED:
-        names = [s.method for s in ranked if s.statuses.get(state)]
-        if names:
-            parts.append(f"{numbers.listing(names)} {one if len(names) == 1 else several}")
-    return "; ".join(parts) + "."
+    """Return the sentence on one dataset, in about 25 words."""
+    parts = [_leader(problem, ranked)]
+    open_ones = {
+        "no value": [s.method for s in ranked if s.not_computed(problem.primary)],
+        **{
+            words: [s.method for s in ranked if s.statuses.get(state)]
+            for state, words in _NOT_TRAINED.items()
+        },
+    }
+    if ranked[0].rank is None:
+        del open_ones["no value"]
+    told = [f"{_named(names)} ({why})" for why, names in open_ones.items() if names]
+    if told:
+        parts.append(f"not judged: {numbers.listing(told)}")
+    return f"{'; '.join(parts)}."
 
 
 def failed(ranked: list[Standing]) -> str:
-    """Who failed on how many seeds; nothing where nobody did."""
+    """Return who failed on how many seeds; nothing where nobody did."""
     return "; ".join(f"{s.method} {told}" for s in ranked if (told := failures_in_words(s)))
 
 
@@ -58,106 +87,126 @@ def failures_in_words(standing: Standing) -> str:
     return numbers.listing(told)
 
 
-def _leader(problem: Problem, ranked: list[Standing]) -> list[str]:
-    metric = problem.primary
-    leader, rest = ranked[0], [s for s in ranked[1:] if s.rank is not None]
-    found = leader.last[metric.name]
-    if found is None and any(s.not_computed(metric) for s in ranked):
-        return [f"No method has a rank, as {metric.label} was not computed"]
-    if found is None:
-        return ["No method has a finished seed with a value to compare"]
-    way = "higher" if metric.higher_is_better else "lower"
-    by = f"by {metric.label} ({way} is better)"
+def is_judged(problem: Problem, ranked: list[Standing]) -> bool:
+    """Whether two methods or more were compared by a test, and one of them learnt anything."""
+    tested = any(s.to_best is not None and s.to_best.p is not None for s in ranked)
+    return tested and ranked[0].learnt and not problem.copies
+
+
+def leaders(ranked: list[Standing]) -> list[str]:
+    """Return the best method and those that no test distinguishes from it."""
+    return [s.method for s in ranked if s.against_best in ("best", "tied")]
+
+
+def _wins(ranked: list[Standing]) -> bool:
+    """Whether every other method with a rank is significantly worse than the first."""
+    return all(s.against_best == "behind" for s in ranked[1:] if s.rank is not None)
+
+
+def _worst(judged: list[tuple[Problem, list[Standing]]]) -> str:
+    """Return who is significantly worse than the best, on most of the datasets."""
+    behind: dict[str, list[str]] = {}
+    for problem, ranked in judged:
+        for s in ranked:
+            if s.against_best == "behind":
+                behind.setdefault(s.method, []).append(problem.label)
+    most = max(map(len, behind.values()), default=0)
+    names = [method for method, labels in behind.items() if len(labels) == most]
+    if not names or len(names) > MOST_NAMED or 2 * most < len(judged):
+        return ""
+    where = behind[names[0]] if all(behind[m] == behind[names[0]] for m in names) else []
+    on = numbers.listing(where) if where else f"{most} of {len(judged)} datasets"
+    on = "every dataset" if most == len(judged) > 1 else on
+    verb = "is" if len(names) == 1 else "are"
+    return f"{numbers.listing(names)} {verb} significantly worse than the best on {on}"
+
+
+def _leader(problem: Problem, ranked: list[Standing]) -> str:
+    metric, leader = problem.primary, ranked[0]
+    rest = [s for s in ranked[1:] if s.rank is not None]
+    if leader.last[metric.name] is None:
+        if any(s.not_computed(metric) for s in ranked):
+            return f"Not judged: {metric.label} was not computed"
+        return "Not judged: no method has a finished seed with a value"
     reached = _reached(metric, leader)
-    shared = [s.method for s in ranked if s.rank == 1]
     if not leader.learnt:
-        return [f"No method does better than an untrained generator {by}: {leader.method} "
-                f"reached {reached}"]  # fmt: skip
+        return f"No method beats an untrained generator; best: {leader.method}, {reached}"
     if not rest:
-        return [f"{leader.method} alone has finished seeds; {by} it reached {reached}"]
+        return f"Not judged: only {leader.method} has finished seeds, with {reached}"
+    shared = [s.method for s in ranked if s.rank == 1]
     if len(shared) == 1 + len(rest):
-        names = numbers.listing(shared)
-        return [f"There is nothing between {names} {by}: all reached {reached}"]
+        return f"No difference: {_named(shared)} all reach {reached}"
     if problem.copies:
-        return [
-            f"{numbers.listing(shared)} {'is' if len(shared) == 1 else 'are'} ahead {by}, with "
-            f"{reached}; the seeds of a method are copies of "
-            "one another here, so that nothing is said of chance"
-        ]
-    outcomes = {s.against_best for s in rest}
-    if len(shared) > 1:
-        best = f"{numbers.listing(shared)} share the best place {by}, with {reached}"
-        rest = [s for s in rest if s.rank != 1]
-    elif outcomes == {"behind"}:
-        best = f"{leader.method} is best {by}, with {reached}"
-    elif "behind" in outcomes:
-        best = f"{leader.method} leads {by}, with {reached}"
+        return (
+            f"{_named(shared)} {'is' if len(shared) == 1 else 'are'} ahead with {reached}; seeds "
+            "are copies here, so no test applies"
+        )
+    return _compared(metric, ranked, rest)
+
+
+def _compared(metric: Quantity, ranked: list[Standing], rest: list[Standing]) -> str:
+    leader, top = ranked[0], leaders(ranked)
+    behind = [s for s in rest if s.against_best == "behind"]
+    rest = [s for s in rest if s.against_best != "behind"]
+    others = {
+        "too few seeds": [s.method for s in rest if s.against_best == "unsure" and s.learnt],
+        "no better than an untrained generator": [s.method for s in rest if not s.learnt],
+        "ahead by the mean of finished seeds": [
+            s.method for s in rest if s.against_best == "ahead"
+        ],
+    }
+    beside = "".join(f"; {_named(names)}: {why}" for why, names in others.items() if names)
+    reached = _reached(metric, leader)
+    if len(top) == 1 and not behind:
+        told = f"No winner: {leader.method} has the best value, {reached}"
+    elif len(top) == 1:
+        near = behind[0]
+        return (
+            f"{leader.method} leads with {reached}, {_gap(metric, near.to_best)} {near.method}, "
+            f"the next best{beside}"
+        )
+    elif not behind:
+        told = (
+            f"No significant difference between {_named(top)}; best value: {leader.method}, "
+            f"{reached}"
+        )
     else:
-        best = f"No method is clearly the best {by}: {leader.method} reached {reached}"
-    subject = leader.method if len(shared) > 1 else "it"
-    return [best, *_others(metric, rest, subject)]
+        told = (
+            f"No single winner: {_named(top)} are not distinguishable; {leader.method} is "
+            f"{_gap(metric, behind[0].to_best)} {behind[0].method}, the next"
+        )
+    return told + beside
+
+
+def _named(methods: list[str]) -> str:
+    if len(methods) > MOST_NAMED:
+        return f"{len(methods)} methods"
+    return numbers.listing(methods)
 
 
 def _reached(metric: Quantity, leader: Standing) -> str:
-    """``24.3 (5 seeds)``: the number that ranks it."""
+    """``24.3``: the number that ranks it; with one seed, or with failures, that is stated."""
     finished = leader.last[metric.name]
-    found = leader.centre if leader.holds else finished
-    assert found is not None
-    value = numbers.of(metric, found.value)
-    if found.n == 1:
-        return f"{value} (one seed, so that nothing can be said of chance)"
-    if len(set(leader.scores.values())) == 1:
-        return f"{value} on all {found.n} seeds"
-    told = "" if leader.holds else "mean of the finished "
-    return f"{value} ({told}{numbers.count(found.n, 'seed')})"
+    value = leader.centre if leader.holds else finished
+    assert value is not None
+    told = numbers.of(metric, value.value)
+    if not leader.holds:
+        return f"{told} (mean of finished seeds)"
+    return f"{told} (one seed)" if value.n == 1 else told
 
 
-def _others(metric: Quantity, rest: list[Standing], subject: str) -> list[str]:
-    lost = [s.method for s in rest if not s.learnt and s.against_best != "behind"]
-    sides: dict[str, list[Standing]] = {"tied": [], "behind": [], "ahead": [], "unsure": []}
-    for standing in rest:
-        if standing.method not in lost:
-            sides[standing.against_best].append(standing)
-    parts = []
-    if behind := sides["behind"]:
-        told = [f"of {s.method} {_gap(metric, s)}" for s in behind]
-        if len(told) > MOST_TOLD:
-            told = [
-                f"of {len(told)} others, the nearest {behind[0].method} {_gap(metric, behind[0])}"
-            ]
-        parts.append(f"{subject} is ahead {numbers.listing(told)}")
-    if tied := sides["tied"]:
-        names, near = numbers.listing([s.method for s in tied]), ""
-        if (found := tied[0].to_best) and found.test != "rank" and found.better is False:
-            near = (
-                f", {'the first of them ' if len(tied) > 1 else ''}behind {_gap(metric, tied[0])}"
-            )
-        parts.append(f"{names} cannot be told apart from it{near}")
-    if lost:
-        parts.append(f"{numbers.listing(lost)} did no better than an untrained generator")
-    if ahead := sides["ahead"]:
-        told = [f"{s.method} {_gap(metric, s)}" for s in ahead]
-        parts.append(f"by the mean of finished seeds, ahead of it: {numbers.listing(told)}")
-    if unsure := sides["unsure"]:
-        names = numbers.listing([s.method for s in unsure])
-        parts.append(f"too few seeds to compare it with {names}")
-    return parts
-
-
-def _gap(metric: Quantity, standing: Standing) -> str:
-    """``by 3.2 on average (95 % interval 1.1 to 5.3)``; after failures, how often one wins."""
-    found = standing.to_best
+def _gap(metric: Quantity, found: Contrast | None) -> str:
+    """``1.80 (0.74 to 2.86) ahead of``; after failures, how often one wins."""
     assert found is not None
     if found.test == "rank" and found.improvement is not None:
         won = max(found.improvement.value, 1 - found.improvement.value)
-        return f"in {numbers.share(won)} of all pairs of seeds"
+        return f"better in {numbers.share(won)} of all pairs of seeds than"
     difference = found.difference
     assert difference is not None
     size = numbers.of(metric, abs(difference.value))
     if difference.low is None or difference.high is None:
-        return f"by {size} on every seed"
-    # the direction has been told: a positive number is what lies that way
+        return f"{size} ahead of"
+    # a positive number is the leader's advantage, whichever direction is better
     sign = 1 if difference.value > 0 else -1
     ends = sorted((sign * difference.low, sign * difference.high))
-    told = " to ".join(numbers.of(metric, end) for end in ends)
-    return f"by {size} on average ({numbers.INTERVAL} {told})"
+    return f"{size} ({' to '.join(numbers.of(metric, end) for end in ends)}) ahead of"

@@ -24,7 +24,6 @@ from bench.report.statistics.intervals import (
 from bench.report.statistics.ranks import (
     CriticalDifference,
     critical_difference,
-    mean_ranks,
 )
 from bench.report.statistics.robustness import meets, share_of_variants
 from bench.report.statistics.significance import (
@@ -64,7 +63,6 @@ __all__ = [
     "mean",
     "mean_difference",
     "mean_interval",
-    "mean_ranks",
     "median",
     "meets",
     "paired_difference",

@@ -9,17 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bench.report.statistics.intervals import (
-    LEVEL,
-    RESAMPLES,
-    Floats,
-    Interval,
-    interquartile_mean,
-    percentiles,
-    resampled,
-    runs_of,
-)
-
 ENOUGH = 5
 """Datasets under which no rank diagram is made: hardly any ranks could be told apart."""
 
@@ -42,29 +31,6 @@ class CriticalDifference:
     alpha: float
 
 
-def mean_ranks(
-    scores: Sequence[ArrayLike],
-    higher_is_better: Sequence[bool],
-    level: float = LEVEL,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-) -> list[Interval]:
-    """Mean rank of each method, 1 the best, over datasets of (methods, runs) scores each.
-
-    A dataset ranks methods by interquartile mean, equal ones sharing the mean of their ranks; every
-    dataset weighs the same. Percentile intervals, the runs of every method on every dataset drawn
-    anew on their own: they speak of other seeds on these datasets, not of other datasets. ``n``
-    counts datasets. No ends where a method has a single run somewhere. ValueError where it has none
-    or a dataset lacks a method.
-    """
-    values, drawn = _drawn_ranks(scores, higher_is_better, resamples, seed)
-    draws = [None] * len(values) if drawn is None else list(drawn)
-    return [
-        percentiles(float(value), own, level, len(scores))
-        for value, own in zip(values, draws, strict=True)
-    ]
-
-
 def critical_difference(
     scores: ArrayLike, higher_is_better: Sequence[bool], alpha: float = 0.05
 ) -> CriticalDifference | str:
@@ -83,16 +49,12 @@ def critical_difference(
     if k < 3:
         # the sign test would need this many datasets that all agree
         needed = math.ceil(1 + math.log2(1 / alpha))
-        return f"a rank diagram needs three methods; two need {needed} datasets for a sign test"
+        return f"it needs three methods; two need {needed} datasets for a sign test"
     least = ENOUGH
     while _smallest_nemenyi_p(least, k) > alpha:
         least += 1
     if n < least:
-        return (
-            f"{n} datasets rank {k} methods with p = {_smallest_nemenyi_p(n, k):.2g} at the "
-            f"smallest, and mean ranks would have to differ by {_critical(n, k, alpha):.1f} of at "
-            f"most {k - 1}; from {least} datasets on a diagram is drawn"
-        )
+        return f"for {k} methods it needs at least {least} datasets, and this study has {n}"
     from scikit_posthocs import posthoc_nemenyi_friedman
     from scipy.stats import friedmanchisquare, rankdata
 
@@ -140,23 +102,3 @@ def _groups(order: NDArray[np.intp], alike: NDArray[np.bool_]) -> tuple[tuple[in
             found.append(tuple(int(member) for member in order[start : end + 1]))
             reached = end
     return tuple(found)
-
-
-def _drawn_ranks(
-    scores: Sequence[ArrayLike], higher_is_better: Sequence[bool], resamples: int, seed: int
-) -> tuple[Floats, Floats | None]:
-    """Mean ranks (methods,) of the runs there are, and (methods, resamples) of draws of them."""
-    signs = [-1 if higher else 1 for higher in higher_is_better]
-    tables = [s * np.asarray(table, dtype=float) for s, table in zip(signs, scores, strict=True)]
-    samples = [runs_of(row) for table in tables for row in table]
-    if len({len(table) for table in tables}) != 1 or not all(map(len, samples)):
-        raise ValueError("every method needs a run on every dataset")
-
-    def across(drawn: list[Floats]) -> Floats:
-        middles = np.array([interquartile_mean(runs) for runs in drawn])
-        found = middles.reshape(len(tables), -1, *middles.shape[1:])
-        own, others = found[:, :, None], found[:, None, :]
-        ranks = 0.5 + np.sum(own > others, axis=2) + 0.5 * np.sum(own == others, axis=2)
-        return np.asarray(ranks.mean(axis=0))
-
-    return across(samples), resampled(samples, across, resamples, seed)

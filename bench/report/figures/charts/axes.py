@@ -43,8 +43,7 @@ def draw_axes(problem: Problem, methods: list[str], style: Style, folder: Path) 
         save(canvas, folder, f"{problem.anchor}-axes"),
         f"{metric.label} on {problem.label} over generator updates, gradient evaluations and "
         f"seconds of training, a line for each of {', '.join(methods)}.",
-        "The same training over what else it costs; colours as above. Lines: mean over finished "
-        "seeds. A line ends where the method's budget did.",
+        "Mean over finished seeds; a line ends where the method's budget ended.",
     )
 
 

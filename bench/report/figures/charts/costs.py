@@ -20,7 +20,7 @@ from bench.report.analysis.problems import Problem
 from bench.report.analysis.ranking import Standing
 from bench.report.figures.charts.curves import spans_decades
 from bench.report.figures.drawing.style import QUIET, Style, named, save
-from bench.report.figures.drawing.words import seeds_told, text_width
+from bench.report.figures.drawing.words import text_width
 from bench.report.page import numbers
 from bench.report.page.document import Figure
 
@@ -297,32 +297,24 @@ def _shared(one: Box, other: Box) -> float:
 
 
 def _caption(found: list[tuple[Problem, str, list[Point]]]) -> str:
-    problems = [problem for problem, _, _ in found]
     parts = [
-        "What a method costs, to the right, and how good it gets at the last evaluation: the "
-        f"interquartile mean over {seeds_told(problems)} with its {numbers.INTERVAL}, a failed "
-        "seed counting as the worst value there is. Arrows point to where it is better. Cost: the "
-        "mean over finished seeds.",
-        "Grey line: methods that no other beats in both.",
+        f"Interquartile mean with its {numbers.INTERVAL}, against mean cost per run. Grey line: "
+        "methods that no other beats in both.",
     ]
     if any(point.told for _, _, drawn in found for point in drawn):
         parts.append(
-            "✗2/5: 2 of 5 seeds failed. Crosses in the grey lane: too many failed for a mean; "
-            "where none finished, the cost is that of the failed ones. Dashed: an interval "
+            "✗2/5: 2 of 5 seeds failed; grey lane: too many for a mean. Dashed: an interval "
             "without end, as other seeds might have failed."
         )
     if any(len(drawn) > MOST_LABELLED for _, _, drawn in found):
         parts.append(f"With more than {MOST_LABELLED} methods those on the grey line bear names.")
     if any(measure == SECONDS for _, measure, _ in found):
-        parts.append(
-            "Seconds are a population's, divided by its members; they hold for this machine and "
-            "for what else ran on it."
-        )
+        parts.append("Seconds hold only for this machine and its load.")
     mixed = [problem.label for problem, measure, _ in found if measure == EVALUATIONS]
     if mixed:
         parts.append(
-            f"On {numbers.listing(mixed)} cells were trained on different devices, whose seconds "
-            "cannot be compared: cost is counted in gradient evaluations."
+            f"{numbers.listing(mixed)} was trained on different devices: its cost is counted in "
+            "gradient evaluations."
         )
     return " ".join(parts)
 

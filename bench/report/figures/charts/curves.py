@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.lines import Line2D
@@ -15,6 +16,7 @@ from bench.metric import Quantity
 from bench.report.analysis.problems import Problem
 from bench.report.figures.drawing.style import FLAG, INK, Style, named, powers, save
 from bench.report.figures.drawing.words import abreast, fitted
+from bench.report.page import numbers
 from bench.report.page.document import Figure
 
 LEGEND_COLUMNS = 4
@@ -55,9 +57,7 @@ def draw_curves(problem: Problem, methods: list[str], style: Style, folder: Path
     style.tag_legend(legend, [method for *_, method in entries])
     caption = [
         _absence(problem, first),
-        "Lines: mean over finished seeds.",
-        "Bands: from the least to the greatest seed." if _banded(table) else "",
-        "Dotted: real data measured against real data.",
+        "Mean over finished seeds" + ("; band: min–max." if _banded(table) else "."),
         f"In colour: the {len(bright)} best ranked of {len(shown)} methods, in this order; grey: "
         "the others." if len(bright) < len(shown) else "",
         "Thin lines that end in a cross: seeds that failed."
@@ -66,7 +66,7 @@ def draw_curves(problem: Problem, methods: list[str], style: Style, folder: Path
     return Figure(
         save(canvas, folder, f"{problem.anchor}-curves"),
         f"Training curves on {problem.label}: {', '.join(m.label for m in (first, *others))} "
-        f"over discriminator updates, a line for each of {', '.join(shown)}.",
+        f"over discriminator updates. {_heard(first, table, shown)}",
         " ".join(filter(None, caption)),
     )
 
@@ -109,6 +109,22 @@ def _legend(
     return entries
 
 
+def _heard(metric: Quantity, table: pd.DataFrame, shown: list[str]) -> str:
+    """Return the means of finished seeds halfway and at the end, for those who hear the figure."""
+    finished = table[table["status"] == "ok"].astype({metric.name: float})
+    means = finished.groupby(["method", "update"])[metric.name].mean().dropna()
+    told = []
+    for method in shown:
+        if method not in means.index:
+            told.append(f"{method} none")
+            continue
+        own = means[method]
+        half = np.abs(np.array(own.index) - own.index[-1] / 2).argmin()
+        middle, end = (numbers.of(metric, float(own.iloc[at])) for at in (half, -1))
+        told.append(f"{method} {middle}, {end}")
+    return f"Mean {metric.label} halfway and at the end: {'; '.join(told)}."
+
+
 def _absence(problem: Problem, first: Quantity) -> str:
     """Why the metric that ranks the methods has no curve."""
     primary = problem.primary
@@ -116,7 +132,7 @@ def _absence(problem: Problem, first: Quantity) -> str:
         return ""
     records = list(problem.records())
     if any(e.get(primary.name) is not None for r in records for e in r.evaluations):
-        why = "is measured at the best and the last evaluation alone"
+        why = "is measured only at the best and the last evaluation"
     else:
         why = "was not computed"
     return f"{primary.label}, which ranks the methods, {why}: {first.label} is drawn."

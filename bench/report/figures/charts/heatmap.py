@@ -34,14 +34,13 @@ COLOURS = LinearSegmentedColormap.from_list(
     "attained", sns.color_palette("mako_r", as_cmap=True)(np.linspace(0, 0.56, 64))
 )
 NO_NUMBER = "#E4E4E4"
-FRAME, BAR = "#D55E00", 0.03
-"""Colour of what leads, and inches of its frame."""
-LEADS = ("best", "tied")
+MARKS = {"best": "★", "tied": "≈"}
+"""Signs behind a number, as in tables; no method has a sign as its own."""
 CROSS = "✗"
 
 PAD = 0.025
 """Inches of white around a cell."""
-ROW, CLOSE_ROW, GAP, LEGEND = 0.34, 0.27, 0.07, 0.46
+ROW, CLOSE_ROW, GAP, LEGEND = 0.4, 0.27, 0.07, 0.46
 """Inches: a row, one of many, the gap above real data, and the legend below."""
 TURNED = 1.35
 """Inches of headings that are turned, where words are wider than columns."""
@@ -49,20 +48,20 @@ TURNED = 1.35
 
 @dataclass(frozen=True)
 class Scale:
-    """The way from an untrained generator to real data, by one metric."""
+    """The colour scale from an untrained generator to real data, by one metric."""
 
     start: float
     goal: float
     by_ratios: bool
-    """Whether the way is measured by logarithms, as distances shrink over decades."""
+    """Whether it is the goal divided by the value: ten times the floor is a tenth of the way."""
     is_measured: bool
     """Whether the start was measured, and is not a hundred times the floor, or 0."""
 
     def share(self, value: float) -> float:
-        """How much of the way is done: 0 … 1, whatever other methods do."""
+        """Return the progress from start to goal, 0 … 1, independent of other methods."""
         start, goal = self.start, self.goal
         if self.by_ratios:
-            value, start, goal = (float(np.log(max(v, 1e-300))) for v in (value, start, goal))
+            start, value, goal = goal / start, goal / max(value, 1e-300), 1.0
         return float(np.clip((value - start) / (goal - start), 0, 1))
 
 
@@ -82,7 +81,7 @@ def scale_of(problem: Problem) -> Scale | None:
     start = float(np.median(starts)) if starts else 0.0 if metric.higher_is_better else 100 * goal
     if not (start < goal if metric.higher_is_better else start > goal):
         return None
-    by_ratios = spans_decades(metric, pd.Series([start, goal]))
+    by_ratios = goal > 0 and spans_decades(metric, pd.Series([start, goal]))
     return Scale(start, float(goal), by_ratios, bool(starts))
 
 
@@ -135,15 +134,20 @@ class HeatMap:
             self._check(longest)
 
     def order(self) -> dict[str, str]:
-        """Methods from top to bottom, and what stands beside each name: its mean rank."""
+        """Return methods from top to bottom, and on how many problems each is among the best.
+
+        That number orders them, as a test stands behind it; then the mean rank does.
+        """
         places = mean_places(self.problems, [list(cells.values()) for cells in self.cells])
+        own = {m: [cells[m] for cells in self.cells if m in cells] for m in places}
+        among = {m: sum(s.against_best in MARKS for s in own[m]) for m in places}
         several = len(self.problems) > 1
         return {
-            method: numbers.plain(place, 1) if several and place is not None else ""
-            for method, place in places.items()
+            method: f"{among[method]}/{len(own[method])}" if several else ""
+            for method in sorted(places, key=lambda m: -among[m])
         }
 
-    counted: ClassVar[tuple[str, str]] = ("mean", "rank")
+    counted: ClassVar[tuple[str, str]] = ("among", "best")
     """The two words above what stands beside the names."""
 
     def head(self, problem: Problem) -> tuple[str, str]:
@@ -152,8 +156,8 @@ class HeatMap:
         return problem.label, f"{metric.label} {'↑' if metric.higher_is_better else '↓'}"
 
     def leads(self, column: int, standing: Standing) -> str:
-        """How a cell is set off: best, tied, works, or not at all."""
-        return standing.against_best if standing.against_best in LEADS else ""
+        """Return the sign behind a cell's number, or nothing."""
+        return MARKS.get(standing.against_best, "")
 
     def _check(self, longest: list[str]) -> None:
         least = self.style.letters(0)
@@ -221,23 +225,17 @@ class HeatMap:
         box = Rectangle((left + pad, top), wide, tall, facecolor=colour, edgecolor="#DDDDDD",
                         lw=0.5 if colour == "white" else 0)  # fmt: skip
         self._patch(box, method)
-        if leads == "best":
-            frame = Rectangle((left + pad + BAR / 2, top + BAR / 2), wide - BAR, tall - BAR,
-                              fill=False, edgecolor=FRAME, lw=72 * BAR)  # fmt: skip
-            self._patch(frame, method)
-        elif leads == "tied":
-            bar = Rectangle((left + pad, top), 1.7 * BAR, tall, facecolor=FRAME, lw=0)
-            self._patch(bar, method)
         number, failed = self._number(column, standing), self._failed(standing)
         ink = QUIET if not number or standing.centre is None else readable(colour)
-        weight = "bold" if leads and number else "normal"
+        weight = "bold" if leads == MARKS["best"] and number else "normal"
         x, middle = self._middle(column), y + self.row / 2
         small = style.small
-        if number and failed:
+        below = failed or self._interval(column, standing)
+        if number and below:
             size = min(self.size, 9)
             drawn = [
-                self._text(x, middle - 0.055, number, size, color=ink, weight=weight),
-                self._text(x, middle + 0.085, failed, style.letters(small - 1.5), color=ink),
+                self._text(x, middle - 0.065, number, size, color=ink, weight=weight),
+                self._text(x, middle + 0.095, below, style.letters(small - 0.5), color=ink),
             ]
         elif number:
             drawn = [self._text(x, middle, number, self.size, color=ink, weight=weight)]
@@ -280,14 +278,10 @@ class HeatMap:
             self._beside(x + 0.31, middle, "too many seeds failed", size)
 
     def explain(self, x: float, middle: float, size: float) -> float:
-        """What sets cells off, in the legend from ``x`` on; where it ends."""
-        box = Rectangle((x, middle - 0.07), 0.24, 0.14, fill=False, edgecolor=FRAME, lw=72 * BAR)
-        self.axis.add_patch(box)
-        x = self._beside(x + 0.31, middle, "best", size) + 0.12
-        if any(s.against_best in LEADS[1:] for cells in self.cells for s in cells.values()):
-            bar = Rectangle((x, middle - 0.085), 1.7 * BAR, 0.17, facecolor=FRAME, lw=0)
-            self.axis.add_patch(bar)
-            x = self._beside(x + 0.11, middle, "cannot be told apart from it", size) + 0.12
+        """Write what the signs mean into the legend from ``x`` on; return where it ends."""
+        x = self._beside(x, middle, f"{MARKS['best']} best", size) + 0.12
+        if any(s.against_best == "tied" for cells in self.cells for s in cells.values()):
+            x = self._beside(x, middle, f"{MARKS['tied']} not distinguishable from it", size) + 0.12
         return x
 
     def _beside(self, x: float, y: float, words: str, size: float) -> float:
@@ -315,12 +309,22 @@ class HeatMap:
     def _number(self, column: int, standing: Standing) -> str:
         metric = self.problems[column].primary
         if standing.holds and standing.centre is not None:
-            return numbers.of(metric, standing.centre.value)
+            told = numbers.of(metric, standing.centre.value)
+            return f"{told} {self.leads(column, standing)}".strip()
         if standing.failed:
             return ""
         if standing.not_computed(metric):
             return numbers.NOT_COMPUTED
         return next(iter(standing.statuses), "")
+
+    def _interval(self, column: int, standing: Standing) -> str:
+        """Return the ends of the mean's interval, where they differ, are finite and fit."""
+        found, metric = standing.centre, self.problems[column].primary
+        if found is None or found.low is None or found.high is None or self.row < ROW:
+            return ""
+        told = f"{numbers.of(metric, found.low)} – {numbers.of(metric, found.high)}"
+        fits = text_width(told, self.style.letters(self.style.small - 0.5)) < self.column - 0.08
+        return told if fits and 0 < found.high - found.low < np.inf else ""
 
     def _failed(self, standing: Standing) -> str:
         if not standing.failed:

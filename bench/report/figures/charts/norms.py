@@ -75,7 +75,7 @@ def draw_norms(
         Line2D([], [], color=INK, lw=0.75 * style.line),
         Line2D([], [], color=INK, lw=6, alpha=0.2),
     ]
-    labels = ["median", "least to greatest"]
+    labels = ["median", "min–max"]
     for name, (marker, colour) in FLAG.items():
         if name in marked:
             handles.append(Line2D([], [], ls="", marker=marker, color=colour, ms=5))
@@ -88,9 +88,8 @@ def draw_norms(
         save(canvas, folder, f"{problem.anchor}-norms{sheet.suffix}"),
         f"Gradient norms on {problem.label}, logarithmic, for both players of "
         f"{', '.join(shown)}. {found}",
-        f"Unclipped L2 norm of each player's whole gradient. Updates of all seeds are gathered in "
-        f"{BINS} bins: line, median; band, least to greatest. Every flagged update of every seed "
-        f"is marked at its own place. {found} {sheet.told('norms')}".strip(),
+        f"Unclipped gradient norm of each player over all seeds, in {BINS} bins. {found} "
+        f"{sheet.told('norms')}".strip(),
     )
 
 

@@ -32,25 +32,23 @@ def draw_overview(
 def _caption(sheet: HeatMap) -> str:
     problems, scales = sheet.problems, [scale for scale in sheet.scales if scale]
     parts = [
-        "The primary metric at the last evaluation (↑ more is better, ↓ less is better), over "
-        f"{seeds_told(problems)}: the interquartile mean, that of the middle half of the seeds "
-        "(of all, where they are fewer than four). A failed seed counts as the worst value there "
-        "is.",
+        f"Interquartile mean of each dataset's primary metric over {seeds_told(problems)}; below "
+        f"it, its {numbers.INTERVAL}."
     ]
     if sheet.any_failed:
         parts.append(
-            f"{CROSS}: seeds that failed"
-            + (", of those planned" if sheet.is_short else "")
-            + "; where a cell is grey, too many for a mean."
+            f"{CROSS}: failed seeds; each counts as the worst value. Grey: too many for a mean."
         )
     if scales:
         parts.append(
-            "Colour: how much of the way from an untrained generator (pale) to real data (dark) "
-            "is done, whatever the other methods do, so that a small difference looks small."
+            "Colour: progress from an untrained generator (pale) to real data (dark), independent "
+            "of the other methods."
         )
     ratios = [p.label for p, s in zip(problems, sheet.scales, strict=True) if s and s.by_ratios]
     if ratios:
-        parts.append(f"The way is measured by ratios on {numbers.listing(ratios)}.")
+        parts.append(
+            f"On {numbers.listing(ratios)} it is real data's value divided by the method's."
+        )
     guessed = [p for p, s in zip(problems, sheet.scales, strict=True) if s and not s.is_measured]
     if guessed:
         starts = {"0" if p.primary.higher_is_better else "a hundred times real data's value"
@@ -62,12 +60,8 @@ def _caption(sheet: HeatMap) -> str:
     blank = [p.label for p, s in zip(problems, sheet.scales, strict=True) if s is None]
     if blank:
         parts.append(f"No colour on {numbers.listing(blank)}: real data's value is not known.")
-    parts.append(
-        "Framed: the best of a column; bold with a bar at the left: not told apart from it by a "
-        "test that is corrected for the number of methods."
-    )
     if sheet.is_counted:
-        parts.append("Rows are in the order of the mean rank over the columns.")
+        parts.append("Rows: by the number of datasets on which a method is among the best.")
     return " ".join(parts)
 
 
@@ -84,7 +78,7 @@ def _words(problems: list[Problem], standings: list[list[Standing]], methods: li
     return (
         f"Heat map of {numbers.count(len(methods), 'method')} by "
         f"{numbers.count(len(problems), 'problem')}. {'; '.join(columns)}."
-        + ("" if few else " The table below holds every number.")
+        + ("" if few else " The tables of the datasets hold every number.")
     )
 
 
@@ -97,6 +91,8 @@ def _heard(problem: Problem, standing: Standing) -> str:
         told.append(
             numbers.NOT_COMPUTED if lacking else next(iter(standing.statuses), numbers.NOTHING)
         )
-    outcome = {"best": "best", "tied": "not told apart from the best"}.get(standing.against_best)
+    outcome = {"best": "best", "tied": "not distinguishable from the best"}.get(
+        standing.against_best
+    )
     notes = [note for note in (outcome, failed_told(standing)) if note]
     return " ".join(told) + (f" ({', '.join(notes)})" if notes else "")

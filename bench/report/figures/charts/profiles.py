@@ -22,7 +22,7 @@ from bench.report.analysis.ranking import Standing
 from bench.report.analysis.tables import FLOOR
 from bench.report.figures.charts.curves import spans_decades
 from bench.report.figures.drawing.style import COLOURS, INK, Style, named, save
-from bench.report.figures.drawing.words import abreast, failed_told, seeds_told
+from bench.report.figures.drawing.words import abreast, failed_told
 from bench.report.page import numbers
 from bench.report.page.document import Figure
 from bench.report.statistics import performance_profile
@@ -210,18 +210,15 @@ def _caption(problem: Problem, shown: list[Standing], has_floor: bool) -> str:
     metric = problem.primary
     failed = [f"{s.method} ({failed_told(s)})" for s in shown if s.failed]
     parts = [
-        f"For every value of {metric.label} at the last evaluation: the share of a method's seeds "
-        f"that are at least as good ({seeds_told([problem])}). A line that lies "
-        f"above and to the {'right' if metric.higher_is_better else 'left'} of another is better "
-        "at every value; lines that cross do not say who is better. The best method lies on top "
-        "and is the thinnest, so that lines on each other all show.",
-        "A failed seed reaches nothing"
-        + (f": the lines of {numbers.listing(failed)} end below 100 %." if failed else "."),
+        f"Share of a method's seeds whose final {metric.label} is at least this good. Line widths "
+        "differ only to keep overlapping lines visible.",
     ]
+    if failed:
+        parts.append(f"Seeds failed: {numbers.listing(failed)}.")
     if len(shown) > MOST_COLOURED:
         parts.append(f"Grey: all but the {MOST_COLOURED} best.")
     if has_floor:
-        parts.append("Dotted: real data measured against real data.")
+        parts.append("Dotted: real data.")
     return " ".join(parts)
 
 

@@ -1,8 +1,7 @@
-"""Ranks over a study's problems: mean ranks with their intervals, and who is told apart."""
+"""The critical-difference diagram: mean ranks over a study's problems, and which differ."""
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,7 @@ from bench.report.figures.drawing.style import INK, Style, save
 from bench.report.figures.drawing.words import blank, fitted, inches, seeds_told, text_width
 from bench.report.page import numbers
 from bench.report.page.document import Figure
-from bench.report.statistics import CriticalDifference, Interval, critical_difference, mean_ranks
-
-ROW = 0.26
-"""Inches a method takes."""
+from bench.report.statistics import CriticalDifference, critical_difference
 
 
 class _Ranked:
@@ -34,16 +30,6 @@ class _Ranked:
         self.methods = [m for m in places if pairs and all(m in cells for cells in self.cells)]
         self.left_out = sorted(set(places) - set(self.methods))
 
-    def intervals(self) -> dict[str, Interval]:
-        """Mean ranks, best first."""
-        scores = []
-        for cells in self.cells:
-            runs = [list(cells[method].scores.values()) for method in self.methods]
-            most = max(map(len, runs))
-            scores.append([own + [math.nan] * (most - len(own)) for own in runs])
-        found = mean_ranks(scores, self.higher)
-        return dict(zip(self.methods, found, strict=True))
-
     def centres(self) -> list[list[float]]:
         """(problems, methods)."""
         return [[c.value for m in self.methods if (c := cells[m].centre)] for cells in self.cells]
@@ -56,76 +42,6 @@ class _Ranked:
         return f" Left out, as not every problem has a score of them: {some}."
 
 
-def draw_ranks(
-    problems: list[Problem], standings: list[list[Standing]], style: Style, folder: Path
-) -> Figure | None:
-    """Dots with intervals. None for fewer than two problems, or two methods that all rank."""
-    ranked = _Ranked(problems, standings)
-    if len(ranked.problems) < 2 or len(ranked.methods) < 2:
-        return None
-    found = ranked.intervals()
-    count, size = len(found), style.small
-    names = {m: fitted(m, size, 0.3 * style.width) for m in found}
-    left = 0.15 + max(text_width(name, size) for name in names.values())
-    right, top, bottom = 1.3 * style.scale, 0.08, 0.48
-    if style.paper:
-        right = 0.2 + max(text_width(_told(interval), size) for interval in found.values())
-    width = style.share(0.8)
-    bottom += 0.14 * style.narrow
-    height = top + bottom + ROW * count
-    canvas = blank(width, height)
-    axis = canvas.add_axes((left / width, bottom / height, 1 - (left + right) / width,
-                            ROW * count / height))  # fmt: skip
-    for row, (method, interval) in enumerate(found.items()):
-        colour = style.colour[method]
-        if row % 2 == 0:
-            band = axis.axhspan(row - 0.5, row + 0.5, color="#F5F5F5", lw=0, zorder=0)
-            style.tag(band, method)
-        if interval.low is not None and interval.high is not None:
-            (line,) = axis.plot(
-                [interval.low, interval.high], [row, row], color=colour, lw=2.2 * style.scale,
-                solid_capstyle="round", clip_on=False,
-            )  # fmt: skip
-            style.tag(line, method)
-        (dot,) = axis.plot(interval.value, row, color=colour, marker=style.marker[method], ms=7,
-                           mec="white", mew=0.8, ls="", clip_on=False, zorder=3)  # fmt: skip
-        style.tag(dot, method)
-        name = axis.annotate(
-            names[method], (0, row), (-7, 0), xycoords=("axes fraction", "data"),
-            textcoords="offset points", ha="right", va="center", fontsize=size,
-        )  # fmt: skip
-        told = axis.annotate(
-            _told(interval), (1, row), (9, 0), xycoords=("axes fraction", "data"),
-            textcoords="offset points", va="center", fontsize=size, color="#555555",
-        )  # fmt: skip
-        style.tag(name, method)
-        style.tag(told, method)
-    axis.set(xlim=(1, max(count, 2)), ylim=(count - 0.5, -0.5), yticks=[])
-    between = "\n" if style.narrow else "   "
-    axis.set_xlabel(
-        f"mean rank over {len(ranked.problems)} problems{between}(1 is best: left is better)"
-    )
-    axis.set_xticks(_ticks(count))
-    axis.grid(axis="x", color="#DDDDDD", lw=0.6)
-    axis.set_axisbelow(True)
-    axis.spines[["left", "right", "top"]].set_visible(False)
-    order = ", ".join(f"{method} {_told(interval)}" for method, interval in found.items())
-    has_ends = any(interval.low is not None for interval in found.values())
-    return Figure(
-        save(canvas, folder, "ranks"),
-        f"Mean rank of {count} methods over {len(ranked.problems)} problems, best first: {order}.",
-        f"Mean rank over {numbers.listing([p.label for p in ranked.problems])}, "
-        f"{seeds_told(ranked.problems)}: every problem ranks the methods by the interquartile mean "
-        "of its primary metric, in which a failed seed counts as the worst value there is; equal "
-        "methods share their ranks. "
-        + (f"Lines: {numbers.INTERVAL}s, from seeds drawn anew for every method and problem; they "
-           "say what other seeds would change, not what other problems would; with few seeds they "
-           "are too narrow."
-           if has_ends else "Without intervals, as a single seed says nothing of chance.")
-        + ranked.told_left_out(),
-    )  # fmt: skip
-
-
 def draw_critical_difference(
     problems: list[Problem], standings: list[list[Standing]], style: Style, folder: Path
 ) -> Figure | str:
@@ -133,12 +49,12 @@ def draw_critical_difference(
     ranked = _Ranked(problems, standings)
     if len(ranked.problems) < 2 or len(ranked.methods) < 2:
         return (
-            "No rank diagram: it needs two methods or more that have scores on the same two "
-            "problems or more."
+            "No critical-difference diagram: it needs two methods or more with scores on the "
+            "same two problems or more."
         )
     found = critical_difference(ranked.centres(), ranked.higher)
     if isinstance(found, str):
-        return f"No rank diagram: {found}."
+        return f"No critical-difference diagram: {found}."
     canvas = _diagram(found, ranked.methods, style)
     groups = [numbers.listing([ranked.methods[i] for i in group]) for group in found.groups]
     datasets = {problem.cell.dataset.name for problem in ranked.problems}
@@ -214,13 +130,6 @@ def _diagram(found: CriticalDifference, methods: list[str], style: Style) -> Any
         for artist in (line, rank, name):
             style.tag(artist, method)
     return canvas
-
-
-def _told(interval: Interval) -> str:
-    middle = numbers.plain(interval.value, 1)
-    if interval.low is None or interval.high is None:
-        return middle
-    return f"{middle} ({numbers.plain(interval.low, 1)} to {numbers.plain(interval.high, 1)})"
 
 
 def _ticks(count: int) -> list[int]:

@@ -40,15 +40,11 @@ class VariantsMap(HeatMap):
 
     def leads(self, column: int, standing: Standing) -> str:
         works = standing.centre is not None and self.varied.meets(standing.centre.value)
-        return "works" if works else ""
+        return WORKS if works else ""
 
     def explain(self, x: float, middle: float, size: float) -> float:
         told = f"{WORKS} works: {numbers.requirement(self.varied.metric, self.varied.target)}"
         return self._beside(x, middle, told, size) + 0.12
-
-    def _number(self, column: int, standing: Standing) -> str:
-        number = super()._number(column, standing)
-        return f"{number} {WORKS}" if self.leads(column, standing) else number
 
 
 def draw_variants(varied: Varied, style: Style, folder: Path) -> Figure | None:
@@ -61,11 +57,9 @@ def draw_variants(varied: Varied, style: Style, folder: Path) -> Figure | None:
     required = numbers.requirement(metric, varied.target)
     problems = [problem for problem, _ in varied.pairs]
     parts = [
-        f"{varied.label} by {metric.label} at the last evaluation: the interquartile mean over "
-        f"{seeds_told(problems)}, a failed seed counting as the worst value there is, at every "
-        f"variant. {WORKS}: the method works there, as the mean is {required}, the "
-        "target stated beforehand. Colour: how much of the way from an untrained generator (pale) "
-        "to real data (dark) is done. Rows: the methods that work at most variants first.",
+        f"Interquartile mean of {metric.label} on {varied.label}, {seeds_told(problems)}. {WORKS}: "
+        f"the target is reached, {required}. Colour: progress from an untrained generator (pale) "
+        "to real data (dark).",
     ]
     if sheet.any_failed:
         parts.append(f"{CROSS}: seeds that failed; where a cell is grey, too many for a mean.")
@@ -90,13 +84,9 @@ def draw_robustness(varied: Varied, style: Style, folder: Path) -> Figure | None
         f"Robustness profiles on {varied.label}: the share of {len(varied.pairs)} variants at "
         f"which each method is at least as good as required of {metric.label}, a line a method. "
         f"At the target, {required}: {at}.",
-        f"How many of the {len(varied.pairs)} variants of {varied.label} a method bears, whatever "
-        f"is asked of it: for every value of {metric.label}, the share of variants at which its "
-        "interquartile mean over seeds is at least as good. Dashed: the target stated beforehand, "
-        "where a line crosses it at the share of variants at which the method works; the lines to "
-        f"its {'left' if metric.higher_is_better else 'right'} say what a milder target would "
-        "have found. A variant at which too many seeds failed is reached by no requirement. The "
-        f"most robust method lies on top and is the thinnest.{rest}",
+        f"Share of the {len(varied.pairs)} variants at which a method's interquartile mean is at "
+        f"least this good. Dashed: the target. Left of it: a "
+        f"{'milder' if metric.higher_is_better else 'stricter'} one.{rest}",
     )
 
 

@@ -84,9 +84,7 @@ def draw_evolution(
     failed = any(one.failure for one in rows.values())
     what = "Images" if images else "Points"
     caption = [
-        "How images form, and how a collapse begins: the same latents in every cell of a row, for "
-        if images
-        else "How points find the modes, and how a collapse begins: evaluations of ",
+        "The same latents in every cell of a row, for " if images else "Training of ",
         f"each method's median seed by {guide(problem).label}.",
         " Empty: that seed had failed before." if failed else "",
         f" {CIRCLES}" if len(centres(problem)) and not images else "",
@@ -134,9 +132,8 @@ def draw_interpolations(
         save(canvas, folder, f"{problem.anchor}-interpolations{sheet.suffix}", pictures=True),
         f"Images on {problem.label} along the way between two latents, {steps} steps a row, for "
         f"{', '.join(found)}.",
-        "From one latent to another, a way in each row, at the end of the training of each "
-        f"method's median seed by {guide(problem).label}. Steps that change little by little show "
-        "a generator that has learnt what lies between; rows that are alike, a collapse."
+        f"Interpolations between two latents, one per row, of each method's median seed by "
+        f"{guide(problem).label}. Identical rows suggest mode collapse."
         + (f" No seed finished: {', '.join(failed)}." if failed else "")
         + (f" {told}" if (told := sheet.told("interpolations")) else ""),
     )

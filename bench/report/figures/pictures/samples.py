@@ -79,10 +79,8 @@ def draw_samples(
     beside = "" if real is None else ", after real data"
     failed = any(one.failure for one in every)
     caption = [
-        f"Generated {what} at the last evaluation of each method's best, median and worst seed by "
-        f"{by.label}{beside}. Under each seed: that metric.",
-        "Seeds that failed are the worst, shown at their last evaluation before; the median is of "
-        "those that finished." if failed else "",
+        f"Final {what} of each method's best, median and worst seed by {by.label}{beside}.",
+        "A failed seed is the worst, shown at its last evaluation." if failed else "",
         CIRCLES if len(centres(problem)) and not images else "",
         sheet.told("samples"),
     ]  # fmt: skip
