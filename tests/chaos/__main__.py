@@ -34,7 +34,8 @@ def main() -> int:
         met += faults.of_files(undisturbed)
         met.append(faults.of_database(undisturbed, folder / "campaign" / "study.yaml"))
         for each in met:
-            print(f"| {each.fault} | 1 | {len(each.lost)} | {_cell(each.seen)} |")
+            told = _cell(each.seen.replace(f"{folder}/", ""))
+            print(f"| {each.fault} | 1 | {len(each.lost)} | {told} |")
         print(
             f"\n{found.kills.total()} kills in {found.runs} runs with seed {chosen.seed}; "
             f"{found.resumed} cells went on from a savepoint."

@@ -192,8 +192,9 @@ def _disturbed(folder: Path, results: Path, report: Report, draw: random.Random)
             report.wrong.append(f"after {told}: no end within {ENDING_SECONDS:g} s")
             run.kill()
             output, _ = run.communicate()
+    killed = run.returncode == -signal.SIGKILL
     if lines := output.strip().splitlines():
-        report.seen[told] = lines[-1]
+        report.seen[told] = "nothing more" if killed else lines[-1]
     deadline = time.monotonic() + GONE_SECONDS
     while (left := list(marked(mark))) and time.monotonic() < deadline:
         time.sleep(0.1)
