@@ -96,6 +96,15 @@ class Quantity:
     """The value at which nothing is left to gain, if there is one."""
     group: str = ""
     """Quantities of a group share a table of their own in the report; without one, the main one."""
+    descriptive: bool = False
+    """Whether neither more nor less of it is better."""
+
+    @property
+    def better(self) -> str:
+        """Which values are better, in words; empty where none are."""
+        if self.descriptive:
+            return ""
+        return "more is better" if self.higher_is_better else "less is better"
 
 
 class Facts(Protocol):
@@ -216,6 +225,10 @@ class Field(Protocol):
     @property
     def critic_steps(self) -> int:
         """Discriminator updates for one of the generator."""
+
+    @property
+    def packing(self) -> int:
+        """Samples that the discriminator is shown at once."""
 
     def at(self, weights: Tensor) -> Direction:
         """The field at any weights, (N,)."""

@@ -58,8 +58,9 @@ def _locked_folder(shared: Path) -> Iterator[Path]:
                 _remove(lock)
     lock = shared / f"{OWN}{uuid.uuid4().hex[:12]}.lock"
     with open(lock, "a+", encoding="utf-8") as file:
-        if hold(file, REMEDY):
-            raise BlockingIOError  # one that looks for what is left has been quicker
+        # one that looks for what is left may have been quicker, and have removed the file
+        if hold(file, REMEDY) or not lock.exists():
+            raise BlockingIOError
         folder, before = lock.with_suffix(""), os.environ.get("TMPDIR")
         folder.mkdir(mode=0o700)
         try:

@@ -121,9 +121,10 @@ def quantities_table() -> str:
     for name in ("ring8", "mnist5k", "stacked_mnist", "digits8", "dirac"):
         dataset = make_dataset(name)
         for quantity in quantities_of(offered(dataset), dataset):
-            better = "more" if quantity.higher_is_better else "less"
-            label = quantity.label.replace("|", r"\|")
-            line = f"{label} | {quantity.meaning} | {better}"
+            better = quantity.better.partition(" ")[0] or "–"
+            line = " | ".join(
+                each.replace("|", r"\|") for each in (quantity.label, quantity.meaning, better)
+            )
             told.setdefault(quantity.name, f"| `{quantity.name}` | {line} |")
     return "\n".join([*lines, *sorted(told.values())]) + "\n"
 

@@ -139,9 +139,8 @@ def score(
         if each.value is None:
             whys.setdefault(each.why, []).append(quantity.name)
             continue
-        better = "more is better" if quantity.higher_is_better else "less is better"
         value = f"{each.value:.{max(quantity.digits, 4)}f}"
-        table.add_row(escape(quantity.label), value, better, quantity.name)
+        table.add_row(escape(quantity.label), value, quantity.better, quantity.name)
     if table.row_count:
         out.print(table)
     for why, missing in whys.items():

@@ -209,6 +209,11 @@ class Field:
         used = self.rules.method.discriminator_weights(own, dict(self.state.method), False)
         return {name: weight[0].detach() for name, weight in used.items()}
 
+    @property
+    def packing(self) -> int:
+        """Samples that the discriminator is shown at once."""
+        return self.rules.method.packing
+
     def logits(self, samples: Tensor) -> Tensor:
         """Return what the discriminator says of samples, packed and without noise or augmentation.
 

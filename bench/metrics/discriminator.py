@@ -53,7 +53,9 @@ class Discriminator(Metric):
              False),
             ("d_spectral_last", "D spectral norm, last", "spectral norm of the last layer", False),
         )  # fmt: skip
-        return tuple(Quantity(*each, digits=3, group="The discriminator") for each in told)
+        return tuple(
+            Quantity(*each, digits=3, group="The discriminator", descriptive=True) for each in told
+        )
 
     def not_applicable(self, dataset: Facts) -> str | None:
         return None
@@ -63,7 +65,7 @@ class Discriminator(Metric):
         with torch.no_grad():
             train, held_out, generated = (
                 field.logits(samples)
-                for samples in (field.real, _held_out(seen, self.batch), field.generated)
+                for samples in (field.real, _held_out(seen, len(field.real)), field.generated)
             )
         gap = float(train.mean() - generated.mean())
         beyond = float(train.mean() - held_out.mean())
@@ -103,7 +105,7 @@ def largest_slope(field: Field, real: Tensor, generated: Tensor) -> float:
         with torch.enable_grad():
             logits = field.logits(points)
         (gradient,) = torch.autograd.grad(logits.sum(), points)
-        packs = gradient[: len(gradient) // len(logits) * len(logits)]
+        packs = gradient[: field.packing * len(logits)]
         slopes.append(packs.reshape(len(logits), -1).norm(dim=1).max())
     return float(torch.stack(slopes).max())
 

@@ -43,7 +43,7 @@ class Forgetting(Metric):
         with torch.no_grad():
             real = field.logits(field.real)
             told = [
-                separation(real, field.logits(as_trained(spread(each.samples, self.batch))))
+                separation(real, field.logits(as_trained(spread(each.samples, len(field.real)))))
                 for each in seen.earlier[1:]
             ]
         return {

@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from bench.metric import Evaluation, Facts, Metric, Need, NotMeasured, Quantity, Results
+from bench.metric import Evaluation, Facts, Metric, Need, NotFinite, NotMeasured, Quantity, Results
 from bench.values import Count
 
 
@@ -31,7 +31,9 @@ class Generator(Metric):
             ("g_rank", "G rank", "singular values of dG/dz of at least 1 % of the largest, mean "
              "over latents", True),
         )  # fmt: skip
-        return tuple(Quantity(*each, digits=3, group="The generator") for each in told)
+        return tuple(
+            Quantity(*each, digits=3, group="The generator", descriptive=True) for each in told
+        )
 
     def not_applicable(self, dataset: Facts) -> str | None:
         return None
@@ -58,10 +60,17 @@ def singular_values(generator: nn.Module, latents: Tensor) -> Tensor:
     with torch.enable_grad():
         latents = latents.detach().requires_grad_()
         samples = generator(latents).flatten(1)
+        if not samples.requires_grad:
+            raise NotMeasured("at some latent the generator is constant")
         u = torch.zeros_like(samples, requires_grad=True)
-        (pull,) = torch.autograd.grad(samples, latents, u, create_graph=True)
+        (pull,) = torch.autograd.grad(samples, latents, u, create_graph=True, allow_unused=True)
+        if pull is None:
+            raise NotMeasured("at some latent the generator is constant")
     axes = torch.eye(latents.shape[1], device=latents.device)
     columns = [
         torch.autograd.grad(pull, u, axis.expand_as(pull), retain_graph=True)[0] for axis in axes
     ]
-    return torch.linalg.svdvals(torch.stack(columns, 2).double())
+    jacobian = torch.stack(columns, 2).double()
+    if not bool(jacobian.isfinite().all()):
+        raise NotFinite("the generator's Jacobian is not finite")
+    return torch.linalg.svdvals(jacobian)

@@ -60,7 +60,10 @@ class Jacobian(Metric):
             ("discriminator_curvature", "D curvature", own.format("discriminator"), True),
             ("generator_curvature", "G curvature", own.format("generator"), True),
         )  # fmt: skip
-        return tuple(Quantity(*each, digits=4, group="The game's Jacobian") for each in told)
+        return tuple(
+            Quantity(*each, digits=4, group="The game's Jacobian", descriptive=True)
+            for each in told
+        )
 
     def not_applicable(self, dataset: Facts) -> str | None:
         return None
@@ -73,8 +76,7 @@ class Jacobian(Metric):
         whole = spectrum(_product(at, at.pulled), size, self.steps)
         found["game_real"] = _largest(whole, np.real)
         found["game_modulus"] = _largest(whole, np.abs)
-        found["game_imaginary"] = float(np.abs(whole.known.imag).max(initial=0.0))
-        found["game_rotation"] = _rotation(whole)
+        found["game_imaginary"], found["game_rotation"] = _rotation(whole)
         discriminator, generator = field.rates
         together, in_turn = _steps(at, field)
         # the spectrum of equal rates is known already
@@ -97,9 +99,17 @@ class Jacobian(Metric):
         return self.steps // 2
 
 
-def _rotation(whole: Spectrum) -> float:
+def _rotation(whole: Spectrum) -> tuple[Any, Any]:
+    """Return the largest |Im λ|, and |Im λ|/|λ|, of those that are known; or why there is none.
+
+    There is none where an approximation that is not known well enough has a larger imaginary part.
+    """
+    imaginary = float(np.abs(whole.known.imag).max(initial=0.0))
+    if not len(whole.known) or np.abs(whole.values.imag).max() > imaginary * (1 + SEEN) + SMALLEST:
+        told = "the eigenvalue that rotates most has not converged; ask for more steps"
+        return (NotMeasured(told).reason,) * 2
     counted = whole.known[np.abs(whole.known) >= max(SEEN * whole.modulus, SMALLEST)]
-    return float((np.abs(counted.imag) / np.abs(counted)).max(initial=0.0))
+    return imaginary, float((np.abs(counted.imag) / np.abs(counted)).max(initial=0.0))
 
 
 def _largest(

@@ -39,7 +39,7 @@ class Path(Metric):
             ("path_turn", "path turn", "angle between that way and the one before it, degrees: 0 "
              "straight, 180 back", False),
         )  # fmt: skip
-        return tuple(Quantity(*each, digits=3, group="Path") for each in told)
+        return tuple(Quantity(*each, digits=3, group="Path", descriptive=True) for each in told)
 
     def not_applicable(self, dataset: Facts) -> str | None:
         return None

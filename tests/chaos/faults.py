@@ -63,6 +63,7 @@ BEFORE = {
     "forks_and_hangs": "os.fork() or os.setsid(); time.sleep(1000)",
 }
 """What a method does before it trains: where it is imported, or asked for its optimisers."""
+SAID = {"not_a_number": "gives a loss that is no number", "stops_itself": "stops itself"}
 STATUS = {
     "raises": "crashed", "hangs": "timed_out", "exits": "crashed", "segfaults": "crashed",
     "allocates": "out_of_memory", "prints": "ok", "not_a_number": "diverged", "forks": "ok",
@@ -113,7 +114,13 @@ def of_methods(folder: Path, names: list[str]) -> list[Met]:
     for name in names:
         status, reason = seen.get(name, ("no record", run.stderr[-300:]))
         lost = [] if status == STATUS[name] else [f"{name} is {status}, not {STATUS[name]}"]
-        met.append(Met(f"a method that {name.replace('_', ' ')}", f"{status}: {reason}", lost))
+        met.append(
+            Met(
+                f"a method that {SAID.get(name, name)}",
+                f"{status}: {reason}".removesuffix(": "),
+                lost,
+            )
+        )
     if seen.get("vanilla", ("", ""))[0] != "ok":
         met[0].lost.append("the sound method beside it was lost")
     if left := list(marked(folder.name)):

@@ -58,7 +58,7 @@ def complaints(call: Call, prepared: Path, folder: Path) -> tuple[int, list[str]
         wrong.append(f"no end within {SECONDS:g} s")
     elif code not in CODES:
         wrong.append(f"exit code {code}")
-    if "Traceback" in told or "Error:" in told.rpartition("\n  File ")[2][:500]:
+    if "Traceback" in told or "\n  File " in told:
         wrong.append(told[-1500:])
     if len(told) > LONGEST:
         wrong.append(f"{len(told)} characters of output")

@@ -15,7 +15,7 @@ def prepared(tmp_path_factory):
 
 
 @pytest.mark.slow
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 @given(call=calls())
 def test_no_command_ends_in_a_traceback(call: Call, prepared, tmp_path_factory):
     _, found = complaints(call, prepared, tmp_path_factory.mktemp("call"))

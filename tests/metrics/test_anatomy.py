@@ -10,7 +10,7 @@ from torch import nn
 from bench.measuring.choice import expanded, metrics_of
 from bench.measuring.evaluation import Seen
 from bench.measuring.separation import separation
-from bench.metric import NotMeasured, Reason
+from bench.metric import NotFinite, NotMeasured, Reason
 from bench.metrics.discriminator import Discriminator, largest_slope, spectral_norms
 from bench.metrics.feature_rank import effective_rank
 from bench.metrics.forgetting import Forgetting
@@ -73,6 +73,7 @@ def field_of_networks(discriminator, batch=512, latents=2) -> SimpleNamespace:
     samples = [torch.randn((batch, 2), generator=own) * 2 for _ in range(2)]
     return SimpleNamespace(
         logits=lambda x: discriminator(x)[:, 0],
+        packing=1,
         real=samples[0],
         generated=samples[1],
         latents=torch.randn((batch, latents), generator=own),
@@ -102,9 +103,25 @@ def test_the_slope_of_a_piecewise_linear_discriminator_is_that_of_its_steepest_p
     assert largest_slope(field, flat, flat) == 0
 
 
+def test_the_slope_by_a_pack_leaves_out_the_samples_beyond_the_last_one():
+    """Packs of 4 of a batch of 10: D = Σ 3 x₀ + 4 x₁ of a pack has slope 5 · 2."""
+    weights = torch.tensor([3.0, 4.0])
+    field = SimpleNamespace(logits=lambda x: (x[:8].view(2, 4, 2) @ weights).sum(1), packing=4)
+    assert largest_slope(field, torch.randn(10, 2), torch.randn(10, 2)) == pytest.approx(10)
+
+
+def test_a_generator_that_ignores_its_latents_has_no_condition():
+    constant = lambda z: torch.zeros(len(z), 3)  # noqa: E731
+    for generator in (constant, lambda z: constant(z) + nn.Parameter(torch.ones(3))):
+        with pytest.raises(NotMeasured, match="constant"):
+            singular_values(generator, torch.randn(5, 2))
+    with pytest.raises(NotFinite):
+        singular_values(lambda z: z * float("nan"), torch.randn(5, 2))
+
+
 def test_a_steep_place_between_samples_is_found():
     """A step of slope 10 over 0.4 < x < 0.6, flat at the samples 0 and 1 themselves."""
-    field = SimpleNamespace(logits=lambda x: 10 * x[:, 0].clamp(0.4, 0.6))
+    field = SimpleNamespace(logits=lambda x: 10 * x[:, 0].clamp(0.4, 0.6), packing=1)
     ends = torch.zeros(8, 2), torch.ones(8, 2)
     assert largest_slope(field, *ends) == pytest.approx(10)
 
@@ -185,7 +202,7 @@ def test_turnover_and_forgetting_look_at_all_checkpoints(tmp_path):
     shown = [samples_at(ring, modes) for modes in sets]
     shown[0] = torch.full((100, 2), 9.0)
     # D is high on the right: mode 0 of the ring lies there, as do the data
-    field = SimpleNamespace(logits=lambda x: x[:, 0], real=samples_at(ring, [0]) - 0.1)
+    field = SimpleNamespace(logits=lambda x: x[:, 0], real=samples_at(ring, [0, 0]) - 0.1)
     earlier = [Seen(subject, samples) for samples in shown[:-1]]
     seen = Seen(subject, shown[-1], play=lambda _: field, earlier=earlier)
     found = Turnover().measure(seen)

@@ -11,8 +11,8 @@ from bench.measuring.evaluation import Seen, Subject
 from bench.measuring.field import Field, field_of
 from bench.measuring.krylov import dense, spectrum
 from bench.method import Method
-from bench.metric import NotMeasured
-from bench.metrics.jacobian import Jacobian, _product
+from bench.metric import NotMeasured, Reason
+from bench.metrics.jacobian import Jacobian, _product, _rotation
 from bench.networks import Checkpoint
 from bench.registry import find, make_architecture, make_dataset, make_method
 from bench.training.configuration import TrainingConfiguration
@@ -307,3 +307,12 @@ def test_a_space_that_is_exhausted_early_ends_the_iteration():
     found = spectrum(lambda v: matrix @ v, 100, 50)
     assert sorted(found.values.real) == pytest.approx([-2, 0.5, 3])
     assert found.residuals == pytest.approx(0, abs=1e-6)
+
+
+def test_what_has_not_converged_is_a_reason_and_no_number():
+    """Fifty vectors find no eigenvalue of a random matrix, whose largest |Im λ| is about 1."""
+    matrix = np.random.default_rng(0).standard_normal((1500, 1500)) / np.sqrt(1500)
+    found = spectrum(lambda vector: matrix @ vector, 1500, 50)
+    for each in _rotation(found):
+        assert isinstance(each, Reason)
+        assert "has not converged" in each.text

@@ -92,7 +92,7 @@ def other_iterate(problem: Problem, standings: list[Standing]) -> str:
         f"{numbers.of(metric, means[order[0]])}"
     )
     if set(leads) & set(shared):
-        return f"{told}, so that the first place does not depend on it."
+        return f"{told}: the first place is the same."
     behind = numbers.listing([f"{m} {numbers.of(metric, means[m])}" for m in shared if m in means])
     return f"{told}: the first place depends on it ({behind})."
 

@@ -96,6 +96,8 @@ def _published(problem: Problem) -> list[tuple[str, str]]:
 
 def headed(metric: Quantity) -> str:
     """A column's name, with ↑ where more is better; the arrow stays on the line of its word."""
+    if metric.descriptive:
+        return metric.label
     return f"{metric.label}\u00a0{'↑' if metric.higher_is_better else '↓'}"
 
 
@@ -230,11 +232,12 @@ def _group(problem: Problem, group: str, ranked: list[Standing]) -> Table | None
     for s in ranked:
         named = Entry(s.method, mark(s), s.method)
         rows.append([named, Entry("last"), *(_entry(s, m, s.last) for m in metrics)])
-        if not s.checkpoint_is_last:
+        if not s.checkpoint_is_last and any(s.checkpoint[m.name] for m in metrics):
             earlier = True
             again = Entry(s.method, "quiet", s.method)
             rows.append([again, Entry("best"), *(_entry(s, m, s.checkpoint) for m in metrics)])
-    rows.append([Entry(FLOOR, "quiet"), EMPTY, *(floor(problem, m) for m in metrics)])
+    if any(problem.floor.get(m.name) is not None for m in metrics):
+        rows.append([Entry(FLOOR, "quiet"), EMPTY, *(floor(problem, m) for m in metrics)])
     best = ""
     if earlier:
         best = f" Best: at each seed's best checkpoint by {problem.throughout[0].label}."

@@ -16,7 +16,7 @@ from bench.report.statistics import Comparison
 _HASH = re.compile(r"[0-9a-f]{32,}")
 _SHOWN = 16
 """Digits of a hash that are shown; the records hold all of it."""
-SELDOM = ", at the best and the last evaluation alone"
+SELDOM = ", at the best and the last evaluation only"
 
 
 def definitions(problems: list[Problem], comparison: Comparison = "welch") -> Section:
@@ -41,9 +41,9 @@ _STATISTICS = [
      "defined for some finished seeds, the number behind the mean is told."),
     (f"{numbers.INTERVAL} of a mean", "Student's t over seeds, mean ± t·s/√n. It may reach past "
      "the bounds of a metric. With one seed, or where all are the same, there is none."),
-    ("Chance to beat it", "the share of all pairs of seeds in which this method beats the other; "
+    ("P(beats it)", "the share of all pairs of seeds in which this method beats the other; "
      "failed seeds lose, equal ones count half."),
-    ("Cannot be told apart", f"the corrected p is above {LEVEL_TO_BEST:g} against the best method, "
+    ("Not distinguishable", f"the corrected p is above {LEVEL_TO_BEST:g} against the best method, "
      f"which the same data chose, and above {LEVEL_TO_BASELINE:g} against a baseline: so a study "
      "of up to a dozen methods finds one wrongly worse about one time in twenty. No difference "
      "found among so few seeds is no proof that there is none."),
@@ -122,21 +122,27 @@ def _metrics(problems: list[Problem]) -> list[Block]:
 def _heading(problem: Problem, group: str) -> str:
     """What a group of metrics is called, and when they are measured."""
     own = [metric for metric in problem.quantities if metric.group == group]
-    when = SELDOM if group and all(_seldom(problem, metric) for metric in own) else ""
+    told = {_when(problem, metric) for metric in own}
+    when = told.pop() if group and len(told) == 1 else ""
     return f"{group or 'Metrics'}{when}:"
 
 
 def _defined(problem: Problem, metric: Quantity) -> tuple[str, str]:
-    way = "more" if metric.higher_is_better else "less"
+    way = f"; {metric.better}" if metric.better else ""
     ranks = "; ranks the methods" if metric == problem.primary else ""
-    when = SELDOM if not metric.group and _seldom(problem, metric) else ""
-    return metric.label, f"{metric.meaning}{when}; {way} is better{ranks} ({metric.name})"
+    when = "" if metric.group else _when(problem, metric)
+    return metric.label, f"{metric.meaning}{when}{way}{ranks} ({metric.name})"
 
 
-def _seldom(problem: Problem, metric: Quantity) -> bool:
-    """Whether a metric is measured, but not at every evaluation."""
-    evaluations = [e for record in problem.records() for e in record.evaluations]
-    return metric not in problem.throughout and any(metric.name in e for e in evaluations)
+def _when(problem: Problem, metric: Quantity) -> str:
+    """Return when a metric is measured, where that is not at every evaluation."""
+    records = list(problem.records())
+    if metric in problem.throughout or not any(
+        metric.name in e for r in records for e in r.evaluations
+    ):
+        return ""
+    earlier = any(metric.name in e for r in records for e in r.evaluations[:-1])
+    return SELDOM if earlier else ", at the last evaluation only"
 
 
 def _told(value: Any) -> str:

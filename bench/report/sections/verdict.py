@@ -32,7 +32,10 @@ def finding(found: Findings) -> str:
         return "" if found.varied else "No method can be compared with another yet."
     tops = [leaders(ranked) for _, ranked in judged]
     count = numbers.count(len(judged), "dataset")
-    where = {1: judged[0][0].label, 2: "both datasets"}.get(len(judged), f"all {count}")
+    if len(judged) < len(found.fixed):
+        where = numbers.listing([problem.label for problem, _ in judged])
+    else:
+        where = {1: judged[0][0].label, 2: "both datasets"}.get(len(judged), f"all {count}")
     compared = {s.method for _, ranked in judged for s in ranked if s.rank is not None}
     always = [m for m in tops[0] if all(m in top for top in tops)]
     won = [p.label for p, ranked in judged if _wins(ranked) and ranked[0].method in always]
@@ -44,12 +47,13 @@ def finding(found: Findings) -> str:
             f"No method wins on every dataset; only {always[0]} is among the best on {where}{but}"
         ]
     else:
-        on = count if len(judged) > 1 else where
+        whole = len(judged) > 1 and len(judged) == len(found.fixed)
+        on = count if whole else where
         parts = [f"No clear winner among {len(compared)} methods on {on}"]
         if always and len(always) < len(compared):
             verb = "is" if len(always) == 1 else "are"
             parts.append(f"{_named(always)} {verb} among the best on {where}")
-    if parts[0].startswith("No") and (told := _worst(judged)):
+    if parts[0].startswith("No") and (told := _worst(judged, len(found.fixed))):
         parts.append(told)
     return f"{'; '.join(parts)}."
 
@@ -103,7 +107,7 @@ def _wins(ranked: list[Standing]) -> bool:
     return all(s.against_best == "behind" for s in ranked[1:] if s.rank is not None)
 
 
-def _worst(judged: list[tuple[Problem, list[Standing]]]) -> str:
+def _worst(judged: list[tuple[Problem, list[Standing]]], datasets: int) -> str:
     """Return who is significantly worse than the best, on most of the datasets."""
     behind: dict[str, list[str]] = {}
     for problem, ranked in judged:
@@ -116,7 +120,7 @@ def _worst(judged: list[tuple[Problem, list[Standing]]]) -> str:
         return ""
     where = behind[names[0]] if all(behind[m] == behind[names[0]] for m in names) else []
     on = numbers.listing(where) if where else f"{most} of {len(judged)} datasets"
-    on = "every dataset" if most == len(judged) > 1 else on
+    on = "every dataset" if most == datasets > 1 else on
     verb = "is" if len(names) == 1 else "are"
     return f"{numbers.listing(names)} {verb} significantly worse than the best on {on}"
 
@@ -161,9 +165,10 @@ def _compared(metric: Quantity, ranked: list[Standing], rest: list[Standing]) ->
         told = f"No winner: {leader.method} has the best value, {reached}"
     elif len(top) == 1:
         near = behind[0]
+        place = "the next best" if near is ranked[1] else "the best of those significantly worse"
         return (
             f"{leader.method} leads with {reached}, {_gap(metric, near.to_best)} {near.method}, "
-            f"the next best{beside}"
+            f"{place}{beside}"
         )
     elif not behind:
         told = (
