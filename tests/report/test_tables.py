@@ -201,6 +201,26 @@ def test_the_finding_names_a_winner_only_where_a_test_does(make_study, train, mo
     assert finding(find(study, alone, [])) == "No method can be compared with another yet."
 
 
+def test_the_finding_names_the_datasets_that_are_judged(make_study, train, modes):
+    ring = "architecture: {mlp: {generator_widths: [8], discriminator_widths: [8]}}, updates: 100"
+    study = make_study(
+        "methods: [non_saturating, wgan_gp]\nseeds: 3\nevaluations: 2\nexperiments:\n"
+        + "".join(
+            f"  - {{dataset: {{ring8: {{sigma: {sigma}}}}}, {ring}}}\n"
+            for sigma in (0.05, 0.06, 0.07)
+        )
+    )
+    ends = {"non_saturating": 7.0, "wgan_gp": 2.0}
+    planned = [
+        train(c, modes(0, ends[c.method.name] + 0.3 * c.seed))
+        for c in study.cells
+        if c.seed == 0 or "0.07" not in c.dataset.label
+    ]
+    assert finding(find(study, planned, [])) == (
+        "non_saturating is the best of 2 methods on ring8(sigma=0.05) and ring8(sigma=0.06)."
+    )
+
+
 def test_verdict_names_who_is_behind_and_by_how_much(make_study, train, modes):
     study = make_study()
     ends = {("non_saturating", s): v for s, v in enumerate((7.0, 7.5, 8.0))}
