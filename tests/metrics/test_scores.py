@@ -10,7 +10,7 @@ from torch import Tensor
 from bench.measuring.evaluation import Seen, Subject, take
 from bench.measuring.frechet import frechet_distance
 from bench.measuring.neighbours import Manifold, precision_recall_density_coverage
-from bench.measuring.score import Samples
+from bench.measuring.sides import Samples
 from bench.metric import Reason, Results
 from bench.metrics.kid import kid
 from bench.registry import make_metric
