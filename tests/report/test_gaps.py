@@ -187,8 +187,8 @@ def test_a_metric_of_the_last_evaluation_ranks_but_has_no_curve(of_photographs, 
     assert rows_of(text, "Inception KID ↓")[0][:3] == [
         "non_saturating", "last", "0.5000",
     ]  # fmt: skip
-    assert "reference samples, at the best and the last evaluation alone; less is better" in text
-    assert "Inception features, at the best and the last evaluation alone:" in text
+    assert "reference samples, at the last evaluation only; less is better" in text
+    assert "Inception features, at the last evaluation only:" in text
 
 
 def test_a_method_without_the_metric_that_ranks_is_named(of_photographs):

@@ -85,5 +85,5 @@ def test_the_report_says_which_were_used(study, tmp_path):
     ]
     write_report(chosen, planned, store.results)
     told = (store.results / "kinds" / "report.md").read_text(encoding="utf-8")
-    said = "With hyperparameters published for such data: wgan_gp (penalty_weight 0.1)."
+    said = "**Hyperparameters published for such data**: wgan_gp (penalty_weight 0.1)"
     assert said in told
