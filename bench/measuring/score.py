@@ -12,13 +12,15 @@ import torch
 
 from bench.errors import BenchError
 from bench.extractors.inception import InceptionV3
-from bench.measuring.choice import named, offered
+from bench.measuring.choice import expanded, named, offered
 from bench.measuring.evaluation import Seen, Subject, take
 from bench.measuring.reference import Reference
 from bench.measuring.sides import read_side
-from bench.metric import Metric, NotMeasured, Quantity, Reason
+from bench.metric import Facts, Metric, NotMeasured, Quantity, Reason
 from bench.records.fingerprint import digest
 from bench.records.measurements import joined
+
+OF_SAMPLES = ("samples", "features")
 
 
 @dataclass(frozen=True)
@@ -90,19 +92,33 @@ def score(
         nothing = np.empty((0, len(against.statistics.mean)))
         subject.know(InceptionV3(), Reference(against.statistics, nothing, None))
     seen = Seen(subject, samples)
-    chosen = [named(name, against) for name in metrics] or offered(against)
+    chosen = _chosen(metrics, against)
     protocol = joined([made.protocol("generated"), against.protocol()])
     scores: list[Score] = []
     for metric in chosen:
-        if metric.needs in ("samples", "features"):
-            own, told = _scored(metric, seen, against.statistics is not None)
-            scores += own
-            protocol = joined([protocol, told])
-        elif metrics:
-            raise BenchError(f"metric '{metric.called}' needs {metric.needs}, not samples only")
+        own, told = _scored(metric, seen, against.statistics is not None)
+        scores += own
+        protocol = joined([protocol, told])
     if save_reference is not None:
         _save(subject, save_reference)
     return Scores(generated, reference, scores, protocol)
+
+
+def _chosen(asked: list[str], against: Facts) -> list[Metric]:
+    """Return the metrics of samples that a user names, by families too; of no names, all of them.
+
+    Raises:
+        BenchError: a name stands for none.
+    """
+    chosen: list[Metric] = []
+    for name in asked:
+        found = [named(part, against) for part in expanded([name], against)]
+        usable = [metric for metric in found if metric.needs in OF_SAMPLES]
+        if not usable:
+            why = f"needs {found[0].needs}, not samples only" if found else "does not apply"
+            raise BenchError(f"metric '{name}' {why}")
+        chosen += usable
+    return chosen or [metric for metric in offered(against) if metric.needs in OF_SAMPLES]
 
 
 def _scored(

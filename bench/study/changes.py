@@ -93,7 +93,9 @@ def _lay_over(content: Any, part: str, name: str, value: Any, typed: str) -> Non
             each[name] = value
     else:
         known = [*BOTH, *STUDY, *EXPERIMENT, *(f"{TRAINING}.{key}" for key in TRAINING_KEYS)]
+        if typed in ("methods", "datasets", "metrics", "vary"):
+            raise BenchError(f"--set {typed}: use --{typed}")
         raise BenchError(
-            f"--set {typed}: write PART.HYPERPARAMETER=VALUE, or a key of the study"
+            f"--set {typed}: no such key; write PART.HYPERPARAMETER=VALUE, or a key of the study"
             f"{nearest(typed, sorted(set(known)))}"
         )

@@ -115,6 +115,14 @@ def test_a_dataset_at_a_path_is_a_dataset_whatever_the_path_ends_with(tmp_path):
     assert _values(found)["data_fd"] >= 0
 
 
+def test_of_a_family_those_metrics_are_taken_that_look_at_samples(tmp_path, colours):
+    folder = _pictures(tmp_path / "png", colours[:8])
+    found = score(folder, folder, ["anatomy"], tmp_path, CPU)
+    assert {each.quantity.name for each in found.scores} == {"pixel_feature_rank"}
+    with pytest.raises(BenchError, match="metric 'game_real' needs game, not samples only"):
+        score(folder, folder, ["game_real"], tmp_path, CPU)
+
+
 def test_statistics_of_another_size_are_refused_and_lack_samples(tmp_path, colours):
     folder = _pictures(tmp_path / "png", colours[:8])
     np.savez(tmp_path / "small.npz", mu=np.zeros(10), sigma=np.eye(10))

@@ -70,12 +70,13 @@ def _limits(ranked: list[Standing]) -> list[tuple[str, str]]:
     tests = sum(s.to_best is not None and s.to_best.p is not None for s in compared)
     corrected = min(1.0, smallest * max(tests, 1))
     verdict = "could" if corrected <= LEVEL_TO_BEST else "could not"
-    lines.append((
-        "Smallest p of a rank test",
-        f"{numbers.p_value(smallest)} with {numbers.count(min(sizes), 'seed')} per method, "
-        f"{numbers.p_value(corrected)} corrected for {numbers.count(tests, 'comparison')}: it "
-        f"{verdict} distinguish methods at {LEVEL_TO_BEST:g}.",
-    ))  # fmt: skip
+    if tests:
+        lines.append((
+            "Smallest p of a rank test",
+            f"{numbers.p_value(smallest)} with {numbers.count(min(sizes), 'seed')} per method, "
+            f"{numbers.p_value(corrected)} corrected for {numbers.count(tests, 'comparison')}: it "
+            f"{verdict} distinguish methods at {LEVEL_TO_BEST:g}.",
+        ))  # fmt: skip
     lines.append((
         "Which test",
         _STATED[compared[0].to_best.comparison if compared[0].to_best else "welch"]
