@@ -45,13 +45,13 @@ def own_folder() -> Iterator[None]:
     """
     with ExitStack() as stack:
         with suppress(OSError, BenchError):
-            os.environ["TMPDIR"] = str(stack.enter_context(_locked_folder(shared_folder())))
+            stack.enter_context(_locked_folder(shared_folder()))
         yield
 
 
 @contextmanager
-def _locked_folder(shared: Path) -> Iterator[Path]:
-    """Yield a new folder, beside a file that is locked as long as this process lives."""
+def _locked_folder(shared: Path) -> Iterator[None]:
+    """Let ``TMPDIR`` name a new folder, beside a file that is locked meanwhile."""
     for lock in shared.glob(f"{OWN}*.lock"):
         with suppress(OSError, BenchError), open(lock, "a+", encoding="utf-8") as file:
             if not hold(file, REMEDY):
@@ -63,8 +63,9 @@ def _locked_folder(shared: Path) -> Iterator[Path]:
             raise BlockingIOError
         folder, before = lock.with_suffix(""), os.environ.get("TMPDIR")
         folder.mkdir(mode=0o700)
+        os.environ["TMPDIR"] = str(folder)
         try:
-            yield folder
+            yield
         finally:
             _remove(lock)
             del os.environ["TMPDIR"]

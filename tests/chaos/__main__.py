@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.chaos import faults
+from tests.chaos import damage, faults
 from tests.chaos.campaign import campaign
 
 
@@ -31,8 +31,8 @@ def main() -> int:
         met += faults.of_surroundings(folder / "surroundings")
         met.append(faults.of_compiling(folder / "compiling"))
         undisturbed = folder / "campaign" / "undisturbed"
-        met += faults.of_files(undisturbed)
-        met.append(faults.of_database(undisturbed, folder / "campaign" / "study.yaml"))
+        met += damage.of_files(undisturbed)
+        met.append(damage.of_database(undisturbed, folder / "campaign" / "study.yaml"))
         for each in met:
             told = _cell(each.seen.replace(f"{folder}/", ""))
             print(f"| {each.fault} | 1 | {len(each.lost)} | {told} |")

@@ -1,27 +1,19 @@
-"""Faults that really happen to one run: by methods, by the surroundings, by damaged files."""
+"""Faults that really happen to one run: by its methods, its surroundings, a killed compiler."""
 
 from __future__ import annotations
 
-import json
 import os
 import resource
-import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
-import torch
-
 from bench.execution.apart import LIMIT
-from bench.records.store import Store
-from bench.tracking.ledger import Ledger
-from bench.training.savepoints import Saved, Savepoints
-from tests.chaos.campaign import MARK, marked, stored
+from tests.chaos.campaign import MARK, marked
 
 ROOT = Path(__file__).parents[2]
 METHOD = """
@@ -86,7 +78,6 @@ real, calls = time.time, itertools.count()
 time.time = lambda: real() - 3600 * (next(calls) // 50)
 """
 """A clock that goes back by an hour every fifty times that it is looked at."""
-PLACES = 16
 MEMORY = 4 * 2**30
 """Bytes that each process may allocate: the fault is to meet a limit, not the machine's end."""
 
@@ -190,7 +181,7 @@ def of_compiling(folder: Path) -> Met:
     change: dict[str, str | None] = {"TMPDIR": str(temporary)}
     command = _command(str(folder / "study.yaml"), folder / "results")
     run = subprocess.Popen(
-        command, env=_environment(folder, None, change), stdout=subprocess.DEVNULL
+        command, env=environment_of(folder, None, change), stdout=subprocess.DEVNULL
     )
     deadline = time.monotonic() + 200
     while not list(temporary.glob("*/*/*.s")) and time.monotonic() < deadline:
@@ -202,88 +193,10 @@ def of_compiling(folder: Path) -> Met:
     run.wait()
     left = len(list(temporary.glob("*/run-*/*")))
     status = (sys.executable, "-m", "bench", "status", "--results", str(folder / "results"))
-    subprocess.run(status, env=_environment(folder, None, change), capture_output=True)
+    subprocess.run(status, env=environment_of(folder, None, change), capture_output=True)
     met.seen = f"{left} files of a compiler's are there until the next command"
     met.lost += [f"left behind: {file}" for file in temporary.glob("*/run-*")]
     return met
-
-
-def of_files(results: Path) -> list[Met]:
-    """Cut every sort of file at every 64th byte: it is noticed, and nothing raises."""
-    folder = next(results.glob("cells/[!.]*"))
-    names = ("record.json", "series.npz", "samples.npz", "measurements.json")
-    met = [_cut(folder / name, partial(_read_record, folder, name)) for name in names]
-    work = results.parent / "savepoint"
-    savepoints = Savepoints(work)
-    savepoints.write(10, Saved.of({"state": {"x": torch.arange(500)}}, {}))
-    met.append(_cut(next(work.glob("*.safetensors")), _read_savepoint))
-    ledger = work / "tracked.json"
-    ledger.write_text(json.dumps({"uri": {"study": {f"{n:040x}": "1" * 64 for n in range(20)}}}))
-    met.append(_cut(ledger, _read_ledger))
-    return met
-
-
-def of_database(results: Path, study: Path) -> Met:
-    """Cut MLflow's database at some places: `bench sync` says so, and records stay."""
-    folder = results.parent / "database"
-    shutil.copytree(results, folder)
-    sync = (sys.executable, "-m", "bench", "sync", str(study), "--results", str(folder))
-    environment = _environment(study.parent, study.parent / "methods", {})
-    subprocess.run(sync, env=environment, check=True, capture_output=True)
-    whole, known = (folder / "mlflow.db").read_bytes(), stored(folder)
-    places = [len(whole) * number // PLACES for number in range(PLACES)]
-    met = Met(f"MLflow's database cut at {PLACES} places", "")
-    for length in places:
-        (folder / "mlflow.db").write_bytes(whole[:length])
-        run = subprocess.run(sync, env=environment, capture_output=True, text=True, timeout=300)
-        met.seen = (run.stdout + run.stderr).strip()
-        if run.returncode or f"{len(known)} cells sent" not in met.seen:
-            met.lost.append(f"cut at {length}: {met.seen[-300:]}")
-    if stored(folder) != known:
-        met.lost.append("a cut database has changed records")
-    return met
-
-
-def _cut(file: Path, read: Callable[[Path], str]) -> Met:
-    """Read copies of a file that end early; ``read`` returns what is told, nothing if nothing is.
-
-    It is called with a file whose folder is its own.
-    """
-    whole = file.read_bytes()
-    places = range(0, len(whole), 64)
-    met = Met(f"{file.name[-40:]} cut at every 64th byte ({len(places)} places)", "")
-    for length in places:
-        copy = file.parent.parent / "cut"
-        shutil.rmtree(copy, ignore_errors=True)
-        shutil.copytree(file.parent, copy / "cells" / file.parent.name)
-        target = copy / "cells" / file.parent.name / file.name
-        target.write_bytes(whole[:length])
-        try:
-            met.seen = read(target)
-        except Exception as error:
-            met.lost.append(f"{file.name} cut at {length}: {type(error).__name__}: {error}")
-        if not met.seen:
-            met.lost.append(f"{file.name} cut at {length} was not noticed")
-    return met
-
-
-def _read_record(folder: Path, name: str, file: Path) -> str:
-    store = Store(file.parents[2])
-    record = store.get(folder.name)
-    if record is not None and name in ("series.npz", "samples.npz"):
-        return "" if record.series() and record.samples() else "empty"
-    return store.set_aside[0] if store.set_aside else ""
-
-
-def _read_savepoint(file: Path) -> str:
-    savepoints = Savepoints(file.parent)
-    found = savepoints.restore(lambda saved: saved)
-    return savepoints.set_aside[0] if found is None else ""
-
-
-def _read_ledger(file: Path) -> str:
-    Ledger(file, "uri", "study")
-    return "it is made anew"
 
 
 def _write(file: Path, fault: str = "pass", imported: str = "", optimizers: str = "pass") -> None:
@@ -320,7 +233,7 @@ def _bench(
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         _command(study, results),
-        env=_environment(folder, methods, change or {}),
+        env=environment_of(folder, methods, change or {}),
         preexec_fn=_limit_memory,
         capture_output=True,
         text=True,
@@ -333,7 +246,7 @@ def _command(study: str, results: Path) -> list[str]:
     return [sys.executable, "-m", "bench", "run", study, *where]
 
 
-def _environment(
+def environment_of(
     folder: Path, methods: Path | None, change: dict[str, str | None]
 ) -> dict[str, str]:
     own = {

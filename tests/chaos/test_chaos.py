@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.chaos import faults
+from tests.chaos import damage, faults
 from tests.chaos.campaign import campaign
 
 
@@ -11,7 +11,7 @@ def test_kills_lose_nothing_and_damaged_files_are_noticed(tmp_path):
     found = campaign(tmp_path / "campaign", kills=5, seed=2)
     assert found.wrong == []
     assert found.kills.total() >= 5
-    for met in faults.of_files(tmp_path / "campaign" / "undisturbed"):
+    for met in damage.of_files(tmp_path / "campaign" / "undisturbed"):
         assert met.lost == []
         assert met.seen
 
