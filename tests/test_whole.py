@@ -20,9 +20,14 @@ def test_a_file_is_replaced_whole(tmp_path, durable):
 def test_what_fails_changes_nothing(tmp_path):
     file = tmp_path / "a.json"
     write_whole(file, "old")
-    with pytest.raises(KeyboardInterrupt), whole(file) as scratch:
-        scratch.write_text("half")
-        raise KeyboardInterrupt
+
+    def stopped() -> None:
+        with whole(file) as scratch:
+            scratch.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
     assert file.read_text() == "old"
     assert list(tmp_path.iterdir()) == [file]
     with pytest.raises(NotADirectoryError):
