@@ -47,18 +47,18 @@ def compare(
             pair.problem,
             pair.method,
             WORDS[pair.verdict],
-            numbers.difference(pair.metric, pair.difference),
-            numbers.p_value(pair.adjusted),
+            numbers.difference(pair.metric, pair.contrast.difference),
+            numbers.p_value(pair.contrast.adjusted),
             "; ".join(pair.reasons),
         )
         style = {"worse": "red", "better": "green"}.get(pair.verdict)
         table.add_row(*map(escape, told), style=style)
     if table.row_count:
         out.print(table)
-    for name, alone in (("A", found.only_a), ("B", found.only_b)):
-        if alone:
-            cells_alone = numbers.count(sum(len(each.seeds) for each in alone), "cell")
-            out.print(f"{cells_alone} that {name} alone has: not compared.", style="yellow")
+    for name, unmatched in (("A", found.only_a), ("B", found.only_b)):
+        if unmatched:
+            count = numbers.count(sum(len(each.seeds) for each in unmatched), "cell")
+            out.print(f"{count} only in {name}: not compared.", style="yellow")
     out.print(f"{headline(found)} Page: {page}", markup=False)
     if found.fails(fail_on):
         raise typer.Exit(1)
