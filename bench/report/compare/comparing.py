@@ -106,8 +106,7 @@ def compare(
     unmatched: tuple[list[Unmatched], list[Unmatched]] = ([], [])
     for problem in problems(usable):
         for label, members in problem.by_method.items():
-            ids = {seed: own for seed, own in sorted((p.cell.seed, identity(p.cell))
-                                                     for p in members)}  # fmt: skip
+            ids = dict(sorted((each.cell.seed, identity(each.cell)) for each in members))
             in_a, in_b = ({s: side.records[own] for s, own in ids.items() if own in side.records}
                           for side in (a, b))  # fmt: skip
             if both := {seed: (in_a[seed], in_b[seed]) for seed in in_a if seed in in_b}:
@@ -168,7 +167,6 @@ def _nothing_common(a: Side, b: Side) -> str:
     if near:
         closest = min(near, key=lambda changes: (len(changes), changes))
         return f"{told}; the nearest differ in {', '.join(closest)}: train the same study in both"
-    datasets = (
-        ", ".join(sorted({c.dataset.label for c in side.cells.values()})) for side in (a, b)
-    )
-    return f"{told}: datasets {' against '.join(datasets)}; train the same study in both"
+    labels = (sorted({cell.dataset.label for cell in side.cells.values()}) for side in (a, b))
+    datasets = " against ".join(map(", ".join, labels))
+    return f"{told}: datasets {datasets}; train the same study in both"

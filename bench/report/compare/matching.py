@@ -27,7 +27,7 @@ class Spelling:
         self._known: dict[str, Component] = {}
 
     def __call__(self, cell: Cell) -> Cell:
-        parts = {name: self._part(name, getattr(cell, name)) for name in _MAKERS}
+        parts: dict[str, Any] = {name: self._part(name, getattr(cell, name)) for name in _MAKERS}
         return replace(cell, sources={}, **parts)
 
     def _part(self, kind: str, recorded: Component) -> Component:

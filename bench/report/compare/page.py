@@ -112,7 +112,7 @@ def _changes(number: int, label: str, pairs: list[Pair]) -> Table:
     metric = pairs[0].metric
 
     def value(interval: Interval | None, text: str) -> Entry:
-        return Entry(text, value=interval and interval.value)
+        return Entry(text, value=None if interval is None else interval.value)
 
     return Table(
         f"changed-{number}",
