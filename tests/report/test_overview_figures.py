@@ -195,8 +195,7 @@ def test_the_rank_diagram_says_why_there_is_none(ready, canvases) -> None:
 
 
 def test_the_rank_diagram_joins_those_that_are_alike() -> None:
-    found = CriticalDifference((1.2, 2.0, 2.8), ((0, 1), (1, 2)), 0.01,
-                               ((1.0,) * 3,) * 3, 1.1, 10, 0.05)  # fmt: skip
+    found = CriticalDifference((1.2, 2.0, 2.8), ((0, 1), (1, 2)), 0.01, 1.1, 10, 0.05)
     style = Style(list(NAMES))
     with style.drawing():
         canvas = ranks._diagram(found, list(NAMES), style)
