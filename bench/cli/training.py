@@ -175,7 +175,7 @@ def plan(
         size = bytes_to_keep(train, chosen.keep)
         out.print(f"Networks that are kept would take about {size / 2**20:,.0f} MiB.")
     if sequential:
-        from bench.report.sections.deciding import progress
+        from bench.report.topics.dataset.pairs import progress
 
         # a cell that failed is tried again, and does not hide what was decided without it
         every = frozenset(each.key for each in chosen.reserve)

@@ -8,12 +8,12 @@ from pathlib import Path
 from bench.execution.plan import Planned
 from bench.report.analysis.findings import find
 from bench.report.analysis.tables import summary_table
-from bench.report.figures import draw_all
-from bench.report.figures.drawing.style import Style
+from bench.report.content import compose
+from bench.report.drawing import drawn
+from bench.report.drawing.style import Style
 from bench.report.page.copies import write_copies
 from bench.report.page.html import render_page
 from bench.report.page.markdown import render_markdown
-from bench.report.sections.content import compose
 from bench.study import Study
 
 
@@ -30,8 +30,7 @@ def write(
     found.runs.to_csv(folder / "runs.csv", index=False)
     summary_table(found.problems, found.standings).to_csv(folder / "summary.csv", index=False)
     style = Style(found.methods)
-    figures = draw_all(found.problems, found.standings, style, folder, found.notes)
-    document = compose(found, figures, style.colour)
+    document = drawn(compose(found, style.colour), style, folder)
     made = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
     (folder / "report.html").write_text(render_page(document, folder, made), encoding="utf-8")
     (folder / "report.md").write_text(render_markdown(document, made), encoding="utf-8")

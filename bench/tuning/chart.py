@@ -13,11 +13,11 @@ import seaborn as sns
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from bench.report.figures.charts.curves import LEGEND_COLUMNS, MOST_BANDS, spans_decades
-from bench.report.figures.drawing.style import INK, Style, named, powers, save
-from bench.report.figures.drawing.words import abreast
+from bench.report.drawing.style import INK, Style, named, powers, save
+from bench.report.drawing.words import abreast
 from bench.report.page import numbers
 from bench.report.page.document import Figure
+from bench.report.topics.dataset.curves import LEGEND_COLUMNS, MOST_BANDS, spans_decades
 from bench.tuning.findings import Result
 
 OTHERS = "#BBBBBB"

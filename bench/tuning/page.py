@@ -14,8 +14,8 @@ from bench.report.page.document import (
     Block,
     Details,
     Document,
-    Drawn,
     Entry,
+    Figure,
     Items,
     Listing,
     Notice,
@@ -25,10 +25,10 @@ from bench.report.page.document import (
     Verdict,
     Verdicts,
 )
-from bench.report.sections.dataset import centre, floor, headed, mark, seeds
-from bench.report.sections.provenance import mixed
-from bench.report.sections.verdict import failed, headline
 from bench.report.statistics import Interval
+from bench.report.topics.dataset.ranking import centre, floor, headed, mark, seeds
+from bench.report.topics.study.provenance import mixed
+from bench.report.topics.study.verdict import failed, headline
 from bench.tuning.findings import Result
 from bench.tuning.search import Trial
 from bench.tuning.space import BETA1, BETA2, LEARNING_RATE, Value, Values
@@ -42,7 +42,7 @@ EMPTY = Entry("", "quiet")
 def compose(
     tuning: Tuning,
     results: list[Result],
-    figures: Sequence[Drawn],
+    figures: Sequence[Figure | Paragraph],
     colours: dict[str, str],
     folder: Path,
     notes: Sequence[str] = (),
@@ -118,7 +118,7 @@ def _anchor(result: Result) -> str:
     return f"tuning-{result.problem.anchor}"
 
 
-def _problem(tuning: Tuning, result: Result, figure: Drawn) -> Section:
+def _problem(tuning: Tuning, result: Result, figure: Figure | Paragraph) -> Section:
     blocks: list[Block] = []
     if warnings := mixed(result.after):
         blocks.append(Notice("Not all cells were run under the same conditions", warnings))
@@ -294,7 +294,7 @@ def _reading(tuning: Tuning) -> list[tuple[str, str]]:
         ("Equal budgets", f"Every method has {numbers.count(n, 'trial')} on every dataset, failed "
          "ones included, and every trial as many discriminator updates. A method with more "
          "parameters searches a larger space with the same trials."),
-        ("Which values", "Drawn at random and independently, uniform in the logarithm for rates "
+        ("Which values", "Figure at random and independently, uniform in the logarithm for rates "
          "and weights. Trials of equal number try the same learning rate and betas for every "
          "method, wherever these search them over the same range."),
         ("Which is best", f"The best mean over {_seeds(tuning.seeds)} of the metric that ranks "

@@ -40,7 +40,7 @@ def write_tuning(tuning: Tuning, results: Path, notes: Sequence[str] = ()) -> Pa
     """
     import pandas as pd
 
-    from bench.report.figures.drawing.style import Style
+    from bench.report.drawing.style import Style
     from bench.report.page.copies import write_copies
     from bench.report.page.document import Paragraph
     from bench.report.page.html import render_page

@@ -19,12 +19,12 @@ import pandas as pd
 from bench.execution.plan import plan
 from bench.metric import Iterate, Quantity
 from bench.records.store import Store
-from bench.report.analysis.axes import AtEqualCost, at_equal_cost
 from bench.report.analysis.deciding import all_pairs
-from bench.report.analysis.iterates import oscillation, other
 from bench.report.analysis.problems import Problem, problems
 from bench.report.analysis.ranking import Standing, standings
 from bench.report.page import numbers
+from bench.report.topics.dataset.axes import AtEqualCost, at_equal_cost
+from bench.report.topics.dataset.iterates import oscillation, other
 from bench.study import Study, load_study
 
 ROOT = Path(__file__).parents[2]

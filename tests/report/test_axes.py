@@ -2,12 +2,12 @@
 
 import pytest
 
-from bench.report.analysis.axes import at_equal_cost, differ, spent
 from bench.report.analysis.deciding import all_pairs
-from bench.report.analysis.iterates import oscillation, other, ranked
 from bench.report.analysis.problems import problems
 from bench.report.analysis.ranking import standings
-from bench.report.sections.axes import axes, equal_cost, other_iterate
+from bench.report.topics.dataset.axes import at_equal_cost, differ, spent
+from bench.report.topics.dataset.equal_cost import axes, equal_cost, other_iterate
+from bench.report.topics.dataset.iterates import oscillation, other, ranked
 
 STUDY = """
 methods: [non_saturating, wgan_gp]
