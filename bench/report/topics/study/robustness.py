@@ -20,8 +20,8 @@ from bench.report.page.document import (
     Table,
     Verdict,
 )
-from bench.report.topics.dataset import dataset
 from bench.report.topics.dataset.ranking import centre, floor
+from bench.report.topics.dataset.section import dataset
 from bench.report.topics.study.robustness_figures import draw_robustness, draw_variants
 from bench.report.topics.study.stability import mean_of
 
