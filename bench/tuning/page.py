@@ -84,12 +84,12 @@ def _verdict(result: Result) -> Verdict:
         for s in result.ranked
         if (gain := result.gain(s)) is not None and _is_better(result, gain)
     ]
-    improved = f"Improved: {'; '.join(gains)}." if gains else "No significant improvement."
+    improved = "; ".join(gains) or f"no method's {numbers.INTERVAL} excludes 0"
     before = headline(result.problem, list(result.default.values()))
     after = headline(result.after, result.ranked) if result.ranked else "Every trial failed."
     return Verdict(
         result.problem.label, f"tuning-{result.problem.anchor}", f"Tuned: {after}",
-        failed(result.ranked), (("Before tuning", before), ("Gain", improved)),
+        failed(result.ranked), (("Before tuning", before), ("Improved", improved)),
     )  # fmt: skip
 
 
