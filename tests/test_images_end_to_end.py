@@ -86,8 +86,8 @@ def test_fid_without_weights_and_when_they_are_found(tmp_path, weights):
     assert len(refused.strip().splitlines()) == 1
     vouched = {"BENCH_INCEPTION_SHA256": sha256[:16]}
     told = bench(tmp_path, "run", "eight.yaml", *given, **vouched)
-    assert "1 cells measured" in told
-    assert "cells trained" not in told
+    assert "1 cell measured" in told
+    assert "cell trained" not in told
     record = record_of(tmp_path)
     assert record.data == before.data
     assert record.not_computed.keys() == {"kid"}
