@@ -95,7 +95,7 @@ def export(
         (planned, notes), title = exports.of_study(chosen, results), f"Study {chosen.name}"
         at = results / chosen.name / "export.parquet"
     if describe:
-        print(exports.describe(title, exports.told(planned)), end="")
+        print(exports.describe(title, exports.labelled(planned)), end="")
         return
     done = exports.export(planned, file or at, title)
     for note in [*notes, *done.notes]:

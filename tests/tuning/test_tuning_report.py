@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 
@@ -118,6 +119,8 @@ def test_the_ordinary_reports_files_are_left_alone(tuned, tmp_path):
     for name in (*theirs, "figures/tuning-old.svg"):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text("theirs")
+    stamp = {"made_from": "", "files": {"figures/tuning-old.svg": ""}}
+    (folder / ".tuning.json").write_text(json.dumps(stamp))
     write_tuning(tuned, tmp_path / "results")
     assert all((folder / name).read_text() == "theirs" for name in theirs)
     assert not (folder / "figures/tuning-old.svg").exists()
