@@ -111,7 +111,9 @@ def test_a_study_that_requires_fid_does_not_start_without_weights(tmp_path):
 
 def test_weights_that_are_no_file(tmp_path):
     (tmp_path / "eight.yaml").write_text(STUDY)
-    refused = bench(tmp_path, "run", "eight.yaml", "--no-tracking", "--inception-weights", "nowhere.pth", code=2)
+    refused = bench(
+        tmp_path, "run", "eight.yaml", "--no-tracking", "--inception-weights", "nowhere.pth", code=2
+    )
     assert "nowhere.pth" in refused
     assert len(refused.strip().splitlines()) == 1
 

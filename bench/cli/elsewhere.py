@@ -48,17 +48,17 @@ def compare(
             pair.problem,
             pair.method,
             WORDS[pair.verdict],
-            numbers.difference(pair.metric, pair.difference),
-            numbers.p_value(pair.adjusted),
+            numbers.difference(pair.metric, pair.contrast.difference),
+            numbers.p_value(pair.contrast.adjusted),
             "; ".join(pair.reasons),
         )
         style = {"worse": "red", "better": "green"}.get(pair.verdict)
         table.add_row(*map(escape, told), style=style)
     if table.row_count:
         out.print(table)
-    for name, alone in (("A", found.only_a), ("B", found.only_b)):
-        if alone:
-            those = count(sum(len(each.seeds) for each in alone), "cell")
+    for name, unmatched in (("A", found.only_a), ("B", found.only_b)):
+        if unmatched:
+            those = count(sum(len(each.seeds) for each in unmatched), "cell")
             out.print(f"{those} only in {name}: not compared.", style="yellow")
     out.print(f"{headline(found)} Page: {page}", markup=False)
     if found.fails(fail_on):
