@@ -69,7 +69,7 @@ def check(
 
 
 def _part(typed: str) -> Any:
-    """The part that is typed as NAME, KIND:NAME, or DATASET:PATH."""
+    """Return the part that is typed as NAME, KIND:NAME, or DATASET:PATH."""
     from bench.combination import SIGN
     from bench.registry import Part, find, kinds_with, make
 
@@ -92,7 +92,7 @@ def _part(typed: str) -> Any:
 
 
 def _verdicts(part: Any) -> list[Verdict]:
-    """What the suite says of a part, in a process that its code may hang or end."""
+    """Run a part's suite in a separate process, which its code may hang or end."""
     from bench.check import SUITES
     from bench.check.suite import Verdict, title
     from bench.execution.apart import Lost, apart
@@ -110,7 +110,7 @@ def _verdicts(part: Any) -> list[Verdict]:
 
 
 def _say_verdicts(name: str, verdicts: list[Any], whole: bool) -> bool:
-    """One part's verdicts, each thing that is wrong told once; whether there is any."""
+    """Print one part's verdicts, each problem once; return whether there is any."""
     from bench.check import causes
 
     wrong = causes(verdicts)

@@ -141,7 +141,7 @@ def show(
 
 
 def _told(measurement: Measurement) -> dict[str, Any]:
-    """A measurement without what its run's ingredients say already."""
+    """Return a measurement without its ingredients, which its run shows already."""
     told = asdict(measurement)
     return {name: told[name] for name in told if told[name] and name != "ingredients"}
 

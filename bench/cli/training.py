@@ -178,7 +178,7 @@ def plan(
     if sequential:
         from bench.report.topics.dataset.pairs import progress
 
-        # a cell that failed is tried again, and does not hide what was decided without it
+        # a failed cell is tried again, and must not hide decisions made without it
         every = frozenset(each.key for each in chosen.reserve)
         for decided in state(chosen, store, every).decisions:
             out.print(progress(decided), markup=False)
@@ -186,7 +186,7 @@ def plan(
 
 
 def _why_measured(planned: Planned) -> list[str]:
-    """Which measurements of a stored cell are missing, and why, each reason once."""
+    """Return the missing measurements of a stored cell by reason, one line each."""
     by_reason: dict[str, list[str]] = {}
     for measure in planned.measures if planned.state == "done" else []:
         if measure.state != "done":

@@ -1,4 +1,4 @@
-"""What a run shows of itself: a live line on a terminal, plain lines elsewhere."""
+"""The progress of a run: a live line on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Progress:
         self._console.print(Text(text), style="yellow", soft_wrap=True)
 
     def stored(self, name: str, status: str, reason: str) -> None:
-        """One cell is in the store."""
+        """Count a cell that was stored."""
         self.done += status in ("ok", "diverged")
         self.diverged += status == "diverged"
         self.failed += status not in ("ok", "diverged")
