@@ -68,7 +68,7 @@ def run(study: Study, store: Store, tracker: Tracker, console: Console, **option
 
     if study.deciding is None:
         return run_study(study, store, tracker, console, **options)
-    from bench.report.sections.deciding import progress
+    from bench.report.topics.dataset.pairs import progress
 
     tried: frozenset[str] = frozenset()
     trained = measured = 0

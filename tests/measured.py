@@ -11,6 +11,10 @@ from bench.measuring.evaluation import Seen, Subject, as_compared, take
 from bench.metric import Metric, Results
 from bench.networks import Checkpoint
 from bench.records.fingerprint import digest
+from bench.report.analysis.findings import Findings
+from bench.report.content import compose
+from bench.report.page.document import with_figures
+from bench.report.page.markdown import render_markdown
 from bench.training.checkpoints import Outcome
 from bench.training.loop import Training, train
 
@@ -55,3 +59,9 @@ def with_networks(
         **options,
     )
     return outcomes, kept
+
+
+def in_words(found: Findings) -> str:
+    """Return the whole report as Markdown, without its figures."""
+    document = compose(found, dict.fromkeys(found.methods, "#000000"))
+    return render_markdown(with_figures(document, lambda _: None), "on a day")

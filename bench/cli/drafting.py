@@ -76,6 +76,6 @@ def new(
 
 
 def _beside(program: str) -> str:
-    """A program of the environment that runs, as it is typed from here."""
+    """Return the path of a program of the current environment, relative to here."""
     at = os.path.relpath(Path(sys.executable).parent / program)
     return program if at.startswith("..") or not Path(at).exists() else at

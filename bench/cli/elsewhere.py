@@ -9,6 +9,7 @@ import typer
 from rich.markup import escape
 
 from bench.cli.options import Results, make_table, out
+from bench.words import count
 
 
 def compare(
@@ -57,8 +58,8 @@ def compare(
         out.print(table)
     for name, unmatched in (("A", found.only_a), ("B", found.only_b)):
         if unmatched:
-            count = numbers.count(sum(len(each.seeds) for each in unmatched), "cell")
-            out.print(f"{count} only in {name}: not compared.", style="yellow")
+            those = count(sum(len(each.seeds) for each in unmatched), "cell")
+            out.print(f"{those} only in {name}: not compared.", style="yellow")
     out.print(f"{headline(found)} Page: {page}", markup=False)
     if found.fails(fail_on):
         raise typer.Exit(1)
@@ -101,7 +102,7 @@ def export(
         out.print(note, style="yellow", markup=False)
     size = f"{done.size / 2**20:.1f} MiB"
     out.print(
-        f"{done.cells} cells, {done.rows:,} rows, {size}: {done.file} ({done.described.name} says "
-        "what is in it)",
+        f"{count(done.cells, 'cell')}, {done.rows:,} rows, {size}: {done.file} "
+        f"({done.described.name} describes the columns)",
         markup=False,
     )

@@ -41,7 +41,7 @@ class Crew:
 
 @dataclass(frozen=True)
 class Backend:
-    """What the user has asked for."""
+    """The backend that the user asked for."""
 
     kind: Kind
     scheduler: str
@@ -99,7 +99,7 @@ class Backend:
             from bench.execution.cluster import Cluster
             from bench.execution.members import Package
 
-            # what these would print, as a traceback for every task, is told in one line
+            # these would print a traceback for every task; one line reports it instead
             logging.getLogger("distributed").setLevel(logging.CRITICAL)
             folder = stack.enter_context(_visible(cache))
             scheduler = self.scheduler or stack.enter_context(_local(slots, folder))

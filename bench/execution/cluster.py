@@ -110,7 +110,7 @@ class Cluster:
     def run(
         self, jobs: list[Job], progress: Progress, take: Take
     ) -> Generator[list[Row], None, None]:
-        """Rows of each job as it finishes. Closing the iterator cancels what still runs.
+        """Yield the rows of each job as it finishes. Closing the iterator cancels running jobs.
 
         Raises:
             BenchError: the scheduler is lost, or all workers are and none comes back in time.
@@ -311,7 +311,7 @@ class Cluster:
 
 
 def _placed(row: Row, member: Member) -> Row:
-    """The same; a failed one says on which other machine that was."""
+    """Return the row; the reason of a failed one names the machine if it was another one."""
     assert member.answer is not None
     failed = row.data.get("status") in TRANSIENT or row.measurements == []
     if not failed or member.answer.host == socket.gethostname():

@@ -1,4 +1,4 @@
-"""What a worker keeps from job to job, and how it says how far it is."""
+"""State that a worker keeps from job to job, and its reports of progress."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 
 class Stopping:
-    """Whether this process was asked to end, and whether what runs will see to it."""
+    """Whether this process was asked to end, and whether the running job will react to it."""
 
     def __init__(self) -> None:
         self._asked = self._heard = False

@@ -35,7 +35,7 @@ class Store:
         self.results = results
         self.cells = results / "cells"
         self.set_aside: list[str] = []
-        """What was found damaged and moved away, one line each."""
+        """Damaged files that were moved away, one line each."""
         self._records: dict[str, Record] | None = None
         self._older = 0
         # jobs are stored by threads of their own
@@ -53,7 +53,7 @@ class Store:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Hold the results folder for one run; a second one is told who has it."""
+        """Lock the results folder for one run; a second one raises, naming the holder."""
         try:
             self.cells.mkdir(parents=True, exist_ok=True)
             lock = open(self.results / ".lock", "a+", encoding="utf-8")  # noqa: SIM115 - closed by `with` below
@@ -77,8 +77,10 @@ class Store:
             lock.truncate(0)
 
     def get(self, key: str) -> Record | None:
-        """The record of one key, or None. One of an older schema counts as none, and so does a
-        damaged one, which is set aside."""
+        """Return the record of one key, or None.
+
+        A record of an older schema counts as none, as does a damaged one, which is set aside.
+        """
         folder = self.cells / key
         if not folder.is_dir():
             return None
@@ -103,7 +105,7 @@ class Store:
         return Record(data, folder, self._measurements(folder))
 
     def all(self) -> list[Record]:
-        """Every sound record, by key."""
+        """Return every sound record, by key."""
         found = self.beginning("")
         if self._older:
             self.set_aside.append(
@@ -113,7 +115,7 @@ class Store:
         return found
 
     def beginning(self, key: str) -> list[Record]:
-        """Every sound record whose key begins so; no other one is read."""
+        """Return every sound record whose key begins with ``key``; others are not read."""
         if not self.cells.is_dir():
             return []
         names = sorted(name for name in os.listdir(self.cells) if name[0] != ".")
@@ -121,7 +123,7 @@ class Store:
         return [record for each in keys if (record := self.get(each)) is not None]
 
     def put(self, data: dict[str, Any], files: Files) -> Record:
-        """Write one record; it is there whole or not at all, also after a power cut."""
+        """Write one record atomically, also in the case of a power cut."""
         key = data["key"]
         scratch = self.cells / f".{key}-{uuid.uuid4().hex[:8]}"
         text = json.dumps(data, indent=1, allow_nan=False)
@@ -142,7 +144,7 @@ class Store:
         return self._remember(Record(json.loads(text), final))
 
     def measured(self, key: str, found: list[Measurement]) -> Record:
-        """Add measurements to a record, in place of older ones of the same place."""
+        """Add measurements to a record; they replace older ones of the same place."""
         with self._lock:
             return self._measured(key, found)
 
@@ -164,7 +166,7 @@ class Store:
         return self._remember(Record(record.data, record.folder, known))
 
     def _without_damaged(self, record: Record) -> Record:
-        """The record without networks that are not what was written, which are moved away."""
+        """Move damaged networks away, and return the record without them."""
         damaged = record.damaged_networks()
         for update in damaged:
             assert record.folder is not None
@@ -182,7 +184,7 @@ class Store:
         return self.records[record.key]
 
     def drop_networks(self, key: str, updates: Collection[int]) -> int:
-        """Delete the networks after these updates, and return the bytes that are free by it."""
+        """Delete the networks after these updates, and return the bytes that this frees."""
         with self._lock:
             return self._drop_networks(key, updates)
 
@@ -219,7 +221,7 @@ class Store:
             ) from error
 
     def _measurements(self, folder: Path) -> dict[str, Measurement]:
-        """What was measured; nothing, where it cannot be read: it is measured again."""
+        """Return the measurements; none if they cannot be read, so that they are taken again."""
         try:
             return stored_measurements(folder)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -260,7 +262,7 @@ class Store:
         self.set_aside.append(f"record {folder.name} is damaged ({error}); {where}")
 
     def _clear_unfinished(self) -> None:
-        """Remove what runs that were killed have left: half-written records, jobs' folders, and
+        """Remove leftovers of runs that were killed: half-written records, jobs' folders, and
         checkpoints that no savepoint belongs to."""
         cache = self.results / "cache"
         blocks = (cache / "savepoints").glob("*-*")

@@ -12,8 +12,8 @@ from typing import Literal, TypeAlias
 from bench.errors import BenchError
 from bench.execution.plan import Planned
 from bench.report.analysis.findings import find
-from bench.report.figures import drawings
-from bench.report.figures.drawing.style import COLUMN, PAGE, Style, TooNarrow
+from bench.report.content import drawings
+from bench.report.drawing.style import COLUMN, PAGE, Style, TooNarrow
 from bench.report.page.document import Figure
 from bench.study import Study
 
@@ -24,8 +24,7 @@ Width: TypeAlias = Literal["column", "page"]
 def names(study: Study, planned: list[Planned]) -> list[str]:
     """Every name that :func:`write_figure` knows, in the order of the report."""
     found = find(study, planned, [])
-    every = drawings(found.problems, found.standings, Style([]), Path(), [])
-    return [drawing.name for drawing in every]
+    return [drawing.name for drawing in drawings(found)]
 
 
 def write_figure(
@@ -57,14 +56,13 @@ def write_figure(
         place = Path(scratch)
         (place / "figures").mkdir()
         found = find(study, planned, told)
+        known = {each.name: each for each in drawings(found)}
+        if name not in known:
+            raise BenchError(_unknown(study, name, list(known)))
 
         def draw(style: Style) -> Figure | str | None:
-            every = drawings(found.problems, found.standings, style, place, told)
-            known = {each.name: each for each in every}
-            if name not in known:
-                raise BenchError(_unknown(study, name, list(known)))
             with style.drawing(FORMATS):
-                return known[name].draw()
+                return known[name].draw(style, place)
 
         try:
             figure = draw(Style(methods, paper=paper, narrow=paper and width == "column"))

@@ -7,10 +7,10 @@ from pathlib import Path
 from bench.execution.plan import Planned
 from bench.report.analysis.findings import find
 from bench.report.analysis.tables import summary_table
-from bench.report.figures import draw_all
-from bench.report.figures.drawing.style import Style
+from bench.report.content import compose
+from bench.report.drawing import drawn
+from bench.report.drawing.style import Style
 from bench.report.page.document import Document
-from bench.report.sections.content import compose
 from bench.study import Study
 
 
@@ -27,5 +27,4 @@ def write(
     found.runs.to_csv(folder / "runs.csv", index=False)
     summary_table(found.problems, found.standings).to_csv(folder / "summary.csv", index=False)
     style = Style(found.methods)
-    figures = draw_all(found.problems, found.standings, style, folder, found.notes)
-    return compose(found, figures, style.colour)
+    return drawn(compose(found, style.colour), style, folder)

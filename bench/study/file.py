@@ -1,4 +1,4 @@
-"""What a study file may say, and how one is read."""
+"""The schema of study files, and how one is read."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from bench.yaml12 import Place, read_file
 
 TRAINING = "training"
 MEANT = dict.fromkeys(("setting", "settings", "config", "configuration", "optimizer"), TRAINING)
-"""What the training is called elsewhere."""
+"""Other names of the training."""
 TRAINING_KEYS = [field.name for field in fields(TrainingConfiguration)]
 
 Hyperparameters = dict[str, Any]
@@ -99,7 +99,7 @@ class Experiment(_Strict):
     updates: Count | None = None
     epochs: Annotated[Number, Field(gt=0, le=10**6)] | None = None
     budget: Annotated[dict[Spent, Count], Field(min_length=1, max_length=1)] | None = None
-    """What methods may spend of something else than discriminator updates, in place of these."""
+    """Budget in another unit than discriminator updates, in place of these."""
     evaluations: Evaluations | None = None
     seeds: Whole | list[Whole] | None = None
     metrics: list[Named] = []
@@ -119,7 +119,7 @@ class Experiment(_Strict):
 
 
 class StudyFile(_Strict):
-    """What a study file may say; ``docs/architecture.md`` describes each key."""
+    """Schema of a study file; ``docs/studies.md`` describes each key."""
 
     description: str = ""
     hyperparameters: Literal["defaults", "published"] = "defaults"
@@ -235,7 +235,7 @@ def first_problem(error: ValidationError, content: Any) -> tuple[Place, str]:
 
 
 def _place(location: Place, content: Any, missing: bool) -> Place:
-    """Pydantic's location without the names of the types that it tried, such as ``list[…]``."""
+    """Return pydantic's location without the types that it tried, such as ``list[…]``."""
     place: list[str | int] = []
     for part in location:
         if isinstance(content, str):

@@ -1,4 +1,4 @@
-"""What this results folder has sent where."""
+"""The records of this results folder that were sent, and where."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SAVE_SECONDS = 1.0
 
 
 def identity(record: Record) -> str:
-    """Tells a record from another of the same cell, such as a crash from the later success."""
+    """Return a hash that distinguishes records of one cell, such as a crash and a success."""
     # networks may be given up without anything else being another
     made_of = {name: record.data[name] for name in ("key", "status", "run")}
     taken = sorted((m.key, m.measured.get("finished_at")) for m in record.measurements)

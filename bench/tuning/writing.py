@@ -36,7 +36,7 @@ def write_tuning(tuning: Tuning, results: Path, notes: Sequence[str] = ()) -> Pa
     """
     import pandas as pd
 
-    from bench.report.figures.drawing.style import Style
+    from bench.report.drawing.style import Style
     from bench.tuning.chart import draw_trials
     from bench.tuning.page import compose
 

@@ -19,12 +19,12 @@ import pandas as pd
 from bench.execution.plan import plan
 from bench.metric import Iterate, Quantity
 from bench.records.store import Store
-from bench.report.analysis.axes import AtEqualCost, at_equal_cost
 from bench.report.analysis.deciding import all_pairs
-from bench.report.analysis.iterates import oscillation, other
 from bench.report.analysis.problems import Problem, problems
 from bench.report.analysis.ranking import Standing, standings
 from bench.report.page import numbers
+from bench.report.topics.dataset.axes import AtEqualCost, at_equal_cost
+from bench.report.topics.dataset.iterates import oscillation, other
 from bench.study import Study, load_study
 
 ROOT = Path(__file__).parents[2]
@@ -83,7 +83,7 @@ def _scores(problem: Problem) -> list[dict[str, object]]:
 
 
 def _table(study: Study, problem: Problem) -> str:
-    """Methods in the order of their ranks, and how many pairs are told apart."""
+    """Methods in the order of their ranks, and how many pairs differ significantly."""
     primary, beside = problem.primary, other(problem)
     equal = at_equal_cost(problem, "generator_updates")
     lines = [
@@ -99,7 +99,7 @@ def _table(study: Study, problem: Problem) -> str:
     told = sum(each.outcome in ("ahead", "behind") for each in results)
     lines += [
         "",
-        f"{told} of {len(results)} pairs are told apart (Welch, Holm at 0.05 over all).",
+        f"{told} of {len(results)} pairs differ significantly (Welch, Holm at 0.05 over all).",
         "",
     ]
     return "\n".join(lines)

@@ -17,7 +17,7 @@ from bench.cli import main
 from bench.datasets.decoding import TURNS
 from bench.datasets.folder import Folder
 from bench.measuring.score import score
-from bench.report.figures.pictures.tiles import in_colour, tiled
+from bench.report.drawing.tiles import in_colour, tiled
 from bench.tracking.pictures import pictures
 from tests.datasets.folders import CPU, dataset, levels, noise, one_line, paint
 

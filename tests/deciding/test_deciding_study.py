@@ -15,7 +15,7 @@ from bench.execution.plan import plan
 from bench.report import write_report
 from bench.report.analysis.deciding import decisions
 from bench.report.analysis.problems import problems
-from bench.report.sections.deciding import answer, progress
+from bench.report.topics.dataset.pairs import answer, progress
 from bench.study import load_study
 from bench.study.selection import parse
 from tests.report.handmade import ring_modes, store_in, studies_in, trainer

@@ -3,14 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from measured import in_words
 
 from bench.errors import BenchError
 from bench.measuring.runs import latents_of_draw
 from bench.metric import Reason
 from bench.registry import make_dataset, make_metric
 from bench.report.analysis.findings import find
-from bench.report.page.markdown import render_markdown
-from bench.report.sections.content import compose
 from bench.stored import load_run
 from bench.taken import OfIterate, Redrawn
 from bench.training.streams import latents_of
@@ -95,6 +94,6 @@ def test_a_study_asks_for_it_and_its_report_states_both_parts(bench):
             scores.append(metric.measure(made)["high_quality"])
         assert last["high_quality_redrawn"] == pytest.approx(np.std(scores, ddof=1))
     found = find(study, planned, [])
-    told = render_markdown(compose(found, {}, dict.fromkeys(found.methods, "#000000")), "on a day")
+    told = in_words(found)
     assert "| from training seeds | from drawing samples |" in told
     assert bench.work(study) == (0, set())

@@ -10,13 +10,12 @@ import time
 import numpy as np
 import pytest
 import torch
+from measured import in_words
 
 from bench.errors import BenchError
 from bench.measuring import keys
 from bench.records import measurements
 from bench.report.analysis.findings import find
-from bench.report.page.markdown import render_markdown
-from bench.report.sections.content import compose
 from bench.stored import StoredRun, load_run, write_samples
 from bench.training.streams import latents_of
 from tests.measuring.conftest import Bench
@@ -147,7 +146,7 @@ def test_what_was_not_kept_says_what_would_have_kept_it(bench):
         assert each.record.evaluations[1]["modes_20"] is None
         assert "keep: all" in each.record.not_computed["modes_20"].text
     found = find(study, bench.plan(study), [])
-    told = render_markdown(compose(found, {}, dict.fromkeys(found.methods, "#000000")), "on a day")
+    told = in_words(found)
     assert "**Not computed at earlier checkpoints**: modes (≥20) of 8" in told
 
 

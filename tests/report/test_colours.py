@@ -7,7 +7,7 @@ import matplotlib
 import numpy as np
 import pytest
 
-from bench.report.figures.drawing.style import COLOURS, Style
+from bench.report.drawing.style import COLOURS, Style
 
 
 def test_colours_mean_the_same_method_whatever_the_size_of_the_figure():

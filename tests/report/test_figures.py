@@ -12,14 +12,15 @@ from handmade import store_in, studies_in, trainer
 
 from bench.errors import BenchError
 from bench.execution.plan import Planned
-from bench.report import figures
 from bench.report.analysis.findings import find
-from bench.report.figures import drawings
-from bench.report.figures.drawing.seeds import trios
-from bench.report.figures.drawing.sheets import MOST, sheets
-from bench.report.figures.drawing.style import Style
-from bench.report.figures.pictures.points import Window
+from bench.report.content import drawings
+from bench.report.drawing.points import Window
+from bench.report.drawing.seeds import trios
+from bench.report.drawing.sheets import MOST, sheets
+from bench.report.drawing.style import Style
 from bench.report.paper import names, write_figure
+from bench.report.topics.dataset import latents, norms, samples
+from bench.report.topics.study import overview
 
 RING = """
 methods: [non_saturating]
@@ -69,11 +70,11 @@ def drawn(study, planned, folder: Path, notes: list[str] | None = None, formats=
     style = Style(found.methods)
     (folder / "figures").mkdir(parents=True)
     made = {}
-    for each in drawings(found.problems, found.standings, style, folder, found.notes):
+    for each in drawings(found):
         problem, _, kind = each.name.partition("/")
         if problem == "ring8" and kind in POINTS:
             with style.drawing(formats):
-                made[kind] = each.draw()
+                made[kind] = each.draw(style, folder)
     return found, made
 
 
@@ -145,10 +146,10 @@ def test_drawing_is_repeatable_and_each_figure_stands_alone(few, tmp_path):
     *_, found, made, out = few
     (tmp_path / "figures").mkdir()
     style = Style(found.methods)
-    known = {d.name: d for d in drawings(found.problems, found.standings, style, tmp_path, [])}
+    known = {d.name: d for d in drawings(found)}
     for kind in ("samples", "curves"):
         with style.drawing():
-            figure = known[f"ring8/{kind}"].draw()
+            figure = known[f"ring8/{kind}"].draw(style, tmp_path)
         for suffix in ("svg", "png"):
             again = (tmp_path / f"{figure.file}.{suffix}").read_bytes()
             assert again == (out / f"{made[kind].file}.{suffix}").read_bytes()
@@ -292,8 +293,13 @@ def test_one_figure_is_drawn_without_the_others(few, tmp_path, monkeypatch):
     def never(*_):
         raise AssertionError("drawn")
 
-    for name in ("draw_samples", "draw_evolution", "draw_norms", "draw_overview"):
-        monkeypatch.setattr(figures, name, never)
+    for module, name in (
+        (samples, "draw_samples"),
+        (latents, "draw_evolution"),
+        (norms, "draw_norms"),
+        (overview, "draw_overview"),
+    ):
+        monkeypatch.setattr(module, name, never)
     write_figure(study, planned, "ring8/curves", tmp_path)
     assert len(list(tmp_path.iterdir())) == 3
 

@@ -13,8 +13,8 @@ from bench.report.analysis.columns import RUN_COLUMNS
 from bench.report.analysis.problems import describe, problems
 from bench.report.analysis.ranking import standings
 from bench.report.analysis.tables import runs_table, summary_table
-from bench.report.figures.drawing import seeds
-from bench.report.sections.verdict import headline
+from bench.report.drawing import seeds
+from bench.report.topics.study.verdict import headline
 
 DIGITS = {"classes_20": 10.0, "classes_1": 10.0, "reverse_kl": 0.25, "jsd": 0.125}
 SLOW = {"lenet_precision": 0.5, "lenet_recall": 0.5, "lenet_density": 0.5, "lenet_coverage": 0.5}

@@ -11,11 +11,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from measured import in_words
 
 from bench.report.analysis.findings import find
 from bench.report.analysis.tables import summary_table
-from bench.report.page.markdown import render_markdown
-from bench.report.sections.content import compose
 
 GOLDEN = Path(__file__).parent / "golden"
 STUDY = """
@@ -80,8 +79,7 @@ def test_runs_but_for_their_keys(fixed):
 
 
 def test_report_but_for_keys_and_paths(fixed, tmp_path):
-    document = compose(fixed, {}, dict.fromkeys(fixed.methods, "#000000"))
-    text = render_markdown(document, "on a day").replace(str(tmp_path), "")
+    text = in_words(fixed).replace(str(tmp_path), "")
     keys = {p.cell.key[:n] for problem in fixed.problems for p in problem.planned for n in (16, 12)}
     text = re.sub("|".join(sorted(keys, key=len, reverse=True)), "KEY", text)
     _held("report.md", text)

@@ -9,11 +9,11 @@ from PIL import Image
 from bench.execution.plan import Planned
 from bench.report import write_report
 from bench.report.analysis.problems import problems
-from bench.report.figures.drawing.sheets import Sheet
-from bench.report.figures.drawing.style import Style
-from bench.report.figures.pictures import latents
-from bench.report.figures.pictures.latents import draw_evolution, draw_interpolations
-from bench.report.figures.pictures.tiles import WHITE, in_colour, tiled
+from bench.report.drawing.sheets import Sheet
+from bench.report.drawing.style import Style
+from bench.report.drawing.tiles import WHITE, in_colour, tiled
+from bench.report.topics.dataset import latents
+from bench.report.topics.dataset.latents import draw_evolution, draw_interpolations
 
 GRAY, RGB = (28, 28), (28, 28, 3)
 
@@ -59,7 +59,7 @@ def image_cells(make_study, train):
 
 def sheet_of(problem, methods, folder):
     """What a drawing function is given to draw these methods."""
-    return problem, Sheet(methods), Style(methods), folder, []
+    return problem, Sheet(methods), [], Style(methods), folder
 
 
 @pytest.mark.parametrize(("dataset", "shape"), [("mnist5k", GRAY), ("stacked_mnist", RGB)])

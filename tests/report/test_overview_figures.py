@@ -16,17 +16,13 @@ from matplotlib.figure import Figure as Canvas
 from bench.execution.plan import Planned
 from bench.report.analysis.problems import Problem, problems
 from bench.report.analysis.ranking import Standing, standings
-from bench.report.figures.charts import (
-    costs,
-    heatmap,
-    overview,
-    profiles,
-    ranks,
-)
-from bench.report.figures.drawing import words
-from bench.report.figures.drawing.style import Style
+from bench.report.drawing import words
+from bench.report.drawing.style import Style
 from bench.report.page.document import Figure
 from bench.report.statistics import CriticalDifference
+from bench.report.topics.dataset import profiles
+from bench.report.topics.study import cost_figure as costs
+from bench.report.topics.study import heat_map, overview, ranks
 
 ONE = """
 methods: [non_saturating, vanilla, wgan_gp]
@@ -145,13 +141,13 @@ def test_rows_are_ordered_by_how_often_a_method_is_among_the_best(ready, canvase
 
 def test_colours_say_how_far_and_not_who_is_first(ready) -> None:
     found, _, _, _ = ready((GOOD, GOOD, BAD))
-    scale = heatmap.scale_of(found[0])
+    scale = heat_map.scale_of(found[0])
     assert scale is not None
     assert scale.share(0) == 0
     assert scale.share(8) == 1
     assert scale.share(4) == scale.share(4.0)
     assert abs(scale.share(4.04) - scale.share(4)) < 0.01
-    distances = heatmap.Scale(400.0, 4.0, by_ratios=True, is_measured=True)
+    distances = heat_map.Scale(400.0, 4.0, by_ratios=True, is_measured=True)
     # ten times the floor is a tenth of the way, however bad the start was
     assert distances.share(40) == pytest.approx(0.1, abs=0.01)
     assert distances.share(144) < 0.03
@@ -162,18 +158,18 @@ def test_colours_say_how_far_and_not_who_is_first(ready) -> None:
 def test_equal_values_have_equal_colours_and_failures_a_grey_of_their_own(ready) -> None:
     found, ranked, style, _ = ready((GOOD, GOOD, (1, X, X, X, X)))
     with style.drawing():
-        sheet = heatmap.HeatMap(found, ranked, style)
+        sheet = heat_map.HeatMap(found, ranked, style)
     by_name = {s.method: sheet.colour(0, s) for s in ranked[0]}
     assert by_name["non_saturating"] == by_name["vanilla"]
-    assert by_name["wgan_gp"] == heatmap.NO_NUMBER
+    assert by_name["wgan_gp"] == heat_map.NO_NUMBER
     plt.close(sheet.canvas)
 
 
 def test_text_can_be_read_on_every_colour_of_the_map() -> None:
     for share in np.linspace(0, 1, 101):
-        colour = heatmap.COLOURS(share)
+        colour = heat_map.COLOURS(share)
         assert words.contrast(words.readable(colour), colour) >= 4.5
-    lightness = [words.contrast(heatmap.COLOURS(share), "black") for share in (0.0, 0.5, 1.0)]
+    lightness = [words.contrast(heat_map.COLOURS(share), "black") for share in (0.0, 0.5, 1.0)]
     assert lightness == sorted(lightness, reverse=True)
 
 

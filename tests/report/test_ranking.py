@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from measured import in_words
 
 from bench.errors import BenchError
 from bench.execution.plan import Planned
@@ -11,11 +12,9 @@ from bench.report import write_report
 from bench.report.analysis.findings import find
 from bench.report.analysis.problems import problems
 from bench.report.analysis.ranking import standings
-from bench.report.analysis.sensitivity import orders, stability_orders
-from bench.report.page.markdown import render_markdown
-from bench.report.sections.content import compose
-from bench.report.sections.verdict import headline
 from bench.report.statistics import comparison_p, holm, mean_difference
+from bench.report.topics.dataset.sensitivity import orders, stability_orders
+from bench.report.topics.study.verdict import headline
 
 FIVE = """
 methods: [label_smoothing, non_saturating, wgan_gp]
@@ -242,5 +241,5 @@ def test_the_test_is_the_one_that_the_study_states(make_study, train, modes, lin
     assert to_best.difference == mean_difference(
         ranked[1].scores, ranked[0].scores, study.comparison
     )
-    told = render_markdown(compose(found, {}, dict.fromkeys(found.methods, "#000000")), "on a day")
+    told = in_words(found)
     assert f"the study states {words}" in told

@@ -16,13 +16,13 @@ from bench.records.cell import Variation
 from bench.report import write_report
 from bench.report.analysis.findings import find
 from bench.report.analysis.problems import problems
-from bench.report.figures.charts.norms import binned
-from bench.report.figures.drawing.seeds import median_seed
-from bench.report.figures.drawing.style import Style
+from bench.report.drawing.seeds import median_seed
+from bench.report.drawing.style import Style
 from bench.report.page.document import Listing
 from bench.report.page.markdown import escape
-from bench.report.sections import methods
-from bench.report.sections.provenance import provenance
+from bench.report.topics.dataset.norms import binned
+from bench.report.topics.study import methods
+from bench.report.topics.study.provenance import provenance
 from bench.study import Study
 
 HOSTILE = (
@@ -406,7 +406,8 @@ def test_forty_methods_differ_in_colour_or_dash():
 def test_the_commands_hold_a_commit_only_where_it_is_one(make_study, train, modes, commit, told):
     study = make_study()
     found = find(study, [train(cell, modes(0, 1), commit=commit) for cell in study.cells], [])
-    (listing,) = [b for b in provenance(found).blocks if isinstance(b, Listing)]
+    (section,) = provenance(found)
+    (listing,) = [b for b in section.blocks if isinstance(b, Listing)]
     first, second = listing.text.removeprefix(told).splitlines()
     assert listing.text.startswith(told)
     assert first.startswith("bench run ")

@@ -12,20 +12,19 @@ import pytest
 from handmade import ring_modes, store_in, studies_in, trainer
 from hypothesis import given
 from hypothesis import strategies as some
+from measured import in_words
 from pages import rows_of
 
 from bench.cli.options import chosen_study
 from bench.execution.plan import Planned
 from bench.report import write_report
 from bench.report.analysis.findings import Findings, find
-from bench.report.analysis.reproduce import reproducer
-from bench.report.analysis.robustness import Varied
-from bench.report.figures import OF_A_VARIANT, drawings
-from bench.report.figures.charts import robustness as charts
-from bench.report.figures.drawing.style import Style
-from bench.report.page.markdown import render_markdown
-from bench.report.sections.content import compose
+from bench.report.analysis.variants import Varied
+from bench.report.content import drawings
+from bench.report.drawing.style import Style
 from bench.report.statistics import meets, performance_profile, share_of_variants
+from bench.report.topics.study import robustness_figures as charts
+from bench.report.topics.study.reproduce import reproducer
 from bench.study import Study
 
 STUDY = """
@@ -198,14 +197,14 @@ def test_the_profile_falls_and_is_the_share_at_the_target(varied):
         assert shares[0] == finite / 4
 
 
-def test_variants_are_one_dataset_and_enter_no_rank(stressed, tmp_path):
+def test_variants_are_one_dataset_and_enter_no_rank(stressed):
     found = stressed(fixed=True)
     assert [p.label for p, _ in found.fixed] == ["grid25"]
-    names = [d.name for d in drawings(found.problems, found.standings, Style([]), tmp_path, [])]
+    names = [d.name for d in drawings(found)]
     assert {"overview", "ring8/variants", "ring8/robustness"} <= set(names)
     assert not {"ranks", "critical-difference"} & set(names)
     alone = stressed()
-    names = [d.name for d in drawings(alone.problems, alone.standings, Style([]), tmp_path, [])]
+    names = [d.name for d in drawings(alone)]
     assert not {"overview", "ranks", "costs"} & set(names)
     assert {f"ring8-{s}/profiles" for s in ("own", "F", "small-batches")} <= set(names)
 
@@ -214,7 +213,7 @@ def test_variants_are_one_dataset_and_enter_no_rank(stressed, tmp_path):
 def markdown(stressed):
     def made(fixed: bool) -> str:
         found = stressed(fixed)
-        return render_markdown(compose(found, {}, dict.fromkeys(found.methods, "#000000")), "")
+        return in_words(found)
 
     return made
 
@@ -305,8 +304,8 @@ def test_the_page_holds_tables_and_figures_and_a_new_target_makes_it_anew(tmp_pa
     tables = {file.name.partition("-varied")[0] for file in (page.parent / "tables").iterdir()}
     assert {"robustness-ring8", "variants-ring8", "cost-ring8"} <= tables
     drawn = {file.stem.rpartition("-")[2] for file in (page.parent / "figures").iterdir()}
-    assert drawn == {"variants", "robustness", *OF_A_VARIANT}
-    assert page.read_text(encoding="utf-8").count("<figure") == 2 + 2 * len(OF_A_VARIANT)
+    assert drawn == {"variants", "robustness", "curves", "samples", "norms"}
+    assert page.read_text(encoding="utf-8").count("<figure") == 2 + 2 * 3
     before = page.stat().st_mtime_ns
     assert write_report(study, planned, tmp_path / "results").stat().st_mtime_ns == before
     again = [

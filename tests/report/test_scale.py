@@ -16,7 +16,7 @@ from handmade import store_in, studies_in, trainer
 from bench.execution.plan import Planned
 from bench.report import write_report
 from bench.report.analysis.tables import FLOOR
-from bench.report.figures.drawing.sheets import MOST
+from bench.report.drawing.sheets import MOST
 from bench.study import Study
 
 LARGEST = 20_000_000

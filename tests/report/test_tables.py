@@ -16,7 +16,7 @@ from bench.report.analysis.tables import (
     runs_table,
     summary_table,
 )
-from bench.report.sections.verdict import failed, finding, headline
+from bench.report.topics.study.verdict import failed, finding, headline
 
 
 def test_one_row_per_cell_whatever_became_of_it(make_study, train, modes):

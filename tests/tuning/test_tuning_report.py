@@ -66,7 +66,7 @@ def test_the_page_tells_scores_on_fresh_seeds_and_those_of_tuning_apart(tuned, t
         assert standing.centre.value == pytest.approx(abs(math.log10(rate / 0.5)) + 0.015)
     assert [each.best.number for each in result.tuned.values()].count(0) == 1
     assert "seeds 1000–1001, which is too good" in text
-    assert "The first trial is the study's own values" in text
+    assert "Trial 0 uses the study's own values" in text
     assert "bench tune by_hand.yaml --trials 6 --tuning-seeds 2" in text
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,8 +14,8 @@ from bench.execution.plan import Planned
 from bench.report.analysis.deciding import Decided, all_pairs, decisions
 from bench.report.analysis.problems import Problem, problems
 from bench.report.analysis.ranking import Standing, standings
-from bench.report.analysis.robustness import Varied, varied
 from bench.report.analysis.tables import runs_table
+from bench.report.analysis.variants import Varied, varied
 from bench.study import Study
 
 
@@ -67,6 +69,20 @@ class Findings:
         grouped = self.runs.groupby(["problem", "method_label"], sort=False)
         return {(str(key[0]), str(key[1])): rows for key, rows in grouped if isinstance(key, tuple)}
 
+    @property
+    def leading(self) -> str:
+        """The anchor of the varied experiment whose heat map leads the report; "" for another."""
+        return "" if self.fixed or not self.varied else self.varied[0].anchor
+
+    @cached_property
+    def slugs(self) -> dict[str, str]:
+        """What a problem or a varied experiment is called in names of figures, by its anchor.
+
+        Its label where that can be typed and is unique, else the anchor.
+        """
+        named = [(p.label, p.anchor) for p in self.problems]
+        return _slugs(named) | _slugs([(v.label, v.anchor) for v in self.varied])
+
     def of(self, method: str) -> list[tuple[Problem, Standing]]:
         """Where one method stands on every problem it was planned for."""
         return [(p, s) for p, ranked in self.pairs for s in ranked if s.method == method]
@@ -83,3 +99,12 @@ def find(
     found = problems(planned)
     ranked = [standings(problem, baseline, study.comparison) for problem in found]
     return Findings(study, found, ranked, notes, baseline, results)
+
+
+def _slugs(labels: list[tuple[str, str]]) -> dict[str, str]:
+    plain = {a: re.sub(r"[^A-Za-z0-9_.]+", "-", label).strip("-.") for label, a in labels}
+    often = Counter(name.casefold() for name in plain.values())
+    return {
+        anchor: name if name and len(name) <= 60 and often[name.casefold()] == 1 else anchor
+        for anchor, name in plain.items()
+    }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Literal
 
 Mark = Literal["", "best", "tied", "failed", "quiet"]
 
@@ -54,8 +55,17 @@ class Paragraph:
     is_bold: bool = False
 
 
-Drawn = Figure | Paragraph
-"""A figure, or the words that say why there is none."""
+@dataclass(frozen=True)
+class Drawing:
+    """A figure that is yet to be drawn, in the place where the document shows it."""
+
+    kind: ClassVar[str] = "drawing"
+    name: str
+    """As ``bench figure`` takes it: ``overview``, ``ring8/curves``, ``ring8/samples-2``."""
+    draw: Callable[..., Figure | str | None]
+    """(style, folder) → the figure, or words that say why there is none."""
+    in_report: bool = True
+    """Whether the report shows it. Of many methods, it shows only the first sheet."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +114,7 @@ class Verdicts:
 
     kind: ClassVar[str] = "verdicts"
     verdicts: list[Verdict]
-    beside: Figure | None = None
+    beside: Figure | Drawing | None = None
 
 
 @dataclass(frozen=True)
@@ -116,7 +126,7 @@ class Details:
     blocks: list[Block]
 
 
-Block = Table | Figure | Paragraph | Items | Notice | Listing | Verdicts | Details
+Block = Table | Figure | Drawing | Paragraph | Items | Notice | Listing | Verdicts | Details
 
 
 @dataclass(frozen=True)
@@ -139,3 +149,47 @@ class Document:
     sections: list[Section]
     colours: dict[str, str] = field(default_factory=dict)
     """Of every method's label. A method's place in it numbers it in figures and on the page."""
+
+
+def blocks_of(document: Document) -> Iterator[Block]:
+    """Yield every block of a document from top to bottom, folded ones too."""
+
+    def within(blocks: Iterable[Block]) -> Iterator[Block]:
+        for block in blocks:
+            yield block
+            if isinstance(block, Details):
+                yield from within(block.blocks)
+            elif isinstance(block, Verdicts) and block.beside is not None:
+                yield block.beside
+
+    def of(section: Section) -> Iterator[Block]:
+        yield from within(section.blocks)
+        for part in section.parts:
+            yield from of(part)
+
+    yield from within(document.lead)
+    for section in document.sections:
+        yield from of(section)
+
+
+def with_figures(document: Document, draw: Callable[[Drawing], Block | None]) -> Document:
+    """Return the document with every :class:`Drawing` replaced by what ``draw`` returns."""
+
+    def within(blocks: Iterable[Block]) -> list[Block]:
+        return [done for block in blocks if (done := one(block)) is not None]
+
+    def one(block: Block) -> Block | None:
+        if isinstance(block, Drawing):
+            return draw(block)
+        if isinstance(block, Details):
+            inner = within(block.blocks)
+            return replace(block, blocks=inner) if inner else None
+        if isinstance(block, Verdicts) and isinstance(block.beside, Drawing):
+            beside: Any = draw(block.beside)
+            return replace(block, beside=beside if isinstance(beside, Figure) else None)
+        return block
+
+    def of(section: Section) -> Section:
+        return replace(section, blocks=within(section.blocks), parts=list(map(of, section.parts)))
+
+    return replace(document, lead=within(document.lead), sections=list(map(of, document.sections)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,16 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from bench.report.page import copies, shades
-from bench.report.page.document import (
-    Block,
-    Details,
-    Document,
-    Entry,
-    Figure,
-    Section,
-    Table,
-    Verdicts,
-)
+from bench.report.page.document import Document, Entry, Figure, Table, blocks_of
 from bench.report.page.svg import for_page
 
 HERE = Path(__file__).parent
@@ -55,7 +45,8 @@ def render_page(document: Document, folder: Path, made: str) -> str:
         lstrip_blocks=True,
     )
     pictures = _Pictures(folder)
-    drawn = {id(figure): pictures.embed(figure) for figure in _figures(_blocks(document))}
+    figures = [block for block in blocks_of(document) if isinstance(block, Figure)]
+    drawn = {id(figure): pictures.embed(figure) for figure in figures}
     numbers = {label: number for number, label in enumerate(document.colours)}
     colours = pictures.colours | {colour.lower() for colour in document.colours.values()}
     script = _script()
@@ -142,25 +133,3 @@ def _shades(colours: set[str]) -> str:
     known = sorted(c for c in colours if len(c) == 7 and c.startswith("#") and c[1:].isalnum())
     told = (f"--c{c[1:]}:light-dark({c},{shades.in_the_dark(c)})" for c in known)
     return ":root{" + ";".join(told) + "}"
-
-
-def _blocks(document: Document) -> Iterator[Block]:
-    yield from document.lead
-
-    def within(sections: Sequence[Section]) -> Iterator[Block]:
-        for section in sections:
-            yield from section.blocks
-            yield from within(section.parts)
-
-    yield from within(document.sections)
-
-
-def _figures(blocks: Iterator[Block] | list[Block]) -> Iterator[Figure]:
-    for block in blocks:
-        match block:
-            case Figure():
-                yield block
-            case Verdicts():
-                yield from [block.beside] if block.beside else []
-            case Details():
-                yield from _figures(block.blocks)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from bench.report.page.copies import FOLDER
 from bench.report.page.document import (
     Block,
     Details,
     Document,
+    Drawing,
     Entry,
     Figure,
     Items,
@@ -26,7 +28,7 @@ _SPECIAL = re.compile(r"[\\`*\[\]|~$#]|(?<![^\W_])_|_(?![^\W_])")
 
 def render_markdown(document: Document, made: str) -> str:
     """The whole document; figures are referred to by their relative paths."""
-    parts = [f"# {escape(document.title)}", *map(_block, document.lead)]
+    parts = [f"# {escape(document.title)}", *_blocks(document.lead)]
     for section in document.sections:
         parts += _section(section, 2)
     parts.append(f"Made {made}.")
@@ -40,14 +42,20 @@ def escape(text: str) -> str:
 
 
 def _section(section: Section, level: int) -> list[str]:
-    parts = [f"{'#' * level} {escape(section.title)}", *map(_block, section.blocks)]
+    parts = [f"{'#' * level} {escape(section.title)}", *_blocks(section.blocks)]
     for part in section.parts:
         parts += _section(part, level + 1)
     return parts
 
 
+def _blocks(blocks: Sequence[Block]) -> list[str]:
+    return [text for block in blocks if (text := _block(block))]
+
+
 def _block(block: Block) -> str:
     match block:
+        case Notice(lines=[]):
+            return ""
         case Table():
             return _table(block)
         case Figure():
@@ -74,10 +82,12 @@ def _block(block: Block) -> str:
                 + "".join(f"\n  - {escape(term)}: {escape(text)}" for term, text in told.notes)
                 for told in block.verdicts
             ]
-            beside = [_figure(block.beside)] if block.beside else []
+            beside = [_figure(block.beside)] if isinstance(block.beside, Figure) else []
             return "\n\n".join(["\n".join(lines), *beside])
+        case Drawing():
+            raise TypeError(f"{block.name} has not been drawn")
         case Details():
-            inner = "\n\n".join(map(_block, block.blocks))
+            inner = "\n\n".join(_blocks(block.blocks))
             summary = escape(block.summary)
             return f"<details>\n<summary>{summary}</summary>\n\n{inner}\n\n</details>"
 

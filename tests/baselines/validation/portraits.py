@@ -10,7 +10,7 @@ import seaborn as sns
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from bench.report.figures.drawing.style import COLOURS, INK, QUIET, Style, put, save
+from bench.report.drawing.style import COLOURS, INK, QUIET, Style, put, save
 from tests.baselines.validation import dirac
 from tests.baselines.validation.runs import Paths
 

@@ -1,1 +1,0 @@
-"""What figures share: style, words, sheets of many methods, and the seeds that are shown."""

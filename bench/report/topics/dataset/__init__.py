@@ -1,0 +1,1 @@
+"""Topics of one dataset; section.py puts them in order."""

@@ -1,0 +1,181 @@
+"""What the generators made: scatter plots or image grids of best, median and worst seeds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+
+from bench.report.analysis.findings import Findings
+from bench.report.analysis.problems import Problem
+from bench.report.analysis.ranking import Standing, final
+from bench.report.analysis.tables import FLOOR
+from bench.report.drawing.points import CIRCLES, Window, centres, scatter
+from bench.report.drawing.seeds import Shown, guide, trios
+from bench.report.drawing.sheets import Sheet, sheeted
+from bench.report.drawing.style import INK, QUIET, Style, named, save
+from bench.report.drawing.tiles import in_colour, tiled
+from bench.report.drawing.words import text_width, wrapped
+from bench.report.page import numbers
+from bench.report.page.document import Block, Figure
+
+BLOCKS = {1: 4, 2: 3, 3: 2}
+"""Methods side by side, by the seeds that each shows."""
+GAP, BETWEEN = 0.08, 0.26
+"""Inches: between panels of a method, and between methods."""
+
+
+def samples(found: Findings, problem: Problem, ranked: list[Standing]) -> list[Block]:
+    """Return what generators made, of points of the plane and of images."""
+    shape = problem.dataset.sample_shape
+    if len(shape) != 3 and shape != (2,):
+        return []
+    return sheeted(found, problem, ranked, "samples", draw_samples, in_variants=True)
+
+
+def draw_samples(
+    problem: Problem, sheet: Sheet, notes: list[str], style: Style, folder: Path
+) -> Figure | None:
+    """Samples of each method's best, median and worst seed at the last evaluation, after real ones.
+
+    Real ones are left out where no record has any. None where samples are neither points of the
+    plane nor images.
+    """
+    shown = trios(problem, sheet.methods, notes)
+    every = [one for trio in shown.values() for one in trio]
+    if not every or not (every[0].is_image or every[0].are_points):
+        return None
+    real = next((one.arrays["real"] for one in every if "real" in one.arrays), None)
+    most = max(len(trio) for trio in shown.values())
+    blocks = _Blocks(len(shown) + (real is not None), most, style)
+    images = every[0].is_image
+    by, own = guide(problem), {planned.cell.key: planned for planned in problem.planned}
+    seen = [one.samples[-1] for one in every] if real is None else [real, centres(problem)]
+    window = None if images else Window(seen)
+
+    def panel(axis: Any, samples: Any, colour: str) -> None:
+        if window is None:
+            columns = 8 if most == 1 else 6
+            axis.imshow(tiled(in_colour(samples[: columns**2]), columns))
+            axis.set_axis_off()
+        else:
+            scatter(axis, problem, [samples], window, colour, style)
+
+    if real is not None:
+        axis = blocks.panel("")
+        panel(axis, real, INK)
+        axis.set_title(FLOOR, loc="left", fontsize=style.text, fontweight="bold", pad=3)
+        if blocks.label:
+            way = "more" if by.higher_is_better else "less"
+            told = f"below: number of the seed,\n{named(by.label)}\n({way} is better)"
+            axis.text(1.1, 1, told, va="top", transform=axis.transAxes, color=QUIET,
+                      fontsize=blocks.small)  # fmt: skip
+        elif most > 1:
+            way = "more" if by.higher_is_better else "less"
+            axis.text(1.08, 1, f"under each seed:\n{named(by.label)}\n({way} is better)", va="top",
+                      transform=axis.transAxes, fontsize=style.small, color=QUIET)  # fmt: skip
+    for method, trio in shown.items():
+        for place, one in enumerate(trio):
+            axis = blocks.panel(method if place == 0 else "", place, method)
+            panel(axis, one.samples[-1], style.colour[method])
+            value = numbers.of(by, final(own[one.record.key], by))
+            axis.set_title(
+                blocks.told(one, value), loc="left", fontsize=blocks.small, pad=2.5,
+                linespacing=1.15, color="#B00020" if one.failure else INK,
+            )  # fmt: skip
+    what = "images" if images else "points"
+    beside = "" if real is None else ", after real data"
+    failed = any(one.failure for one in every)
+    caption = [
+        f"Final {what} of each method's best, median and worst seed by {by.label}{beside}.",
+        "A failed seed is the worst, shown at its last evaluation." if failed else "",
+        CIRCLES if len(centres(problem)) and not images else "",
+        sheet.told("samples"),
+    ]  # fmt: skip
+    return Figure(
+        save(
+            blocks.canvas,
+            folder,
+            f"{problem.anchor}-samples{sheet.suffix}",
+            pictures=True,
+            colours=256 if images else 32,
+        ),
+        f"Generated {what} on {problem.label} for {', '.join(shown)}{beside}: "
+        "best, median and worst seed.",
+        " ".join(filter(None, caption)),
+    )
+
+
+class _Blocks:
+    """Places for methods, each with a heading above a row of square panels.
+
+    In a column the heading of several panels stands at their left, or the sheet would be too long.
+
+    Laid out by hand: matplotlib's search for a layout takes seconds for so many panels.
+    """
+
+    def __init__(self, count: int, most: int, style: Style):
+        self.style, self.most = style, most
+        self.across = BLOCKS[most] if not style.narrow else 2 if most == 1 else 1
+        self.label = 0.8 if style.narrow and most > 1 else 0.0
+        self.small = style.letters(0) if self.label else style.small
+        margin = 0.04
+        room = style.width - 2 * margin - (self.across - 1) * BETWEEN
+        self.block = room / self.across
+        self.side = (self.block - self.label - (most - 1) * GAP) / most
+        self.head = (2.45 * self.small + (0 if self.label else 1.8 * style.text)) / 72
+        self.tall = self.side + self.head + (0.08 if self.label else 0.14)
+        rows = -(-count // self.across)
+        self.height, self.margin = rows * self.tall, margin
+        style.fits(self.height)
+        self.canvas = plt.figure(figsize=(style.width, self.height), layout="none")
+        self.used = 0
+
+    def told(self, one: Shown, value: str) -> str:
+        """What stands above a panel: which seed it is, and how good, or when it failed."""
+        places, seed = ", ".join(one.places), one.record.cell.seed
+        if self.label:
+            # "diverged at 1,234" is too wide
+            failure = f"✗ {one.failure[one.failure.rfind('at ') :]}" if one.failure else ""
+            return f"{places}: {seed}\n{failure or value}"
+        return f"{places}: seed {seed}\n{one.failure or value}"
+
+    def panel(self, heading: str, place: int = 0, method: str = "") -> Any:
+        """The next block's first panel, or the ``place``-th of the same block."""
+        self.used += place == 0
+        style = self.style
+        row, column = divmod(self.used - 1, self.across)
+        left = self.margin + column * (self.block + BETWEEN) + place * (self.side + GAP)
+        start, left = left, left + self.label
+        top = self.height - row * self.tall
+        axis = self.canvas.add_axes((
+            left / style.width, (top - self.head - self.side) / self.height,
+            self.side / style.width, self.side / self.height,
+        ))  # fmt: skip
+        if method:
+            style.tag(axis, method)
+        if heading and self.label:
+            room = self.label - 0.06
+            lines = [named(heading)]
+            if text_width(lines[0], style.text, "bold") > room:
+                # a word breaks best behind its underscores
+                parted = wrapped(heading.replace("_", "_ "), style.text, room, 3, "bold")
+                lines = [line.replace("_ ", "_") for line in parted]
+            text = self.canvas.text(
+                start / style.width, (top - self.head) / self.height, "\n".join(lines), ha="left",
+                va="top", fontweight="bold", fontsize=style.text,
+            )  # fmt: skip
+            if method:
+                style.tag(text, method)
+        elif heading:
+            # bold letters are two thirds as wide as they are high
+            longest = int(self.block * 72 / (0.68 * style.text))
+            text = self.canvas.text(
+                left / style.width, 1 - (self.height - top + 0.06) / self.height,
+                named(heading, min(longest, 30)), ha="left", va="top", fontweight="bold",
+                fontsize=style.text,
+            )  # fmt: skip
+            if method:
+                style.tag(text, method)
+        return axis

@@ -1,0 +1,57 @@
+"""Every cell that is not ok, and why."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from bench.execution.plan import Planned
+from bench.report.analysis.findings import Findings
+from bench.report.analysis.ranking import status_of
+from bench.report.page import numbers
+from bench.report.page.document import (
+    Details,
+    Entry,
+    Listing,
+    Paragraph,
+    Section,
+    Table,
+)
+
+
+def failures(found: Findings) -> list[Section]:
+    """Every cell that is not ok; seeds of one method with the same fate share a row."""
+    grouped: dict[tuple[str, ...], list[Planned]] = defaultdict(list)
+    for problem in found.problems:
+        for planned in problem.planned:
+            status = status_of(planned)
+            if status == "ok":
+                continue
+            reason = planned.record.reason if planned.record else planned.why
+            output = planned.record.data["output"] if planned.record else ""
+            grouped[problem.label, planned.cell.method.label, status, reason, output].append(
+                planned
+            )
+    if not grouped:
+        return [Section("Failures", "failures", [Paragraph("Every cell is ok.")])]
+    rows, outputs = [], []
+    for (label, method, status, reason, output), cells in grouped.items():
+        seeds = numbers.ranges([planned.cell.seed for planned in cells])
+        failed = cells[0].record is not None
+        rows.append([Entry(label), Entry(method), Entry(seeds),
+                     Entry(status.replace("_", " "), "failed" if failed else "quiet"),
+                     Entry(reason)])  # fmt: skip
+        if output.strip():
+            summary = f"{method} on {label}, seed {seeds}: last lines of output"
+            outputs.append(Details(summary, [Listing(output)]))
+    lost = sum(len(cells) for cells in grouped.values() if cells[0].record is not None)
+    absent = sum(map(len, grouped.values())) - lost
+    told = [f"{numbers.count(lost, 'cell')} failed"] if lost else []
+    told += [f"{numbers.count(absent, 'cell')} not trained"] if absent else []
+    caption = (
+        f"{' and '.join(told)}. None of them enters a mean; in an interquartile mean the failed "
+        "ones are the worst. Cells that crashed, were killed, ran out of time or of memory are "
+        "tried again by the next run."
+    )
+    header = ["dataset", "method", "seeds", "status", "reason"]
+    table = Table("failures", caption, header, rows, names=1, texts=(2, 3, 4))
+    return [Section("Failures", "failures", [table, *outputs])]
