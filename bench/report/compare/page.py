@@ -226,42 +226,33 @@ def _unmatched(comparison: Comparison) -> list[Block]:
 
 
 def _ingredients(comparison: Comparison) -> list[Block]:
-    same = Paragraph(
+    same = (
         "The compared cells have the same hyperparameters and the same sources, by their hashes. "
         "Where results differ, the machine, its libraries or chance is the cause."
     )
-    caption = (
+    told = (
         "Ingredients of the compared cells that are not the same: hyperparameters by their values, "
         "source files by a hash of their meaning. Identical: cells whose results are the same, "
         "bit for bit, all the same."
     )
     return [
-        *(_differences("ingredients", caption, comparison.ingredients) or [same]),
-        *_differences(
-            "protocols", "Entries of the protocols that are not the same.", comparison.protocols
-        ),
+        *(_differences("ingredients", told, comparison.ingredients) or [Paragraph(same)]),
+        *_differences("protocols", "Entries of the protocol that differ.", comparison.protocols),
     ]
 
 
 def _differences(name: str, caption: str, found: Sequence[Difference]) -> list[Block]:
-    if not found:
-        return []
-    problem = [""] if found[0].problem else []
     rows = [
         _row(
-            *(each.problem for _ in problem),
-            each.name,
-            shown(each.a),
-            shown(each.b),
+            *(each.problem or "all", each.name, shown(each.a), shown(each.b)),
             *(Entry(str(n), value=n) for n in (each.cells, each.identical)),
         )
         for each in found
     ]
-    header = [*("problem" for _ in problem), "what", "A", "B", "cells", "identical"]
-    first = len(problem)
-    texts = (*range(first), first + 1, first + 2)
-    table = Table(name, caption, header, rows, names=first, texts=texts)
-    return [table if len(rows) <= _LONG else Details(f"{len(rows)} differences", [table])]
+    header = ["problem", "entry", "A", "B", "cells", "identical"]
+    table = Table(name, caption, header, rows, names=1, texts=(0, 2, 3))
+    many = len(rows) > _LONG
+    return [Details(f"{len(rows)} differences", [table]) if many else table] if rows else []
 
 
 def _origin(comparison: Comparison) -> Table:
@@ -275,9 +266,8 @@ def _origin(comparison: Comparison) -> Table:
         if name == "finished_at":
             values = [[" to ".join(dict.fromkeys((v[0], v[-1])))] for v in values]
         rows.append(_row(told, *map(", ".join, values)))
-    return Table(
-        "origin", "All cells of both sides, compared or not.", ["", "A", "B"], rows, texts=(1, 2)
-    )
+    caption = "All cells of both sides, compared or not."
+    return Table("origin", caption, ["", "A", "B"], rows, texts=(1, 2))
 
 
 def _values(side: Side, name: str) -> list[str]:
@@ -286,50 +276,29 @@ def _values(side: Side, name: str) -> list[str]:
 
 
 def _rule(comparison: Comparison) -> list[Block]:
-    """Return what each verdict means, and what so few seeds cannot show."""
-    tested = comparison.tested
-    sizes = sorted({len(pair.records) for pair in comparison.pairs} - {1})
-    fewest = [f"{n} seeds {numbers.p_value(smallest_rank_p(n, n))}" for n in sizes]
-    items = [
-        (
-            "Identical",
-            "status and outcome (evaluations, whole-run numbers, cost in updates and gradients, "
-            "floor, protocol) of every common seed are equal bit for bit; nothing is tested.",
-        ),
-        (
-            "By test",
-            f"p, adjusted for the {numbers.count(tested, 'pair')} tested (Holm), is at most "
-            f"{LEVEL:g}, and the mean difference shows in the metric's digits. p is that of a "
-            "paired t test of the primary metric at equal seeds (sign test where all differences "
-            "are the same), or of a Mann–Whitney test where any seed failed, with failures as the "
-            "worst.",
-        ),
-        (
-            "By crashes",
-            "a seed crashed, timed out, ran out of memory or was killed on one side only, which "
-            "is a matter of code or machine, not of chance.",
-        ),
-        (
-            "By failures",
-            f"all common seeds, at least {FLIPPED}, finished on one side and none on the other. "
-            f"By chance this happens with a probability of at most 2 / 4ⁿ with n seeds "
-            f"({200 / 4**FLIPPED:.0f} % with {FLIPPED}); it is not adjusted.",
-        ),
-        (
-            "Not beyond noise",
-            "every other difference, such as a single seed more that diverged, or last digits. "
-            "It does not prove that nothing changed: the interval of B − A shows how much may "
-            "have.",
-        ),
-    ]
+    """Return the meaning of each verdict, and what so few seeds cannot show."""
+    items = {
+        "Identical": "status and outcome of every common seed are equal bit for bit: evaluations, "
+        "whole-run numbers, cost in updates and gradients, floor, protocol. Nothing is tested.",
+        "By test": f"p, adjusted for the {numbers.count(comparison.tested, 'pair')} tested (Holm), "
+        f"is at most {LEVEL:g}, and the mean difference shows in the metric's digits. p is that of "
+        "a paired t test of the primary metric at equal seeds (sign test where all differences are "
+        "the same), or of a Mann–Whitney test where any seed failed, with failures as the worst.",
+        "By crashes": "a seed crashed, timed out, ran out of memory or was killed on one side "
+        "only, which is a matter of code or machine, not of chance.",
+        "By failures": f"all common seeds, at least {FLIPPED}, finished on one side and none on "
+        "the other. By chance this happens with a probability of at most 2 / 4ⁿ with n seeds "
+        f"({200 / 4**FLIPPED:.0f} % with {FLIPPED}); it is not adjusted.",
+        "Not beyond noise": "every other difference, such as one more seed that diverged, or last "
+        "digits. It does not prove that nothing changed: the interval of B − A shows how much may "
+        "have.",
+    }
     told = (
         "If something speaks for B and something against it, the pair counts as worse. If only "
         f"chance differs, a test finds something with a probability of at most {LEVEL:g} over all "
         "pairs together."
     )
-    if fewest:
-        told += (
-            f" The smallest p of the Mann–Whitney test, before adjustment: "
-            f"{numbers.listing(fewest)}."
-        )
-    return [Items(items), Paragraph(told)]
+    sizes = sorted({len(pair.records) for pair in comparison.pairs} - {1})
+    if few := [f"{n} seeds {numbers.p_value(smallest_rank_p(n, n))}" for n in sizes]:
+        told += f" The smallest p of the Mann–Whitney test, unadjusted: {numbers.listing(few)}."
+    return [Items(list(items.items())), Paragraph(told)]

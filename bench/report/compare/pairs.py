@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from bench.execution.plan import Planned
 from bench.metric import Quantity
@@ -35,8 +35,7 @@ _COMPANY = {
 """Entries of a run without which costs do not compare, and the reason given then."""
 
 
-@dataclass(frozen=True)
-class Ratio:
+class Ratio(NamedTuple):
     """B / A, or the reason why there is none."""
 
     value: float | None
