@@ -24,9 +24,9 @@ from bench.metric import (
 )
 
 REDRAWN = "redrawn"
-"""What the names of the spreads over drawn samples end in."""
+"""Suffix of the names of spreads over redrawn samples."""
 REDRAWS = 5
-"""Draws of evaluation samples where a metric is asked for as redrawn and nothing else is said."""
+"""Default number of draws of evaluation samples for a redrawn metric."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +38,7 @@ class _Taken(Metric):
     @property
     @abstractmethod
     def ending(self) -> str:
-        """What the names of its quantities, and its own, end in."""
+        """Suffix of its own name and its quantities' names."""
 
     @property
     def name(self) -> str:  # type: ignore[override]

@@ -1,4 +1,4 @@
-"""What is asked of every method, check by check."""
+"""The requirements on every method, check by check."""
 
 from __future__ import annotations
 

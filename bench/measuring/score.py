@@ -34,7 +34,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Scores:
-    """What a set of samples gets against another one."""
+    """Scores of one set of samples against another."""
 
     generated: str
     reference: str

@@ -1,4 +1,4 @@
-"""How well scores tell two sides apart."""
+"""Measures of how well scores separate two sides."""
 
 from __future__ import annotations
 
