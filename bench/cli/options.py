@@ -136,7 +136,7 @@ def use_folder(kind: str, folder: str) -> None:
     """Find parts in a folder of the user's own, here and in the workers, which inherit it."""
     at = Path(os.path.expanduser(folder))
     if not at.is_dir():
-        raise BenchError(f"{option(kind)}: '{folder}' is no folder")
+        raise BenchError(f"{option(kind)}: '{folder}' is not a folder")
     os.environ[variable(kind)] = str(at.absolute())
 
 

@@ -115,7 +115,7 @@ def show(
     cell: Annotated[str, typer.Argument(help="The beginning of a cell's key.")],
     results: Results = Path("results"),
 ) -> None:
-    """Show all that is known of one cell.
+    """Show everything stored about one cell.
 
     Example: bench show 37c4008a
     """

@@ -184,7 +184,7 @@ class Cluster:
                 yield turn, failed_rows(turn.todo[0], turn.slot or Slot("cpu"), "crashed", reason)
         elif time.monotonic() - self._alone_since > WORKER_SECONDS:
             raise BenchError(
-                f"no dask worker of {self._scheduler} can be used any more, and none has come for "
+                f"no dask worker of {self._scheduler} is usable any more, and none has joined for "
                 f"{WORKER_SECONDS:g} s; what finished is stored, run again to go on"
             )
 

@@ -306,7 +306,7 @@ def _told(finished: Iterable[list[Row]], console: Console) -> Iterator[list[Row]
     except BaseException as error:
         if not isinstance(error, Exception | GeneratorExit):
             with suppress(OSError):  # the terminal itself may be gone
-                console.print("Stopping: what trains is saved; once more ends it at once.")
+                console.print("Stopping: saving running cells; a second signal ends at once.")
         raise
 
 
