@@ -1,12 +1,12 @@
-"""Several methods as one: every hook is that of the part that states it.
+"""Several methods as one: every hook is that of the part that overrides it.
 
-A part states a hook where it overrides the contract's default. Most hooks can be stated by one
-part alone. These can be stated by several:
+A part states a hook if it overrides the contract's default. Most hooks can be stated by only one
+part. Several parts can state these:
 
 - penalties add up, in the order of the parts;
 - optimisers are applied one after the other, where their order makes no difference;
-- each part has a state of its own;
-- a method that has no meaning somewhere has none there in any company.
+- each part has its own state;
+- if a part does not apply to a dataset, no combination with it does.
 """
 
 from __future__ import annotations

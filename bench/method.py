@@ -161,8 +161,8 @@ class Method:
     search: ClassVar[dict[str, Any]] = {}
     """Values for `bench tune`: choices ``[1, 5]``; ranges ``(0.7, 1)``, ``(0.1, 9, "log")``.
 
-    A positive float that is not named is tried within a factor of 10 of its default; ``[]`` leaves
-    it alone, as are all others that are not named. No part of a cell's key."""
+    A positive float that is not named is tried within a factor of 10 of its default, unless it is
+    given as ``[]``; other types are tried only if named. Not part of a cell's key."""
 
     critic_steps = 1
     """Discriminator updates per generator update."""

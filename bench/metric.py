@@ -60,7 +60,7 @@ class TooFew(NotMeasured):
 
 
 class NotFinite(NotMeasured):
-    """Samples or features hold NaN or infinities, or overflow on the way."""
+    """Samples or features hold NaN or infinities, or overflow."""
 
     kind = "not_finite"
 
@@ -177,7 +177,7 @@ class Extractor(ABC):
         """Bring its weights to this machine, once and before anything is trained.
 
         Raises:
-            Unavailable: they are not here and cannot be had.
+            Unavailable: they are missing and cannot be downloaded.
         """
 
     def identity(self) -> str:
@@ -363,7 +363,7 @@ class Metric(ABC):
 
     @property
     def plain(self) -> Metric:
-        """The metric itself, where this is another way to take it (bench/taken.py)."""
+        """The underlying metric, if this is a variant of one (bench/taken.py)."""
         return self
 
 

@@ -26,7 +26,7 @@ def find_record(store: Store, key: str) -> Record:
     """Return the record of a results folder whose key begins with ``key``.
 
     Raises:
-        BenchError: there is none, or there are several.
+        BenchError: there is no such record, or there are several.
     """
     found = store.beginning(key)
     if len(found) != 1:
@@ -50,7 +50,7 @@ def load_run(results: str | Path, key: str) -> StoredRun:
 
 @dataclass(frozen=True)
 class StoredRun:
-    """A run whose networks can be had back."""
+    """A stored run, whose networks can be loaded."""
 
     record: Record
 

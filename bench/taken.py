@@ -31,7 +31,7 @@ REDRAWS = 5
 
 @dataclass(frozen=True, kw_only=True)
 class _Taken(Metric):
-    """Another way to take a metric; the names of its quantities end in it."""
+    """A variant of a metric; the names of its quantities end in the suffix."""
 
     taken: Metric
 

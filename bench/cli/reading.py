@@ -83,7 +83,7 @@ def figure(
     ] = "column",
     folder: Annotated[Path, typer.Option("--out", help="Folder for the files.")] = Path("figures"),
 ) -> None:
-    """Draw one figure of a report alone, as PDF, SVG and PNG.
+    """Draw a single figure of a report, as PDF, SVG and PNG.
 
     Examples:
 

@@ -18,7 +18,7 @@ Labelled = tuple[Tensor, Tensor]
 
 
 class Classified(ImageDataset):
-    """Images of one channel and ten classes, 28 × 28, which a LeNet learns to tell apart."""
+    """Images of one channel and ten classes, 28 × 28, which a LeNet learns to classify."""
 
     ranked_by: ClassVar[tuple[str, ...]] = ("lenet_fd",)
     labelled: ClassVar[bool] = True

@@ -48,7 +48,7 @@ def downloaded(kind: str, cache: Path) -> Parts:
     """Return one of torchvision's sets; download, check and pack it to bytes if needed.
 
     Raises:
-        BenchError: the set is not there and cannot be had, or its files are damaged.
+        BenchError: the set is missing and cannot be downloaded, or its files are damaged.
     """
     arrays: dict[str, Tensor] = {}
     # files of another origin may be others: torchvision knows MNIST's by their names only
@@ -106,7 +106,7 @@ def _torchvision(kind: str, folder: Path, train: bool) -> Any:
         return make(str(folder), train=train)
     except RuntimeError as error:  # torchvision's words for it: "not found or corrupted"
         raise _damaged(kind, folder, "a file is not the published one") from error
-    except Exception as error:  # a file that is cut short fails in many ways
+    except Exception as error:  # a truncated file raises many exceptions
         told = " ".join(str(error).split()) or "a file is cut short or of another format"
         raise _damaged(kind, folder, f"{told:.120}") from error
 

@@ -168,7 +168,7 @@ def read_array(path: str | Path, name: str = "", called: str = "") -> np.ndarray
     """Return the array in a .npy file, or the one of that name, or the only one, in a .npz file.
 
     Raises:
-        BenchError: there is none, or it holds Python objects.
+        BenchError: there is no such array, or it holds Python objects.
     """
     called = called or f"'{path}'"
     try:

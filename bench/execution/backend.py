@@ -83,7 +83,7 @@ class Backend:
         """Yield the slots that this run may use, for as long as it may.
 
         Raises:
-            BenchError: there is none; one line says why.
+            BenchError: there is none; the line gives the reason.
         """
         with ExitStack() as stack:
             slots: list[Slot] = []

@@ -165,7 +165,7 @@ def named(asked: Asked, dataset: Facts) -> Metric:
     """Return the metric of a name, which is its own or that of one of its quantities.
 
     Raises:
-        BenchError: there is none, it does not apply here, or not accept its hyperparameters.
+        BenchError: it does not exist, does not apply here, or refuses its hyperparameters.
     """
     part = Part.of(asked)
     try:

@@ -52,7 +52,7 @@ class _SameBatch:
 
 
 class _Still(Game):
-    """A game in which nobody moves, and gradients stay functions of both players' weights."""
+    """A game without steps, whose gradients stay functions of both players' weights."""
 
     def __init__(self, rules: Rules, state: State, feed: Any):
         super().__init__(rules, state, feed)

@@ -215,7 +215,7 @@ def _sha256(file: str, *known: int) -> str:  # noqa: ARG001
 def _weights(file: Path, sha256: str) -> dict[str, Tensor]:
     try:
         state = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many types for a file that is none of its own
+    except Exception as error:  # torch raises many types for a file that it did not write
         raise _other(file, sha256, "cannot be read as a torch file") from error
     if not isinstance(state, dict) or not all(isinstance(w, Tensor) for w in state.values()):
         raise _other(file, sha256, "hold no table of weights")

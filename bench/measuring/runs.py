@@ -69,8 +69,8 @@ class Measurer:
     def measure(self, record: Record, wanted: list[Wanted]) -> list[Measurement]:
         """Take the measurements ``wanted`` of a run.
 
-        What cannot be measured costs its own numbers, and the measurement holds the reason. Which
-        checkpoint is the best is told by a measurement of every one, which may be an older one.
+        If a metric cannot be measured, only its own numbers are missing, and the measurement holds
+        the reason. A measurement of every checkpoint, possibly an older one, selects the best.
         """
         taken = {
             each.key: _Taken(each.metric, self._quantities(each.metric), each.iterate)
@@ -321,7 +321,7 @@ def latents_of_draw(seed: int, draw: int, count: int, size: int) -> Tensor:
 def best(values: dict[int, Numbers], updates: Iterable[int], quantity: Quantity) -> int | None:
     """Return the update of the best checkpoint by a quantity, the earliest of equals, or None.
 
-    The start is none: an untrained generator may happen to sit on a mode.
+    The start does not count: an untrained generator may happen to lie on a mode.
     """
     sign = 1 if quantity.higher_is_better else -1
 

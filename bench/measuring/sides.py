@@ -31,9 +31,9 @@ FEWEST = 2
 
 @dataclass
 class Samples:
-    """One side of a comparison; stands for a dataset where metrics ask for one.
+    """One side of a comparison; metrics use it as a dataset.
 
-    What is a dataset's in fact (``dataset``) answers for all that metrics ask beyond samples.
+    A side that is a dataset (``dataset``) provides everything else that metrics need.
     """
 
     called: str
@@ -86,7 +86,7 @@ def read_side(side: str, cache: Path, device: torch.device, generated: bool) -> 
     """Read one side of a comparison: a folder, a file, or a dataset by its name.
 
     Raises:
-        BenchError: it is none of these, or cannot be read.
+        BenchError: it is not one of these, or cannot be read.
     """
     path = Path(os.path.expanduser(side))
     if path.is_dir():
