@@ -73,7 +73,7 @@ class Discriminator(Protocol):
     """The method's own state, kept from update to update; a penalty may change it."""
 
     def __call__(self, samples: Tensor) -> Tensor:
-        """Logits: (P, B, …) → (P, B). Those of ``real`` and ``fake`` themselves cost nothing."""
+        """Return logits: (P, B, …) → (P, B). Those of ``real`` and ``fake`` are known already."""
 
     def input_gradient(self, samples: Tensor) -> Tensor:
         """∇ₓD(x) of every single sample, itself differentiable: (P, B, …) → (P, B, …)."""

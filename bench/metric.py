@@ -201,7 +201,7 @@ class Direction(Protocol):
         """v = (−∇ of the discriminator's loss, −∇ of the generator's), (N,)."""
 
     def pulled(self, vector: Tensor) -> Tensor:
-        """v′ᵀ u, v′ the Jacobian of v: (N,) → (N,); it has the eigenvalues of v′."""
+        """Return v′ᵀ u, v′ the Jacobian of v: (N,) → (N,); it has the eigenvalues of v′."""
 
     def own_pulled(self, player: int, vector: Tensor) -> Tensor:
         """Return it for the discriminator's (0) or generator's (1) own block: (Nᵢ,) → (Nᵢ,)."""

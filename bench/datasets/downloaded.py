@@ -168,7 +168,7 @@ def _provide(make: Any, folder: Path) -> None:
 
 @contextmanager
 def _patient() -> Iterator[None]:
-    """A network that says nothing is not waited for endlessly."""
+    """Set a time limit for connections that do not answer."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(TIMEOUT)
     try:

@@ -42,7 +42,7 @@ class Scores:
     protocol: dict[str, Any]
 
     def to_json(self) -> str:
-        """As JSON: values by name, reasons for those that are missing, and the protocol."""
+        """Return it as JSON: values by name, reasons for missing ones, and the protocol."""
         whole = {
             "generated": self.generated,
             "reference": self.reference,
