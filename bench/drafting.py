@@ -88,7 +88,7 @@ def _check_name(kind: str, name: str) -> None:
         raise BenchError(f"'{name}' is a word of Python's own; choose another, as 'my_{name}'")
     if name in SHELVES[kind].shared:
         raise BenchError(f"the name '{name}' is taken by a module that {kind}s share")
-    # --set PART.HYPERPARAMETER and `bench check` tell parts by their names alone
+    # --set PART.HYPERPARAMETER and `bench check` identify parts only by name
     for other in SHELVES:
         _check_free(other, name, kind)
 
@@ -120,7 +120,7 @@ def _places(kind: str, name: str, folder: Path | None) -> tuple[Path, Path]:
         raise BenchError(
             "this benchmark is installed and no checkout; name a folder of your own with --folder"
         )
-    # without packages pytest tells test files by their names alone
+    # without packages pytest identifies test files only by name
     for other in tests.rglob(f"test_{name}.py"):
         raise BenchError(f"the name '{name}' is taken by the test '{_shown(other)}'")
     return home / f"{name}.py", tests / f"{kind}s" / f"test_{name}.py"

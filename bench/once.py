@@ -18,7 +18,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
 def once(file: Path, load: Callable[[Path], T | None], make: Callable[[Path], None]) -> T:
-    """What ``file`` holds; made now if it is not there or damaged.
+    """Return the content of ``file``, which is made now if it is missing or damaged.
 
     Processes that ask at the same time wait for the one that makes it, under an exclusive lock
     on a sibling ``.lock`` file that the kernel releases however its holder ends. On a file system
@@ -69,7 +69,7 @@ def _replace(file: Path, make: Callable[[Path], None]) -> None:
     except OSError as error:
         if error.errno in FULL or error.filename in (scratch, str(scratch)):
             raise _unwritable(file.parent, error) from error
-        raise  # what make could not read is not the cache's fault
+        raise  # make itself could not read something: not the cache's fault
 
 
 def _unwritable(folder: Path, error: OSError) -> BenchError:

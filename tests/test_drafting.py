@@ -120,15 +120,15 @@ def test_every_kind_has_templates_and_a_suite():
     [
         (
             ["new", "my_idea"],
-            "say what 'my_idea' is to be: bench new method my_idea or bench new dataset",
+            "state the kind of part of 'my_idea': bench new method my_idea or bench new dataset",
         ),
-        (["new", "dataset"], "say its name: bench new dataset NAME"),
+        (["new", "dataset"], "give its name: bench new dataset NAME"),
         (
             ["new", "dataset", "images"],
             "the name 'images' is taken by a module that datasets share",
         ),
         (["new", "architecture", "2d"], "'2d' cannot name an architecture"),
-        (["plan", "smoke", "--methods-dir", "no"], "--methods-dir: 'no' is no folder"),
+        (["plan", "smoke", "--methods-dir", "no"], "--methods-dir: 'no' is not a folder"),
     ],
 )
 def test_what_is_typed_wrongly_is_told(monkeypatch, capsys, typed, told):

@@ -1,4 +1,4 @@
-"""What is asked of every metric and extractor, check by check."""
+"""The requirements on every metric and extractor, check by check."""
 
 from __future__ import annotations
 

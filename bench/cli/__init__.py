@@ -83,7 +83,7 @@ def main() -> None:
 
 
 class _Interrupted(BaseException):
-    """Ctrl-C, a polite kill, a closed terminal; no KeyboardInterrupt: typer has its own way."""
+    """Ctrl-C, SIGTERM or SIGHUP; not a KeyboardInterrupt, which typer would handle itself."""
 
 
 def _interrupt(*_: Any) -> NoReturn:

@@ -22,11 +22,11 @@ def check(
         list[str] | None,
         typer.Argument(
             help="Methods, datasets or architectures; dataset:NAME where two kinds have the name, "
-            "points:PATH for what lies at a path. Default: every method."
+            "points:PATH for a dataset at a path. Default: every method."
         ),
     ] = None,
 ) -> None:
-    """Put parts through the suite of their kind and say in plain words what is wrong.
+    """Run parts through the suite of their kind and report problems in plain words.
 
     Examples:
 
@@ -55,7 +55,7 @@ def check(
     for name, each in broken.items():
         told = f"{name} ({each.where})"
         out.print(f"[red]✗[/red] {escape(told)}", highlight=False)
-        out.print(f"  it cannot be used: {each.reason}", markup=False)
+        out.print(f"  cannot be used: {each.reason}", markup=False)
         failed.append(told)
     count = len(parts) + len(broken)
     what = "parts" if names else "methods"

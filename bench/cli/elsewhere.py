@@ -13,8 +13,8 @@ from bench.words import count
 
 
 def compare(
-    results_a: Annotated[Path, typer.Argument(help="A results folder: what was before.")],
-    results_b: Annotated[Path, typer.Argument(help="Another one: what is now.")],
+    results_a: Annotated[Path, typer.Argument(help="A results folder, before the change.")],
+    results_b: Annotated[Path, typer.Argument(help="Another one, after the change.")],
     study: Annotated[
         str, typer.Option(help="Only this study's cells; default: all that both have.")
     ] = "",
@@ -23,10 +23,10 @@ def compare(
     ),
     fail_on: Annotated[
         Literal["worse", "changed", "never"],
-        typer.Option(help="What beyond noise gives exit code 1: worse, or better, too."),
+        typer.Option(help="Significant differences that give exit code 1: worse, or changed."),
     ] = "worse",
 ) -> None:
-    """Say what changed beyond noise between two results folders, as for two commits or machines.
+    """Report significant changes between two results folders, as of two commits or machines.
 
     Cells are matched by what they are, not by their keys. Neither folder is changed.
 

@@ -40,7 +40,7 @@ from bench.words import count as counted
 def measure(
     study: StudyName = "quick",
     metrics: Annotated[
-        str, typer.Option(help="Only these, separated by commas; also ones that are not asked for.")
+        str, typer.Option(help="Only these, separated by commas; also ones outside the study.")
     ] = "",
     methods: Methods = "",
     datasets: Datasets = "",
@@ -114,7 +114,7 @@ def score(
     results: Results = Path("results"),
     inception_weights: InceptionWeights = "",
 ) -> None:
-    """Score samples that anything has made against real ones, as studies do.
+    """Score samples made elsewhere against real ones, in the same way as studies do.
 
     Examples:
 
@@ -192,7 +192,7 @@ def prune(
     yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
     results: Results = Path("results"),
 ) -> None:
-    """Delete stored networks that are not worth their room; scores and samples stay.
+    """Delete stored networks to free disk space; scores and samples are kept.
 
     Example: bench prune --keep last
     """

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 for _name in ("stdout", "stderr"):
     if getattr(sys, _name) is None:  # closed by whoever called
         setattr(sys, _name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
-# where nobody watches, a table keeps one line a row
+# without a terminal, a table keeps one line per row
 out = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 240)
 
 StudyName = Annotated[str, typer.Argument(help="A shipped study's name, or a YAML file's path.")]
@@ -136,7 +136,7 @@ def use_folder(kind: str, folder: str) -> None:
     """Find parts in a folder of the user's own, here and in the workers, which inherit it."""
     at = Path(os.path.expanduser(folder))
     if not at.is_dir():
-        raise BenchError(f"{option(kind)}: '{folder}' is no folder")
+        raise BenchError(f"{option(kind)}: '{folder}' is not a folder")
     os.environ[variable(kind)] = str(at.absolute())
 
 

@@ -83,7 +83,7 @@ def figure(
     ] = "column",
     folder: Annotated[Path, typer.Option("--out", help="Folder for the files.")] = Path("figures"),
 ) -> None:
-    """Draw one figure of a report alone, as PDF, SVG and PNG.
+    """Draw a single figure of a report, as PDF, SVG and PNG.
 
     Examples:
 
@@ -115,7 +115,7 @@ def show(
     cell: Annotated[str, typer.Argument(help="The beginning of a cell's key.")],
     results: Results = Path("results"),
 ) -> None:
-    """Show all that is known of one cell.
+    """Show everything stored about one cell.
 
     Example: bench show 37c4008a
     """

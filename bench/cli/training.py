@@ -62,7 +62,7 @@ def run(
     tracking: Tracking = True,
     inception_weights: InceptionWeights = "",
 ) -> None:
-    """Train what is missing, then write the report.
+    """Train missing cells, then write the report.
 
     Cells that are done are not trained again; failed ones are tried again.
 
@@ -160,7 +160,7 @@ def plan(
         whys = [each.why] if each.state != "done" or not each.to_measure() else []
         whys += _why_measured(each)
         if each.to_train and (at := saved and saved.get((each.cell.group, each.cell.seed))):
-            whys.append(f"goes on at update {at} of {each.cell.updates}")
+            whys.append(f"continues at update {at} of {each.cell.updates}")
         measured = f"{done} of {len(each.measures)}" if each.state == "done" else ""
         rows.append(
             (each.state, str(each.cell), measured, " ".join("; ".join(whys).split()), each.cell.key)
@@ -174,7 +174,7 @@ def plan(
     )
     if train:
         size = bytes_to_keep(train, chosen.keep)
-        out.print(f"Networks that are kept would take about {size / 2**20:,.0f} MiB.")
+        out.print(f"The kept networks would take about {size / 2**20:,.0f} MiB.")
     if sequential:
         from bench.report.topics.dataset.pairs import progress
 
@@ -203,7 +203,7 @@ def sync(
     results: Results = Path("results"),
     overrides: Overrides = None,
 ) -> None:
-    """Send to MLflow what it does not have yet; select as for the run that could not reach it.
+    """Send to MLflow the cells that it lacks; select as for the run that could not reach it.
 
     Example: MLFLOW_TRACKING_URI=http://127.0.0.1:5000 bench sync quick
     """

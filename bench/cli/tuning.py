@@ -49,7 +49,7 @@ def tune(
 ) -> None:
     """Tune every method with the same number of trials, then run the best on fresh seeds.
 
-    Interrupted, it goes on where it was; with more trials it adds to those there are.
+    An interrupted tuning continues when called again; with more trials it adds to the stored ones.
 
     Examples:
 

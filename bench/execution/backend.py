@@ -66,8 +66,8 @@ class Backend:
             raise BenchError("--scheduler names a dask scheduler: add --backend dask")
         if device not in ("auto", "cpu", "cuda"):
             raise BenchError(
-                f"--device {device}: on a cluster give auto, cpu or cuda; which GPU a worker uses "
-                f"is said by {VISIBLE} where it is started"
+                f"--device {device}: on a cluster give auto, cpu or cuda; set {VISIBLE} where "
+                "a worker is started to choose its GPU"
             )
         if slots_per_device != 1:
             raise BenchError(
@@ -83,7 +83,7 @@ class Backend:
         """Yield the slots that this run may use, for as long as it may.
 
         Raises:
-            BenchError: there is none; one line says why.
+            BenchError: there is none; the line gives the reason.
         """
         with ExitStack() as stack:
             slots: list[Slot] = []

@@ -259,7 +259,7 @@ class _Work:
     def _take_measurements(self, row: Row, console: Console) -> list[Asked]:
         """Store what was measured of a run; return what is to be measured metric by metric.
 
-        A metric that ends its process when it is alone in it has failed.
+        A metric fails if it ends its process when it is the only one there.
         """
         key, why, found = row.data["key"], row.data.get("reason", ""), row.measurements
         record = self.store.records[key]
@@ -306,7 +306,7 @@ def _told(finished: Iterable[list[Row]], console: Console) -> Iterator[list[Row]
     except BaseException as error:
         if not isinstance(error, Exception | GeneratorExit):
             with suppress(OSError):  # the terminal itself may be gone
-                console.print("Stopping: what trains is saved; once more ends it at once.")
+                console.print("Stopping: saving running cells; a second signal ends at once.")
         raise
 
 

@@ -155,7 +155,7 @@ def visible_gpus() -> list[str]:
 
     It is read as CUDA reads it: numbers or beginnings of UUIDs; the list ends at the first entry
     that names nothing, as -1. Numbers count GPUs in the order of their buses, as nvidia-smi does.
-    A GPU that MIG divides stands for all its MIG devices.
+    A GPU that MIG divides is replaced by all its MIG devices.
 
     Raises:
         BenchError: it is set, and names nothing or one GPU twice; CUDA would show none.

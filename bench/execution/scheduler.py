@@ -41,7 +41,7 @@ def make_jobs(
     workers: int,
     save_every: float = EVERY,
 ) -> list[Job]:
-    """Group cells that differ by their seed alone, the largest jobs first.
+    """Group cells that differ only by seed, the largest jobs first.
 
     Where that makes fewer jobs than there are workers, jobs are halved, between blocks of seeds
     that train together.

@@ -23,7 +23,7 @@ class Stopping:
         return self._asked
 
     def over(self) -> None:
-        """Say that nobody asks any more: a request ends the process at once."""
+        """End the job's handling of requests: from now on one ends the process at once."""
         self._heard = False
         if self._asked:
             die()

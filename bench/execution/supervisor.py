@@ -215,7 +215,7 @@ class Place:
 
         try:
             self._done(job, progress, lambda: left, taken)
-        except OSError as error:  # no room for its folder, or no process to be had
+        except OSError as error:  # no space for its folder, or no process can be started
             if taking:
                 raise  # raised by the caller that handles the rows, not by the worker
             self.release()

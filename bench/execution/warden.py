@@ -50,7 +50,7 @@ def guard(begin: Callable[[int], NoReturn]) -> NoReturn:
 
 
 def _wait(worker: int) -> int:
-    """Return how the worker ended; as by SIGKILL where nobody waits for it any more."""
+    """Return how the worker ended; as by SIGKILL if the coordinator no longer waits for it."""
     leash = select.poll()
     leash.register(0, 0)  # without events, poll reports only the end of its writers
     while not leash.poll(POLL_MILLISECONDS):

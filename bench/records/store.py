@@ -155,7 +155,7 @@ class Store:
         assert record.folder is not None
         new = {each.place: each for each in found}
         for each in record.known.values():
-            # numbers that cannot be had again are worth more than the reason why
+            # numbers that cannot be measured again are worth more than the reason for that
             if each.place in new and new[each.place].lost(each, record.networks):
                 new[each.place] = each
         kept = [each for each in record.known.values() if each.place not in new]

@@ -149,7 +149,7 @@ def method_name(typed: str) -> str:
 def _combined(name: str, hyperparameters: dict[str, Any]) -> Method:
     names = name.split(SIGN)
     if "" in names:
-        raise BenchError(f"'{name}' is no combination; write it as one{SIGN}other")
+        raise BenchError(f"'{name}' is not a combination; write it as one{SIGN}other")
     defaults = [make_method(part) for part in names]
     places = {
         f"{part.name}.{hyperparameter}": (part.name, hyperparameter)

@@ -1,4 +1,4 @@
-"""Names in a part's class that nobody reads, and that resemble one of the contract's."""
+"""Names in a part's class that nothing reads and that resemble one of the contract's."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ LIKE = 0.85
 def misspelt(part: type, contract: type) -> str:
     """Return the problem with a name of the class that would silently have no effect.
 
-    A name is left alone that the class, or one it inherits from, reads itself or has beside the
-    name that it resembles. Empty if there is nothing.
+    Names are accepted that the class or a base class reads itself, or has besides the name that
+    they resemble. Empty if there is no problem.
     """
     *own, _ = part.__mro__[: part.__mro__.index(contract) + 1]
     read = {name for kind in own for code in _code_of(kind) for name in code.co_names}

@@ -59,7 +59,7 @@ class Offer:
         source = inspect.getsourcefile(kind)
         if source is None or not Path(source).is_file():
             # without it a changed method would be answered by old results
-            raise BenchError(f"the source of {kind.__name__} is no file that can be read")
+            raise BenchError(f"the source file of {kind.__name__} cannot be read")
         if "name" in vars(kind) and vars(kind)["name"] not in ("", self.name):
             raise BenchError(
                 f"class {kind.__name__} is called '{vars(kind)['name']}' already; leave `name` "

@@ -86,7 +86,7 @@ class Shelf:
     def folders(self) -> list[Path]:
         extra = os.environ.get(variable(self.kind))
         if extra and not Path(extra).is_dir():
-            raise BenchError(f"{variable(self.kind)} is '{extra}', which is no folder")
+            raise BenchError(f"{variable(self.kind)} is '{extra}', which is not a folder")
         return [self.home, *([Path(extra)] if extra else [])]
 
     def files(self, own: bool = False) -> list[Path]:

@@ -68,7 +68,7 @@ def distinct_seeds(value: int | Sequence[int]) -> Sequence[int]:
     """Return a count or a list of seeds as distinct seeds; of a count nothing is written out.
 
     Raises:
-        ValueError: there is none, or one is given twice or out of range.
+        ValueError: no seed is given, or one is given twice or out of range.
     """
     if isinstance(value, int):
         if value < 1:
@@ -123,7 +123,7 @@ class StudyFile(_Strict):
 
     description: str = ""
     hyperparameters: Literal["defaults", "published"] = "defaults"
-    """Of methods of which nothing else is said; ``published``: for the kind of data, if any are."""
+    """Default for methods: their own, or those ``published`` for the kind of data, if any."""
     methods: Literal["all"] | Annotated[list[Named], Field(min_length=1)]
     experiments: Annotated[list[Experiment], Field(min_length=1)]
     seeds: Seeds = Field(3, validate_default=True)

@@ -153,7 +153,7 @@ def _told(changes: Hyperparameters) -> str:
 
 
 def _value(value: Any) -> str:
-    """As short as it can be typed, and without commas: ``0.001``, ``0/0.9``."""
+    """Return a value in its shortest form, without commas: ``0.001``, ``0/0.9``."""
     if isinstance(value, list | tuple):
         return "/".join(map(_value, value))
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -31,7 +31,7 @@ def ui_command(results: Path, port: int = 5000) -> list[str]:
     """Return the command that opens MLflow's pages on loopback.
 
     Raises:
-        BenchError: the runs are on a server, which has pages of its own, or there are none yet.
+        BenchError: the runs are on a server, which has its own pages, or there are no runs yet.
     """
     uri = tracking_uri(results)
     if uri.startswith(("http://", "https://")):

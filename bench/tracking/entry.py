@@ -162,5 +162,5 @@ def _not_computed(record: Record) -> str | None:
 
 
 def _text(value: Any) -> str:
-    """As MLflow shows it; a database may refuse a NUL, which a crashed worker may have printed."""
+    """Return text without NULs, which a crashed worker may print and databases may refuse."""
     return (value if isinstance(value, str) else json.dumps(value)).replace("\0", "")

@@ -69,7 +69,7 @@ def _image(pixels: NDArray[np.uint8]) -> bytes:
 
 
 def _squared(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(n, …) → (rows, columns, …), as square as n allows; black where there are none left."""
+    """(n, …) → (rows, columns, …), as square as n allows; black where no samples are left."""
     count = len(images)
     columns = int(np.ceil(np.sqrt(count)))
     rows = -(-count // columns)

@@ -224,7 +224,7 @@ def main() -> None:
         requests = _requests()
         for name, value in ENVIRONMENT.items():
             os.environ.setdefault(name, value)
-        import mlflow  # noqa: F401 - it takes seconds, which are nobody's fault
+        import mlflow  # noqa: F401 - takes seconds
 
         _bound_memory()
         sender = Sender(**requests.get(), tell=tell)

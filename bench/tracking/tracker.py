@@ -29,13 +29,13 @@ POLL_SECONDS = 0.05
 
 
 class Tracker:
-    """Sends the cells of one study to one MLflow, each once, while the command goes on.
+    """Sends the cells of one study to one MLflow, each once, while the command runs.
 
     Use it as a context manager around a sweep. The parent run is made with the first cell that is
-    sent; leaving waits for what is not sent yet, as long as calls come to an end: seconds beyond
-    the first of each call are counted, and after six in all the sending is given up. Nothing here
-    raises because of MLflow. After the first failure no further attempt is made; ``problems``
-    says what the user should know.
+    sent. Leaving waits for queued records as long as calls return: seconds beyond the first of
+    each call are counted, and after six in all the sending is given up. MLflow's errors are never
+    raised. After the first failure no further attempt is made; ``problems`` holds the messages
+    for the user.
 
     Args:
         results: the results folder, whose lock the caller holds.

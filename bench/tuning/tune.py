@@ -74,7 +74,7 @@ def tune(
 ) -> Tuning:
     """Run the missing ones of ``trials`` trials of every method on every dataset of the study.
 
-    Each is judged on ``seeds`` seeds that are none of the study's. Stored cells are not trained
+    Each is judged on ``seeds`` seeds that the study does not use. Stored cells are not trained
     again, so that an interrupted tuning continues. ``options`` are those of
     :func:`bench.execution.coordinator.run`. The caller holds the store's lock.
 
