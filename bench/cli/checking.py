@@ -11,6 +11,7 @@ from rich.markup import escape
 from bench.cli.options import out
 from bench.errors import BenchError, nearest
 from bench.kinds import KINDS
+from bench.words import count as counted
 
 if TYPE_CHECKING:
     from bench.check import Verdict
@@ -63,7 +64,7 @@ def check(
         out.print(f"{of}{', '.join(failed)}.", markup=False)
         raise typer.Exit(1)
     told = f"{count} {what} pass" if count > 1 else "It passes"
-    with_cautions = f", with {cautions} caution{'s' * (cautions > 1)}" if cautions else ""
+    with_cautions = f", with {counted(cautions, 'caution')}" if cautions else ""
     out.print(f"{told}{with_cautions}.", markup=False)
 
 
@@ -128,5 +129,6 @@ def _say_verdicts(name: str, verdicts: list[Any], whole: bool) -> bool:
             out.print(f"      fails: {check}", markup=False, highlight=False)
     untried = [verdict.check for verdict in verdicts if not verdict.tried]
     if untried:
-        out.print(f"  {len(untried)} checks that rest on this were not tried.", markup=False)
+        skipped = counted(len(untried), "check")
+        out.print(f"  {skipped} skipped, as they depend on this.", markup=False)
     return bool(wrong)

@@ -28,6 +28,7 @@ from bench.cli.options import (
     with_the_rest,
 )
 from bench.errors import BenchError
+from bench.words import count as counted
 
 if TYPE_CHECKING:
     from bench.records.measurements import Measurement
@@ -171,8 +172,8 @@ def status(results: Results = Path("results")) -> None:
     if unfinished := len(resumable(results / "cache")):
         taken = sum(file.stat().st_size for file in saved.rglob("*") if file.is_file())
         out.print(
-            f"{unfinished} trainings would go on from savepoints, {taken / 2**20:,.1f} MiB in "
-            f"{saved}; delete the folder to give them up.",
+            f"{counted(unfinished, 'cell')} can continue from savepoints, {taken / 2**20:,.1f} MiB "
+            f"in {saved}; to discard them, delete the folder.",
             markup=False,
         )
     say_notes(store)

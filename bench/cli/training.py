@@ -37,6 +37,7 @@ from bench.cli.options import (
     with_the_rest,
 )
 from bench.errors import BenchError
+from bench.words import count
 
 if TYPE_CHECKING:
     from bench.execution.plan import Planned
@@ -102,22 +103,22 @@ def run(
     say_notes(store)
     say_problems(tracker)
     done = [
-        f"{number} cells {what}"
+        f"{count(number, 'cell')} {what}"
         for number, what in ((finished.trained, "trained"), (finished.measured, "measured"))
         if number
     ]
-    told = ", ".join(done) or "nothing to train or to measure"
-    out.print(f"{told}, {time.monotonic() - begun:.0f} s. Report: {page}", markup=False)
+    summary = ", ".join(done) or "nothing to train or to measure"
+    out.print(f"{summary}, {time.monotonic() - begun:.0f} s. Report: {page}", markup=False)
     if finished.unmeasured:
         out.print(
-            f"{len(finished.unmeasured)} cells could not be measured; the next run, or bench "
-            "measure, tries again.",
+            f"{count(len(finished.unmeasured), 'cell')} could not be measured; the next run, or "
+            "bench measure, tries again.",
             style="yellow",
         )
     if finished.failed:
         out.print(
-            f"{len(finished.failed)} cells failed; the report says why, `bench show` shows one, "
-            "and the next run tries them again.",
+            f"{count(len(finished.failed), 'cell')} failed; the report gives the reasons, "
+            "`bench show KEY` shows one cell, and the next run tries again.",
             style="yellow",
         )
     if finished.failed or finished.unmeasured:
@@ -168,8 +169,8 @@ def plan(
     train = [each.cell for each in planned if each.to_train]
     measure = sum(bool(each.to_measure()) for each in planned)
     out.print(
-        f"{len(train)} of {len(planned)} cells would train, and {measure} that are stored would be "
-        "measured."
+        f"{len(train)} of {count(len(planned), 'cell')} would train, and "
+        f"{count(measure, 'stored cell')} would be measured."
     )
     if train:
         size = bytes_to_keep(train, chosen.keep)
@@ -219,7 +220,7 @@ def sync(
         with Tracker(results, chosen.name, patient=True) as tracker:
             tracker.send(records)
     say_problems(tracker)
-    told = f"{tracker.sent} cells sent"
+    sent = f"{count(tracker.sent, 'cell')} sent"
     if missing := len(tracker.missing(records)):
-        raise BenchError(f"{told}, {missing} are missing; bench sync tries again")
-    out.print(f"{told}, {len(records) - tracker.sent} were there already.")
+        raise BenchError(f"{sent}, {missing} still missing; bench sync tries again")
+    out.print(f"{sent}, {len(records) - tracker.sent} already there.")

@@ -25,12 +25,7 @@ from bench.records import measurements
 from bench.records.cell import SCHEMA, Cell
 from bench.records.measurements import Measurement
 from bench.records.record import PARTS, Files, Record, read_json, share, stored_measurements
-
-
-def _sync(file: Path) -> None:
-    """Have a file on the disk before anything says that it is there."""
-    with open(file, "rb") as content:
-        os.fsync(content.fileno())
+from bench.whole import sync, write_whole
 
 
 class Store:
@@ -138,7 +133,7 @@ class Store:
                     shutil.move(part, scratch / name)
                 else:
                     (scratch / name).write_bytes(part)
-                _sync(scratch / name)
+                sync(scratch / name)
             final = self.cells / key
             if final.exists():
                 shutil.rmtree(final)
@@ -163,13 +158,9 @@ class Store:
                 new[each.place] = each
         kept = [each for each in record.known.values() if each.place not in new]
         known = {each.key: each for each in (*kept, *new.values())}
-        file = record.folder / measurements.FILE
-        scratch = file.with_name(f".{file.name}")
-        with self._storing(scratch):
-            content = [each.to_json() for each in known.values()]
-            scratch.write_text(json.dumps(content, allow_nan=False), encoding="utf-8")
-            _sync(scratch)
-            os.replace(scratch, file)
+        text = json.dumps([each.to_json() for each in known.values()], allow_nan=False)
+        with self._storing():
+            write_whole(record.folder / measurements.FILE, text, durable=True)
         return self._remember(Record(record.data, record.folder, known))
 
     def _without_damaged(self, record: Record) -> Record:
@@ -201,12 +192,10 @@ class Store:
         names = {name for update, name in record.networks.items() if update in updates}
         files = {n: told for n, told in record.data["files"].items() if n not in names}
         freed = sum(record.data["files"][name]["bytes"] for name in names)
-        data, file = {**record.data, "files": files}, record.folder / "record.json"
-        scratch = file.with_name(f".{file.name}")
-        with self._storing(scratch):
-            scratch.write_text(json.dumps(data, indent=1, allow_nan=False), encoding="utf-8")
-            _sync(scratch)
-            os.replace(scratch, file)
+        data = {**record.data, "files": files}
+        text = json.dumps(data, indent=1, allow_nan=False)
+        with self._storing():
+            write_whole(record.folder / "record.json", text, durable=True)
             for name in names:
                 (record.folder / name).unlink(missing_ok=True)
         self._remember(Record(data, record.folder, record.known))
@@ -218,11 +207,12 @@ class Store:
         return record
 
     @contextmanager
-    def _storing(self, scratch: Path) -> Iterator[None]:
+    def _storing(self, scratch: Path | None = None) -> Iterator[None]:
         try:
             yield
         except OSError as error:
-            shutil.rmtree(scratch, ignore_errors=True)
+            if scratch is not None:
+                shutil.rmtree(scratch, ignore_errors=True)
             raise BenchError(
                 f"cannot store a finished cell in '{self.cells}' ({error.strerror}); what was "
                 "stored before is safe: make room and run again"

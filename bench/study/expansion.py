@@ -46,6 +46,7 @@ from bench.study.file import (
 from bench.study.narrowing import check_number, entries_of, on_datasets, seeds_of
 from bench.study.selection import Selection
 from bench.study.variation import variants_of, variation
+from bench.words import count
 
 
 class Expansion:
@@ -155,7 +156,8 @@ def _check_distinct(cells: list[Cell]) -> None:
                 f"{cell.variation.dataset}; remove one of them"
             )
     if repeated:
-        raise BenchError(f"the study names {repeated} cells twice; remove the repeated entries")
+        twice = count(repeated, "cell")
+        raise BenchError(f"the study names {twice} twice; remove the repeated entries")
 
 
 def _variation(

@@ -119,7 +119,7 @@ class Experiment(_Strict):
 
 
 class StudyFile(_Strict):
-    """What a study file may say; ``docs/architecture.md`` describes each key."""
+    """What a study file may say; ``docs/studies.md`` describes each key."""
 
     description: str = ""
     hyperparameters: Literal["defaults", "published"] = "defaults"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.records.fingerprint import digest
+from bench.whole import write_whole
 
 if TYPE_CHECKING:
     from bench.records.record import Record
@@ -51,10 +51,8 @@ class Ledger:
 
     def save(self) -> None:
         self._saved = time.monotonic()
-        scratch = self._file.with_suffix(".tmp")
         with contextlib.suppress(OSError):
-            scratch.write_text(json.dumps(self._all, indent=1, sort_keys=True), encoding="utf-8")
-            os.replace(scratch, self._file)
+            write_whole(self._file, json.dumps(self._all, indent=1, sort_keys=True))
 
     def forget(self) -> None:
         self._sent.clear()

@@ -83,7 +83,7 @@ def _scores(problem: Problem) -> list[dict[str, object]]:
 
 
 def _table(study: Study, problem: Problem) -> str:
-    """Methods in the order of their ranks, and how many pairs are told apart."""
+    """Methods in the order of their ranks, and how many pairs differ significantly."""
     primary, beside = problem.primary, other(problem)
     equal = at_equal_cost(problem, "generator_updates")
     lines = [
@@ -99,7 +99,7 @@ def _table(study: Study, problem: Problem) -> str:
     told = sum(each.outcome in ("ahead", "behind") for each in results)
     lines += [
         "",
-        f"{told} of {len(results)} pairs are told apart (Welch, Holm at 0.05 over all).",
+        f"{told} of {len(results)} pairs differ significantly (Welch, Holm at 0.05 over all).",
         "",
     ]
     return "\n".join(lines)

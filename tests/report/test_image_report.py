@@ -59,7 +59,7 @@ def image_cells(make_study, train):
 
 def sheet_of(problem, methods, folder):
     """What a drawing function is given to draw these methods."""
-    return problem, Sheet(methods), Style(methods), folder, []
+    return problem, Sheet(methods), [], Style(methods), folder
 
 
 @pytest.mark.parametrize(("dataset", "shape"), [("mnist5k", GRAY), ("stacked_mnist", RGB)])

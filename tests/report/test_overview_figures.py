@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +22,9 @@ from bench.report.drawing import words
 from bench.report.drawing.style import Style
 from bench.report.page.document import Figure
 from bench.report.statistics import CriticalDifference
+from bench.report.topics.dataset import profiles
 from bench.report.topics.study import cost, overview, ranks
 
-profiles = import_module("bench.report.topics.dataset.profiles")
-"""The module: its package has a function of that name."""
 ONE = """
 methods: [non_saturating, vanilla, wgan_gp]
 seeds: 5

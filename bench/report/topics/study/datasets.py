@@ -6,7 +6,7 @@ from functools import partial
 
 from bench.report.analysis.findings import Findings
 from bench.report.page.document import Block, Drawing, Section
-from bench.report.topics.dataset import dataset
+from bench.report.topics.dataset.section import dataset
 from bench.report.topics.study.ranks import draw_critical_difference
 from bench.report.topics.study.robustness import variants
 

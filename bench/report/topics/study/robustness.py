@@ -24,9 +24,9 @@ from bench.report.page.document import (
     Table,
     Verdict,
 )
-from bench.report.topics.dataset import dataset
 from bench.report.topics.dataset.profiles import MOST_COLOURED, Line, Upright, draw_lines
 from bench.report.topics.dataset.ranking import centre, floor
+from bench.report.topics.dataset.section import dataset
 from bench.report.topics.study.overview import MOST_TOLD, Map
 from bench.report.topics.study.stability import mean_of
 
