@@ -25,7 +25,7 @@ from bench.report.content import drawings
 from bench.report.drawing.style import Style
 from bench.report.statistics import performance_profile, share_of_variants
 from bench.report.topics.study import robustness as charts
-from bench.report.topics.study.reproduce import reproducer
+from bench.report.topics.study.provenance import reproducer
 from bench.study import Study
 
 STUDY = """
