@@ -21,6 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from bench.quantity import Quantity as Quantity
+
 When = Literal["every", "ends", "last", "once"]
 """At every checkpoint; at the last and the best one; at the last; or once, from the whole run's
 series."""
@@ -80,31 +82,6 @@ class NotKept(NotMeasured):
 Values = dict[str, float]
 Results = dict[str, float | Reason]
 """A number, or why there is none, by the name of the quantity."""
-
-
-@dataclass(frozen=True)
-class Quantity:
-    """One number of a metric, as it is named in every table."""
-
-    name: str
-    label: str
-    meaning: str
-    higher_is_better: bool
-    digits: int = 3
-    percent: bool = False
-    ceiling: float | None = None
-    """The value at which nothing is left to gain, if there is one."""
-    group: str = ""
-    """Quantities of a group share a table of their own in the report; without one, the main one."""
-    descriptive: bool = False
-    """Whether neither more nor less of it is better."""
-
-    @property
-    def better(self) -> str:
-        """Which values are better, in words; empty where none are."""
-        if self.descriptive:
-            return ""
-        return "more is better" if self.higher_is_better else "less is better"
 
 
 class Facts(Protocol):

@@ -23,6 +23,8 @@ class CriticalDifference:
     """Methods that cannot be told apart, by index, best first: all maximal sets of two or more."""
     p: float
     """Friedman's test that all methods rank alike. Where it is not under alpha, all are a group."""
+    pairwise: tuple[tuple[float, ...], ...]
+    """Nemenyi's p for every pair, corrected for their number."""
     difference: float
     """Mean ranks at least this far apart are told apart."""
     datasets: int
@@ -66,6 +68,7 @@ def critical_difference(
         tuple(means.tolist()),
         _groups(np.argsort(means, kind="stable"), alike),
         p,
+        tuple(tuple(row) for row in pairwise.tolist()),
         _critical(n, k, alpha),
         n,
         alpha,
