@@ -32,10 +32,11 @@ from bench.report.topics.study.overview import overview
 from bench.report.topics.study.provenance import mixed, provenance
 from bench.report.topics.study.robustness import card, robustness, variants_map
 from bench.report.topics.study.stability import stability
+from bench.report.topics.study.strips import strips
 from bench.report.topics.study.verdict import failed, finding, headline
 
 TOPICS: tuple[Callable[[Findings], list[Section]], ...] = (
-    robustness, datasets, stability, cost, methods, failures, definitions, provenance
+    strips, robustness, datasets, stability, cost, methods, failures, definitions, provenance
 )  # fmt: skip
 """What follows the first screen, in the order of the page."""
 

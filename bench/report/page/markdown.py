@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from bench.report.page.copies import FOLDER
 from bench.report.page.document import (
     Block,
+    Choice,
     Details,
     Document,
     Drawing,
@@ -84,6 +85,8 @@ def _block(block: Block) -> str:
             ]
             beside = [_figure(block.beside)] if isinstance(block.beside, Figure) else []
             return "\n\n".join(["\n".join(lines), *beside])
+        case Choice():
+            return _block(block.options[0][1])
         case Drawing():
             raise TypeError(f"{block.name} has not been drawn")
         case Details():
