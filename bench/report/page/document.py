@@ -36,6 +36,10 @@ class Table:
     """Columns that hold words, set flush left."""
     hidden: tuple[int, ...] = ()
     """Columns that a page shows only when asked to."""
+    reference: int | None = None
+    """The row from which others' differences are taken: sorted by these, it stays on top."""
+    shaded: bool = False
+    """Whether a page shades entries by their values, shares from 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,8 @@ class Verdict:
     """What failed there, in words; nothing where nothing did."""
     notes: tuple[tuple[str, str], ...] = ()
     """Terms and what is to be said of them in a line each, such as cost."""
+    scores: tuple[tuple[Entry, Entry], ...] = ()
+    """Methods and their scores, which a narrow page shows in place of the figure beside."""
 
 
 @dataclass(frozen=True)

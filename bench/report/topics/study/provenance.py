@@ -25,6 +25,7 @@ from bench.report.page.document import (
     Table,
 )
 from bench.report.topics.study.reproduce import reproducer
+from bench.words import program
 
 UNKNOWN = "unknown"
 COMMIT = re.compile(r"([0-9a-f]{7,64})(\+changes)?")
@@ -46,8 +47,8 @@ def provenance(found: Findings) -> list[Section]:
         ("Commits", _counted(_commit(record) for record in records)),
         (
             "Data",
-            "runs.csv (a row a cell), summary.csv, tables/ and figures/ lie beside this page; "
-            "`bench export` writes every series",
+            "runs.csv (a row per cell), summary.csv, tables/ and figures/ lie beside this page; "
+            f"`{program()} export` writes every series",
         ),
     ]
     return [Section("Provenance", "provenance", [Items(items), *_again(found)])]
@@ -60,8 +61,8 @@ def _again(found: Findings) -> list[Block]:
         return []
     study, command = found.study.source or found.study.name, reproducer(found.study)
     lines = [
-        shlex.join(["bench", "run", study, "--results", "again"]),
-        shlex.join(["bench", "compare", str(found.results), "again", "--study", study]),
+        shlex.join([program(), "run", study, "--results", "again"]),
+        shlex.join([program(), "compare", str(found.results), "again", "--study", study]),
     ]
     commits = Counter(_commit(record) for problem in found.problems for record in problem.records())
     told = "To train the whole study again, and compare:"

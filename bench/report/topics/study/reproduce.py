@@ -12,6 +12,7 @@ from bench.errors import BenchError
 from bench.records.cell import Cell, Component
 from bench.registry import make_method
 from bench.study import Study
+from bench.words import program
 from bench.yaml12 import write_value
 
 DIGITS = 12
@@ -29,7 +30,7 @@ def reproducer(study: Study) -> Callable[[Cell], str]:
     keys = {cell.key for cell in plain}
 
     def command(cell: Cell) -> str:
-        words = ["bench", "run", name, "--cell", cell.key[:DIGITS]]
+        words = [program(), "run", name, "--cell", cell.key[:DIGITS]]
         if cell.key in keys:
             words += ["--decide"] if study.deciding is not None else []
         else:

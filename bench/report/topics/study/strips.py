@@ -22,7 +22,7 @@ ACROSS = 7
 """Panels side by side: six methods after real data."""
 GAP = 0.08
 """Inches between panels."""
-IMAGES = 5
+IMAGES = 4
 """Images side by side in a panel."""
 
 
@@ -67,7 +67,9 @@ def draw_strip(
         box = (left / style.width, 1 - (top + head + side) / high, side / style.width, side / high)
         axis = canvas.add_axes(box)
         if window is None:
-            axis.imshow(tiled(in_colour(samples[: IMAGES**2]), IMAGES))
+            images_shown = in_colour(samples[: IMAGES**2])
+            gap = max(1, images_shown.shape[2] // 28)
+            axis.imshow(tiled(images_shown, IMAGES, gap))
             axis.set_axis_off()
         else:
             colour = style.colour[method] if method else INK
