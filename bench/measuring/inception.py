@@ -244,7 +244,7 @@ def _build(state: dict[str, Tensor], file: Path, sha256: str, dims: int) -> nn.M
 
 @contextmanager
 def _weights_at_hand(inception: Any, state: dict[str, Tensor]) -> Iterator[None]:
-    """While it lasts, the network that pytorch-fid builds gets ``state`` instead of a download.
+    """Let the network that pytorch-fid builds inside load ``state`` instead of downloading.
 
     InceptionV3 has no argument for weights: it asks ``load_state_dict_from_url`` for them as it is
     built, and that one name is replaced.
@@ -261,10 +261,10 @@ def _weights_at_hand(inception: Any, state: dict[str, Tensor]) -> Iterator[None]
 
 @contextmanager
 def _reproducible() -> Iterator[None]:
-    """Convolutions in full float32 and always by the same algorithm, on a GPU too.
+    """Compute convolutions in full float32 and by a fixed algorithm, on a GPU too.
 
-    Deterministic algorithms in general are off meanwhile: nothing here needs them, and they replace
-    the bilinear resizing by another, slower one, whose features are not pytorch-fid's.
+    Torch's deterministic mode is off inside: nothing here needs it, and it replaces the bilinear
+    resizing by a slower one, whose features are not pytorch-fid's.
     """
     strict = torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
