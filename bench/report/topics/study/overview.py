@@ -82,7 +82,7 @@ def scale_of(problem: Problem) -> Scale | None:
         if evaluation["update"] == 0 and (value := evaluation.get(metric.name)) is not None
     ]
     start = float(np.median(starts)) if starts else 0.0 if metric.higher_is_better else 100 * goal
-    if not (start < goal if metric.higher_is_better else start > goal):
+    if not metric.is_better(goal, start):
         return None
     by_ratios = goal > 0 and spans_decades(metric, pd.Series([start, goal]))
     return Scale(start, float(goal), by_ratios, bool(starts))
