@@ -113,7 +113,7 @@ def draw_overview(
         "among\nbest",
         [(p.label, f"{p.primary.label} {p.primary.arrow}") for p in problems],
         lambda standing: MARKS.get(standing.against_best, ""),
-        f"{MARKS['best']} best      {MARKS['tied']} not distinguishable from it",
+        f"{MARKS['best']} best · {MARKS['tied']} not distinguishable from it",
     )
     return Figure(
         save(shown.draw(style), folder, "overview"),
@@ -198,7 +198,7 @@ class Map:
         return canvas
 
     def _legend(self, canvas: Canvas, axis: Any, style: Style) -> None:
-        failed = f"      {CROSS} failed seeds" if self.any_failed else ""
+        failed = f" · {CROSS} failed seeds" if self.any_failed else ""
         axis.set_xlabel(f"{self.signs}{failed}", loc="left", fontsize=style.small, color=QUIET)
         if any(self.scales):
             bar = canvas.colorbar(ScalarMappable(cmap=COLOURS), ax=axis, location="bottom",
