@@ -1,8 +1,10 @@
-"""Counts and lists in words; imports nothing, so that every command may use it at once."""
+"""Counts, lists and commands in words; imports little, so that every command may use it at once."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 
 def count(number: int, noun: str) -> str:
@@ -13,6 +15,11 @@ def count(number: int, noun: str) -> str:
 def listing(names: Sequence[str]) -> str:
     """Return ``a``, ``a and b`` or ``a, b and c``."""
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+
+
+def program() -> str:
+    """Return what starts this program from here: ``.venv/bin/bench`` where `make setup` put it."""
+    return ".venv/bin/bench" if Path(sys.prefix) == Path.cwd() / ".venv" else "bench"
 
 
 def ranges(values: Iterable[int]) -> str:

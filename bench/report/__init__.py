@@ -13,6 +13,7 @@ from bench.errors import BenchError
 from bench.records.fingerprint import digest
 from bench.registry import described
 from bench.report.publishing import is_published, publish, sha256
+from bench.words import program
 
 if TYPE_CHECKING:
     from bench.execution.plan import Planned
@@ -74,6 +75,7 @@ def _made_from(
             study.margin,
             baseline,
             str(results),
+            program(),
         ],
         "deciding": None if study.deciding is None else study.deciding.model_dump(),
         # the commands that reproduce a cell depend on which cells the study's file names

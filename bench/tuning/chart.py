@@ -14,9 +14,13 @@ from matplotlib.ticker import MaxNLocator
 from bench.report.drawing.style import INK, Style, named, powers, save
 from bench.report.page import numbers
 from bench.report.page.document import Figure
-from bench.report.topics.dataset.curves import LEGEND_COLUMNS, MOST_BANDS, OTHERS, spans_decades
+from bench.report.topics.dataset.curves import OTHERS, spans_decades
 from bench.tuning.findings import Result, curve
 from bench.words import count, listing
+
+LEGEND_COLUMNS = 4
+MOST_BANDS = 10
+"""Methods beyond which bands would cover each other."""
 
 
 def draw_trials(result: Result, style: Style, folder: Path) -> Figure | None:

@@ -23,13 +23,13 @@ from bench.report.analysis.deciding import all_pairs
 from bench.report.analysis.problems import Problem, problems
 from bench.report.analysis.ranking import Standing, standings
 from bench.report.page import numbers
-from bench.report.topics.dataset.axes import AtEqualCost, at_equal_cost
+from bench.report.topics.dataset.equal_cost import AtEqualCost, at_equal_cost
 from bench.report.topics.dataset.iterates import oscillation, other
 from bench.study import Study, load_study
 
 ROOT = Path(__file__).parents[2]
 PAGE, REFERENCE = ROOT / "docs" / "findings.md", ROOT / "results" / "reference" / "league"
-FIGURES = ("overview", "curves", "axes")
+FIGURES = ("overview", "curves")
 
 
 def main() -> None:

@@ -19,6 +19,8 @@ FILTERED = 8
 """Rows beyond which a table can be filtered."""
 NARROW = 640
 """Pixels up to which a figure finds room beside the verdicts; a wider one stands below them."""
+MOST_SCORES = 16
+"""Methods of which a card on a narrow page gives the score."""
 LETTER, PADDING, PAPER = 4.2, 7.0, 510.0
 """Points, in print: of a letter in a table, of what parts two columns, and of an A4 page."""
 LONG = 30
@@ -73,6 +75,7 @@ def render_page(document: Document, folder: Path, made: str) -> str:
         filtered=FILTERED,
         long=LONG,
         narrow=NARROW,
+        most_scores=MOST_SCORES,
         only_listings=lambda block: all(b.kind == "listing" for b in block.blocks),
     )
 

@@ -220,7 +220,7 @@ class Map:
         self, axis: Any, at: tuple[int, int], problem: Problem, standing: Standing, column: float,
         large: float, style: Style,
     ) -> None:  # fmt: skip
-        (x, y), colour, small = at, self.colour(problem, standing), style.letters(style.small - 0.5)
+        (x, y), colour, small = at, self.colour(problem, standing), style.small
         box = Rectangle(at, 1, 1, facecolor=colour, edgecolor="white", lw=2.5)
         style.tag(axis.add_patch(box), standing.method)
         number = self._number(problem, standing)

@@ -30,6 +30,7 @@ from bench.report.page.document import (
     Table,
 )
 from bench.study import Study
+from bench.words import program
 from bench.yaml12 import write_value
 
 UNKNOWN = "unknown"
@@ -54,8 +55,8 @@ def provenance(found: Findings) -> list[Section]:
         ("Commits", _counted(_of_run(record, "commit") for record in records)),
         (
             "Data",
-            "runs.csv (a row a cell), summary.csv, tables/ and figures/ lie beside this page; "
-            "`bench export` writes every series",
+            "runs.csv (a row per cell), summary.csv, tables/ and figures/ lie beside this page; "
+            f"`{program()} export` writes every series",
         ),
     ]
     return [Section("Provenance", "provenance", [Items(items), *_again(found)])]
@@ -68,8 +69,8 @@ def _again(found: Findings) -> list[Block]:
         return []
     study, command = found.study.source or found.study.name, reproducer(found.study)
     lines = [
-        shlex.join(["bench", "run", study, "--results", "again"]),
-        shlex.join(["bench", "compare", str(found.results), "again", "--study", study]),
+        shlex.join([program(), "run", study, "--results", "again"]),
+        shlex.join([program(), "compare", str(found.results), "again", "--study", study]),
     ]
     commits = {_of_run(r, "commit") for problem in found.problems for r in problem.records()}
     told = "To train the whole study again, and compare:"
@@ -162,7 +163,7 @@ def reproducer(study: Study) -> Callable[[Cell], str]:
     keys = {cell.key for cell in plain}
 
     def command(cell: Cell) -> str:
-        words = ["bench", "run", name, "--cell", cell.key[:DIGITS]]
+        words = [program(), "run", name, "--cell", cell.key[:DIGITS]]
         if cell.key in keys:
             words += ["--decide"] if study.deciding is not None else []
         else:
