@@ -164,7 +164,7 @@ def _measured(problem: Problem, record: Record) -> dict[str, Any]:
         values = [e[metric.name] for e in after if e.get(metric.name) is not None]
         row[metric.name] = evaluations[-1].get(metric.name)
         if values:
-            row[f"{metric.name}_best"] = (max if metric.higher_is_better else min)(values)
+            row[f"{metric.name}_best"] = metric.best(values)
     coverage = problem.coverage
     if coverage is not None:
         held = [e["update"] for e in evaluations if e.get(coverage.name) == coverage.ceiling]
