@@ -268,7 +268,7 @@ def test_a_measurement_depends_on_the_run_its_metric_and_what_is_measured(make_c
     assert all(other_run[name] != key for name, key in plain.items())
     more = keys_of(make_cell(dataset_hyperparameters={"evaluation_samples": 101}), ["prdc"])
     assert all(more[name] != key for name, key in plain.items())
-    thresholds = keys_of(make_cell(), ["prdc", {"gradients": {"spike_factor": 5}}])
+    thresholds = keys_of(make_cell(), ["prdc", {"gradients": {"spike_z": 5}}])
     assert {n for n, key in plain.items() if thresholds[n] != key} == {"gradients"}
     # what tells the best checkpoint is part of what is measured there
     without = make_cell()
