@@ -73,7 +73,7 @@ class Gradients(Metric):
             Quantity(name, name.replace("_", " "), meaning, False, 4, group="Gradients",
                      descriptive=name.endswith(("_at", "_norm")))
             for player in PLAYERS
-            for name, meaning in _meanings(player).items()
+            for name, meaning in meanings(player).items()
         )  # fmt: skip
 
     def measure(self, seen: Evaluation) -> Results:
@@ -86,7 +86,7 @@ class Gradients(Metric):
             )
             found[f"{player}_non_finite"] = norms.size - finite.size
             judged = _judged(norms, player == "generator", self)
-            names = [name for name in _meanings(player) if name not in found]
+            names = [name for name in meanings(player) if name not in found]
             for name in names:
                 own = name.removeprefix(f"{player}_")
                 found[name] = judged if isinstance(judged, Reason) else judged[own]
@@ -103,8 +103,8 @@ class Gradients(Metric):
         })  # fmt: skip
 
 
-def _meanings(player: str) -> dict[str, str]:
-    """The quantities of a player, by name."""
+def meanings(player: str) -> dict[str, str]:
+    """Return what each quantity of a player means, by its name."""
     found = {
         "median_norm": "median gradient norm",
         "non_finite": "updates whose gradient norm or loss is not finite",
@@ -113,9 +113,9 @@ def _meanings(player: str) -> dict[str, str]:
         "spikes_per_10k": "the same per 10,000 updates",
         **{f"spikes_{f}": f"spikes above {f} times the trailing median" for f in THRESHOLDS},
         **{f"spike_updates_{f}": f"updates in spikes above {f} times" for f in THRESHOLDS},
-        "largest_spike": f"largest multiple of the trailing median in a spike, from "
-        f"{THRESHOLDS[0]} on",
-        "largest_spike_at": "the player's update at which it is reached",
+        "largest_spike": "largest multiple of the trailing median in a spike; 0 where none is "
+        f"above {THRESHOLDS[0]}",
+        "largest_spike_at": "the player's update at which it is reached; 0 where there is none",
     }
     for name, baseline in BASELINES.items():
         found[f"growth_{name}"] = f"largest smoothed norm as a multiple of {baseline}"
@@ -258,9 +258,8 @@ def _judged(norms: Norms, generator: bool, thresholds: Gradients) -> Results | R
     }
     largest = float(flags.jumps.max())
     seen = largest > THRESHOLDS[0]
-    none = Reason("undefined", f"no spike above {THRESHOLDS[0]} times the trailing median")
-    found["largest_spike"] = largest if seen else none
-    found["largest_spike_at"] = 1 + int(flags.jumps.argmax()) if seen else none
+    found["largest_spike"] = largest if seen else 0
+    found["largest_spike_at"] = 1 + int(flags.jumps.argmax()) if seen else 0
     for name in BASELINES:
         grown = levels.largest(name)
         missing = Reason("undefined", "no update to compare with a baseline above 0")

@@ -62,8 +62,8 @@ class Pair:
     p: float | None
     """Of ``comparison_p``; None where nothing was tested."""
     test: str
-    explosions: dict[str, tuple[Spread | None, Spread | None]]
-    """Flagged updates per 10,000 by player, over the seeds whose player got past the warm-up."""
+    spikes: dict[str, tuple[Spread | None, Spread | None]]
+    """Spikes per 10,000 updates by player, over the seeds whose count does not hang on a threshold."""
     seconds: Ratio
     """Training seconds of the seeds that finished on both sides."""
     memory: Ratio

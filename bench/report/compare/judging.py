@@ -8,9 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from bench.metric import Quantity
-from bench.metrics.gradients import Gradients
 from bench.records.record import TRANSIENT, Record
-from bench.report.analysis.counts import gradient_counts
 from bench.report.analysis.problems import PLAYERS, Problem
 from bench.report.compare.found import Pair, Ratio, Verdict
 from bench.report.page import numbers
@@ -117,9 +115,8 @@ def _blank(records: tuple[Record, Record], metric: Quantity) -> bool:
 
 
 def _rates(both: Both, player: str, side: int) -> Spread | None:
-    found = [gradient_counts(r[side]).get(player) for r in both.values()]
-    judged = [g for g in found if g and g["updates"] > Gradients().warm_up]
-    return spread([g["explosions"]["per_10k"] for g in judged])
+    found = [r[side].whole.get(f"{player}_spikes_per_10k") for r in both.values()]
+    return spread([rate for rate in found if rate is not None])
 
 
 def _ratio(

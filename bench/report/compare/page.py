@@ -181,7 +181,7 @@ def _stability(comparison: Comparison) -> list[Block]:
     rows = []
     for pair in comparison.pairs:
         row = [Entry(pair.problem), Entry(pair.method)]
-        for a, b in pair.explosions.values():
+        for a, b in pair.spikes.values():
             told = numbers.NOTHING
             if a or b:
                 told = _ARROW.join(map(numbers.median_and_range, (a, b)))
@@ -190,11 +190,11 @@ def _stability(comparison: Comparison) -> list[Block]:
         rows.append(row)
     table = Table(
         "cost",
-        "Explosions: flagged updates per 10,000, median over the compared seeds (least – "
+        "Spikes: per 10,000 updates, median over the compared seeds (least – "
         "greatest), failed ones as far as they came. Costs: B divided by A, over the seeds that "
         "finished on both sides; only where device and population are the same. None of these "
         "is part of the verdict.",
-        ["problem", "method", "explosions, discriminator", "explosions, generator",
+        ["problem", "method", "spikes, discriminator", "spikes, generator",
          "training seconds, B / A", "peak memory, B / A"],
         rows,
         names=1,

@@ -55,7 +55,7 @@ def rule(comparison: Comparison) -> list[Block]:
         Paragraph(
             f"If nothing but chance differs, something is found by test with a probability of at "
             f"most {alpha}, over all pairs together. Where something speaks for B and something "
-            "against it, the pair counts as worse. Explosions, costs and cells on one side alone "
+            "against it, the pair counts as worse. Spikes, costs and cells on one side alone "
             "are told, and decide nothing."
         ),
     ]

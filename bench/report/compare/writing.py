@@ -34,10 +34,10 @@ COLUMNS: dict[str, str] = {
     "test": "paired t, sign or rank",
     "p": "p of the test",
     "p_adjusted": "the same, adjusted for the number of pairs tested (Holm)",
-    "discriminator_explosions_a": "flagged updates per 10,000 in A, median over seeds",
-    "discriminator_explosions_b": "the same in B",
-    "generator_explosions_a": "flagged updates per 10,000 in A, median over seeds",
-    "generator_explosions_b": "the same in B",
+    "discriminator_spikes_a": "spikes per 10,000 updates in A, median over seeds",
+    "discriminator_spikes_b": "the same in B",
+    "generator_spikes_a": "spikes per 10,000 updates in A, median over seeds",
+    "generator_spikes_b": "the same in B",
     "training_seconds_ratio": "B / A, on the same kind of device alone",
     "peak_memory_ratio": "B / A, on the same kind of device alone",
     "changed_parts": "parts of the result that differ",
@@ -133,7 +133,7 @@ def _row(pair: Pair) -> dict[str, Any]:
         "peak_memory_ratio": pair.memory.value,
         "changed_parts": " ".join(pair.parts),
     }
-    for player, sides in pair.explosions.items():
+    for player, sides in pair.spikes.items():
         for side, found in zip("ab", sides, strict=True):
-            row[f"{player}_explosions_{side}"] = found and found.median
+            row[f"{player}_spikes_{side}"] = found and found.median
     return row

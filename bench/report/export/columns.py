@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from bench.metrics.gradients import meanings
 from bench.report.analysis.columns import COST_COLUMNS, RUN_COLUMNS
 from bench.report.analysis.training import TRAINING_COLUMNS
 
@@ -87,7 +88,7 @@ ROW_COLUMNS = (
     Column(
         "flag",
         TEXT,
-        "norms and losses: spike, drift, spike and drift, vanishing or non_finite, by the "
+        "norms and losses: spike, vanishing or non_finite, by the "
         "definition of docs/metrics.md under the thresholds that its counts were made with; "
         "null where the update is ordinary",
     ),
@@ -102,13 +103,13 @@ KINDS = {
     "evaluation": "a metric of the samples at one evaluation; the first is before training",
     "floor": "the same metric of real data against real data: what a perfect generator would get",
     "cost": "what the cell cost in all",
-    "gradient": "counts over a player's whole series of gradient norms",
+    "gradient": "what the metric gradients finds in a player's whole series of gradient norms",
     "loss": "a player's loss at one update",
     "norm": "the unclipped global L2 norm of a player's whole gradient, penalties included, at one "
     "update",
 }
 
-FLAGS = ("non_finite", "spike", "drift", "spike and drift", "vanishing")
+FLAGS = ("non_finite", "spike", "vanishing")
 
 COSTS = {
     "discriminator_updates": "updates",
@@ -139,31 +140,13 @@ class Quantity:
     """Whether it ranks the methods of its problem."""
 
 
-def _counts() -> list[Quantity]:
-    kinds = {
-        "explosions": "spike or drift",
-        "spike": "spike",
-        "drift": "drift",
-        "non_finite": "loss or gradient norm not finite",
-        "vanishing": "vanishing gradient",
-    }
-    return [
-        Quantity("gradient", "median_norm", "median of the finite gradient norms"),
-        *(
-            Quantity("gradient", kind, f"flagged updates: {told}", "updates")
-            for kind, told in kinds.items()
-        ),
-        *(
-            Quantity("gradient", f"{kind}_episodes", f"episodes of such updates: {told}")
-            for kind, told in kinds.items()
-        ),
-    ]
-
-
 QUANTITIES = (
     Quantity("cell", "finished", "1 if the cell's status is ok, 0 if it failed; null where absent"),
     *(Quantity("cost", name, COST_COLUMNS[name], unit) for name, unit in COSTS.items()),
-    *_counts(),
+    *(
+        Quantity("gradient", name.removeprefix("generator_"), meaning.removeprefix("generator: "))
+        for name, meaning in meanings("generator").items()
+    ),
     Quantity("loss", "loss", "loss of the player at its update, penalties included"),
     Quantity("norm", "norm", KINDS["norm"]),
 )

@@ -13,20 +13,16 @@ from numpy.typing import NDArray
 from bench.errors import BenchError
 from bench.execution.plan import Planned
 from bench.metric import Quantity
-from bench.metrics.gradients import detect
+from bench.metrics.gradients import HEADLINE, detect, meanings
 from bench.records.record import Arrays, Record
 from bench.registry import make_dataset
-from bench.report.analysis.counts import costs, gradient_counts, thresholds
+from bench.report.analysis.counts import costs, thresholds
 from bench.report.analysis.problems import PLAYERS, problems
 from bench.report.analysis.training import training_row
 from bench.report.export.columns import COSTS, FLAGS, ORIGIN
 
-COUNTED = ("explosions", "spike", "drift", "non_finite", "vanishing")
-
 Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
-Counts = dict[str, dict[str, Any]]
-"""What :func:`gradient_counts` returns."""
 
 
 @dataclass(frozen=True)
@@ -148,10 +144,9 @@ def segments(cell: Told) -> Iterator[Segment]:
         series = record.series()
     except (BenchError, OSError) as error:
         series, unread = {}, f"series cannot be read: {error}"
-    counts = gradient_counts(record)
     yield from _evaluations(cell, record)
-    yield from _whole(record, counts)
-    yield from _series(record, series, counts)
+    yield from _whole(record)
+    yield from _series(record, series)
     yield _single("cell", "finished", float(record.status == "ok"), note=unread)
 
 
@@ -190,25 +185,20 @@ def _evaluations(cell: Told, record: Record) -> Iterator[Segment]:
             yield _single("floor", name, floor[name], note=None if floor[name] else why.get(name))
 
 
-def _whole(record: Record, by_player: Counts) -> Iterator[Segment]:
+def _whole(record: Record) -> Iterator[Segment]:
     cost = costs(record)
     for name in COSTS:
         if name in cost:
             yield _single("cost", name, cost[name])
     for player in PLAYERS:
-        counts = by_player.get(player)
-        if not counts:
-            continue
-        yield _single("gradient", "median_norm", counts["median"], player)
-        # vanishing is looked for in the generator's series alone
-        kinds = [k for k in COUNTED if k in counts and (player == "generator" or k != "vanishing")]
-        for kind in kinds:
-            yield _single("gradient", kind, counts[kind]["steps"], player)
-        for kind in kinds:
-            yield _single("gradient", f"{kind}_episodes", counts[kind]["episodes"], player)
+        for name in meanings(player):
+            if name in record.whole:
+                why = record.not_computed.get(name)
+                yield _single("gradient", name.removeprefix(f"{player}_"), record.whole[name],
+                              player, why and why.text)  # fmt: skip
 
 
-def _series(record: Record, series: Arrays, counts: Counts) -> Iterator[Segment]:
+def _series(record: Record, series: Arrays) -> Iterator[Segment]:
     for player in PLAYERS:
         for quantity in ("loss", "norm"):
             values = series.get(f"{player}_{quantity}")
@@ -217,21 +207,17 @@ def _series(record: Record, series: Arrays, counts: Counts) -> Iterator[Segment]
             values = values.astype(np.float64)
             flags = np.where(np.isfinite(values), -1, FLAGS.index("non_finite")).astype(np.int8)
             if quantity == "norm":
-                _flag(record, counts.get(player, {}), player, values, flags)
+                _flag(record, player, values, flags)
             updates = np.arange(1, values.size + 1)
             yield Segment(quantity, quantity, values, player, updates, flags=flags, exact=True)
 
 
-def _flag(
-    record: Record, counts: dict[str, Any], player: str, norms: Floats, flags: NDArray[np.int8]
-) -> None:
+def _flag(record: Record, player: str, norms: Floats, flags: NDArray[np.int8]) -> None:
     """Mark what is flagged, under the thresholds by which the record's counts were made."""
-    kinds = ("spike", "drift", "vanishing")
-    if not any(counts.get(kind, {}).get("steps") for kind in kinds):
-        # finding spikes takes longer than all the rest, and most series have none
+    if not any(
+        record.whole.get(f"{player}_{name}") for name in (f"spikes_{HEADLINE}", "vanishing")
+    ):
         return
     found = detect(norms, player == "generator", thresholds(record))
     flags[found.vanishing] = FLAGS.index("vanishing")
-    flags[found.drift] = FLAGS.index("drift")
-    flags[found.spike] = FLAGS.index("spike")
-    flags[found.spike & found.drift] = FLAGS.index("spike and drift")
+    flags[found.spike()] = FLAGS.index("spike")

@@ -13,6 +13,8 @@ from bench.report.analysis.ranking import Standing
 from bench.report.page.document import Block, Details, Section
 from bench.report.topics.dataset.curves import curves
 from bench.report.topics.dataset.equal_cost import axes
+from bench.report.topics.dataset.gradients import gradients, thresholds
+from bench.report.topics.dataset.growth import growth_curves
 from bench.report.topics.dataset.latents import evolution, interpolations
 from bench.report.topics.dataset.norms import norms
 from bench.report.topics.dataset.pairs import decisions, pairs
@@ -25,10 +27,13 @@ from bench.report.topics.study.provenance import mixed_conditions
 
 Topic = Callable[[Findings, Problem, list[Standing]], list[Block]]
 
-SHOWN: tuple[Topic, ...] = (mixed_conditions, decisions, ranking, curves, phase, samples, norms)
+SHOWN: tuple[Topic, ...] = (
+    mixed_conditions, decisions, ranking, curves, phase, samples, norms, gradients
+)  # fmt: skip
 FOLDED: dict[str, tuple[Topic, ...]] = {
     "Other metrics": (metrics,),
     "At equal cost": (axes,),
+    "Gradients: growth and thresholds": (growth_curves, thresholds),
     "How reliable is this ranking?": (pairs, sureness),
     "More figures": (profiles, evolution, interpolations),
     "Architecture, training and budget": (conditions,),
