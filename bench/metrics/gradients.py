@@ -213,8 +213,12 @@ def growth(norms: Norms, thresholds: Gradients | None = None) -> Growth:
     levels = median_filter(kept, size=2 * half + 1)[inner] if kept.size else kept
     updates = updates[inner]
     early = np.where(updates - half > at.warm_up + at.baseline, _early(norms, at), np.nan)
-    whole = np.median(kept) if kept.size else np.nan
-    against = {"early": early, "whole": whole, "trough": np.minimum.accumulate(levels)}
+    whole = np.full(levels.size, np.median(kept) if kept.size else np.nan)
+    against: dict[str, Floats] = {
+        "early": early,
+        "whole": whole,
+        "trough": np.minimum.accumulate(levels),
+    }
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios = {name: levels / baseline for name, baseline in against.items()}
     return Growth(updates, levels, ratios)

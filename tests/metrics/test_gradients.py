@@ -154,10 +154,8 @@ def test_a_non_finite_norm_is_that_and_nothing_else(value):
     norms = quiet()
     norms[[0, 300, 9_999]] = value
     assert found(norms) == {"non_finite": [0, 300, 9_999]}
-    plain = np.delete(norms, [0, 300, 9_999])
-    assert growth(norms).largest("trough")[0] == pytest.approx(
-        growth(plain).largest("trough")[0], rel=0.02
-    )
+    plain = growth(np.delete(norms, [0, 300, 9_999])).largest("trough")
+    assert growth(norms).largest("trough")[0] == pytest.approx(plain[0], rel=0.02)
 
 
 def test_an_update_whose_loss_is_not_finite_is_not_finite():

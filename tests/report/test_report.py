@@ -364,7 +364,7 @@ experiments:
     names = sorted(f.name.split("-")[-1] for f in (page.parent / "figures").glob("*.png"))
     assert set(names) >= {"curves.png", "norms.png", "overview.png", "phase.png", "samples.png"}
     assert names.count("norms.png") == 2
-    assert "Marked: explosion, not finite, vanishing." in Page(page).words
+    assert "Marked: not finite, spike, vanishing." in Page(page).words
 
 
 def test_binned_series_keeps_extremes():

@@ -9,6 +9,7 @@ import pandas as pd
 
 from bench.execution.plan import Planned
 from bench.metric import Quantity
+from bench.records.measurements import listed
 from bench.records.record import Record
 from bench.report.analysis.columns import (
     COST_COLUMNS,
@@ -147,7 +148,7 @@ def _measured(problem: Problem, record: Record) -> dict[str, Any]:
     row: dict[str, Any] = {
         "last_evaluation": evaluations[-1]["update"],
         "best_evaluation": evaluations[problem.best_evaluation(evaluations)]["update"],
-        "not_computed": _listed(reasons(record)),
+        "not_computed": listed(reasons(record)),
     }
     for metric in problem.quantities:
         after = evaluations[1:] or evaluations
@@ -160,13 +161,6 @@ def _measured(problem: Problem, record: Record) -> dict[str, Any]:
         held = [e["update"] for e in evaluations if e.get(coverage.name) == coverage.ceiling]
         row["first_update_all_modes"] = min(held, default=None)
     return row
-
-
-def _listed(missing: dict[str, str]) -> str:
-    by_reason: dict[str, list[str]] = {}
-    for name, why in missing.items():
-        by_reason.setdefault(why, []).append(name)
-    return "; ".join(f"{', '.join(names)}: {why}" for why, names in by_reason.items())
 
 
 def _cost(record: Record) -> dict[str, Any]:

@@ -63,7 +63,7 @@ class Pair:
     """Of ``comparison_p``; None where nothing was tested."""
     test: str
     spikes: dict[str, tuple[Spread | None, Spread | None]]
-    """Spikes per 10,000 updates by player, over the seeds whose count does not hang on a threshold."""
+    """Spikes per 10,000 updates by player, over the seeds with such a count."""
     seconds: Ratio
     """Training seconds of the seeds that finished on both sides."""
     memory: Ratio

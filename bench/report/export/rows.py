@@ -195,7 +195,7 @@ def _whole(record: Record) -> Iterator[Segment]:
             if name in record.whole:
                 why = record.not_computed.get(name)
                 yield _single("gradient", name.removeprefix(f"{player}_"), record.whole[name],
-                              player, why and why.text)  # fmt: skip
+                              player, why.text if why else None)  # fmt: skip
 
 
 def _series(record: Record, series: Arrays) -> Iterator[Segment]:
@@ -214,9 +214,8 @@ def _series(record: Record, series: Arrays) -> Iterator[Segment]:
 
 def _flag(record: Record, player: str, norms: Floats, flags: NDArray[np.int8]) -> None:
     """Mark what is flagged, under the thresholds by which the record's counts were made."""
-    if not any(
-        record.whole.get(f"{player}_{name}") for name in (f"spikes_{HEADLINE}", "vanishing")
-    ):
+    counts = (f"{player}_spikes_{HEADLINE}", f"{player}_vanishing")
+    if not any(record.whole.get(name) for name in counts):
         return
     found = detect(norms, player == "generator", thresholds(record))
     flags[found.vanishing] = FLAGS.index("vanishing")

@@ -12,7 +12,7 @@ from bench.report.page.document import Block, Entry, Table
 from bench.report.statistics import spread
 
 
-def gradients(found: Findings, problem: Problem, ranked: list[Standing]) -> list[Block]:
+def gradients(_: Findings, problem: Problem, ranked: list[Standing]) -> list[Block]:
     """Return a row for each method and player; nothing where no gradients were measured."""
     rows = []
     for method, player, records in _measured(problem, ranked):
@@ -46,20 +46,23 @@ def gradients(found: Findings, problem: Problem, ranked: list[Standing]) -> list
     return [Table(name, caption, header, rows, texts=(1,), hidden=hidden)]
 
 
-def thresholds(found: Findings, problem: Problem, ranked: list[Standing]) -> list[Block]:
-    """Return the spikes above every threshold; nothing where there is none above any."""
-    rows, some = [], False
+def thresholds(_: Findings, problem: Problem, ranked: list[Standing]) -> list[Block]:
+    """Return how many spikes are above every threshold, where there is any above some."""
+    rows = []
     for method, player, records in _measured(problem, ranked):
         names = [f"{player}_spikes_{threshold}" for threshold in THRESHOLDS]
-        some |= any(record.whole.get(name) for record in records for name in names)
-        rows.append([Entry(method, method=method), Entry(player),
-                     *(_over_seeds(records, name) for name in names)])  # fmt: skip
-    if not some:
+        counts = [sum(int(record.whole.get(name) or 0) for record in records) for name in names]
+        if any(counts):
+            rows.append([Entry(method, method=method), Entry(player),
+                         *(Entry(str(count), value=count) for count in counts)])  # fmt: skip
+    if not rows:
         return []
-    caption = "Spikes of a run by their height, as a multiple of the trailing median: median over "
+    caption = (
+        "Spikes above a multiple of the trailing median, in all seeds together. Methods and "
+        "players that are not listed have none."
+    )
     header = ["method", "player", *(f"above {threshold:,}" for threshold in THRESHOLDS)]
-    name = f"thresholds-{problem.anchor}"
-    return [Table(name, f"{caption}seeds (min – max).", header, rows, texts=(1,))]
+    return [Table(f"thresholds-{problem.anchor}", caption, header, rows, texts=(1,))]
 
 
 def _measured(problem: Problem, ranked: list[Standing]) -> list[tuple[str, str, list[Record]]]:
