@@ -20,7 +20,7 @@ from bench.records.measurements import listed
 from bench.tracking.pictures import pictures
 
 if TYPE_CHECKING:
-from bench.records.record import Record
+    from bench.records.record import Record
 
 POINTS = 100
 """Points of a loss or gradient-norm curve that are sent; the whole series is in the store."""

@@ -78,6 +78,10 @@ def power(height: float, noise: float, series: int, length: int = 2_000, seed: i
     return found / series
 
 
+def _short(ratio: float) -> str:
+    return f"10^{int(np.log10(ratio))}" if ratio >= 1_000 else f"{float(f'{ratio:.2g}'):g}"
+
+
 def main() -> None:
     series = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000
     named = [(f"walk, steps of {step:g}", walk(step)) for step in STEPS]
@@ -90,7 +94,9 @@ def main() -> None:
             share, rate, ratios = alarms(draw, length, series if length < 10_000 else series // 4)
             one.append(f"{100 * share:.1f} % ({rate:.2f})")
             middle, high = np.nanpercentile(ratios, (50, 95), axis=0)
-            two.append(", ".join(f"{m:.2g} ({h:.2g})" for m, h in zip(middle, high, strict=True)))
+            two.append(
+                ", ".join(f"{_short(m)} ({_short(h)})" for m, h in zip(middle, high, strict=True))
+            )
         spikes.append(one)
         grown.append(two)
     head = ["ln n_t", *(f"{length:,} updates" for length in LENGTHS)]
