@@ -8,8 +8,10 @@ from bench.report.analysis.findings import Findings
 from bench.report.analysis.problems import Problem
 from bench.report.analysis.ranking import Standing
 from bench.report.page import numbers
-from bench.report.page.document import Block, Entry, Table
+from bench.report.page.document import Block, Entry, Paragraph, Table
 from bench.report.statistics import spread
+
+NOT_JUDGED = "not judged"
 
 
 def gradients(_: Findings, problem: Problem, ranked: list[Standing]) -> list[Block]:
@@ -28,6 +30,9 @@ def gradients(_: Findings, problem: Problem, ranked: list[Standing]) -> list[Blo
         rows.append([*row, vanishing, Entry(str(seeds), value=seeds)])
     if not rows:
         return []
+    if all(row[2].text == NOT_JUDGED for row in rows):
+        told = f"Gradient norms on {problem.label} are {NOT_JUDGED}: every series is too short."
+        return [Paragraph(told)]
     first = 3 + len(BASELINES)
     caption = (
         f"Gradient norms on {problem.label}: median over seeds (min – max), failed seeds up to "
@@ -82,10 +87,11 @@ def _over_seeds(records: list[Record], name: str, digits: int = 1) -> Entry:
     """Return median and range over the seeds that have the number, and what the others lack."""
     values = [value for r in records if (value := r.whole.get(name)) is not None]
     lacking = [why for r in records if (why := r.not_computed.get(name)) is not None]
-    short = [why for why in lacking if why.kind == "too_few"]
     if lacking and not values:
-        return Entry("not judged" if len(short) == len(lacking) else "depends on the threshold"
-                     if "spikes" in name else numbers.NOTHING, "quiet")  # fmt: skip
+        kinds = {why.kind for why in lacking}
+        open_ = "depends on the threshold" if "_spikes" in name else numbers.NOTHING
+        words = [open_] * (kinds != {"too_few"}) + [NOT_JUDGED] * ("too_few" in kinds)
+        return Entry(" or ".join(words), "quiet")
     told = numbers.median_and_range(found := spread(values), digits)
     if lacking:
         told += f"; {len(values)} of {numbers.count(len(records), 'seed')}"
