@@ -1,12 +1,12 @@
-"""Several methods as one: every hook is that of the part that states it.
+"""Several methods as one: every hook is that of the part that overrides it.
 
-A part states a hook where it overrides the contract's default. Most hooks can be stated by one
-part alone. These can be stated by several:
+A part states a hook if it overrides the contract's default. Most hooks can be stated by only one
+part. Several parts can state these:
 
 - penalties add up, in the order of the parts;
 - optimisers are applied one after the other, where their order makes no difference;
-- each part has a state of its own;
-- a method that has no meaning somewhere has none there in any company.
+- each part has its own state;
+- if a part does not apply to a dataset, no combination with it does.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ CLAIMS: dict[str, tuple[str, ...]] = {
     "the gradients that are applied": ("applied_gradients",),
     "the round of updates": ("update", "round_length"),
 }
-"""What one part alone can state, and the hooks that belong to it."""
+"""Properties that only one part can state, with the hooks that belong to each."""
 
 NUMBERS: dict[str, str] = {
     "critic_steps": "the number of critic steps",
@@ -52,10 +52,10 @@ NUMBERS: dict[str, str] = {
     "batches": "how many batches are drawn as one",
     "ema": "the decay of the generator's average",
 }
-"""What several parts can state if they state the same."""
+"""Properties that several parts can state if their values are equal."""
 
 SHARED: dict[str, str] = {"penalty": "a penalty", "optimizers": "the optimisers"}
-"""What several parts can state; their statements are combined."""
+"""Properties that several parts can state; their statements are combined."""
 
 BASES = tuple(
     Optimizer(kind, rate, betas)
@@ -67,12 +67,12 @@ BASES = tuple(
 
 
 def parts_of(method: Method) -> tuple[Method, ...]:
-    """The methods that a combination is made of; another method is its own only part."""
+    """Return the parts of a combination; of another method, only itself."""
     return method.parts if isinstance(method, Combination) else (method,)
 
 
 def states(method: Method, hook: str) -> bool:
-    """Whether a method states a hook itself: a function of its own, or another number."""
+    """Return whether a method states a hook itself: a function of its own, or another number."""
     if hook in NUMBERS:
         return bool(getattr(method, hook) != getattr(Method(), hook))
     return getattr(type(method), hook) is not getattr(Method, hook)
@@ -117,7 +117,7 @@ class Combination(Method):
         return found
 
     def hyperparameters(self) -> dict[str, Any]:
-        """Every part's, as ``part.hyperparameter``."""
+        """Return every part's hyperparameters, as ``part.hyperparameter``."""
         return {
             f"{part.name}.{key}": value
             for part in self.parts
@@ -125,7 +125,7 @@ class Combination(Method):
         }
 
     def described(self) -> str:
-        """What each part brings in, then what the parts say of themselves."""
+        """Return the contribution of each part, then the parts' own docstrings."""
         brought = "; ".join(f"{part.name}: {_brought(part)}" for part in self.parts)
         told = [f"{part.name}: {inspect.getdoc(type(part)) or ''}" for part in self.parts]
         return "\n\n".join([f"A combination. {brought}.", *told])
@@ -159,7 +159,11 @@ class Combination(Method):
     def penalty(
         self, discriminator: Discriminator, real: Tensor, fake: Tensor, noise: Noise
     ) -> Tensor | None:
-        """The sum of the parts'. Raises :class:`BenchError` for one without a value a member."""
+        """Return the sum of the parts' penalties.
+
+        Raises:
+            BenchError: a penalty does not have one value per member.
+        """
         whole: Tensor | None = None
         for part in self.parts:
             own = _own(part, discriminator.state)
@@ -216,7 +220,7 @@ class Combination(Method):
         return None
 
     def _one(self, claim: str) -> Method:
-        """The part that states a claim, or else the contract's defaults."""
+        """Return the part that states this property, or else the contract's defaults."""
         for part in self.parts:
             if any(states(part, hook) for hook in CLAIMS[claim]):
                 return part
@@ -228,7 +232,7 @@ class Combination(Method):
 
 
 class _Shown:
-    """The discriminator with the state of one part alone."""
+    """The discriminator with the state of only one part."""
 
     def __init__(self, whole: Discriminator, state: Weights):
         self.weights, self.state = whole.weights, state
@@ -242,7 +246,7 @@ class _Shown:
 
 
 def _own(part: Method, state: Weights) -> Weights:
-    """One part's entries of a combination's state, under the names that it gave them."""
+    """Return one part's entries of a combination's state, under its own names."""
     prefix = f"{part.name}."
     return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
 
@@ -263,7 +267,7 @@ def _brought(part: Method) -> str:
 
 
 def _clash(first: Method, second: Method) -> str:
-    """What two methods both state though only one can, in words; empty where there is nothing."""
+    """Return in words what both methods state though only one can; empty if nothing."""
     if both := [claim for claim in _claims(first) if claim in _claims(second)]:
         return f"both state {' and '.join(both)}; leave one of them out"
     for hook, what in NUMBERS.items():
@@ -281,13 +285,13 @@ def _clash(first: Method, second: Method) -> str:
 
 
 def _in_any_order(first: Method, second: Method) -> bool:
-    """Whether the optimisers of both come out the same in both orders, from every base."""
+    """Return whether the optimisers of both come out the same in both orders, from every base."""
     orders = (first, second), (second, first)
     return all(_alike(*(_in_turn(order, base) for order in orders)) for base in BASES)
 
 
 def _in_turn(parts: tuple[Method, ...], base: Optimizer) -> tuple[Optimizer, Optimizer]:
-    """The generator's and the discriminator's optimiser, as every part in turn leaves them."""
+    """Return both players' optimisers after every part has changed them in turn."""
     generator = discriminator = base
     for part in parts:
         generator, _ = part.optimizers(generator)
@@ -296,7 +300,7 @@ def _in_turn(parts: tuple[Method, ...], base: Optimizer) -> tuple[Optimizer, Opt
 
 
 def _alike(one: tuple[Optimizer, Optimizer], other: tuple[Optimizer, Optimizer]) -> bool:
-    """But for the rounding of a rate that is multiplied twice."""
+    """Return whether they are equal but for the rounding of a rate multiplied twice."""
     return all(
         replace(a, learning_rate=1.0) == replace(b, learning_rate=1.0)
         and math.isclose(a.learning_rate, b.learning_rate, rel_tol=1e-9)

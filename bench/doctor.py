@@ -1,4 +1,4 @@
-"""What a machine offers, and what stands in the way of a run."""
+"""Checks of the machine: its resources, and problems that would prevent a run."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def examine_data(study: str, results: Path) -> list[Finding]:
 
 
 def _compiler() -> Finding:
-    """The compiler of rounds; without one training runs all the same, several times as slowly."""
+    """Find the compiler of rounds; without one training still runs, several times slower."""
     missing = "none was found (g++, or the one that CXX names); rounds are not compiled"
     return Finding("C++ compiler", compiler() or missing)
 
@@ -123,7 +123,7 @@ def _parts(kind: str) -> Finding:
 
 
 def _inception() -> Finding:
-    """FID's weights; without them everything else runs, so that their absence is no problem."""
+    """Find FID's weights; without them everything else runs, so missing ones are no problem."""
     try:
         weights = find_weights()
         if weights is None:
@@ -160,7 +160,7 @@ def _folder(what: str, folder: Path, remedy: str) -> Finding:
 
 
 def _locks(results: Path) -> Finding:
-    """Whether the file system of the results knows locks, by which runs keep apart."""
+    """Check whether the results' file system supports locks, which separate runs."""
     try:
         with tempfile.NamedTemporaryFile("a+", dir=_existing(results)) as file:
             return Finding("locks", "work" if not hold(file, REMEDY) else "are held")
@@ -178,7 +178,7 @@ def _temporary() -> Finding:
 
 
 def _tracking(results: Path) -> Finding:
-    """Where cells are sent, and for a server whether anything listens there."""
+    """Return where cells are sent, and for a server whether it can be reached."""
     uri = tracking_uri(results)
     address = urlsplit(uri)
     if address.scheme not in ("http", "https"):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
-import io
 import keyword
 import os
 import re
-import tokenize
 from dataclasses import dataclass
+from importlib.util import resolve_name
 from pathlib import Path
 from string import Template
 
@@ -17,12 +15,11 @@ import bench
 from bench.errors import BenchError, nearest
 from bench.kinds import variable
 from bench.method import Method
-from bench.records.fingerprint import import_base, source_text
+from bench.records.fingerprint import source_text
 from bench.registry import SHELVES, find
 
 TEMPLATES = Path(__file__).parent / "drafts"
 ROOT = Path(bench.__file__).parent.parent
-WIDTH = 100
 FOUND_BESIDE = """
 # the $kind lies beside this file
 os.environ["$variable"] = str(Path(__file__).parent)
@@ -31,7 +28,7 @@ os.environ["$variable"] = str(Path(__file__).parent)
 
 @dataclass(frozen=True)
 class Draft:
-    """What was written."""
+    """The two files that were written."""
 
     part: Path
     test: Path
@@ -46,10 +43,10 @@ def draft(kind: str, name: str, like: str = "", folder: Path | None = None) -> D
         kind: One of the kinds of part.
         name: The part's, and the file's.
         like: A method whose source is copied; without one, a short file is written.
-        folder: Where both files go; None for this checkout's folders of such parts and their tests.
+        folder: For both files; None for this checkout's folders of such parts and their tests.
 
     Raises:
-        BenchError: the name cannot be used, what is to be copied is unknown, or a file is there
+        BenchError: the name cannot be used, the method to copy is unknown, or a file exists
             already. Then nothing is written.
     """
     _check_name(kind, name)
@@ -59,9 +56,12 @@ def draft(kind: str, name: str, like: str = "", folder: Path | None = None) -> D
     words |= {"title": name.replace("_", " ").capitalize(), "variable": variable(kind)}
     if like and kind != "method":
         raise BenchError(f"--like copies methods only; copy the {kind}'s file by hand")
-    source = _copy(_source_of(like), like, class_name) if like else _filled(kind, words)
-    _check_class_name(source, class_name)
-    tests = _filled(f"test_{kind}_copy" if like else f"test_{kind}", words)
+    if like:
+        source = _copy(_method(like), like, class_name)
+    else:
+        _check_class_name(_template(kind).template, class_name)
+        source = _template(kind).substitute(words)
+    tests = _template(f"test_{kind}_copy" if like else f"test_{kind}").substitute(words)
     if folder is not None:
         tests = _looking_beside(tests, Template(FOUND_BESIDE).substitute(words))
     for file in (part, test):
@@ -81,20 +81,20 @@ def _check_name(kind: str, name: str) -> None:
         usable = re.sub(r"\W+", "_", words, flags=re.ASCII).strip("_0123456789")
         hint = f"; as '{usable.removeprefix('test_')}'" if usable.removeprefix("test_") else ""
         raise BenchError(
-            f"'{name}' cannot name {article} {kind}: it is to begin with a small letter and to go "
-            f"on with small letters, digits and underscores, and not to begin with test_{hint}"
+            f"'{name}' cannot name {article} {kind}: a name consists of lower-case letters, digits "
+            f"and underscores, begins with a letter, and does not begin with test_{hint}"
         )
     if keyword.iskeyword(name) or keyword.issoftkeyword(name):
         raise BenchError(f"'{name}' is a word of Python's own; choose another, as 'my_{name}'")
     if name in SHELVES[kind].shared:
         raise BenchError(f"the name '{name}' is taken by a module that {kind}s share")
-    # --set PART.HYPERPARAMETER and `bench check` tell parts by their names alone
+    # --set PART.HYPERPARAMETER and `bench check` identify parts only by name
     for other in SHELVES:
         _check_free(other, name, kind)
 
 
 def _check_free(other: str, name: str, kind: str) -> None:
-    """Whether no part of kind ``other`` has the name already."""
+    """Raise unless no part of kind ``other`` has the name already."""
     found = find(other)
     if name in found.packages:
         raise BenchError(f"the name '{name}' is taken by a {other} of {found.packages[name]}")
@@ -120,100 +120,60 @@ def _places(kind: str, name: str, folder: Path | None) -> tuple[Path, Path]:
         raise BenchError(
             "this benchmark is installed and no checkout; name a folder of your own with --folder"
         )
-    # without packages pytest tells test files by their names alone
+    # without packages pytest identifies test files only by name
     for other in tests.rglob(f"test_{name}.py"):
         raise BenchError(f"the name '{name}' is taken by the test '{_shown(other)}'")
     return home / f"{name}.py", tests / f"{kind}s" / f"test_{name}.py"
 
 
 def _check_class_name(source: str, class_name: str) -> None:
-    taken = set()
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            taken |= {alias.asname or alias.name for alias in node.names}
-        elif isinstance(node, ast.FunctionDef):
-            taken.add(node.name)
-    if class_name in taken:
+    code = re.sub("#.*", "", "".join(source.split('"""')[::2]))
+    if re.search(rf"\b{class_name}\b", code):
         raise BenchError(
             f"the class would be called {class_name}, as something else in its file; choose "
             "another name"
         )
 
 
-def _source_of(parent: str) -> type[Method]:
+def _method(name: str) -> type[Method]:
     found = find("method")
-    if parent in found.broken and parent not in found.parts:
-        raise BenchError(f"--like {parent}: it cannot be used: {found.broken[parent].reason}")
-    if parent not in found.parts:
-        raise BenchError(f"--like {parent}: unknown method{nearest(parent, list(found.parts))}")
-    kind: type[Method] = found.parts[parent]
+    if name in found.broken and name not in found.parts:
+        raise BenchError(f"--like {name}: it cannot be used: {found.broken[name].reason}")
+    if name not in found.parts:
+        raise BenchError(f"--like {name}: unknown method{nearest(name, list(found.parts))}")
+    kind: type[Method] = found.parts[name]
     return kind
 
 
 def _copy(kind: type[Method], parent: str, class_name: str) -> str:
-    """A method's own source under another name, to be found and run as a new file is."""
+    """Return a method's file with another class name and titles, by substitution in its text."""
     text = source_text(Path(inspect.getfile(kind)))
+    _check_class_name(text, class_name)
     # the copy is written in UTF-8
-    text = re.sub(r"\A(.*\n)?[ \t]*#.*coding[:=].*\n", lambda m: m[1] or "", text)
-    lines = text.splitlines(keepends=True)
-    tree = ast.parse(text)
-    within, _, _ = kind.__module__.rpartition(".")
-    edits: list[
-        tuple[int, int, str]
-    ] = []  # first and last line, from 1, and what takes their place
-    if (start := _docstring(tree)) is not None:
-        edits.append((start.lineno, start.end_lineno or 0, f'"""Derived from {parent}."""\n'))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.level:
-            line = lines[node.lineno - 1]
-            whole = f"from {import_base(node, within)} import"
-            told = re.sub(r"from\s+\.[\w.]*\s+import", whole, line, count=1)
-            edits.append((node.lineno, node.lineno, told))
-    (own,) = (n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == kind.__name__)
-    edits += _class_edits(own, parent, lines)
-    for first, last, told in sorted(edits, reverse=True):
-        lines[first - 1 : last] = [told] if told else []
-    return _renamed("".join(lines), kind.__name__, class_name)
+    text = re.sub(r"\A(.*\n)?[ \t]*#.*coding[:=].*\n", lambda found: found[1] or "", text)
+    package = kind.__module__.rpartition(".")[0]
+    code, derived = text.split('"""'), f"Derived from {parent}"
+    for place, piece in enumerate(code):
+        if place % 2:  # between quotes
+            if not "".join(code[:place]).strip():
+                code[place] = f"{derived}."
+            elif re.search(rf"^class {class_name}\b.*:\n    \Z", code[place - 1], re.M):
+                code[place] = f"{derived}: say here in a line what is new.\n\n    {piece}"
+            continue
+        # name and on_request stay with the parent, relative imports with its package
+        piece = re.sub(
+            rf'^    (name\b.*= "{parent}"|on_request\b.*= \w+)\n\n?', "", piece, flags=re.M
+        )
+        piece = re.sub(
+            r"^from (\.[\w.]*) import", lambda f: f"from {resolve_name(f[1], package)} import",
+            piece, flags=re.M,
+        )  # fmt: skip
+        code[place] = re.sub(rf"\b{kind.__name__}\b", class_name, piece)
+    return '"""'.join(code)
 
 
-def _class_edits(own: ast.ClassDef, parent: str, lines: list[str]) -> list[tuple[int, int, str]]:
-    """The docstring says where it comes from; name and ``on_request`` stay with the parent."""
-    edits = []
-    if (told := _docstring(own)) is not None:
-        line = lines[told.lineno - 1]
-        head, quotes, rest = line.partition('"""')
-        closes = told.lineno == told.end_lineno
-        derived = f"{head}{quotes}Derived from {parent}: say here in a line what is new.\n\n"
-        rest = rest.rpartition('"""')[0] + f'\n{head}"""\n' if closes else rest
-        edits.append((told.lineno, told.lineno, f"{derived}{head}{rest}" if quotes else line))
-    for node in own.body:
-        targets = node.targets if isinstance(node, ast.Assign) else []
-        targets = [node.target] if isinstance(node, ast.AnnAssign) else targets
-        names = {target.id for target in targets if isinstance(target, ast.Name)}
-        if names & {"on_request", "name"}:
-            last = node.end_lineno or node.lineno
-            blank = last < len(lines) and not lines[last].strip()
-            edits.append((node.lineno, last + blank, ""))
-    return edits
-
-
-def _docstring(node: ast.Module | ast.ClassDef) -> ast.stmt | None:
-    return node.body[0] if ast.get_docstring(node) is not None else None
-
-
-def _renamed(source: str, old: str, new: str) -> str:
-    """Source with one name written otherwise, in code and not in texts."""
-    lines = source.splitlines(keepends=True)
-    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
-    places = [t.start for t in tokens if t.type == tokenize.NAME and t.string == old]
-    for row, column in reversed(places):
-        line = lines[row - 1]
-        lines[row - 1] = line[:column] + new + line[column + len(old) :]
-    return "".join(lines)
-
-
-def _filled(template: str, words: dict[str, str]) -> str:
-    return Template((TEMPLATES / f"{template}.txt").read_text(encoding="utf-8")).substitute(words)
+def _template(name: str) -> Template:
+    return Template((TEMPLATES / f"{name}.txt").read_text(encoding="utf-8"))
 
 
 def _looking_beside(tests: str, place: str) -> str:

@@ -12,7 +12,7 @@ _SHORT.maxlong = 40
 
 
 class BenchError(Exception):
-    """Bad input or surroundings, told in one line: what is wrong and how to mend it.
+    """Bad input or environment, reported in one line: the problem and how to fix it.
 
     The command line prints the message after ``bench:`` and leaves with exit code 2. Of a message
     that is too long, the middle is left out.
@@ -40,7 +40,7 @@ def shown(value: object) -> str:
 
 
 def nearest(name: str, known: list[str]) -> str:
-    """A hint for a mistyped name: ``; did you mean 'wgan_gp'? …`` and everything there is."""
+    """Return a hint for a mistyped name: ``; did you mean 'wgan_gp'? …`` and all known names."""
     from difflib import get_close_matches
 
     # the same name with dashes, spaces or capitals is nearest of all

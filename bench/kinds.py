@@ -10,15 +10,15 @@ KINDS = ("method", "dataset", "architecture", "metric", "extractor")
 
 
 def variable(kind: str) -> str:
-    """The environment variable that names the user's folder."""
+    """Return the environment variable that names the user's folder."""
     return f"BENCH_{kind.upper()}S_DIR"
 
 
 def option(kind: str) -> str:
-    """The option that says the same for one command."""
+    """Return the option that says the same for one command."""
     return f"--{kind}s-dir"
 
 
 def group(kind: str) -> str:
-    """The group of entry points through which installed packages offer parts."""
+    """Return the group of entry points through which installed packages offer parts."""
     return f"gan_stability_bench.{kind}s"

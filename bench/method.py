@@ -45,13 +45,13 @@ class Optimizer:
     betas: tuple[float, float] = (0.5, 0.999)
 
     def scaled(self, factor: float) -> Optimizer:
-        """The same optimiser with its learning rate multiplied by ``factor``."""
+        """Return the same optimiser with its learning rate multiplied by ``factor``."""
         return replace(self, learning_rate=self.learning_rate * factor)
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where training stands: ``update`` of ``total`` discriminator updates are done.
+    """The progress of training: ``update`` of ``total`` discriminator updates are done.
 
     In a training these are tensors of no dimensions, so that a round which is compiled once holds
     for every update: calculate with them, but do not branch on them.
@@ -70,10 +70,10 @@ class Discriminator(Protocol):
 
     weights: Weights
     state: Weights
-    """What the method carries from update to update; a penalty may change it."""
+    """The method's own state, kept from update to update; a penalty may change it."""
 
     def __call__(self, samples: Tensor) -> Tensor:
-        """Logits: (P, B, …) → (P, B). Those of ``real`` and ``fake`` themselves cost nothing."""
+        """Return logits: (P, B, …) → (P, B). Those of ``real`` and ``fake`` are known already."""
 
     def input_gradient(self, samples: Tensor) -> Tensor:
         """∇ₓD(x) of every single sample, itself differentiable: (P, B, …) → (P, B, …)."""
@@ -100,7 +100,7 @@ Point = list[Tensor]
 
 
 class Game(Protocol):
-    """What :meth:`Method.update` may do. One call of each gradient draws one fresh batch.
+    """The operations of :meth:`Method.update`. Each call for gradients draws one fresh batch.
 
     Everything called ``step`` is one update of the budget.
     """
@@ -111,22 +111,22 @@ class Game(Protocol):
 
     def discriminator_gradients(self) -> Gradients: ...
     def generator_gradients(self, ahead: int = 0) -> Gradients:
-        """Against the discriminator, or against what ``ahead`` more steps would make of it."""
+        """Return gradients against the discriminator, or against it after ``ahead`` more steps."""
 
     def joint_gradients(self, regulariser: Regulariser) -> tuple[Gradients, Gradients]:
-        """The discriminator's and the generator's, each with the regulariser's own added."""
+        """Return both players' gradients, each with that of the regulariser added."""
 
     def step_discriminator(self, gradients: Gradients) -> None: ...
     def step_generator(self, gradients: Gradients) -> None: ...
 
     def extrapolate(self, discriminator: Gradients, generator: Gradients) -> Point:
-        """A step of both that only looks ahead, and the point to return to."""
+        """Take a lookahead step of both players, and return the point to go back to."""
 
     def return_to(self, point: Point) -> None: ...
 
 
 class DatasetFacts(Protocol):
-    """What :meth:`Method.not_applicable` may ask of a dataset."""
+    """Properties of a dataset that :meth:`Method.not_applicable` may use."""
 
     @property
     def name(self) -> str: ...
@@ -135,7 +135,7 @@ class DatasetFacts(Protocol):
 
 
 class ArchitectureFacts(Protocol):
-    """What :meth:`Method.not_applicable` may ask of an architecture."""
+    """Properties of an architecture that :meth:`Method.not_applicable` may use."""
 
     @property
     def name(self) -> str: ...
@@ -159,20 +159,20 @@ class Method:
     """Hyperparameters that the authors published for ``points`` or for ``images``, where they are
     not the defaults; used by studies that say ``hyperparameters: published``."""
     search: ClassVar[dict[str, Any]] = {}
-    """What `bench tune` may try: choices ``[1, 5]``; ranges ``(0.7, 1)``, ``(0.1, 9, "log")``.
+    """Values for `bench tune`: choices ``[1, 5]``; ranges ``(0.7, 1)``, ``(0.1, 9, "log")``.
 
-    A positive float that is not named is tried within a factor of 10 of its default; ``[]`` leaves
-    it alone, as are all others that are not named. No part of a cell's key."""
+    A positive float that is not named is tried within a factor of 10 of its default, unless it is
+    given as ``[]``; other types are tried only if named. Not part of a cell's key."""
 
     critic_steps = 1
     """Discriminator updates per generator update."""
 
     packing = 1
-    """How many samples the discriminator is shown as one, their channels in a row."""
+    """Number of samples that the discriminator gets as one, their channels concatenated."""
 
     @property
     def batches(self) -> int:
-        """How many of the study's batches one batch of this method holds."""
+        """Number of the study's batches in one batch of this method."""
         return 1
 
     ema = 0.0
@@ -192,38 +192,38 @@ class Method:
     def penalty(
         self, discriminator: Discriminator, real: Tensor, fake: Tensor, noise: Noise
     ) -> Tensor | None:
-        """Added to the discriminator's loss: (P, B, …), (P, B, …) → (P,), or None for nothing."""
+        """Return a term of the discriminator's loss: (P, B, …), (P, B, …) → (P,), or None."""
         return None
 
     def discriminator_input(self, samples: Tensor, progress: Progress, noise: Noise) -> Tensor:
-        """What the discriminator is shown instead of ``samples``, real or fake: same shape."""
+        """Return the discriminator's input in place of ``samples``, real or fake: same shape."""
         return samples
 
     def initial_state(self, discriminator: Weights, noise: Noise) -> Weights:
-        """Tensors with a leading P that the method carries from update to update."""
+        """Return tensors with a leading P that the method carries from update to update."""
         return {}
 
     def discriminator_weights(self, weights: Weights, state: Weights, advance: bool) -> Weights:
-        """The weights the discriminator is called with, differentiable in ``weights``.
+        """Return the weights the discriminator is called with, differentiable in ``weights``.
 
         ``advance`` is true once per discriminator update: only then may ``state`` be changed.
         """
         return weights
 
     def kept_weights(self, weights: Weights) -> Weights:
-        """What the discriminator's weights become after each of its steps."""
+        """Return the discriminator's weights after each of its steps, such as clipped ones."""
         return weights
 
     def applied_gradients(self, gradients: Gradients) -> Gradients:
-        """What either player's optimiser is given in place of its gradients."""
+        """Return the gradients that either player's optimiser gets, such as clipped ones."""
         return gradients
 
     def optimizers(self, base: Optimizer) -> tuple[Optimizer, Optimizer]:
-        """The generator's and the discriminator's, stated relative to the study's ``base``."""
+        """Return the generator's and the discriminator's, relative to the study's ``base``."""
         return base, base
 
     def update(self, game: Game) -> None:
-        """One round: ``critic_steps`` discriminator updates, then one of the generator.
+        """Play one round: ``critic_steps`` discriminator updates, then one of the generator.
 
         In simultaneous training both players move from the same point.
         """
@@ -239,20 +239,20 @@ class Method:
             game.step_generator(game.generator_gradients())
 
     def round_length(self, critic_steps: int) -> int:
-        """Discriminator updates that one call of :meth:`update` spends of the budget."""
+        """Return the discriminator updates that one call of :meth:`update` spends."""
         return critic_steps
 
     def not_applicable(self, dataset: DatasetFacts, architecture: ArchitectureFacts) -> str | None:
-        """Why this method has no meaning there, or None. Such a cell is shown, never trained."""
+        """Return why this method is meaningless there, or None. Such cells are never trained."""
         return None
 
     def hyperparameters(self) -> dict[str, Any]:
-        """The hyperparameters by name."""
+        """Return the hyperparameters by name."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
 
 def no_single_samples(architecture: ArchitectureFacts) -> str | None:
-    """Why penalties on the slope at single samples have no meaning, or None."""
+    """Return why penalties on the slope at single samples have no meaning, or None."""
     if architecture.batch_norm_in_discriminator:
         return (
             "batch normalisation ties the samples of a batch together, so that the gradient "

@@ -21,6 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from bench.quantity import Quantity as Quantity
+
 When = Literal["every", "ends", "last", "once"]
 """At every checkpoint; at the last and the best one; at the last; or once, from the whole run's
 series."""
@@ -60,7 +62,7 @@ class TooFew(NotMeasured):
 
 
 class NotFinite(NotMeasured):
-    """Samples or features hold NaN or infinities, or overflow on the way."""
+    """Samples or features hold NaN or infinities, or overflow."""
 
     kind = "not_finite"
 
@@ -82,33 +84,8 @@ Results = dict[str, float | Reason]
 """A number, or why there is none, by the name of the quantity."""
 
 
-@dataclass(frozen=True)
-class Quantity:
-    """One number of a metric, as it is named in every table."""
-
-    name: str
-    label: str
-    meaning: str
-    higher_is_better: bool
-    digits: int = 3
-    percent: bool = False
-    ceiling: float | None = None
-    """The value at which nothing is left to gain, if there is one."""
-    group: str = ""
-    """Quantities of a group share a table of their own in the report; without one, the main one."""
-    descriptive: bool = False
-    """Whether neither more nor less of it is better."""
-
-    @property
-    def better(self) -> str:
-        """Which values are better, in words; empty where none are."""
-        if self.descriptive:
-            return ""
-        return "more is better" if self.higher_is_better else "less is better"
-
-
 class Facts(Protocol):
-    """What a metric or an extractor may ask of a dataset before anything is measured."""
+    """Properties of a dataset that metrics and extractors may use before measuring."""
 
     @property
     def name(self) -> str: ...
@@ -124,7 +101,7 @@ class Facts(Protocol):
 
 
 class Features(NamedTuple):
-    """What an extractor makes of N samples."""
+    """An extractor's features of N samples."""
 
     values: Tensor
     """(N, D), on the CPU."""
@@ -136,10 +113,10 @@ class Network(Protocol):
     """An extractor that is ready: weights loaded, on its device."""
 
     def __call__(self, samples: Tensor) -> Features:
-        """Points (N, d), or images as bytes (N, C, H, W), to their features."""
+        """Return the features of points (N, d), or of images as bytes (N, C, H, W)."""
 
     def describe(self) -> dict[str, Any]:
-        """What identifies it: its part of a score's protocol."""
+        """Return its part of a score's protocol, which identifies it."""
 
 
 @dataclass(frozen=True)
@@ -148,13 +125,13 @@ class Extractor(ABC):
 
     name: ClassVar[str] = ""
     label: ClassVar[str] = ""
-    """What reports call it: ``LeNet``."""
+    """Its name in reports: ``LeNet``."""
     has_classes: ClassVar[bool] = False
     """Whether its features come with class scores."""
 
     @property
     def prefix(self) -> str:
-        """What its quantities' names begin with: ``lenet_`` makes ``kid`` ``lenet_kid``."""
+        """Prefix of its quantities' names: ``lenet_`` makes ``kid`` ``lenet_kid``."""
         return f"{self.name}_"
 
     distance_digits: ClassVar[int] = 2
@@ -171,13 +148,13 @@ class Extractor(ABC):
 
     @abstractmethod
     def not_applicable(self, dataset: Facts) -> str | None:
-        """Why its features mean nothing for these samples, or None."""
+        """Return why its features mean nothing for these samples, or None."""
 
     def fetch(self) -> None:  # noqa: B027 - optional
         """Bring its weights to this machine, once and before anything is trained.
 
         Raises:
-            Unavailable: they are not here and cannot be had.
+            Unavailable: they are missing and cannot be downloaded.
         """
 
     def identity(self) -> str:
@@ -201,10 +178,10 @@ class Direction(Protocol):
         """v = (−∇ of the discriminator's loss, −∇ of the generator's), (N,)."""
 
     def pulled(self, vector: Tensor) -> Tensor:
-        """v′ᵀ u, v′ the Jacobian of v: (N,) → (N,); it has the eigenvalues of v′."""
+        """Return v′ᵀ u, v′ the Jacobian of v: (N,) → (N,); it has the eigenvalues of v′."""
 
     def own_pulled(self, player: int, vector: Tensor) -> Tensor:
-        """The same of the discriminator's (0) or generator's (1) own block: (Nᵢ,) → (Nᵢ,)."""
+        """Return it for the discriminator's (0) or generator's (1) own block: (Nᵢ,) → (Nᵢ,)."""
 
 
 class Field(Protocol):
@@ -216,7 +193,7 @@ class Field(Protocol):
 
     @property
     def sizes(self) -> tuple[int, int]:
-        """How many of them are the discriminator's and the generator's."""
+        """Numbers of the discriminator's and of the generator's weights."""
 
     @property
     def rates(self) -> tuple[float, float]:
@@ -231,7 +208,7 @@ class Field(Protocol):
         """Samples that the discriminator is shown at once."""
 
     def at(self, weights: Tensor) -> Direction:
-        """The field at any weights, (N,)."""
+        """Return the field at any weights, (N,)."""
 
     @property
     def real(self) -> Tensor:
@@ -243,19 +220,21 @@ class Field(Protocol):
 
     @property
     def generated(self) -> Tensor:
-        """What the generator makes of them with its last weights, as in training: (B, …)."""
+        """Samples of the generator's last weights from these latents, as in training: (B, …)."""
 
     @property
     def discriminator_weights(self) -> Mapping[str, Tensor]:
         """The discriminator's weights by name, transformed by the method."""
 
     def logits(self, samples: Tensor) -> Tensor:
-        """What the discriminator with these weights says of samples as it is trained on, images in
-        [−1, 1]: (N, …) → (N // packing,), differentiable."""
+        """Return the discriminator's logits for samples as in training, images in [−1, 1].
+
+        (N, …) → (N // packing,), differentiable.
+        """
 
 
 class Evaluation(Protocol):
-    """What a metric is shown: one member at one checkpoint, beside real data."""
+    """The input of a metric: one member at one checkpoint, and real data."""
 
     @property
     def earlier(self) -> Sequence[Evaluation]:
@@ -263,7 +242,7 @@ class Evaluation(Protocol):
         for, and raises :class:`NotKept` where its networks are gone."""
 
     def game(self, batch: int) -> Field:
-        """The game on ``batch`` real training samples and as many latents, the same at every
+        """Return the game on ``batch`` real training samples and as many latents, the same at every
         checkpoint."""
 
     @property
@@ -288,10 +267,10 @@ class Evaluation(Protocol):
         """Yield the same with samples of other latents, ``draws`` times."""
 
     def features(self, extractor: Extractor) -> Features:
-        """The samples' features, computed once for all metrics."""
+        """Return the samples' features, computed once for all metrics."""
 
     def reference(self, extractor: Extractor) -> Any:
-        """The reference samples' (:class:`bench.measuring.reference.Reference`), cached."""
+        """Return the reference samples' (:class:`bench.measuring.reference.Reference`), cached."""
 
 
 @dataclass(frozen=True)
@@ -315,25 +294,25 @@ class Metric(ABC):
 
     @abstractmethod
     def quantities(self, dataset: Facts) -> tuple[Quantity, ...]:
-        """Its numbers, in the order of the tables."""
+        """Return its quantities, in the order of the tables."""
 
     @abstractmethod
     def not_applicable(self, dataset: Facts) -> str | None:
-        """Why it means nothing for this dataset, or None."""
+        """Return why it means nothing for this dataset, or None."""
 
     @abstractmethod
     def measure(self, seen: Evaluation) -> Results:
-        """A finite number, or a :class:`Reason`, for every quantity.
+        """Return a finite number, or a :class:`Reason`, for every quantity.
 
         It may raise :class:`NotMeasured`, which is the reason for all of them.
         """
 
     def floor(self, dataset: Any) -> Values | None:
-        """What a perfect generator gets; None: measured on real samples held out from training."""
+        """Return a perfect generator's values; None: measured on real samples held out."""
         return None
 
     def describe(self) -> dict[str, Any]:
-        """Its part of a score's protocol, beside the extractor's: counts, constants."""
+        """Return its part of a score's protocol, besides the extractor's: counts, constants."""
         return {}
 
     def hyperparameters(self) -> dict[str, Any]:
@@ -361,7 +340,7 @@ class Metric(ABC):
 
     @property
     def plain(self) -> Metric:
-        """The metric itself, where this is another way to take it (bench/taken.py)."""
+        """The underlying metric, if this is a variant of one (bench/taken.py)."""
         return self
 
 

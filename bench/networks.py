@@ -23,12 +23,12 @@ Tensors = dict[str, Tensor]
 
 
 def file_name(update: int) -> str:
-    """Where the networks after so many discriminator updates lie in a run's folder."""
+    """Return the file, in a run's folder, of the networks after so many updates."""
     return f"{FOLDER}/{update:08d}.safetensors"
 
 
 def update_of(name: str) -> int | None:
-    """The discriminator updates that a file's name states; None for a file of another sort."""
+    """Return the discriminator updates in a file's name; None for another kind of file."""
     folder, _, file = name.partition("/")
     return int(file.partition(".")[0]) if folder == FOLDER else None
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import os
-import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
 from bench.errors import BenchError
+from bench.whole import whole
 
 T = TypeVar("T")
 
@@ -19,7 +18,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
 def once(file: Path, load: Callable[[Path], T | None], make: Callable[[Path], None]) -> T:
-    """What ``file`` holds; made now if it is not there or damaged.
+    """Return the content of ``file``, which is made now if it is missing or damaged.
 
     Processes that ask at the same time wait for the one that makes it, under an exclusive lock
     on a sibling ``.lock`` file that the kernel releases however its holder ends. On a file system
@@ -63,17 +62,14 @@ def _load(file: Path, load: Callable[[Path], T | None]) -> T | None:
 
 
 def _replace(file: Path, make: Callable[[Path], None]) -> None:
-    """Write beside ``file`` and move into place: no reader sees half a file."""
-    scratch = file.with_name(f"{file.stem}.{uuid.uuid4().hex[:8]}.tmp{file.suffix}")
+    scratch = file
     try:
-        make(scratch)
-        os.replace(scratch, file)
+        with whole(file) as scratch:
+            make(scratch)
     except OSError as error:
         if error.errno in FULL or error.filename in (scratch, str(scratch)):
             raise _unwritable(file.parent, error) from error
-        raise  # what make could not read is not the cache's fault
-    finally:
-        scratch.unlink(missing_ok=True)
+        raise  # make itself could not read something: not the cache's fault
 
 
 def _unwritable(folder: Path, error: OSError) -> BenchError:

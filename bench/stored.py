@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 
 def find_record(store: Store, key: str) -> Record:
-    """The record of a results folder whose key begins so.
+    """Return the record of a results folder whose key begins with ``key``.
 
     Raises:
-        BenchError: there is none, or there are several.
+        BenchError: there is no such record, or there are several.
     """
     found = store.beginning(key)
     if len(found) != 1:
@@ -38,7 +38,7 @@ def find_record(store: Store, key: str) -> Record:
 
 
 def load_run(results: str | Path, key: str) -> StoredRun:
-    """A run by the beginning of its key.
+    """Return a run by the beginning of its key.
 
     Raises:
         BenchError: there is no such run, or its method or architecture is gone.
@@ -50,7 +50,7 @@ def load_run(results: str | Path, key: str) -> StoredRun:
 
 @dataclass(frozen=True)
 class StoredRun:
-    """A run whose networks can be had back."""
+    """A stored run, whose networks can be loaded."""
 
     record: Record
 
@@ -74,7 +74,7 @@ class StoredRun:
         return sorted(self.record.networks)
 
     def generator(self, update: int | None = None, iterate: Iterate | None = None) -> nn.Module:
-        """The generator (N, Z) → (N, …) after ``update`` updates, in evaluation mode.
+        """Return the generator (N, Z) → (N, …) after ``update`` updates, in evaluation mode.
 
         Args:
             update: one of :attr:`updates`; None: the last.
@@ -88,12 +88,12 @@ class StoredRun:
         return self._loaded(0, tensors, "generator")
 
     def discriminator(self, update: int | None = None) -> nn.Module:
-        """The discriminator (N, …) → (N,), without what its method does to its weights."""
+        """Return the discriminator (N, …) → (N,), without its method's change of weights."""
         players = self.record.checkpoint(self._at(update)).players
         return self._loaded(1, players["discriminator"], "discriminator")
 
     def latents(self, count: int, seed: int | None = None) -> Tensor:
-        """Latents (count, Z); without a ``seed`` those that the run was measured with."""
+        """Return latents (count, Z); without a ``seed`` those that the run was measured with."""
         import torch
 
         from bench.training.streams import latents_of
@@ -104,7 +104,7 @@ class StoredRun:
         return torch.randn((count, size), generator=torch.Generator().manual_seed(seed))
 
     def samples(self, count: int, update: int | None = None, seed: int | None = None) -> Tensor:
-        """Samples: points (count, d), or images as bytes (count, C, H, W)."""
+        """Return samples: points (count, d), or images as bytes (count, C, H, W)."""
         from bench.measuring.evaluation import as_compared, generated
 
         images = len(self.dataset.sample_shape) == 3

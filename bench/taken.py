@@ -24,21 +24,21 @@ from bench.metric import (
 )
 
 REDRAWN = "redrawn"
-"""What the names of the spreads over drawn samples end in."""
+"""Suffix of the names of spreads over redrawn samples."""
 REDRAWS = 5
-"""Draws of evaluation samples where a metric is asked for as redrawn and nothing else is said."""
+"""Default number of draws of evaluation samples for a redrawn metric."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Taken(Metric):
-    """Another way to take a metric; the names of its quantities end in it."""
+    """A variant of a metric; the names of its quantities end in the suffix."""
 
     taken: Metric
 
     @property
     @abstractmethod
     def ending(self) -> str:
-        """What the names of its quantities, and its own, end in."""
+        """Suffix of its own name and its quantities' names."""
 
     @property
     def name(self) -> str:  # type: ignore[override]

@@ -18,7 +18,7 @@ from bench.errors import BenchError
 from bench.locks import hold
 
 OWN = "run-"
-"""What the names of commands' folders, and of the locks beside them, begin with."""
+"""Prefix of the names of commands' folders, and of the locks beside them."""
 REMEDY = "set TMPDIR to a folder on a local disk"
 
 

@@ -107,7 +107,7 @@ def _text(value: str) -> str:
 
 
 def _meant(text: str) -> Any:
-    """A plain scalar by YAML 1.2's core schema."""
+    """Return the value of a plain scalar by YAML 1.2's core schema."""
     if text in _WORDS:
         return _WORDS[text]
     if _INTEGER.fullmatch(text):

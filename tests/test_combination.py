@@ -49,7 +49,7 @@ def test_the_order_of_typing_changes_nothing(make_cell):
         ("unrolled+extragradient", "both state the round of updates"),
         ("wgan_clip+optimistic_adam", "both state the optimisers, and their order would matter"),
         ("ttur+ttur", "'ttur+ttur' names ttur twice"),
-        ("ttur+", "'+ttur' is no combination; write it as one+other"),
+        ("ttur+", "'+ttur' is not a combination; write it as one+other"),
         ("spectral_nrom+ttur", "unknown method 'spectral_nrom'; did you mean 'spectral_norm'?"),
     ],
 )

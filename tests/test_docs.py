@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter
 
+from bench.check import check_part, preflight
 from bench.cli.options import first_line
 from bench.measuring.choice import offered, quantities_of
+from bench.method import Method
 from bench.metric import FeatureMetric
-from bench.registry import find, make_dataset, make_extractor, make_metric
+from bench.registry import find, make_dataset, make_extractor, make_method, make_metric
 from bench.registry.ranges import values_told
 from bench.report.analysis.tables import RUN_COLUMNS, SUMMARY_COLUMNS
 from bench.study import studies
@@ -34,7 +36,7 @@ def test_every_column_of_a_tuning_is_documented():
         assert f"| `{name}` | {meaning} |" in told
 
 
-@pytest.mark.parametrize("page", ["architecture", "metrics"])
+@pytest.mark.parametrize("page", ["studies", "metrics"])
 def test_tables_that_are_made_of_code_are_as_it_is_now(page):
     file = ROOT / "docs" / f"{page}.md"
     whole = text = file.read_text(encoding="utf-8")
@@ -82,27 +84,56 @@ def training_table() -> str:
     return "\n".join(lines) + "\n"
 
 
-def test_the_readme_names_every_study_and_its_method_works(tmp_path, monkeypatch):
+def test_the_readme_names_every_study():
     readme = (ROOT / "README.md").read_text()
     assert all(f"| `{name}` |" in readme for name in studies())
-    (source,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
-    assert len(source.strip().splitlines()) < 20
-    (tmp_path / "hinge_of_readme.py").write_text(source)
-    monkeypatch.setenv("BENCH_METHODS_DIR", str(tmp_path))
-    find.cache_clear()
-    try:
-        from bench.check import preflight
-        from bench.registry import make_method
 
-        preflight(make_method("hinge_of_readme"))
-    finally:
+
+@pytest.fixture
+def method_of(tmp_path, monkeypatch):
+    """Return a function that makes the method which a page shows."""
+
+    def made(page: str) -> Method:
+        sources = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+        (source,) = [each for each in sources if "@dataclass" in each]
+        assert len(source.strip().splitlines()) < 27
+        (tmp_path / "of_a_page.py").write_text(source)
+        monkeypatch.setenv("BENCH_METHODS_DIR", str(tmp_path))
         find.cache_clear()
+        return make_method("of_a_page")
+
+    yield made
+    find.cache_clear()
+
+
+def test_the_method_of_the_readme_works(method_of):
+    preflight(method_of("README.md"))
+
+
+@pytest.mark.slow
+def test_the_penalty_that_is_shown_passes_the_suite_without_a_caution(method_of):
+    verdicts = check_part(method_of("docs/adding-a-method.md"))
+    assert all(each.tried for each in verdicts)
+    assert not [each for each in verdicts if each.problem or each.caution]
+
+
+PAGES = [ROOT / "README.md", ROOT / "results" / "README.md", *(ROOT / "docs").glob("*.md")]
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as a code host makes them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}
 
 
 def test_links_lead_somewhere():
-    for page in [ROOT / "README.md", ROOT / "results" / "README.md", *(ROOT / "docs").glob("*.md")]:
-        for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
-            assert (page.parent / target).exists(), f"{page.name}: {target}"
+    for page in PAGES:
+        for target, anchor in re.findall(r"\]\(([^)#]*)#?([^)]*)\)", page.read_text()):
+            if "://" in target:
+                continue
+            linked = page.parent / target if target else page
+            assert linked.exists(), f"{page.name}: {target}"
+            assert not anchor or anchor in anchors(linked), f"{page.name}: {target}#{anchor}"
 
 
 def test_architecture_names_every_module():

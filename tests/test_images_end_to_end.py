@@ -67,7 +67,7 @@ def record_of(folder: Path) -> Record:
 def test_fid_without_weights_and_when_they_are_found(tmp_path, weights):
     file, sha256 = weights
     (tmp_path / "eight.yaml").write_text(STUDY)
-    told = bench(tmp_path, "run", "eight.yaml")
+    told = bench(tmp_path, "run", "eight.yaml", "--no-tracking")
     assert "fid, kid not measured on digits8" in told
     assert "no Inception weights" in told
     before = record_of(tmp_path)
@@ -76,18 +76,18 @@ def test_fid_without_weights_and_when_they_are_found(tmp_path, weights):
     page = (tmp_path / "results" / "eight" / "report.md").read_text()
     assert "not computed" in page
     assert "--inception-weights" in page
-    assert "nothing to train or to measure" in bench(tmp_path, "run", "eight.yaml")
+    assert "nothing to train or to measure" in bench(tmp_path, "run", "eight.yaml", "--no-tracking")
     assert "no Inception weights" in " ".join(bench(tmp_path, "plan", "eight.yaml").split())
 
     given = ("--inception-weights", str(file))
     # weights that nobody vouches for are refused
-    refused = bench(tmp_path, "run", "eight.yaml", *given, code=2)
+    refused = bench(tmp_path, "run", "eight.yaml", "--no-tracking", *given, code=2)
     assert "SHA-256" in refused
     assert len(refused.strip().splitlines()) == 1
     vouched = {"BENCH_INCEPTION_SHA256": sha256[:16]}
-    told = bench(tmp_path, "run", "eight.yaml", *given, **vouched)
-    assert "1 cells measured" in told
-    assert "cells trained" not in told
+    told = bench(tmp_path, "run", "eight.yaml", "--no-tracking", *given, **vouched)
+    assert "1 cell measured" in told
+    assert "cell trained" not in told
     record = record_of(tmp_path)
     assert record.data == before.data
     assert record.not_computed.keys() == {"kid"}
@@ -104,14 +104,16 @@ def test_fid_without_weights_and_when_they_are_found(tmp_path, weights):
 
 def test_a_study_that_requires_fid_does_not_start_without_weights(tmp_path):
     (tmp_path / "eight.yaml").write_text("require: [fid]\n" + STUDY)
-    refused = bench(tmp_path, "run", "eight.yaml", code=2)
+    refused = bench(tmp_path, "run", "eight.yaml", "--no-tracking", code=2)
     assert "requires fid: no Inception weights" in refused
     assert not list((tmp_path / "results" / "cells").glob("*"))
 
 
 def test_weights_that_are_no_file(tmp_path):
     (tmp_path / "eight.yaml").write_text(STUDY)
-    refused = bench(tmp_path, "run", "eight.yaml", "--inception-weights", "nowhere.pth", code=2)
+    refused = bench(
+        tmp_path, "run", "eight.yaml", "--no-tracking", "--inception-weights", "nowhere.pth", code=2
+    )
     assert "nowhere.pth" in refused
     assert len(refused.strip().splitlines()) == 1
 

@@ -137,7 +137,7 @@ def test_a_file_of_a_shipped_methods_name_leaves_its_source_alone(folder):
 def test_a_methods_folder_that_is_absent_is_told(folder, monkeypatch):
     monkeypatch.setenv("BENCH_METHODS_DIR", str(folder / "absent"))
     find.cache_clear()
-    with pytest.raises(BenchError, match=r"BENCH_METHODS_DIR is '.+absent', which is no folder"):
+    with pytest.raises(BenchError, match=r"BENCH_METHODS_DIR is '.+absent', which is not a folder"):
         find("method")
 
 
@@ -253,7 +253,7 @@ def test_an_architectures_folder_that_is_absent_is_told(pairs, monkeypatch):
     monkeypatch.setenv("BENCH_ARCHITECTURES_DIR", str(pairs / "absent"))
     find.cache_clear()
     with pytest.raises(
-        BenchError, match=r"BENCH_ARCHITECTURES_DIR is '.+absent', which is no folder"
+        BenchError, match=r"BENCH_ARCHITECTURES_DIR is '.+absent', which is not a folder"
     ):
         find("architecture")
 

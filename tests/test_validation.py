@@ -168,11 +168,11 @@ LOW, HIGH, MIXED = [1, 2, 1, 2, 1.5], [7, 8, 7.5, 8, 7], [0, 8, 3, 1, 2]
         (HIGH, LOW, {"published": None}, "same order"),
         (LOW, HIGH, {}, "opposite order"),
         (LOW, HIGH, {"higher": False}, "same order"),
-        (MIXED, LOW, {}, "cannot be told"),
-        (MIXED, LOW, {"published": ALIKE}, "apart in neither"),
-        (HIGH, LOW, {"published": ALIKE}, "not apart there, apart here"),
+        (MIXED, LOW, {}, "not significant"),
+        (MIXED, LOW, {"published": ALIKE}, "difference in neither"),
+        (HIGH, LOW, {"published": ALIKE}, "difference only here"),
         # failed seeds are the worst, whatever the others reached
-        (LOW, [-math.inf] * 4 + [9], {}, "cannot be told"),
+        (LOW, [-math.inf] * 4 + [9], {}, "not significant"),
         (LOW, [-math.inf] * 5, {}, "same order"),
         ([math.inf] * 5, LOW, {"higher": False}, "opposite order"),
     ],
@@ -187,7 +187,7 @@ def test_verdicts_are_corrected_for_the_number_of_claims():
     scores |= {("d", "m", "c"): by_seed(MIXED)}
     claim, other = Claim("d", "m", "a", "b", True), Claim("d", "m", "c", "b", True)
     assert judge([claim], scores)[0].verdict == "same order"
-    assert judge([claim, other, other, other], scores)[0].verdict == "cannot be told"
+    assert judge([claim, other, other, other], scores)[0].verdict == "not significant"
 
 
 def test_scattered_points_are_no_order():

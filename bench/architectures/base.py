@@ -1,4 +1,4 @@
-"""What an architecture is to the harness: an ordinary pair of networks."""
+"""The contract of architectures: an ordinary pair of networks."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Architecture(ABC):
 
     @abstractmethod
     def does_not_fit(self, dataset: str, sample_shape: tuple[int, ...]) -> str | None:
-        """Why these samples cannot be made by this architecture, or None."""
+        """Return why this architecture cannot generate these samples, or None."""
 
     @property
     def stacks(self) -> bool:

@@ -102,5 +102,5 @@ def _widths(given: Widths, published: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _kernel(small: int, large: int) -> int:
-    """The kernel with which stride 2 and padding 1 lead from one size to the other."""
+    """Return the kernel with which stride 2 and padding 1 lead from one size to the other."""
     return large - 2 * small + 4

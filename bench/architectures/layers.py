@@ -27,7 +27,7 @@ class Logit(nn.Module):
 
 
 def initialised(network: nn.Module, init: Init) -> nn.Module:
-    """The network as torch made it, or with DCGAN's initial weights."""
+    """Return the network with torch's initial weights, or with DCGAN's."""
     if init == "dcgan":
         dcgan_init(network)
     return network
@@ -35,7 +35,7 @@ def initialised(network: nn.Module, init: Init) -> nn.Module:
 
 @torch.no_grad()
 def dcgan_init(network: nn.Module) -> None:
-    """Weights N(0, 0.02), biases 0, normalisation scales N(1, 0.02) (Radford et al. 2016)."""
+    """Set weights N(0, 0.02), biases 0, normalisation scales N(1, 0.02) (Radford et al. 2016)."""
     for part in network.modules():
         if isinstance(part, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
             part.weight.normal_(0, 0.02)

@@ -147,7 +147,7 @@ def _convolution(inputs: int, outputs: int, kernel: int, gain: float = 1) -> nn.
 
 
 def _glorot(layer: nn.Linear | nn.Conv2d, gain: float = 1) -> nn.Module:
-    """Weights uniform with variance gain² · 2 / (fan in + fan out), biases 0."""
+    """Set uniform weights with variance gain² · 2 / (fan in + fan out), biases 0."""
     nn.init.xavier_uniform_(layer.weight, gain)
     assert layer.bias is not None
     nn.init.zeros_(layer.bias)

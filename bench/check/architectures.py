@@ -1,4 +1,4 @@
-"""What is asked of every architecture, check by check, and of a pair on one dataset."""
+"""The requirements on every architecture, and on a pair on one dataset, check by check."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def stacks_as_it_says(architecture: Architecture) -> None:
 
         try:
             together = torch.vmap(call)(weights, buffers, inputs)
-        except Exception as error:  # vmap has many words for what it cannot do
+        except Exception as error:  # vmap has many messages for unsupported operations
             told = (str(error).splitlines() or [""])[0]
             raise BenchError(
                 f"its {player} cannot be called through torch.vmap: {told}; mend it, or let "

@@ -1,4 +1,4 @@
-"""What is asked of every dataset, check by check."""
+"""The requirements on every dataset, check by check."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is asked of every method, check by check."""
+"""The requirements on every method, check by check."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from bench.training.streams import MemberNoise
 
 MEMBERS = 3
 STILL_FAR = 0.8
-"""Share of the way to the data that is left, above which nothing was learnt: the methods that ship
-leave 0.04 to 0.61, the same with one sign wrong or the players' losses swapped 0.95 to 1.9."""
+"""Remaining share of the initial distance to the data above which nothing was learnt: shipped
+methods leave 0.04 to 0.61, the same with a sign wrong or the losses swapped 0.95 to 1.9."""
 
 
 def losses_have_one_value_per_member(method: Method) -> None:
@@ -158,7 +158,7 @@ def is_deterministic(method: Method) -> None:
 def company_changes_nothing(method: Method) -> None:
     """A seed gives the same numbers alone as in a population.
 
-    On a CPU images train one after another, so that points alone can tell.
+    On a CPU images train one after another, so that only points can show it.
     """
     if False not in _applies(method):
         return

@@ -1,4 +1,4 @@
-"""What a suite of checks is, and what is asked of parts of every kind."""
+"""A suite of checks, and the requirements on parts of every kind."""
 
 from __future__ import annotations
 
@@ -101,13 +101,13 @@ class Suite:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What one check says of a part; ``problem`` is empty where it passes or was not tried."""
+    """The result of one check; ``problem`` is empty if it passes or was not tried."""
 
     check: str
     problem: str = ""
     tried: bool = True
     caution: str = ""
-    """What may be wrong although it passes."""
+    """A possible problem although it passes."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ class Cause:
 
 
 def causes(verdicts: list[Verdict]) -> list[Cause]:
-    """What is wrong, each thing once."""
+    """Return the problems, each once."""
     found: dict[str, list[str]] = {}
     for verdict in verdicts:
         if verdict.problem:
@@ -135,12 +135,12 @@ def _verdict(check: Check, part: Any) -> Verdict:
 
 
 def title(check: Check) -> str:
-    """The first line of a check's docstring."""
+    """Return the first line of a check's docstring."""
     return (check.__doc__ or check.__name__).strip().partition("\n")[0]
 
 
 def problem(check: Check, part: Any) -> str:
-    """What a check finds wrong with a part; empty if nothing. Raises :class:`Caution`."""
+    """Return the problem that a check finds, or an empty text. Raises :class:`Caution`."""
     try:
         check(part)
     except Caution:

@@ -54,7 +54,7 @@ def main() -> None:
         # nohup has SIGHUP ignored, and means it
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _interrupt)
-    # what a notebook's or another program's environment asks of matplotlib is not meant for us
+    # a backend that a notebook's or another program's environment sets is not meant for us
     os.environ["MPLBACKEND"] = "agg"
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -75,7 +75,7 @@ def main() -> None:
         print(f"bench: {one_line(str(error), LONGEST)}", file=sys.stderr)
         sys.exit(2)
     except _Interrupted:
-        with suppress(OSError):  # the terminal may be what has gone
+        with suppress(OSError):  # the terminal itself may be gone
             print(
                 "bench: interrupted; what finished is stored, run again to go on", file=sys.stderr
             )
@@ -83,7 +83,7 @@ def main() -> None:
 
 
 class _Interrupted(BaseException):
-    """Ctrl-C, a polite kill, a closed terminal; no KeyboardInterrupt: typer has its own way."""
+    """Ctrl-C, SIGTERM or SIGHUP; not a KeyboardInterrupt, which typer would handle itself."""
 
 
 def _interrupt(*_: Any) -> NoReturn:

@@ -62,7 +62,7 @@ def doctor(
     ] = "",
     results: Results = Path("results"),
 ) -> None:
-    """Say what this machine offers and what stands in the way of a run.
+    """Report what this machine offers and what would prevent a run.
 
     With a study: what its folders of images and files of points hold, what of them is left out,
     converted or suspicious. Nothing is trained.

@@ -11,6 +11,7 @@ from rich.markup import escape
 from bench.cli.options import out
 from bench.errors import BenchError, nearest
 from bench.kinds import KINDS
+from bench.words import count as counted
 
 if TYPE_CHECKING:
     from bench.check import Verdict
@@ -21,11 +22,11 @@ def check(
         list[str] | None,
         typer.Argument(
             help="Methods, datasets or architectures; dataset:NAME where two kinds have the name, "
-            "points:PATH for what lies at a path. Default: every method."
+            "points:PATH for a dataset at a path. Default: every method."
         ),
     ] = None,
 ) -> None:
-    """Put parts through the suite of their kind and say in plain words what is wrong.
+    """Run parts through the suite of their kind and report problems in plain words.
 
     Examples:
 
@@ -54,7 +55,7 @@ def check(
     for name, each in broken.items():
         told = f"{name} ({each.where})"
         out.print(f"[red]✗[/red] {escape(told)}", highlight=False)
-        out.print(f"  it cannot be used: {each.reason}", markup=False)
+        out.print(f"  cannot be used: {each.reason}", markup=False)
         failed.append(told)
     count = len(parts) + len(broken)
     what = "parts" if names else "methods"
@@ -63,12 +64,12 @@ def check(
         out.print(f"{of}{', '.join(failed)}.", markup=False)
         raise typer.Exit(1)
     told = f"{count} {what} pass" if count > 1 else "It passes"
-    with_cautions = f", with {cautions} caution{'s' * (cautions > 1)}" if cautions else ""
+    with_cautions = f", with {counted(cautions, 'caution')}" if cautions else ""
     out.print(f"{told}{with_cautions}.", markup=False)
 
 
 def _part(typed: str) -> Any:
-    """The part that is typed as NAME, KIND:NAME, or DATASET:PATH."""
+    """Return the part that is typed as NAME, KIND:NAME, or DATASET:PATH."""
     from bench.combination import SIGN
     from bench.registry import Part, find, kinds_with, make
 
@@ -91,7 +92,7 @@ def _part(typed: str) -> Any:
 
 
 def _verdicts(part: Any) -> list[Verdict]:
-    """What the suite says of a part, in a process that its code may hang or end."""
+    """Run a part's suite in a separate process, which its code may hang or end."""
     from bench.check import SUITES
     from bench.check.suite import Verdict, title
     from bench.execution.apart import Lost, apart
@@ -109,7 +110,7 @@ def _verdicts(part: Any) -> list[Verdict]:
 
 
 def _say_verdicts(name: str, verdicts: list[Any], whole: bool) -> bool:
-    """One part's verdicts, each thing that is wrong told once; whether there is any."""
+    """Print one part's verdicts, each problem once; return whether there is any."""
     from bench.check import causes
 
     wrong = causes(verdicts)
@@ -128,5 +129,6 @@ def _say_verdicts(name: str, verdicts: list[Any], whole: bool) -> bool:
             out.print(f"      fails: {check}", markup=False, highlight=False)
     untried = [verdict.check for verdict in verdicts if not verdict.tried]
     if untried:
-        out.print(f"  {len(untried)} checks that rest on this were not tried.", markup=False)
+        skipped = counted(len(untried), "check")
+        out.print(f"  {skipped} skipped, as they depend on this.", markup=False)
     return bool(wrong)

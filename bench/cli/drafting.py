@@ -16,7 +16,7 @@ from bench.kinds import KINDS, option, variable
 
 
 def new(
-    kind: Annotated[str, typer.Argument(help=f"What it is to be: {', '.join(KINDS)}.")],
+    kind: Annotated[str, typer.Argument(help=f"Kind of part: {', '.join(KINDS)}.")],
     name: Annotated[str, typer.Argument(help="Its name, as my_idea.")] = "",
     like: Annotated[str, typer.Option(help="Begin from a copy of this method's source.")] = "",
     folder: Annotated[
@@ -39,9 +39,9 @@ def new(
     """
     if kind not in KINDS:
         ways = " or ".join(f"bench new {each} {name or kind}" for each in KINDS)
-        raise BenchError(f"say what '{name or kind}' is to be: {ways}")
+        raise BenchError(f"state the kind of part of '{name or kind}': {ways}")
     if not name:
-        raise BenchError(f"say its name: bench new {kind} NAME")
+        raise BenchError(f"give its name: bench new {kind} NAME")
     if folder is None and (own := os.environ.get(variable(kind))):
         folder = Path(own)
     if folder is not None:
@@ -52,7 +52,7 @@ def new(
 
     made = draft(kind, name, like, folder)
     files = [os.path.relpath(file) for file in (made.part, made.test)]
-    out.print(f"Written: {files[0]} and {files[1]}. Go on with:", markup=False)
+    out.print(f"Written: {files[0]} and {files[1]}. Next steps:", markup=False)
     there = [option(kind), os.path.relpath(folder)] if folder else []
     make = (
         ["make", "bench"] if Path.cwd() == ROOT else ["make", "-C", os.path.relpath(ROOT), "bench"]
@@ -76,6 +76,6 @@ def new(
 
 
 def _beside(program: str) -> str:
-    """A program of the environment that runs, as it is typed from here."""
+    """Return the path of a program of the current environment, relative to here."""
     at = os.path.relpath(Path(sys.executable).parent / program)
     return program if at.startswith("..") or not Path(at).exists() else at

@@ -9,11 +9,12 @@ import typer
 from rich.markup import escape
 
 from bench.cli.options import Results, make_table, out
+from bench.words import count
 
 
 def compare(
-    results_a: Annotated[Path, typer.Argument(help="A results folder: what was before.")],
-    results_b: Annotated[Path, typer.Argument(help="Another one: what is now.")],
+    results_a: Annotated[Path, typer.Argument(help="A results folder, before the change.")],
+    results_b: Annotated[Path, typer.Argument(help="Another one, after the change.")],
     study: Annotated[
         str, typer.Option(help="Only this study's cells; default: all that both have.")
     ] = "",
@@ -22,10 +23,10 @@ def compare(
     ),
     fail_on: Annotated[
         Literal["worse", "changed", "never"],
-        typer.Option(help="What beyond noise gives exit code 1: worse, or better, too."),
+        typer.Option(help="Significant differences that give exit code 1: worse, or changed."),
     ] = "worse",
 ) -> None:
-    """Say what changed beyond noise between two results folders, as for two commits or machines.
+    """Report significant changes between two results folders, as of two commits or machines.
 
     Cells are matched by what they are, not by their keys. Neither folder is changed.
 
@@ -47,18 +48,18 @@ def compare(
             pair.problem,
             pair.method,
             WORDS[pair.verdict],
-            numbers.difference(pair.metric, pair.difference),
-            numbers.p_value(pair.adjusted),
+            numbers.difference(pair.metric, pair.contrast.difference),
+            numbers.p_value(pair.contrast.adjusted),
             "; ".join(pair.reasons),
         )
         style = {"worse": "red", "better": "green"}.get(pair.verdict)
         table.add_row(*map(escape, told), style=style)
     if table.row_count:
         out.print(table)
-    for name, alone in (("A", found.only_a), ("B", found.only_b)):
-        if alone:
-            cells_alone = numbers.count(sum(len(each.seeds) for each in alone), "cell")
-            out.print(f"{cells_alone} that {name} alone has: not compared.", style="yellow")
+    for name, unmatched in (("A", found.only_a), ("B", found.only_b)):
+        if unmatched:
+            those = count(sum(len(each.seeds) for each in unmatched), "cell")
+            out.print(f"{those} only in {name}: not compared.", style="yellow")
     out.print(f"{headline(found)} Page: {page}", markup=False)
     if found.fails(fail_on):
         raise typer.Exit(1)
@@ -94,14 +95,14 @@ def export(
         (planned, notes), title = exports.of_study(chosen, results), f"Study {chosen.name}"
         at = results / chosen.name / "export.parquet"
     if describe:
-        print(exports.describe(title, exports.told(planned)), end="")
+        print(exports.describe(title, exports.labelled(planned)), end="")
         return
     done = exports.export(planned, file or at, title)
     for note in [*notes, *done.notes]:
         out.print(note, style="yellow", markup=False)
     size = f"{done.size / 2**20:.1f} MiB"
     out.print(
-        f"{done.cells} cells, {done.rows:,} rows, {size}: {done.file} ({done.described.name} says "
-        "what is in it)",
+        f"{count(done.cells, 'cell')}, {done.rows:,} rows, {size}: {done.file} "
+        f"({done.described.name} describes the columns)",
         markup=False,
     )

@@ -34,12 +34,13 @@ from bench.cli.options import (
     with_the_rest,
 )
 from bench.errors import BenchError
+from bench.words import count as counted
 
 
 def measure(
     study: StudyName = "quick",
     metrics: Annotated[
-        str, typer.Option(help="Only these, separated by commas; also ones that are not asked for.")
+        str, typer.Option(help="Only these, separated by commas; also ones outside the study.")
     ] = "",
     methods: Methods = "",
     datasets: Datasets = "",
@@ -85,10 +86,13 @@ def measure(
     say_notes(store)
     say_problems(tracker)
     any_tried = finished.measured or finished.unmeasured
-    told = f"{finished.measured} cells measured" if any_tried else "nothing to measure"
-    out.print(f"{told}, {time.monotonic() - begun:.0f} s. Report: {page}", markup=False)
+    summary = (
+        f"{counted(finished.measured, 'cell')} measured" if any_tried else "nothing to measure"
+    )
+    out.print(f"{summary}, {time.monotonic() - begun:.0f} s. Report: {page}", markup=False)
     if finished.unmeasured:
-        out.print(f"{len(finished.unmeasured)} cells could not be measured.", style="yellow")
+        failed = counted(len(finished.unmeasured), "cell")
+        out.print(f"{failed} could not be measured.", style="yellow")
         raise typer.Exit(1)
 
 
@@ -110,7 +114,7 @@ def score(
     results: Results = Path("results"),
     inception_weights: InceptionWeights = "",
 ) -> None:
-    """Score samples that anything has made against real ones, as studies do.
+    """Score samples made elsewhere against real ones, in the same way as studies do.
 
     Examples:
 
@@ -178,7 +182,7 @@ def sample(
 
     run = load_run(results, key)
     write_samples(run.samples(count, update, seed), output)
-    out.print(f"{count} samples of {run.record.cell}: {output}", markup=False)
+    out.print(f"{counted(count, 'sample')} of {run.record.cell}: {output}", markup=False)
 
 
 def prune(
@@ -188,7 +192,7 @@ def prune(
     yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
     results: Results = Path("results"),
 ) -> None:
-    """Delete stored networks that are not worth their room; scores and samples stay.
+    """Delete stored networks to free disk space; scores and samples are kept.
 
     Example: bench prune --keep last
     """
@@ -206,8 +210,8 @@ def prune(
         }
         unmeasured = sum(bool(r.networks and not r.known) for r in store.records.values())
         if unmeasured:
-            told = f"{unmeasured} cells that were not measured yet keep their networks."
-            out.print(told, style="yellow")
+            kept = f"Networks are kept of {counted(unmeasured, 'cell')} without measurements."
+            out.print(kept, style="yellow")
         size = sum(
             record.data["files"][record.networks[update]]["bytes"]
             for record in store.records.values()
@@ -217,10 +221,11 @@ def prune(
             out.print("Nothing to delete.")
             return
         files = sum(map(len, dropped.values()))
-        told = f"{files} networks of {len(dropped)} cells, {size / 2**20:.0f} MiB"
-        if not yes and not typer.confirm(f"Delete {told}? What is measured stays measured"):
+        which = f"{counted(files, 'network')} of {counted(len(dropped), 'cell')}"
+        which += f", {size / 2**20:.0f} MiB"
+        if not yes and not typer.confirm(f"Delete {which}? Measurements are kept"):
             return
         for key, updates in dropped.items():
             store.drop_networks(key, updates)
-    out.print(f"Deleted {told}.")
+    out.print(f"Deleted {which}.")
     say_notes(store)

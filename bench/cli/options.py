@@ -1,4 +1,4 @@
-"""What commands share: options, and the way from what is typed to a study."""
+"""Shared by commands: options, and the study that they select."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 for _name in ("stdout", "stderr"):
     if getattr(sys, _name) is None:  # closed by whoever called
         setattr(sys, _name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
-# where nobody watches, a table keeps one line a row
+# without a terminal, a table keeps one line per row
 out = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 240)
 
 StudyName = Annotated[str, typer.Argument(help="A shipped study's name, or a YAML file's path.")]
@@ -101,7 +101,7 @@ Scheduler = Annotated[
 
 
 def finds_parts(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with the options --methods-dir and so on, which hold for it and its workers."""
+    """Add the options --methods-dir and so on, which hold for the command and its workers."""
     folders = {f"{kind}s_dir": kind for kind in KINDS}
 
     @functools.wraps(command)
@@ -136,7 +136,7 @@ def use_folder(kind: str, folder: str) -> None:
     """Find parts in a folder of the user's own, here and in the workers, which inherit it."""
     at = Path(os.path.expanduser(folder))
     if not at.is_dir():
-        raise BenchError(f"{option(kind)}: '{folder}' is no folder")
+        raise BenchError(f"{option(kind)}: '{folder}' is not a folder")
     os.environ[variable(kind)] = str(at.absolute())
 
 
@@ -150,7 +150,8 @@ def refuse_what_hangs() -> None:
     left = [(shelf, file) for shelf in SHELVES.values() for file in shelf.files(own=True)]
 
     def load(shelf: Shelf, file: Path) -> None:
-        with suppress(Exception, SystemExit, KeyboardInterrupt):  # met again, and told
+        # reported when the part is used
+        with suppress(Exception, SystemExit, KeyboardInterrupt):
             shelf.load(file)
 
     while left:
@@ -169,7 +170,7 @@ def use_inception_weights(file: str) -> None:
         from bench.measuring.inception import find_weights, vouched
 
         os.environ["BENCH_INCEPTION_WEIGHTS"] = file
-        # a file that is named is to be the right one; what is merely lacking is told later
+        # a named file must be the right one; missing weights are reported later
         if weights := find_weights():
             vouched(weights)
 
@@ -185,7 +186,7 @@ def chosen_study(
     metrics: str = "",
     decide: bool = False,
 ) -> Any:
-    """The study, narrowed to what was typed."""
+    """Return the study, narrowed by the arguments."""
     from dataclasses import replace
 
     from bench.study import load_study
@@ -207,14 +208,14 @@ def chosen_study(
 
 
 def with_the_rest(chosen: Any, store: Any) -> Any:
-    """The chosen cells and what is stored of the whole study: a narrowed run loses no row."""
+    """Return the study with its other stored cells: a narrowed run loses no row."""
     from dataclasses import replace
 
     here = {cell.key for cell in chosen.cells}
     every = {cell.key: cell for cell in (*chosen.reserve, *chosen.whole)}
     others = [cell for key, cell in every.items() if key not in here]
     stored = {cell.key for cell in others} & store.records.keys()
-    # what does not apply has no record; it is shown wherever its dataset is
+    # cells that do not apply have no record; they are shown wherever their dataset is
     there = here | stored
     shown = {cell.dataset.label for cell in [*chosen.cells, *others] if cell.key in there}
     rest = [
@@ -242,7 +243,7 @@ def say_notes(store: Any) -> None:
 
 
 def say_problems(tracker: Any) -> None:
-    """What MLflow did not take."""
+    """Print the problems with MLflow."""
     for problem in tracker.problems:
         out.print(problem, style="yellow", markup=False)
 

@@ -28,6 +28,7 @@ from bench.cli.options import (
     with_the_rest,
 )
 from bench.errors import BenchError
+from bench.words import count as counted
 
 if TYPE_CHECKING:
     from bench.records.measurements import Measurement
@@ -82,7 +83,7 @@ def figure(
     ] = "column",
     folder: Annotated[Path, typer.Option("--out", help="Folder for the files.")] = Path("figures"),
 ) -> None:
-    """Draw one figure of a report alone, as PDF, SVG and PNG.
+    """Draw a single figure of a report, as PDF, SVG and PNG.
 
     Examples:
 
@@ -114,7 +115,7 @@ def show(
     cell: Annotated[str, typer.Argument(help="The beginning of a cell's key.")],
     results: Results = Path("results"),
 ) -> None:
-    """Show all that is known of one cell.
+    """Show everything stored about one cell.
 
     Example: bench show 37c4008a
     """
@@ -140,7 +141,7 @@ def show(
 
 
 def _told(measurement: Measurement) -> dict[str, Any]:
-    """A measurement without what its run's ingredients say already."""
+    """Return a measurement without its ingredients, which its run shows already."""
     told = asdict(measurement)
     return {name: told[name] for name in told if told[name] and name != "ingredients"}
 
@@ -171,8 +172,8 @@ def status(results: Results = Path("results")) -> None:
     if unfinished := len(resumable(results / "cache")):
         taken = sum(file.stat().st_size for file in saved.rglob("*") if file.is_file())
         out.print(
-            f"{unfinished} trainings would go on from savepoints, {taken / 2**20:,.1f} MiB in "
-            f"{saved}; delete the folder to give them up.",
+            f"{counted(unfinished, 'cell')} can continue from savepoints, {taken / 2**20:,.1f} MiB "
+            f"in {saved}; to discard them, delete the folder.",
             markup=False,
         )
     say_notes(store)

@@ -37,6 +37,7 @@ from bench.cli.options import (
     with_the_rest,
 )
 from bench.errors import BenchError
+from bench.words import count
 
 if TYPE_CHECKING:
     from bench.execution.plan import Planned
@@ -61,7 +62,7 @@ def run(
     tracking: Tracking = True,
     inception_weights: InceptionWeights = "",
 ) -> None:
-    """Train what is missing, then write the report.
+    """Train missing cells, then write the report.
 
     Cells that are done are not trained again; failed ones are tried again.
 
@@ -102,22 +103,22 @@ def run(
     say_notes(store)
     say_problems(tracker)
     done = [
-        f"{number} cells {what}"
+        f"{count(number, 'cell')} {what}"
         for number, what in ((finished.trained, "trained"), (finished.measured, "measured"))
         if number
     ]
-    told = ", ".join(done) or "nothing to train or to measure"
-    out.print(f"{told}, {time.monotonic() - begun:.0f} s. Report: {page}", markup=False)
+    summary = ", ".join(done) or "nothing to train or to measure"
+    out.print(f"{summary}, {time.monotonic() - begun:.0f} s. Report: {page}", markup=False)
     if finished.unmeasured:
         out.print(
-            f"{len(finished.unmeasured)} cells could not be measured; the next run, or bench "
-            "measure, tries again.",
+            f"{count(len(finished.unmeasured), 'cell')} could not be measured; the next run, or "
+            "bench measure, tries again.",
             style="yellow",
         )
     if finished.failed:
         out.print(
-            f"{len(finished.failed)} cells failed; the report says why, `bench show` shows one, "
-            "and the next run tries them again.",
+            f"{count(len(finished.failed), 'cell')} failed; the report gives the reasons, "
+            "`bench show KEY` shows one cell, and the next run tries again.",
             style="yellow",
         )
     if finished.failed or finished.unmeasured:
@@ -159,7 +160,7 @@ def plan(
         whys = [each.why] if each.state != "done" or not each.to_measure() else []
         whys += _why_measured(each)
         if each.to_train and (at := saved and saved.get((each.cell.group, each.cell.seed))):
-            whys.append(f"goes on at update {at} of {each.cell.updates}")
+            whys.append(f"continues at update {at} of {each.cell.updates}")
         measured = f"{done} of {len(each.measures)}" if each.state == "done" else ""
         rows.append(
             (each.state, str(each.cell), measured, " ".join("; ".join(whys).split()), each.cell.key)
@@ -168,16 +169,16 @@ def plan(
     train = [each.cell for each in planned if each.to_train]
     measure = sum(bool(each.to_measure()) for each in planned)
     out.print(
-        f"{len(train)} of {len(planned)} cells would train, and {measure} that are stored would be "
-        "measured."
+        f"{len(train)} of {count(len(planned), 'cell')} would train, and "
+        f"{count(measure, 'stored cell')} would be measured."
     )
     if train:
         size = bytes_to_keep(train, chosen.keep)
-        out.print(f"Networks that are kept would take about {size / 2**20:,.0f} MiB.")
+        out.print(f"The kept networks would take about {size / 2**20:,.0f} MiB.")
     if sequential:
         from bench.report.topics.dataset.pairs import progress
 
-        # a cell that failed is tried again, and does not hide what was decided without it
+        # a failed cell is tried again, and must not hide decisions made without it
         every = frozenset(each.key for each in chosen.reserve)
         for decided in state(chosen, store, every).decisions:
             out.print(progress(decided), markup=False)
@@ -185,7 +186,7 @@ def plan(
 
 
 def _why_measured(planned: Planned) -> list[str]:
-    """Which measurements of a stored cell are missing, and why, each reason once."""
+    """Return the missing measurements of a stored cell by reason, one line each."""
     by_reason: dict[str, list[str]] = {}
     for measure in planned.measures if planned.state == "done" else []:
         if measure.state != "done":
@@ -202,7 +203,7 @@ def sync(
     results: Results = Path("results"),
     overrides: Overrides = None,
 ) -> None:
-    """Send to MLflow what it does not have yet; select as for the run that could not reach it.
+    """Send to MLflow the cells that it lacks; select as for the run that could not reach it.
 
     Example: MLFLOW_TRACKING_URI=http://127.0.0.1:5000 bench sync quick
     """
@@ -219,7 +220,7 @@ def sync(
         with Tracker(results, chosen.name, patient=True) as tracker:
             tracker.send(records)
     say_problems(tracker)
-    told = f"{tracker.sent} cells sent"
+    sent = f"{count(tracker.sent, 'cell')} sent"
     if missing := len(tracker.missing(records)):
-        raise BenchError(f"{told}, {missing} are missing; bench sync tries again")
-    out.print(f"{told}, {len(records) - tracker.sent} were there already.")
+        raise BenchError(f"{sent}, {missing} still missing; bench sync tries again")
+    out.print(f"{sent}, {len(records) - tracker.sent} already there.")

@@ -49,7 +49,7 @@ def tune(
 ) -> None:
     """Tune every method with the same number of trials, then run the best on fresh seeds.
 
-    Interrupted, it goes on where it was; with more trials it adds to those there are.
+    An interrupted tuning continues when called again; with more trials it adds to the stored ones.
 
     Examples:
 
@@ -79,8 +79,8 @@ def tune(
     out.print(f"{time.monotonic() - begun:.0f} s. Report: {page}", markup=False)
     if done.unfinished:
         out.print(
-            f"{done.unfinished} trials or cells did not come to an end; the report says why, and "
-            "the next call tries them again.",
+            f"Not finished: {done.unfinished} trials or cells; the report gives the reasons, "
+            "and the next call tries again.",
             style="yellow",
         )
         raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""What a dataset is to the harness: a source of real batches, and real samples to compare with."""
+"""The contract of datasets: a source of real batches, and real samples to compare with."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Draw = Callable[[int, int], Tensor]
 
 
 def evaluation(default: Any) -> Any:
-    """A field that only measuring depends on: another value trains nothing anew."""
+    """Declare a field on which only measuring depends: changing it triggers no training."""
     return field(default=default, metadata={"evaluation": True})
 
 
@@ -55,19 +55,19 @@ class Dataset(ABC):
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
     def evaluation_hyperparameters(self) -> dict[str, Any]:
-        """Those of its fields that only measuring depends on."""
+        """Return the fields on which only measuring depends."""
         return {f.name: getattr(self, f.name) for f in fields(self) if _of_evaluation(f)}
 
     @property
     def label(self) -> str | None:
-        """What tables call it, where the name and the hyperparameters would read badly."""
+        """Its name in tables, for datasets whose hyperparameters would read badly."""
         return None
 
     told_by_label: ClassVar[tuple[str, ...]] = ()
     """Hyperparameters that the label tells already."""
 
     def content(self) -> str | None:
-        """A hash of data that hyperparameters alone do not name, such as a user's files."""
+        """Return a hash of data that hyperparameters do not determine, such as a user's files."""
         return None
 
     def fetch(self, cache: Path) -> None:  # noqa: B027 - optional
@@ -89,26 +89,26 @@ class Dataset(ABC):
         return copy.copy(self)
 
     def training_size(self) -> int | None:
-        """Samples in the training part, or None where data are drawn without end."""
+        """Return the number of training samples, or None for unlimited data."""
         return None
 
     @abstractmethod
     def source(self, generator: torch.Generator, device: torch.device) -> Draw:
-        """One member's real data: a function (steps, batch) → (steps, batch, …).
+        """Return one member's source of real data: a function (steps, batch) → (steps, batch, …).
 
         Random numbers come from ``generator``, which is the CPU's, so that every device sees the
         same data; what is drawn may lie on the CPU or on ``device``.
         """
 
     def reference_samples(self) -> Tensor:
-        """Real samples that generated ones are compared with: (M, …), images also as bytes.
+        """Return real samples that generated ones are compared with: (M, …), images also as bytes.
 
         Here the first ones of a source that no training uses.
         """
         return self._fresh(0)
 
     def held_out_samples(self) -> Tensor:
-        """Other real samples, (N, …), whose scores are the floor: what a perfect generator gets."""
+        """Return other real samples, (N, …), whose scores are the floor."""
         return self._fresh(1)
 
     def _fresh(self, place: int) -> Tensor:
@@ -116,21 +116,21 @@ class Dataset(ABC):
         return [draw(1, self.evaluation_samples)[0] for _ in range(place + 1)][-1]
 
     def labelled_parts(self, cache: Path) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-        """Bytes (N, 1, 28, 28) with labels (N,), of a training and a test part."""
+        """Return bytes (N, 1, 28, 28) with labels (N,), of a training and a test part."""
         # only a dataset that says it is `labelled` is asked, and gives them
         raise NotImplementedError(f"dataset {self.name} has no labels")
 
     def pack(self, samples: Tensor) -> np.ndarray[Any, Any]:
-        """Samples as they are stored for pictures: (n, …) → half precision."""
+        """Return samples as they are stored for pictures: (n, …) → half precision."""
         limit = float(np.finfo(np.float16).max)
         return samples.cpu().clamp(-limit, limit).numpy().astype(np.float16)
 
     def real(self, count: int) -> Tensor:
-        """Real samples for pictures: (count, …), always the same ones."""
+        """Return real samples for pictures: (count, …), always the same ones."""
         return self.source(floor_generator(), torch.device("cpu"))(1, count)[0]
 
     def protocol(self) -> dict[str, Any]:
-        """What a score needs beside its number to be compared: counts, splits, extractor."""
+        """Return counts, splits and extractor, which two scores must share to be comparable."""
         return {"evaluation_samples": self.evaluation_samples}
 
 
@@ -142,12 +142,12 @@ FLOOR_SEED = 20_140_610
 
 
 def floor_generator() -> torch.Generator:
-    """The fixed randomness of every real-against-real floor."""
+    """Return the generator of random numbers, with a fixed seed, for every floor."""
     return torch.Generator().manual_seed(FLOOR_SEED)
 
 
 def epochs(generator: torch.Generator, size: int) -> Callable[[int], Tensor]:
-    """Indices 0 … size − 1 in random order, epoch after epoch: count → (count,).
+    """Return indices 0 … size − 1 in random order, epoch after epoch: count → (count,).
 
     Every epoch is without replacement; a batch may straddle two of them.
     """

@@ -18,7 +18,7 @@ Labelled = tuple[Tensor, Tensor]
 
 
 class Classified(ImageDataset):
-    """Images of one channel and ten classes, 28 × 28, which a LeNet learns to tell apart."""
+    """Images of one channel and ten classes, 28 × 28, which a LeNet learns to classify."""
 
     ranked_by: ClassVar[tuple[str, ...]] = ("lenet_fd",)
     labelled: ClassVar[bool] = True
@@ -32,14 +32,14 @@ class Classified(ImageDataset):
 
 
 def labels_of(parts: Parts) -> tuple[Labelled, Labelled]:
-    """Images and labels of both parts of a labelled set."""
+    """Return images and labels of both parts of a labelled set."""
     assert parts.train_labels is not None
     assert parts.test_labels is not None
     return (parts.train, parts.train_labels), (parts.test, parts.test_labels)
 
 
 def split(digits: Tensor, held_out: Callable[[int], int]) -> tuple[Tensor, Tensor]:
-    """Indices of a training and a test part; of each class, ``held_out`` says how many."""
+    """Return indices of a training and a test part; of each class, ``held_out`` says how many."""
     shuffled = torch.randperm(len(digits), generator=torch.Generator().manual_seed(SPLIT_SEED))
     of_class = [shuffled[digits[shuffled] == digit] for digit in range(10)]
     return (

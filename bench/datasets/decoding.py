@@ -38,7 +38,7 @@ TURNS = {
     7: Transpose.TRANSVERSE,
     8: Transpose.ROTATE_90,
 }
-"""What makes an image upright, by its orientation tag."""
+"""Operation that makes an image upright, by its orientation tag."""
 
 
 class Widened(Exception):
@@ -152,7 +152,7 @@ class Decoder:
         return found
 
     def _scaled(self, image: Image.Image, file: Path) -> tuple[Image.Image, str, bool]:
-        """An image of 8 bits, the depth it had, and whether values were cut off."""
+        """Return an image of 8 bits, the depth it had, and whether values were cut off."""
         if image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PPM", "PNG")):
             depth = "16 bits"  # Pillow's reader of PGM scales to 16 bits, and calls it 32
         elif image.mode in ("I", "F"):
@@ -198,7 +198,7 @@ def _holds(wide: Range, narrow: Range) -> bool:
 
 
 def _guess(largest: float) -> float:
-    """The largest value of the fewest bits that hold it; of fractions the value itself."""
+    """Return the largest value of the smallest depth that holds it; fractions unchanged."""
     whole = largest >= 1 and float(largest).is_integer()
     return 2 ** int(largest).bit_length() - 1 if whole else largest
 
@@ -211,7 +211,7 @@ def _orientation(image: Image.Image) -> Any:
 
 
 def _see_through(image: Image.Image) -> bool:
-    """Whether any pixel is not opaque."""
+    """Return whether any pixel is not opaque."""
     if not image.has_transparency_data:
         return False
     alpha = image if "A" in image.getbands() else image.convert("RGBA")

@@ -41,7 +41,7 @@ class Digits8(ImageDataset):
 
 @lru_cache(maxsize=1)
 def digits8_parts() -> Parts:
-    """scikit-learn's digits, 0 … 16 stretched to bytes."""
+    """Return scikit-learn's digits, 0 … 16 stretched to bytes."""
     from sklearn.datasets import load_digits
 
     table = load_digits()

@@ -1,4 +1,4 @@
-"""What the sets of images share that torchvision downloads on first use."""
+"""Shared by the sets of images that torchvision downloads on first use."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ SIZES = {"MNIST": (60_000, 10_000), "FashionMNIST": (60_000, 10_000), "CIFAR10":
 
 
 def data_folder(cache: Path) -> Path:
-    """Where torchvision's files lie: ``BENCH_DATA``, or ``data`` in the results' cache."""
+    """Return the folder of torchvision's files: ``BENCH_DATA``, or ``data`` in the cache."""
     named = os.environ.get("BENCH_DATA")
     return Path(os.path.expanduser(named)) if named else cache / "data"
 
 
 def downloaded(kind: str, cache: Path) -> Parts:
-    """One of torchvision's sets; downloaded, checked and packed to bytes where it is not yet.
+    """Return one of torchvision's sets; download, check and pack it to bytes if needed.
 
     Raises:
-        BenchError: the set is not there and cannot be had, or its files are damaged.
+        BenchError: the set is missing and cannot be downloaded, or its files are damaged.
     """
     arrays: dict[str, Tensor] = {}
     # files of another origin may be others: torchvision knows MNIST's by their names only
@@ -75,7 +75,7 @@ def downloaded(kind: str, cache: Path) -> Parts:
 
 
 def _read(kind: str, folder: Path, train: bool) -> dict[str, np.ndarray]:
-    """Images (N, C, H, W) and labels (N,) of one part."""
+    """Return images (N, C, H, W) and labels (N,) of one part."""
     whole = _torchvision(kind, folder, train)
     images, labels = np.asarray(whole.data), np.asarray(whole.targets, np.int64)
     images = images[:, None] if images.ndim == 3 else images.transpose(0, 3, 1, 2)
@@ -106,7 +106,7 @@ def _torchvision(kind: str, folder: Path, train: bool) -> Any:
         return make(str(folder), train=train)
     except RuntimeError as error:  # torchvision's words for it: "not found or corrupted"
         raise _damaged(kind, folder, "a file is not the published one") from error
-    except Exception as error:  # a file that is cut short fails in many ways
+    except Exception as error:  # a truncated file raises many exceptions
         told = " ".join(str(error).split()) or "a file is cut short or of another format"
         raise _damaged(kind, folder, f"{told:.120}") from error
 
@@ -122,7 +122,7 @@ def _damaged(kind: str, folder: Path, why: str) -> BenchError:
 
 
 def _files(make: Any) -> list[Path]:
-    """The unpacked files that torchvision reads, below its root."""
+    """Return the unpacked files that torchvision reads, below its root."""
     if hasattr(make, "resources"):
         return [archive.with_suffix("") for archive in _archives(make)]
     names = [name for name, _ in (*make.train_list, *make.test_list)]
@@ -130,7 +130,7 @@ def _files(make: Any) -> list[Path]:
 
 
 def _archives(make: Any) -> list[Path]:
-    """The files as they are downloaded, below torchvision's root."""
+    """Return the archives that torchvision downloads, below its root."""
     if hasattr(make, "resources"):
         return [Path(make.__name__) / "raw" / name for name, _ in make.resources]
     return [Path(make.filename)]
@@ -168,7 +168,7 @@ def _provide(make: Any, folder: Path) -> None:
 
 @contextmanager
 def _patient() -> Iterator[None]:
-    """A network that says nothing is not waited for endlessly."""
+    """Set a time limit for connections that do not answer."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(TIMEOUT)
     try:

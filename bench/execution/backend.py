@@ -41,7 +41,7 @@ class Crew:
 
 @dataclass(frozen=True)
 class Backend:
-    """What the user has asked for."""
+    """The backend that the user asked for."""
 
     kind: Kind
     scheduler: str
@@ -66,8 +66,8 @@ class Backend:
             raise BenchError("--scheduler names a dask scheduler: add --backend dask")
         if device not in ("auto", "cpu", "cuda"):
             raise BenchError(
-                f"--device {device}: on a cluster give auto, cpu or cuda; which GPU a worker uses "
-                f"is said by {VISIBLE} where it is started"
+                f"--device {device}: on a cluster give auto, cpu or cuda; set {VISIBLE} where "
+                "a worker is started to choose its GPU"
             )
         if slots_per_device != 1:
             raise BenchError(
@@ -83,7 +83,7 @@ class Backend:
         """Yield the slots that this run may use, for as long as it may.
 
         Raises:
-            BenchError: there is none; one line says why.
+            BenchError: there is none; the line gives the reason.
         """
         with ExitStack() as stack:
             slots: list[Slot] = []
@@ -99,7 +99,7 @@ class Backend:
             from bench.execution.cluster import Cluster
             from bench.execution.members import Package
 
-            # what these would print, as a traceback for every task, is told in one line
+            # these would print a traceback for every task; one line reports it instead
             logging.getLogger("distributed").setLevel(logging.CRITICAL)
             folder = stack.enter_context(_visible(cache))
             scheduler = self.scheduler or stack.enter_context(_local(slots, folder))

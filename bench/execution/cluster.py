@@ -45,7 +45,7 @@ CLOSE_SECONDS = 5.0
 
 @dataclass(eq=False)
 class Turn:
-    """A job on its way, followed by those that measure what it trained."""
+    """A job that was submitted, followed by those that measure the runs it trained."""
 
     number: int
     todo: list[Job]
@@ -85,7 +85,7 @@ class Cluster:
         """Examine all workers that are there; wait for one if there is none.
 
         Raises:
-            BenchError: there is none in time, or none that can be used.
+            BenchError: none joins in time, or none can be used.
         """
         deadline = time.monotonic() + WORKER_SECONDS
         while time.monotonic() < deadline:
@@ -110,7 +110,7 @@ class Cluster:
     def run(
         self, jobs: list[Job], progress: Progress, take: Take
     ) -> Generator[list[Row], None, None]:
-        """Rows of each job as it finishes. Closing the iterator cancels what still runs.
+        """Yield the rows of each job as it finishes. Closing the iterator cancels running jobs.
 
         Raises:
             BenchError: the scheduler is lost, or all workers are and none comes back in time.
@@ -167,7 +167,7 @@ class Cluster:
         """Turns whose tasks have ended, with the rows; without any to be tried again.
 
         Raises:
-            BenchError: there is no worker any more, and none has come for a minute.
+            BenchError: there is no worker any more, and none has joined for a minute.
         """
         turn = self._next(LOOK_SECONDS)
         if turn is not None:
@@ -184,7 +184,7 @@ class Cluster:
                 yield turn, failed_rows(turn.todo[0], turn.slot or Slot("cpu"), "crashed", reason)
         elif time.monotonic() - self._alone_since > WORKER_SECONDS:
             raise BenchError(
-                f"no dask worker of {self._scheduler} can be used any more, and none has come for "
+                f"no dask worker of {self._scheduler} is usable any more, and none has joined for "
                 f"{WORKER_SECONDS:g} s; what finished is stored, run again to go on"
             )
 
@@ -311,7 +311,7 @@ class Cluster:
 
 
 def _placed(row: Row, member: Member) -> Row:
-    """The same; a failed one says on which other machine that was."""
+    """Return the row; the reason of a failed one names the machine if it was another one."""
     assert member.answer is not None
     failed = row.data.get("status") in TRANSIENT or row.measurements == []
     if not failed or member.answer.host == socket.gethostname():

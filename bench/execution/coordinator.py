@@ -37,7 +37,7 @@ Asked = tuple[Record, Cell, list[str]]
 
 @dataclass(frozen=True)
 class Finished:
-    """What a run did, and where the study stands after it."""
+    """The results of a run, and the state of the study after it."""
 
     trained: int
     measured: int
@@ -88,7 +88,7 @@ def run(
 
 
 class _Work:
-    """What one run has to train and to measure."""
+    """The cells that one run has to train and to measure."""
 
     def __init__(self, study: Study, store: Store, retry: bool, train: bool):
         self.study, self.store, self.cache = study, store, store.results / "cache"
@@ -98,7 +98,7 @@ class _Work:
         self._look()
 
     def _look(self) -> None:
-        """Find what is to be done."""
+        """Find the cells to train and the measurements to take."""
         self.planned = plan(self.study.cells, self.store, self.retry)
         # the same run may stand for several cells, which differ by how it is measured
         self.to_train = {
@@ -112,12 +112,12 @@ class _Work:
 
     @property
     def unavailable(self) -> bool:
-        """Whether a metric lacks something, such as weights, that may be had by now."""
+        """Whether a metric lacks something, such as weights, that may be available by now."""
         states = (measure.state for each in self.planned for measure in each.measures)
         return "unavailable" in states
 
     def _asked(self, planned: list[Planned]) -> list[Asked]:
-        """The measurements that stored runs are to get."""
+        """Return the measurements to take of stored runs."""
         return [
             (each.record, each.cell, keys)
             for each in planned
@@ -159,7 +159,7 @@ class _Work:
         self._fetch_weights(console)
 
     def _fetch_weights(self, console: Console) -> None:
-        """Bring extractors' weights; what cannot be had is said, or ends what requires it."""
+        """Fetch extractors' weights; report missing ones, or raise if the study requires them."""
         extractors = {
             measure.asked.metric.sees: None
             for each in self.planned
@@ -238,7 +238,7 @@ class _Work:
         except OSError as error:  # a source file is gone meanwhile
             self._say_once(console, f"nothing more is measured now: {error}")
             return []
-        # what may have ended its process is measured in jobs of its own
+        # a measurement that may have ended its process gets a job of its own
         return [
             job
             for those in (asked, *([each] for each in again))
@@ -246,7 +246,7 @@ class _Work:
         ]
 
     def _stored(self, row: Row) -> Record:
-        """Store a row; one that cannot be is stored as a crashed one that says so."""
+        """Store a row; if that fails, store a crashed one with the reason."""
         from bench.execution.jobs import crashed_row
 
         try:
@@ -259,7 +259,7 @@ class _Work:
     def _take_measurements(self, row: Row, console: Console) -> list[Asked]:
         """Store what was measured of a run; return what is to be measured metric by metric.
 
-        A metric that ends its process when it is alone in it has failed.
+        A metric fails if it ends its process when it is the only one there.
         """
         key, why, found = row.data["key"], row.data.get("reason", ""), row.measurements
         record = self.store.records[key]
@@ -300,13 +300,13 @@ class _Work:
 
 
 def _told(finished: Iterable[list[Row]], console: Console) -> Iterator[list[Row]]:
-    """The same; where it is interrupted, what now happens is said."""
+    """Yield the same rows; on an interrupt, print what happens next."""
     try:
         yield from finished
     except BaseException as error:
         if not isinstance(error, Exception | GeneratorExit):
-            with suppress(OSError):  # the terminal may be what has gone
-                console.print("Stopping: what trains is saved; once more ends it at once.")
+            with suppress(OSError):  # the terminal itself may be gone
+                console.print("Stopping: saving running cells; a second signal ends at once.")
         raise
 
 
@@ -316,12 +316,12 @@ def _not_compiled(run: dict[str, Any]) -> list[str]:
 
 
 def _once(parts: Iterable[tuple[Component, ...]]) -> list[tuple[Component, ...]]:
-    """The different ones, in their order."""
+    """Return the distinct ones, in their order."""
     return list({digest([asdict(part) for part in each]): each for each in parts}.values())
 
 
 def commit_of(file: Path) -> str | None:
-    """The git commit that a source file belongs to, with ``+changes`` where the code differs.
+    """Return the git commit of a source file, with ``+changes`` where the code differs.
 
     None where git does not hold this very file: an installation may lie below somebody's project.
     """

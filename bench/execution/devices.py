@@ -155,7 +155,7 @@ def visible_gpus() -> list[str]:
 
     It is read as CUDA reads it: numbers or beginnings of UUIDs; the list ends at the first entry
     that names nothing, as -1. Numbers count GPUs in the order of their buses, as nvidia-smi does.
-    A GPU that MIG divides stands for all its MIG devices.
+    A GPU that MIG divides is replaced by all its MIG devices.
 
     Raises:
         BenchError: it is set, and names nothing or one GPU twice; CUDA would show none.
@@ -192,7 +192,7 @@ def _numbered(entry: str, machine: list[Gpu]) -> list[str]:
 
 
 def _named(entry: str, machine: list[Gpu]) -> list[str]:
-    """Return what the only GPU or MIG device of this beginning stands for."""
+    """Return the UUIDs to use of the only GPU or MIG device whose UUID has this prefix."""
     names: dict[str, list[str]] = {gpu.uuid: gpu.usable for gpu in machine if gpu.uuid}
     names |= {name: [uuid] for gpu in machine for name, uuid in gpu.parts.items()}
     if entry in names:
@@ -203,7 +203,7 @@ def _named(entry: str, machine: list[Gpu]) -> list[str]:
 
 
 def _machine() -> list[Gpu]:
-    """Every GPU of this machine by its number; none where NVML cannot be used."""
+    """Return every GPU of this machine by its number; none where NVML cannot be used."""
     try:
         import pynvml
 

@@ -25,7 +25,7 @@ class Job:
     """Seconds from savepoint to savepoint."""
 
     def describe(self) -> dict[str, Any]:
-        """What the worker reads."""
+        """Return the job as the worker reads it."""
         cells = [cell.to_json() for cell in self.cells]
         cache = str(self.cache.absolute())
         return {"cells": cells, "cache": cache, "save_every": self.save_every}
@@ -47,7 +47,7 @@ class MeasureJob(Job):
 
 @dataclass(frozen=True)
 class Row:
-    """What came back for one cell: a record and the files beside it, or its measurements."""
+    """The result of one cell: a record and the files beside it, or its measurements."""
 
     data: dict[str, Any]
     files: dict[str, bytes | Path] = field(default_factory=dict)
@@ -61,7 +61,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a job ended, for the cells of which nothing came back."""
+    """The end of a job, for the cells without a result."""
 
     status: str
     reason: str

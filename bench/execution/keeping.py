@@ -15,17 +15,17 @@ SMALL = 4 * 2**20
 
 
 def policy_of(record: Record, asked: str | None) -> str:
-    """What a study asks for; where it leaves it open, all that is small, else the ends."""
+    """Return the study's policy; by default, `all` of small networks and `ends` of others."""
     return asked or ("all" if bytes_kept(record) <= SMALL else "ends")
 
 
 def bytes_kept(record: Record) -> int:
-    """Bytes of the networks that a record keeps."""
+    """Return the bytes of the networks that a record keeps."""
     return sum(record.data["files"][name]["bytes"] for name in record.networks.values())
 
 
 def prunable(record: Record, policy: str) -> list[int]:
-    """The updates whose networks a policy gives up.
+    """Return the updates whose networks a policy deletes.
 
     One that was not measured yet keeps all; so does one of which no metric tells the best
     checkpoint, where the best is to be kept.
@@ -45,7 +45,7 @@ def prunable(record: Record, policy: str) -> list[int]:
 
 
 def bytes_to_keep(cells: list[Cell], asked: str | None) -> int:
-    """About how many bytes the networks of cells will take; 0 for those that cannot be built."""
+    """Return the approximate size of the cells' networks; 0 for those that cannot be built."""
     sizes: dict[str, int] = {}
     total = 0
     for cell in cells:
@@ -65,12 +65,12 @@ def bytes_to_keep(cells: list[Cell], asked: str | None) -> int:
 
 
 def _bytes_of(cell: Cell) -> int:
-    """Bytes of one checkpoint's networks."""
+    """Return the bytes of one checkpoint's networks."""
     part = cell.dataset
     architecture = make_architecture(cell.architecture.name, cell.architecture.hyperparameters)
     try:
         players = modules_of(architecture, make_dataset(part.name, part.hyperparameters), 1)
-    except Exception:  # a user's file may raise anything; a run says what is wrong with it
+    except Exception:  # a user's file may raise anything; a run reports it
         return 0
     tensors = [tensor for module in players for tensor in module.state_dict().values()]
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)

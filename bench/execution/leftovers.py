@@ -29,7 +29,7 @@ from bench.execution.memory import held_mb
 from bench.registry import find, holds_part
 
 KEPT_MEMORY_MB = 512.0
-"""How much more memory than at its start a worker may keep after a job; see ``held_mb``."""
+"""Memory that a worker may keep after a job beyond that at its start; see ``held_mb``."""
 
 _WATCHED: tuple[Any, ...] = (
     torch, torch.Tensor, torch.nn.Module, torch.nn.functional, torch.autograd, torch.func,

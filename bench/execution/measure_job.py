@@ -6,7 +6,6 @@ The job's folder gets a file ``<key>.json`` with the measurements of each run as
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from bench.records.fingerprint import digest
 from bench.records.record import load
 from bench.records.sources import sources_of_part
 from bench.registry import make_architecture, make_dataset, make_method
+from bench.whole import write_whole
 
 
 def measure_all(cells: list[Cell], job: dict[str, Any], device: torch.device, folder: Path) -> None:
@@ -54,9 +54,7 @@ def measure_all(cells: list[Cell], job: dict[str, Any], device: torch.device, fo
             continue
         for each in found:
             each["measured"] |= where
-        scratch = folder / f".{cell.key}.json"
-        scratch.write_text(json.dumps(found, allow_nan=False), encoding="utf-8")
-        os.rename(scratch, folder / f"{cell.key}.json")
+        write_whole(folder / f"{cell.key}.json", json.dumps(found, allow_nan=False))
         beat(number + 1)
 
 

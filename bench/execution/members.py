@@ -147,7 +147,7 @@ def _content(folder: Path) -> dict[str, bytes]:
 
 
 def _needed(folder: Path) -> list[str]:
-    """Names of the files of a stored run that measuring reads, as far as they are there."""
+    """Return the names of the existing files of a stored run that measuring reads."""
     own = [name for name in load(folder).data["files"] if name != "samples.npz"]
     return [n for n in (*own, "record.json", "measurements.json") if (folder / n).is_file()]
 

@@ -1,4 +1,4 @@
-"""What is done, what would be trained and measured, and why."""
+"""The state of every cell: done, or to be trained or measured, and why."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class PlannedMeasure:
 
     @property
     def wanted(self) -> Wanted:
-        """The measurement as it is asked of this cell."""
+        """The measurement as the study asks for it."""
         return _asked_of(self.asked, self.run, self.judge)
 
 
@@ -56,7 +56,7 @@ class Planned:
         return self.state in ("missing", "stale", "failed")
 
     def to_measure(self, only: Collection[str] = ()) -> list[str]:
-        """Keys of the measurements to be taken: of all metrics, or of those called so.
+        """Return the keys of the measurements to take: of all metrics, or of the named ones.
 
         One that tells the best checkpoint comes along with what needs it.
         """
@@ -84,7 +84,7 @@ def plan(cells: list[Cell], store: Store, retry: bool = False) -> list[Planned]:
     by_key = store.records
     by_place: dict[tuple[str, str, str, int], list[Record]] = defaultdict(list)
     current = {cell.key for cell in cells}
-    # only what was never trained has to be told from its relatives
+    # only cells that were never trained need a comparison with related records
     for record in by_key.values() if current - by_key.keys() else ():
         if record.key not in current:  # else it answers for another cell of this study
             by_place[record.coordinates].append(record)
@@ -120,7 +120,7 @@ class _Shared:
         return self._asked.of(parts, lambda: _Asked(self._keys.wanted(cell, dataset)))
 
     def known(self, each: Measurement, cell: Cell, dataset: Dataset) -> Component | None:
-        """The metric of a stored measurement; None where it is gone, or takes them no longer."""
+        """Return the metric of a stored measurement; None if it is gone or no longer applies."""
         part = each.component
         told = digest([each.metric, part, cell.dataset.name, cell.dataset.hyperparameters])
         if told not in self._also:
@@ -135,7 +135,7 @@ class _Shared:
 
 
 class _Asked:
-    """What cells are to be measured by that differ by their seed alone."""
+    """The measurements of cells that differ only by seed."""
 
     def __init__(self, wanted: list[Wanted]):
         """Take the measurements of one of them."""
@@ -159,7 +159,7 @@ class _Asked:
 
 
 def _asked_of(wanted: Wanted, run: str, judge: str | None) -> Wanted:
-    """The same measurement of another run."""
+    """Return the same measurement, but of another run."""
     own = {"run": run} | ({} if judge is None else {"best checkpoint by": judge})
     judged = (judge, wanted.judge[1]) if judge is not None and wanted.judge is not None else None
     return replace(wanted, ingredients=wanted.ingredients | own, judge=judged)
@@ -180,7 +180,7 @@ def _judge(cell: Cell, record: Record | None, relatives: Sequence[Record], retry
 
 
 def _measured(held: Planned, shared: _Shared, retry: bool) -> Planned:
-    """The same with its measurements; its record shows them, or why they are missing."""
+    """Return the planned cell with its measurements, or with reasons for missing ones."""
     record, dataset = held.record, shared.dataset(held.cell.dataset)
     cell = held.cell if record is None else _with_stored(held.cell, record, dataset, shared)
     measures, shown, absent = [], [], dict[str, Reason]()
@@ -198,7 +198,7 @@ def _measured(held: Planned, shared: _Shared, retry: bool) -> Planned:
 
 
 def _with_stored(cell: Cell, record: Record, dataset: Dataset, shared: _Shared) -> Cell:
-    """The cell, measured also by what its record was measured by without being asked for."""
+    """Return the cell with the further metrics that its record was already measured by."""
     known = {component.label for component in cell.metrics}
     others = [each for each in record.known.values() if each.metric not in known]
     own = dataset.evaluation_hyperparameters() if others else {}
@@ -216,7 +216,7 @@ def _with_stored(cell: Cell, record: Record, dataset: Dataset, shared: _Shared) 
 def _judge_measure(
     asked: tuple[Wanted, str, str, str | None], record: Record | None, retry: bool
 ) -> tuple[PlannedMeasure, Measurement | None]:
-    """How a measurement stands, and the stored one that answers for it."""
+    """Return the state of a measurement, and the stored one that is used for it."""
     wanted, key, run, judge = asked
     if record is None:
         state: Any = "unavailable" if wanted.unavailable else "missing"
@@ -246,7 +246,7 @@ def _judge_measure(
 
 
 def _cannot_be_had_again(wanted: Wanted, older: Measurement, record: Record) -> bool:
-    """Whether networks are gone of which an older measurement, taken alike, has numbers."""
+    """Return whether networks are gone of which an older, equal measurement has numbers."""
     if wanted.metric.needs == "series":
         return False
     evaluation = {k: v for k, v in wanted.ingredients.items() if k.startswith("evaluation ")}
@@ -261,7 +261,7 @@ def _cannot_be_had_again(wanted: Wanted, older: Measurement, record: Record) -> 
 
 
 def missing_requirements(planned: list[Planned], require: Sequence[str]) -> list[str]:
-    """Why metrics that a study requires cannot be measured here, one line each."""
+    """Return the reasons why required metrics cannot be measured here, one line each."""
     found = {
         f"{name}: {measure.why}": None
         for each in planned

@@ -1,9 +1,8 @@
-"""What a worker keeps from job to job, and how it says how far it is."""
+"""State that a worker keeps from job to job, and its reports of progress."""
 
 from __future__ import annotations
 
 import json
-import os
 import time
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import torch
 from bench.datasets.base import Dataset
 from bench.records.fingerprint import digest
 from bench.records.sources import sources_of_part
+from bench.whole import write_whole
 
 HEARTBEAT_SECONDS = 1.0
 KEPT_ON_CPU = 4
@@ -62,6 +62,4 @@ class Heartbeat:
         now = time.monotonic()
         if now - self._last >= HEARTBEAT_SECONDS:
             self._last = now
-            scratch = self._file.with_suffix(".tmp")
-            scratch.write_text(json.dumps({"fraction": done / self._total}), encoding="utf-8")
-            os.replace(scratch, self._file)
+            write_whole(self._file, json.dumps({"fraction": done / self._total}))

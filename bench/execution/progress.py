@@ -1,4 +1,4 @@
-"""What a run shows of itself: a live line on a terminal, plain lines elsewhere."""
+"""The progress of a run: a live line on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from rich.live import Live
 from rich.text import Text
 
 from bench.execution.jobs import MeasureJob
+from bench.words import count
 
 if TYPE_CHECKING:
     from bench.execution.jobs import Job
@@ -78,7 +79,7 @@ class Progress:
         self._console.print(Text(text), style="yellow", soft_wrap=True)
 
     def stored(self, name: str, status: str, reason: str) -> None:
-        """One cell is in the store."""
+        """Count a cell that was stored."""
         self.done += status in ("ok", "diverged")
         self.diverged += status == "diverged"
         self.failed += status not in ("ok", "diverged")
@@ -97,10 +98,10 @@ class Progress:
             left = self._seconds_left()
         parts = []
         if self._total:
-            done = f"{self.done}/{self._total} cells done"
+            done = f"{self.done}/{count(self._total, 'cell')} done"
             parts.append(done + (f" ({self.diverged} diverged)" if self.diverged else ""))
         if self._to_measure:
-            parts.append(f"{measured}/{self._to_measure} stored cells measured")
+            parts.append(f"{measured}/{count(self._to_measure, 'stored cell')} measured")
         parts += [f"{running} running", f"{self.failed} failed"]
         parts.append(f"{_clock(time.monotonic() - self._begun)} elapsed")
         parts.append(f"about {_clock(left)} left" if left is not None else "time left unknown")
@@ -145,8 +146,9 @@ class Progress:
     def shown(self) -> Iterator[None]:
         """Keep the line up to date while the run goes on, and leave the last one standing."""
         self._console.print(
-            f"{self._total or self._to_measure} cells {'' if self._total else 'to measure '}in "
-            f"{len(self._jobs)} jobs on {self._slots} workers",
+            f"{count(self._total or self._to_measure, 'cell')} "
+            f"{'' if self._total else 'to measure '}in {count(len(self._jobs), 'job')} on "
+            f"{count(self._slots, 'worker')}",
             highlight=False,
         )
         if self._console.is_terminal:

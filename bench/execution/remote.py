@@ -241,7 +241,7 @@ def _unpacked(order: Order) -> Iterator[Job]:
 
 
 class _Watch:
-    """Reports a task's progress, and notices when nobody waits for it any more."""
+    """Reports a task's progress, and notices when the coordinator no longer waits for it."""
 
     def __init__(self, order: Order):
         self._run, self._job, self._reported = order.run, order.number, 0.0

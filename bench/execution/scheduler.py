@@ -41,7 +41,7 @@ def make_jobs(
     workers: int,
     save_every: float = EVERY,
 ) -> list[Job]:
-    """Group cells that differ by their seed alone, the largest jobs first.
+    """Group cells that differ only by seed, the largest jobs first.
 
     Where that makes fewer jobs than there are workers, jobs are halved, between blocks of seeds
     that train together.
@@ -101,7 +101,7 @@ def _blocks(job: Job) -> list[list[Cell]]:
 
 
 def _size(job: Job) -> float:
-    """A rough measure of work; convolutions come before networks that are fully connected."""
+    """Return a rough measure of work; convolutions come before fully connected networks."""
     cell = job.cells[0]
     architecture = make_architecture(cell.architecture.name, cell.architecture.hyperparameters)
     weight = 1.0 if architecture.stacks else 50.0
@@ -154,7 +154,7 @@ Take = Callable[[list[Row]], list[Job]]
 def run_jobs(
     slots: list[Slot], jobs: list[Job], progress: Progress, take: Take
 ) -> Generator[list[Row], None, None]:
-    """Rows of each job as it finishes. Closing the iterator stops what still runs.
+    """Yield the rows of each job as it finishes. Closing the iterator stops running jobs.
 
     What a job has trained is stored by ``take`` as soon as it is there, and measured on the same
     slot; its rows come when that is stored, too.

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 
 class Stopping:
-    """Whether this process was asked to end, and whether what runs will see to it."""
+    """Whether this process was asked to end, and whether the running job will react to it."""
 
     def __init__(self) -> None:
         self._asked = self._heard = False
@@ -23,7 +23,7 @@ class Stopping:
         return self._asked
 
     def over(self) -> None:
-        """Say that nobody asks any more: a request ends the process at once."""
+        """End the job's handling of requests: from now on one ends the process at once."""
         self._heard = False
         if self._asked:
             die()

@@ -47,7 +47,7 @@ END_SECONDS = 10.0
 """Time for a warden to end all that is below it."""
 POLL_SECONDS = 0.1
 OUTPUT_LINES, LAST_BYTES = 20, 20_000
-"""What is kept of what a job printed: its last lines, of so many bytes."""
+"""Bytes that are kept of a job's output: its last lines."""
 OUTPUT_BYTES = 2**20
 """Size of a job's output from which on its beginning is dropped."""
 
@@ -215,9 +215,9 @@ class Place:
 
         try:
             self._done(job, progress, lambda: left, taken)
-        except OSError as error:  # no room for its folder, or no process to be had
+        except OSError as error:  # no space for its folder, or no process can be started
             if taking:
-                raise  # what came back was handed over: it is no fault of the worker
+                raise  # raised by the caller that handles the rows, not by the worker
             self.release()
             reason = f"the worker could not be run ({error.strerror or error})"
             seconds = (time.monotonic() - begun) / max(len(left.cells), 1)

@@ -50,9 +50,9 @@ def guard(begin: Callable[[int], NoReturn]) -> NoReturn:
 
 
 def _wait(worker: int) -> int:
-    """Return how the worker ended; as by SIGKILL where nobody waits for it any more."""
+    """Return how the worker ended; as by SIGKILL if the coordinator no longer waits for it."""
     leash = select.poll()
-    leash.register(0, 0)  # what is asked for is the end of its writers alone
+    leash.register(0, 0)  # without events, poll reports only the end of its writers
     while not leash.poll(POLL_MILLISECONDS):
         with suppress(ChildProcessError):
             while (ended := os.waitpid(-1, os.WNOHANG))[0]:

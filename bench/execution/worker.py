@@ -81,7 +81,7 @@ def settle(device: torch.device) -> None:
 
 
 def _precisions() -> list[Any]:
-    """The places where PyTorch keeps the precision of products and convolutions in float32."""
+    """Return the PyTorch modules that hold the float32 precision of products, convolutions."""
     backends: Any = torch.backends
     cuda, cudnn, mkldnn = backends.cuda, backends.cudnn, backends.mkldnn
     places = [backends, cuda.matmul, cudnn, mkldnn]
@@ -175,7 +175,7 @@ def _train_all(
             if not ran_out_of_memory(error) or training.width == 1:
                 raise
             outcomes = []
-        if not outcomes:  # here, as the exception is gone, and with it what it holds
+        if not outcomes:  # outside the except block, so that the exception no longer holds memory
             training = replace(training, split=-(-training.width // 2))
             release_memory(device)
             continue
@@ -191,7 +191,7 @@ def _train_all(
 
 
 class _Fits:
-    """How many members of a stack fit into memory, where a whole one once did not."""
+    """The number of members that fit into memory where a full stack once did not."""
 
     def __init__(self, cache: Path, cell: Cell, device: torch.device):
         where = surroundings(device)["device_name"], os.environ.get(FRACTION)
@@ -282,7 +282,7 @@ def _link(file: Path, to: Path) -> None:
 
 
 def surroundings(device: torch.device) -> dict[str, Any]:
-    """Where a cell was trained: recorded, and no part of its key."""
+    """Return the machine and versions of a run: recorded, and no part of its key."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
     return {
         "device": device.type,
@@ -298,7 +298,7 @@ def surroundings(device: torch.device) -> dict[str, Any]:
 
 
 def _gpu_versions() -> dict[str, str]:
-    """Versions of CUDA, cuDNN and the driver, as far as they are known."""
+    """Return versions of CUDA, cuDNN and the driver, as far as they are known."""
     versions = {
         "cuda": torch.version.cuda,
         "cudnn": torch.backends.cudnn.version(),

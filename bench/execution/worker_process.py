@@ -52,7 +52,7 @@ def main(device: torch.device, answers: int, parent: int) -> None:
     settle(device)
     _try_out(device)
     gc.collect()
-    gc.freeze()  # what is imported stays: collections between jobs need not look at it
+    gc.freeze()  # imported objects stay: collections between jobs need not traverse them
     baseline = Baseline(device)
     for line in jobs:
         folder = Path(json.loads(line))

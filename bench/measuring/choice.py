@@ -23,7 +23,7 @@ class DoesNotApply(BenchError):
 
 
 def metrics_of(dataset: Facts, asked: Sequence[Asked] | None = None) -> list[Metric]:
-    """Every metric that measures a dataset, in the order of the tables.
+    """Return every metric that measures a dataset, in the order of the tables.
 
     First the one that ranks the methods, then the others by name; those of the whole run last.
     """
@@ -41,7 +41,7 @@ def metrics_of(dataset: Facts, asked: Sequence[Asked] | None = None) -> list[Met
 
 
 def expanded(asked: Sequence[Asked], dataset: Facts) -> list[Part]:
-    """Put in place of a family's name those of its metrics that apply, with what is said of it."""
+    """Replace a family's name by its metrics that apply, with the family's settings."""
     found: list[Part] = []
     for part in map(Part.of, asked):
         family = [each for each in _all() if part.name and each[0].family == part.name]
@@ -78,7 +78,7 @@ def with_redraws(metrics: list[Metric], draws: int) -> list[Metric]:
 
 
 def quantities_of(metrics: list[Metric], dataset: Facts) -> list[Quantity]:
-    """All numbers of metrics that are taken at checkpoints, the one that ranks first."""
+    """Return all quantities that metrics have at checkpoints, the one that ranks first."""
     found = [
         quantity
         for metric in metrics
@@ -89,7 +89,7 @@ def quantities_of(metrics: list[Metric], dataset: Facts) -> list[Quantity]:
 
 
 def primary(metrics: list[Metric], dataset: Facts) -> Quantity:
-    """The quantity that ranks methods.
+    """Return the quantity that ranks methods.
 
     Raises:
         BenchError: nothing measures the dataset.
@@ -101,12 +101,12 @@ def primary(metrics: list[Metric], dataset: Facts) -> Quantity:
 
 
 def components_of(metrics: list[Metric]) -> tuple[Component, ...]:
-    """Metrics as cells name them."""
+    """Return metrics as cells name them."""
     return tuple(Component(each.name, each.hyperparameters(), each.called) for each in metrics)
 
 
 def shown_of(cells: Iterable[Cell]) -> tuple[list[Quantity], Dataset]:
-    """The quantities that cells of one dataset are measured by, and the dataset."""
+    """Return the quantities that cells of one dataset are measured by, and the dataset."""
     own: dict[str, Component] = {}
     also: dict[str, Component] = {}
     for cell in cells:
@@ -124,7 +124,7 @@ def shown_of(cells: Iterable[Cell]) -> tuple[list[Quantity], Dataset]:
 def _made(components: dict[str, Component]) -> list[Metric]:
     found = []
     for each in components.values():
-        # what was measured by a metric that is gone has numbers, and no meaning
+        # numbers of a metric that is gone have no meaning
         with suppress(BenchError):
             found.append(make_metric(each.name, each.hyperparameters))
     return found
@@ -136,7 +136,7 @@ def _rank(quantity: Quantity, dataset: Facts) -> int:
 
 
 def defaults(dataset: Facts) -> list[Metric]:
-    """The metrics that are taken wherever they apply, of those that were not installed.
+    """Return the metrics that are taken wherever they apply, of those that were not installed.
 
     What a study measures is not to depend on what packages happen to be there.
     """
@@ -152,7 +152,7 @@ def defaults(dataset: Facts) -> list[Metric]:
 
 
 def _is_sound(metric: Metric, dataset: Facts) -> bool:
-    """Whether a metric applies, and says what it measures; `bench check` tells why it does not."""
+    """Return whether a metric applies and has quantities; `bench check` gives the reason."""
     try:
         return metric.not_applicable(dataset) is None and bool(metric.quantities(dataset))
     except BenchError:  # the dataset's, such as a file that is not there
@@ -162,10 +162,10 @@ def _is_sound(metric: Metric, dataset: Facts) -> bool:
 
 
 def named(asked: Asked, dataset: Facts) -> Metric:
-    """The metric that a study, or a user, calls so: by its own name or that of a quantity.
+    """Return the metric of a name, which is its own or that of one of its quantities.
 
     Raises:
-        BenchError: there is none, it does not apply here, or not accept its hyperparameters.
+        BenchError: it does not exist, does not apply here, or refuses its hyperparameters.
     """
     part = Part.of(asked)
     try:
@@ -216,7 +216,7 @@ def _named(name: str, dataset: Facts, other_extractor: bool) -> Metric:
 
 
 def offered(dataset: Facts) -> list[Metric]:
-    """Every metric that applies, by default or on Inception's features as published scores are."""
+    """Return every metric that applies, by default or on Inception's features."""
     found = {metric.called: metric for metric in defaults(dataset)}
     for metric, _ in _all():
         usual = metric.sees is None or metric.sees.name == "inception"
@@ -226,7 +226,7 @@ def offered(dataset: Facts) -> list[Metric]:
 
 
 def _all() -> list[tuple[Metric, int | None]]:
-    """Every metric with every extractor, and its place among those taken by default, if it is."""
+    """Return every metric with every extractor, and its place among the default ones, if any."""
     return _combined(tuple(find("metric").parts), tuple(find("extractor").parts))
 
 

@@ -1,4 +1,4 @@
-"""What metrics are shown: samples of stored networks, their features, and the real side."""
+"""The input of metrics: samples of stored networks, their features, and real samples."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Subject:
         return self._networks[extractor]
 
     def reference(self, extractor: Extractor) -> Reference:
-        """The reference samples as an extractor sees them, computed once for all processes."""
+        """Return an extractor's view of the reference samples, computed once for all processes."""
         if extractor not in self._references:
             network = self.network(extractor)
             parts = [
@@ -85,7 +85,7 @@ class Subject:
 
 
 def as_compared(samples: Tensor) -> Tensor:
-    """Points as they are; images in [−1, 1] as the bytes that an image file would hold."""
+    """Return points as they are; images in [−1, 1] as the bytes that an image file would hold."""
     return as_bytes(samples) if samples.ndim == 4 else samples
 
 
@@ -157,7 +157,7 @@ class Seen:
 
 
 def take(metric: Metric, seen: Evaluation, expected: tuple[Quantity, ...]) -> Results:
-    """Measure; whatever goes wrong in a metric is the reason for its own missing numbers."""
+    """Measure; an error in a metric becomes the reason for its own missing numbers."""
     names = [quantity.name for quantity in expected]
     try:
         with np.errstate(over="ignore", invalid="ignore"):
@@ -219,7 +219,7 @@ def generated(generator: nn.Module, latents: Tensor, images: bool) -> Tensor:
 
 
 def judging(metric: Metric, dataset: Any) -> Quantity:
-    """The quantity of a metric that tells the best checkpoint: the one that ranks, or the first."""
+    """Return the quantity that selects the best checkpoint: the one that ranks, or the first."""
     quantities = metric.quantities(dataset)
     return next((q for q in quantities if q.name in dataset.ranked_by), quantities[0])
 

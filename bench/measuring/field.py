@@ -52,7 +52,7 @@ class _SameBatch:
 
 
 class _Still(Game):
-    """A game in which nobody moves, and gradients stay functions of both players' weights."""
+    """A game without steps, whose gradients stay functions of both players' weights."""
 
     def __init__(self, rules: Rules, state: State, feed: Any):
         super().__init__(rules, state, feed)
@@ -197,7 +197,7 @@ class Field:
 
     @cached_property
     def generated(self) -> Tensor:
-        """What the generator makes of them with its last weights, as in training: (B, …)."""
+        """Samples of the generator's last weights from these latents, as in training: (B, …)."""
         with torch.no_grad():
             game = _Still(self.rules, self.start, self.feed())
             return game._generated("latents", self.start.generator)[0]
@@ -299,7 +299,7 @@ def _at_rest(rules: Rules, state: State, feed: Callable[[], _SameBatch]) -> Stat
         found = flat_of(game.discriminator_gradients())
         return game.state().method, found
 
-    # the first alone brings most of them to rest, and costs next to nothing
+    # the first suffices for most of them, and costs next to nothing
     for once_more, rest in ((weights, WEIGHTS_REST), (gradient, GRADIENT_RESTS)):
         before: Tensor | None = None
         for _ in range(MOST_ROUNDS if state.method else 0):

@@ -65,7 +65,7 @@ class Gaussian:
         return float(self.covariance.trace())
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Everything that has to be stored, for :meth:`from_arrays`."""
+        """Return everything that has to be stored, for :meth:`from_arrays`."""
         whole = {"count": np.array(self.count), "mean": self.mean}
         if self.factor is not None:
             return {**whole, "factor": self.factor}
@@ -74,7 +74,7 @@ class Gaussian:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Gaussian:
-        """The Gaussian that :meth:`arrays` has told; KeyError if something is missing."""
+        """Return the Gaussian of :meth:`arrays`; KeyError if one is missing."""
         count, mean = int(arrays["count"]), arrays["mean"]
         if "factor" in arrays:
             return cls(count, mean, factor=arrays["factor"])
@@ -114,7 +114,7 @@ class Moments:
                 self._merge()
 
     def gaussian(self) -> Gaussian:
-        """The Gaussian fitted to all features so far; :class:`TooFew` below two."""
+        """Return the Gaussian fitted to all features so far; :class:`TooFew` below two."""
         self._merge()
         if self.count < 2:
             raise TooFew.of(2, self.count)
@@ -136,7 +136,7 @@ class Moments:
 
 
 def fit(features: ArrayLike) -> Gaussian:
-    """The Gaussian of (N, D) features.
+    """Return the Gaussian of (N, D) features.
 
     Raises :class:`TooFew` below two samples, ValueError for values that are not finite.
     """
@@ -153,7 +153,7 @@ def fit(features: ArrayLike) -> Gaussian:
 
 
 def distance(first: Gaussian, second: Gaussian) -> float:
-    """Fréchet distance of two Gaussians: real, finite and ≥ 0 also where a covariance is singular.
+    """Return the Fréchet distance of two Gaussians: real, finite, ≥ 0, also if one is singular.
 
     The root of ``second``, the reference, is kept: the next distance to it costs two products
     and the eigenvalues. With a factor on either side it is a nuclear norm instead.
@@ -172,7 +172,7 @@ def distance(first: Gaussian, second: Gaussian) -> float:
 
 
 def frechet_distance(first: ArrayLike, second: ArrayLike) -> float:
-    """Fréchet distance of the Gaussians fitted to two feature sets.
+    """Return the Fréchet distance of the Gaussians fitted to two feature sets.
 
     Args:
         first, second: (N₁, D) and (N₂, D) features, at least two rows each.

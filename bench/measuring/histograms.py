@@ -1,4 +1,4 @@
-"""How far a histogram over modes is from the uniform one (docs/metrics.md, "Mode coverage")."""
+"""Distance of a histogram over modes from the uniform one (docs/metrics.md, "Mode coverage")."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def captured(
 
 
 def balance(counts: NDArray[Any], nothing: str = "no sample was counted") -> Results:
-    """Distance of a histogram over K modes, (K,), from the uniform one, in nats.
+    """Return the distance of a histogram over K modes, (K,), from the uniform one, in nats.
 
     ``reverse_kl`` is KL(histogram ‖ uniform) = ln K − H, between 0 and ln K; ``jsd`` the
     Jensen–Shannon divergence. Where nothing was counted, ``nothing`` says why there is neither.

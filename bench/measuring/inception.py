@@ -40,7 +40,7 @@ TIMEOUT = 15
 
 
 def find_weights() -> Path | None:
-    """The file of weights: named by BENCH_INCEPTION_WEIGHTS, or in torch hub's cache; or None.
+    """Return the weights' file: BENCH_INCEPTION_WEIGHTS, or in torch hub's cache; or None.
 
     Raises BenchError if the variable names something that is no readable file.
     """
@@ -58,7 +58,7 @@ def find_weights() -> Path | None:
 
 
 def download_weights() -> Path | None:
-    """The published weights, fetched into torch hub's cache as pytorch-fid does; None if it fails.
+    """Download the published weights into torch hub's cache; return None if that fails.
 
     torch hub writes beside the file, compares the hash and moves it into place: a download that
     breaks off leaves nothing.
@@ -78,7 +78,7 @@ def download_weights() -> Path | None:
 
 
 def provide_weights() -> Path | None:
-    """The weights, downloaded if there are none yet; None where that fails."""
+    """Return the weights, downloaded if there are none yet; None where that fails."""
     return find_weights() or download_weights()
 
 
@@ -102,7 +102,7 @@ class Inception:
 
     @torch.no_grad()
     def features(self, images: Tensor, batch: int | None = None) -> Tensor:
-        """Features (N, dims) in float32 on the CPU, of byte images (N, 1 or 3, H, W).
+        """Return features (N, dims) in float32 on the CPU, of byte images (N, 1 or 3, H, W).
 
         Gray is repeated over three channels, as PIL's ``convert('RGB')`` does; the network
         resizes and scales by itself. Raises ValueError for images that are no bytes.
@@ -114,7 +114,7 @@ class Inception:
             )
         if not len(images):
             return torch.empty(0, self.dims)
-        # what keeps a GPU busy, or in the caches of a CPU
+        # as many as keep a GPU busy, or fit into the caches of a CPU
         batch = batch or (500 if self.device.type == "cuda" else 50)
         with _reproducible():
             return torch.cat([self._features(part) for part in images.split(batch)]).cpu()
@@ -149,7 +149,7 @@ def load_inception(
     dtype: torch.dtype = torch.float32,
     antialias: bool = False,
 ) -> Inception:
-    """The network with the weights of ``file``, whose hash must be the published one.
+    """Return the network with the weights of ``file``, whose hash must be the published one.
 
     A file with another hash, such as a copy that was saved again, is taken only if
     BENCH_INCEPTION_SHA256 holds the beginning of its hash.
@@ -173,14 +173,16 @@ def load_inception(
 
 
 def _layout(device: torch.device, dtype: torch.dtype) -> torch.memory_format:
-    """The order of pixels in memory. With channels last a CPU is faster (docs/performance.md); on a
-    GPU it is what tensor cores want."""
+    """Return the order of pixels in memory.
+
+    With channels last a CPU is faster (docs/performance.md), and a GPU can use its tensor cores.
+    """
     last = device.type == "cpu" or dtype == torch.bfloat16
     return torch.channels_last if last else torch.contiguous_format
 
 
 def vouched(file: Path) -> str:
-    """The file's SHA-256, which is published or vouched for."""
+    """Return the file's SHA-256 after checking that it is published or vouched for."""
     try:
         found = _sha256(str(file), file.stat().st_mtime_ns, file.stat().st_size)
     except OSError as error:
@@ -213,7 +215,7 @@ def _sha256(file: str, *known: int) -> str:  # noqa: ARG001
 def _weights(file: Path, sha256: str) -> dict[str, Tensor]:
     try:
         state = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many types for a file that is none of its own
+    except Exception as error:  # torch raises many types for a file that it did not write
         raise _other(file, sha256, "cannot be read as a torch file") from error
     if not isinstance(state, dict) or not all(isinstance(w, Tensor) for w in state.values()):
         raise _other(file, sha256, "hold no table of weights")
@@ -242,7 +244,7 @@ def _build(state: dict[str, Tensor], file: Path, sha256: str, dims: int) -> nn.M
 
 @contextmanager
 def _weights_at_hand(inception: Any, state: dict[str, Tensor]) -> Iterator[None]:
-    """While it lasts, the network that pytorch-fid builds gets ``state`` instead of a download.
+    """Let the network that pytorch-fid builds inside load ``state`` instead of downloading.
 
     InceptionV3 has no argument for weights: it asks ``load_state_dict_from_url`` for them as it is
     built, and that one name is replaced.
@@ -259,10 +261,10 @@ def _weights_at_hand(inception: Any, state: dict[str, Tensor]) -> Iterator[None]
 
 @contextmanager
 def _reproducible() -> Iterator[None]:
-    """Convolutions in full float32 and always by the same algorithm, on a GPU too.
+    """Compute convolutions in full float32 and by a fixed algorithm, on a GPU too.
 
-    Deterministic algorithms in general are off meanwhile: nothing here needs them, and they replace
-    the bilinear resizing by another, slower one, whose features are not pytorch-fid's.
+    Torch's deterministic mode is off inside: nothing here needs it, and it replaces the bilinear
+    resizing by a slower one, whose features are not pytorch-fid's.
     """
     strict = torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()

@@ -1,4 +1,4 @@
-"""What a measurement depends on, and the key that says it."""
+"""The ingredients of a measurement, and the key that is their hash."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Wanted:
     component: Component
     ingredients: dict[str, Any]
     judge: tuple[str, Quantity] | None = None
-    """What tells the best checkpoint: the key of a measurement of every one, and its quantity."""
+    """Selects the best checkpoint: key of a measurement of all checkpoints, and its quantity."""
     names: tuple[str, ...] = ()
     """Of its quantities."""
     unavailable: str = ""
@@ -52,7 +52,7 @@ class Keys:
         self._known: dict[str, Wanted] = {}
 
     def wanted(self, cell: Cell, dataset: Dataset) -> list[Wanted]:
-        """The measurements of a cell, in the order of the tables.
+        """Return the measurements of a cell, in the order of the tables.
 
         Those taken at the best checkpoint depend on the measurement that tells which it is: the
         first that is taken at every one.

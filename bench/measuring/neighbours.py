@@ -36,14 +36,14 @@ class Manifold:
         features: ArrayLike,
         neighbours: tuple[int, ...] = (PRECISION_NEIGHBOURS, DENSITY_NEIGHBOURS),
     ) -> Manifold:
-        """The manifold of (N, D) features; :class:`TooFew` below the largest k plus one."""
+        """Return the manifold of (N, D) features; :class:`TooFew` below the largest k plus one."""
         points = as_features(features)
         if len(points) <= max(neighbours):
             raise TooFew.of(max(neighbours) + 1, len(points), "reference samples")
         return cls(points, _squared_radii(points - points.mean(0), neighbours))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """The radii, for :meth:`from_arrays`; the features are stored by whoever holds them."""
+        """Return the radii, for :meth:`from_arrays`; the features are stored elsewhere."""
         return {f"radii_{k}": radii for k, radii in self.radii.items()}
 
     @classmethod
@@ -66,7 +66,7 @@ def precision_recall_density_coverage(
     precision_k: int = PRECISION_NEIGHBOURS,
     density_k: int = DENSITY_NEIGHBOURS,
 ) -> dict[str, float]:
-    """How good, and how varied, (N, D) generated features are beside M reference features.
+    """Compare (N, D) generated features with M reference features in quality and variety.
 
     - ``precision``: share of generated features in any reference ball; ``recall``: share of
       reference features in any generated ball (Kynkäänniemi et al. 2019, equation 1 and 2, k = 3).
@@ -104,7 +104,7 @@ def precision_recall_density_coverage(
 
 
 def _squared_radii(points: Array, neighbours: tuple[int, ...]) -> dict[int, Array]:
-    """Squared distances to the k-th nearest other point, for each k: (N,) each."""
+    """Return squared distances to the k-th nearest other point, for each k: (N,) each."""
     radii = {k: np.empty(len(points)) for k in neighbours}
     for rows, squared in _squared_distances(points, points):
         np.fill_diagonal(squared[:, rows], np.inf)  # a point is not its own neighbour
@@ -115,7 +115,7 @@ def _squared_radii(points: Array, neighbours: tuple[int, ...]) -> dict[int, Arra
 
 
 def _squared_distances(x: Array, y: Array, less: float = 0.0) -> Iterator[tuple[slice, Array]]:
-    """Rows of the matrix of squared distances, some at a time.
+    """Yield rows of the matrix of squared distances, some at a time.
 
     From each distance, ``less`` times the sum of both squared norms is taken away.
     """

@@ -25,7 +25,7 @@ KEPT = 5000
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """What is known of the real samples in one extractor's feature space.
+    """Statistics of the real samples in one extractor's feature space.
 
     ``features`` (M, D) are those that KID and the manifold use; ``manifold`` is None where there
     are too few of them. The Gaussian may have been fitted to more.
@@ -37,7 +37,7 @@ class Reference:
 
     @classmethod
     def of(cls, features: Tensor | ArrayLike, keep: int | None = None) -> Reference:
-        """The reference of (N, D) features, N ≥ 2.
+        """Return the reference of (N, D) features, N ≥ 2.
 
         With ``keep``, the Gaussian is fitted to all features, and that many, chosen at random but
         always the same, serve KID and the manifold, whose cost grows with the square.
@@ -63,7 +63,7 @@ class Reference:
 
     @classmethod
     def load(cls, file: Path) -> Reference:
-        """What :meth:`save` has written; a damaged file raises whatever it raises."""
+        """Return the reference that :meth:`save` wrote; a damaged file may raise anything."""
         with np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         features = arrays["features"]
@@ -78,7 +78,7 @@ def cached_reference(
     make_features: Callable[[], Tensor],
     keep: int | None = None,
 ) -> Reference:
-    """The reference called ``name``: from ``cache``, or computed now and put there.
+    """Return the reference called ``name`` from ``cache``; compute and store it if missing.
 
     Args:
         content: everything the features depend on, such as hashes of the images and of the

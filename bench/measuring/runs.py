@@ -69,8 +69,8 @@ class Measurer:
     def measure(self, record: Record, wanted: list[Wanted]) -> list[Measurement]:
         """Take the measurements ``wanted`` of a run.
 
-        What cannot be measured costs its own numbers, and the measurement holds the reason. Which
-        checkpoint is the best is told by a measurement of every one, which may be an older one.
+        If a metric cannot be measured, only its own numbers are missing, and the measurement holds
+        the reason. A measurement of every checkpoint, possibly an older one, selects the best.
         """
         taken = {
             each.key: _Taken(each.metric, self._quantities(each.metric), each.iterate)
@@ -116,7 +116,7 @@ class Measurer:
         # a metric that looks back looks at the same ones at the next checkpoint
         @lru_cache(maxsize=2)
         def again(update: int, iterate: Iterate) -> Seen:
-            """A checkpoint that a later one is compared with, in modules of its own."""
+            """Return a checkpoint that a later one is compared with, in modules of its own."""
             own = modules_of(self.architecture, dataset, self.packing)
             return self._seen(record, record.checkpoint(update), iterate, own, first, latents)
 
@@ -200,7 +200,7 @@ class Measurer:
         )
 
     def _beside(self, wanted: Wanted) -> tuple[Numbers, dict[str, Reason], dict[str, Any]]:
-        """The floor, why it has gaps, and the protocol; nothing of a metric that fails in them."""
+        """Return floor, reasons for its gaps, and protocol; all empty if the metric fails there."""
         try:
             return *self._floor(wanted), self.protocol(wanted.metric)
         except (MemoryError, torch.OutOfMemoryError):
@@ -319,15 +319,13 @@ def latents_of_draw(seed: int, draw: int, count: int, size: int) -> Tensor:
 
 
 def best(values: dict[int, Numbers], updates: Iterable[int], quantity: Quantity) -> int | None:
-    """The update of the best checkpoint by one quantity, of equals the earliest; None without one.
+    """Return the update of the best checkpoint by a quantity, the earliest of equals, or None.
 
-    The start is none: an untrained generator may happen to sit on a mode.
+    The start does not count: an untrained generator may happen to lie on a mode.
     """
-    sign = 1 if quantity.higher_is_better else -1
-
-    def score(update: int) -> float:
-        value = values.get(update, {}).get(quantity.name)
-        return float("-inf") if value is None else sign * value
-
-    found = max(list(updates)[1:], key=score, default=None)
-    return None if found is None or score(found) == float("-inf") else found
+    known = {
+        update: value
+        for update in list(updates)[1:]
+        if (value := values.get(update, {}).get(quantity.name)) is not None
+    }
+    return max(known, key=lambda update: quantity.sign * known[update], default=None)

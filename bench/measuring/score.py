@@ -25,7 +25,7 @@ OF_SAMPLES = ("samples", "features")
 
 @dataclass(frozen=True)
 class Score:
-    """One number of one metric, or why there is none."""
+    """One number of one metric, or the reason for its absence."""
 
     quantity: Quantity
     value: float | None
@@ -34,7 +34,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Scores:
-    """What a set of samples gets against another one."""
+    """Scores of one set of samples against another."""
 
     generated: str
     reference: str
@@ -42,7 +42,7 @@ class Scores:
     protocol: dict[str, Any]
 
     def to_json(self) -> str:
-        """As JSON: values by name, reasons for those that are missing, and the protocol."""
+        """Return it as JSON: values by name, reasons for missing ones, and the protocol."""
         whole = {
             "generated": self.generated,
             "reference": self.reference,
@@ -66,8 +66,8 @@ def score(
     Args:
         generated, reference: a folder of images, a .npy or .npz of points (N, d) or of images as
             bytes (N, H, W), (N, H, W, C) or (N, C, H, W), or a dataset's name; as a reference also
-            pytorch-fid's .npz of ``mu`` and ``sigma``. A dataset's name stands for its reference
-            part, on the generated side for the part held out from it.
+            pytorch-fid's .npz of ``mu`` and ``sigma``. A dataset's name selects its reference
+            part, and on the generated side the part held out from it.
         metrics: names; none: every one that applies.
         save_reference: a .npz for the reference's statistics, as pytorch-fid reads it.
 
@@ -108,7 +108,7 @@ def _chosen(asked: list[str], against: Facts) -> list[Metric]:
     """Return the metrics of samples that a user names, by families too; of no names, all of them.
 
     Raises:
-        BenchError: a name stands for none.
+        BenchError: a name is neither a file, a folder nor a dataset.
     """
     chosen: list[Metric] = []
     for name in asked:
@@ -150,7 +150,7 @@ def _few(metric: Metric, seen: Seen) -> dict[str, Any]:
     if extractor is None or metric.called != extractor.distance[0]:
         return {}
     gaussian = seen.reference(extractor).gaussian
-    # of statistics nobody knows how many samples they were fitted to
+    # statistics do not state how many samples they were fitted to
     sides = {"generated": len(seen.samples), "real": gaussian.count or len(gaussian.mean)}
     few = [f"{n:,} {side}" for side, n in sides.items() if n < len(gaussian.mean)]
     return (

@@ -1,4 +1,4 @@
-"""How well scores tell two sides apart."""
+"""Measures of how well scores separate two sides."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 def separation(above: Tensor, below: Tensor) -> float:
     """Return the chance that a score of one side exceeds one of the other, equal ones half.
 
-    (N,), (M,) → the area under the ROC curve: 1 perfect, ½ none, 0 the wrong way round.
+    (N,), (M,) → the area under the ROC curve: 1 perfect, ½ none, 0 reversed.
     """
     sorted_below = below.detach().double().cpu().sort().values
     values = above.detach().double().cpu()

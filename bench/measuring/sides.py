@@ -31,13 +31,13 @@ FEWEST = 2
 
 @dataclass
 class Samples:
-    """One side of a comparison; stands for a dataset where metrics ask for one.
+    """One side of a comparison; metrics use it as a dataset.
 
-    What is a dataset's in fact (``dataset``) answers for all that metrics ask beyond samples.
+    A side that is a dataset (``dataset``) provides everything else that metrics need.
     """
 
     called: str
-    """What the user typed."""
+    """The side as the user typed it."""
     real: Tensor | None
     statistics: Gaussian | None = None
     """In place of samples: mean and covariance of Inception features."""
@@ -51,7 +51,7 @@ class Samples:
     name: str = "samples"
     """Of files in the cache."""
     remarks: dict[str, Any] = field(default_factory=dict)
-    """What was done to the files it was read from, and ``cautions``."""
+    """Conversions of the files that it was read from, and ``cautions``."""
 
     @property
     def sample_shape(self) -> tuple[int, ...]:
@@ -86,7 +86,7 @@ def read_side(side: str, cache: Path, device: torch.device, generated: bool) -> 
     """Read one side of a comparison: a folder, a file, or a dataset by its name.
 
     Raises:
-        BenchError: it is none of these, or cannot be read.
+        BenchError: it is not one of these, or cannot be read.
     """
     path = Path(os.path.expanduser(side))
     if path.is_dir():
@@ -109,7 +109,7 @@ def read_side(side: str, cache: Path, device: torch.device, generated: bool) -> 
 
 
 def _images(side: str, folder: Path) -> Samples:
-    """Every image below a folder, as bytes (N, 3, H, W), or (N, 1, H, W) where all are gray."""
+    """Return every image below a folder, as bytes (N, 3, H, W), or (N, 1, H, W) if all are gray."""
     try:
         found = below(folder)
     except OSError as error:
@@ -136,14 +136,14 @@ def _images(side: str, folder: Path) -> Samples:
 
 
 def _stack(decoder: Decoder, folder: Path, files: list[str]) -> Tensor:
-    """All images as bytes (N, 3, H, W)."""
+    """Return all images as bytes (N, 3, H, W)."""
     read: list[np.ndarray] = []
     for name in files:
         try:
             image, depth = decoder.read(folder / name)
         except (BenchError, Widened):
             raise
-        except Exception as error:  # what a damaged file raises depends on its format
+        except Exception as error:  # the exception of a damaged file depends on its format
             raise BenchError(
                 f"'{folder / name}' cannot be read as an image ({error}); remove it, or mend it"
             ) from error
@@ -159,7 +159,7 @@ def _stack(decoder: Decoder, folder: Path, files: list[str]) -> Tensor:
 
 
 def _array(path: Path) -> Samples:
-    """Points, bytes of images, or pytorch-fid's statistics."""
+    """Return points, bytes of images, or pytorch-fid's statistics."""
     content = hash_of_file(path)
     if path.suffix == ".npz":
         try:

@@ -34,7 +34,7 @@ class Component:
     """Hyperparameters that only measuring depends on."""
 
     def trained(self) -> dict[str, Any]:
-        """The hyperparameters that training depends on."""
+        """Return the hyperparameters that training depends on."""
         return {k: value for k, value in self.hyperparameters.items() if k not in self.evaluation}
 
 
@@ -54,7 +54,7 @@ class Variation:
     target: float
     """Value of the primary metric at which a method works, stated beforehand."""
     changes: str
-    """What the variant changes of its experiment, in words; nothing where it changes nothing."""
+    """Changes of the variant to its experiment, in words; empty if there are none."""
 
 
 @dataclass(frozen=True)
@@ -75,17 +75,17 @@ class Cell:
     variation: Variation | None = None
     """None where the experiment is not varied."""
     metrics: tuple[Component, ...] = ()
-    """What the study measures it by, in the order of the tables; no part of the key."""
+    """Metrics of the study, in the order of the tables; no part of the key."""
     budget: dict[str, int] = field(default_factory=dict)
-    """What the study counts in place of discriminator updates, and how much; no part of the key."""
+    """The study's budget if it does not count discriminator updates; no part of the key."""
     iterate: Iterate = "last"
     """The generator that the study ranks by; the average of a method that averages itself. It is
     measured, and no part of the key."""
     also: tuple[Component, ...] = ()
-    """What else it was measured by: shown beside these, and never what ranks."""
+    """Further metrics that it was measured by: shown, but never used to rank."""
 
     def ingredients(self) -> dict[str, Any]:
-        """Everything that training depends on, one entry for each thing that may change."""
+        """Return everything that training depends on, one entry for each thing that may change."""
         return {
             "method": self.method.name,
             **{f"method hyperparameter {k}": v for k, v in self.method.hyperparameters.items()},
@@ -126,18 +126,18 @@ class Cell:
 
     @property
     def group(self) -> str:
-        """Equal for cells that differ by their seed alone: they train as one population."""
+        """Hash that is equal for cells which differ only by seed: they train as one population."""
         rest = {k: v for k, v in self.ingredients().items() if k != "seed"}
         return digest(rest)
 
     @property
     def round(self) -> str:
-        """Equal for cells whose rounds of training are the same function of tensors."""
+        """Hash that is equal for cells whose rounds are the same function of tensors."""
         rest = {k: v for k, v in self.ingredients().items() if not k.startswith(_NOT_OF_A_ROUND)}
         return digest(rest)
 
     def coordinates(self) -> tuple[str, str, str, int]:
-        """Where a user looks for this cell, whatever its ingredients."""
+        """Return the names under which a user looks for this cell, whatever its ingredients."""
         return (self.method.name, self.dataset.name, self.architecture.name, self.seed)
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Source code by its meaning: hashes that a comment, a docstring or a reformatting leaves alone.
+"""Source code by its meaning: comments, docstrings and formatting do not change its hash.
 
 Neither does what a class says of tuning (``search = …``) or of other data (``published = …``): what
 comes of it are other hyperparameters. Nor does the range of a hyperparameter: ``Positive`` counts
@@ -30,7 +30,7 @@ _STATED_IN = (values.__name__, "bench.method")
 
 
 def digest(value: Any) -> str:
-    """A short hash of anything JSON can say."""
+    """Return a short hash of anything JSON can say."""
     return _hash(_text(value))
 
 
@@ -74,7 +74,7 @@ def _hash(text: str) -> str:
 
 
 def source_hash(file: Path) -> str:
-    """Hash of a file's syntax tree without comments, docstrings, formatting and what is told.
+    """Hash a file's syntax tree without comments, docstrings, formatting, `search`, `published`.
 
     Of a compiled module it is the hash of its bytes.
     """
@@ -95,7 +95,7 @@ def text_hash(source: str) -> str:
 
 @dataclass(frozen=True)
 class _Parsed:
-    """What is asked of source text, from one pass over its syntax tree."""
+    """Hash and imports of source text, from one pass over its syntax tree."""
 
     hash: str
     imports: tuple[ast.Import | ast.ImportFrom, ...]
@@ -120,7 +120,7 @@ def _parsed(source: str) -> _Parsed:
 
 
 def imported_modules(source: str, package: str, within: str = "") -> list[str]:
-    """Modules of ``package`` that source text imports by name, and names it takes from them.
+    """Return modules of ``package`` that source text imports by name, and names it takes from them.
 
     ``within`` is the package the text belongs to, which relative imports start from.
     """
@@ -136,7 +136,7 @@ def imported_modules(source: str, package: str, within: str = "") -> list[str]:
 
 
 def import_base(node: ast.ImportFrom, within: str) -> str:
-    """The full name of the module that ``from … import`` takes from, in a module of ``within``."""
+    """Return the full module name of ``from … import``, as written in package ``within``."""
     if not node.level:
         return node.module or ""
     parts = within.split(".")
@@ -144,7 +144,7 @@ def import_base(node: ast.ImportFrom, within: str) -> str:
 
 
 def _is_text(statement: ast.stmt) -> bool:
-    """A docstring, or a string that stands alone to describe a field."""
+    """Return whether it is a docstring, or a string that describes a field."""
     return (
         isinstance(statement, ast.Expr)
         and isinstance(statement.value, ast.Constant)
@@ -153,7 +153,7 @@ def _is_text(statement: ast.stmt) -> bool:
 
 
 def _is_told(statement: ast.stmt) -> bool:
-    """Of a method: which values of its hyperparameters may be tried, or were published."""
+    """Return whether it assigns `search` or `published`, which do not affect training."""
     match statement:
         case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
             return name in ("search", "published")

@@ -46,7 +46,7 @@ class Measurement:
     reasons: dict[str, Reason] = field(default_factory=dict)
     """Why a number is missing, by its name: at the last checkpoint where it is."""
     floor: Numbers = field(default_factory=dict)
-    """What real samples get."""
+    """Scores of real samples."""
     protocol: dict[str, Any] = field(default_factory=dict)
     best: int | None = None
     """The best checkpoint's update by this metric, if it was taken at every one."""
@@ -54,7 +54,7 @@ class Measurement:
     """Seconds, device, versions and time: recorded, and no part of the key."""
 
     def lost(self, older: Measurement, kept: Collection[int]) -> bool:
-        """Whether networks that are not ``kept`` cost it numbers that an older measurement has."""
+        """Return whether it lacks numbers of ``older`` because networks are not ``kept``."""
         if not any(why.kind in ("not_kept", "failed") for why in self.reasons.values()):
             return False
         return any(
@@ -66,17 +66,17 @@ class Measurement:
 
     @property
     def place(self) -> str:
-        """Equal for measurements of which the newest stands: same metric, evaluation, iterate."""
+        """Hash of metric, evaluation and iterate; of measurements alike in it the newest counts."""
         return digest([self.component, self.evaluation, self.iterate])
 
     @property
     def is_of_iterate(self) -> bool:
-        """Whether it asks for one iterate, whichever a study ranks by."""
+        """Whether it states its iterate, independently of the one that a study ranks by."""
         return "iterate" in self.component["hyperparameters"]
 
     @property
     def iterate(self) -> Iterate | None:
-        """The generator that it was taken of; None for a series."""
+        """The iterate of the generator that it measured; None for a series."""
         iterate: Iterate | None = self.ingredients.get("iterate")
         return iterate
 
@@ -91,7 +91,7 @@ class Measurement:
         }
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as JSON says it; what it holds is not copied."""
+        """Return it as JSON values, which are not copied."""
         reasons = {name: asdict(reason) for name, reason in self.reasons.items()}
         return {**vars(self), "reasons": reasons}
 

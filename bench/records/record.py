@@ -26,7 +26,7 @@ from bench.records.measurements import Measurement, Numbers, joined
 
 Arrays = dict[str, NDArray[Any]]
 Files = Mapping[str, bytes | Path]
-"""What lies beside a record, by name: content, or a file that is moved into place."""
+"""Files beside a record, by name: content, or a file that is moved into place."""
 
 TRANSIENT = ("crashed", "killed", "timed_out", "out_of_memory")
 """Statuses that say something of the machine or the code rather than of the method: such a
@@ -36,7 +36,7 @@ PARTS: dict[str, type] = {
     "cell": dict, "ingredients": dict, "status": str, "reason": str,
     "result": dict, "run": dict, "files": dict,
 }  # fmt: skip
-"""What every record holds, and as what."""
+"""Keys of every record, with their types."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Record:
 
     @property
     def coordinates(self) -> tuple[str, str, str, int]:
-        """As :meth:`Cell.coordinates` of its cell."""
+        """Return :meth:`Cell.coordinates` of its cell."""
         cell = self.data["cell"]
         method, dataset, pair = (
             cell[name]["name"] for name in ("method", "dataset", "architecture")
@@ -100,7 +100,7 @@ class Record:
 
     @cached_property
     def iterate(self) -> Iterate:
-        """The generator that is shown: the one that a study ranks by, or that was last measured."""
+        """The iterate that is shown: the one that a study ranks by, or the one last measured."""
         if self.ranked is not None:
             return self.ranked
         measured = [each.iterate for each in self.known.values() if not each.is_of_iterate]
@@ -117,7 +117,7 @@ class Record:
     def asked(
         self, keys: Sequence[str], absent: dict[str, Reason], ranked: Iterate | None = None
     ) -> Record:
-        """The same record, showing these measurements, and why others are not there.
+        """Return the same record, showing these measurements, and why others are not there.
 
         ``ranked`` is the generator that the study ranks by.
         """
@@ -141,17 +141,17 @@ class Record:
 
     @cached_property
     def floor(self) -> Numbers:
-        """What real samples get, by the same metrics."""
+        """Scores of real samples, by the same metrics."""
         return self._joined(lambda each: each.floor)
 
     @cached_property
     def protocol(self) -> dict[str, Any]:
-        """What scores need beside their numbers to be compared."""
+        """Counts, splits and extractors that two scores must share to be comparable."""
         return joined(each.protocol for each in self.measurements)
 
     @cached_property
     def not_computed(self) -> dict[str, Reason]:
-        """Why numbers are missing, by their names."""
+        """Reasons for missing numbers, by name."""
         return self.absent | self._joined(lambda each: each.reasons)
 
     @property
@@ -207,7 +207,7 @@ class Record:
         return {update: name for update, name in found.items() if update is not None}
 
     def checkpoint(self, update: int) -> Checkpoint:
-        """The networks after so many updates.
+        """Return the networks after so many updates.
 
         Raises:
             NotKept: the run keeps none of then.
@@ -221,7 +221,7 @@ class Record:
         return networks.read(self._checked(self.networks[update]))
 
     def damaged_networks(self) -> list[int]:
-        """Updates whose networks are gone, or are not what was written; reads them all."""
+        """Return the updates whose networks are missing or damaged; reads all of them."""
         found = []
         for update, name in self.networks.items():
             try:
@@ -237,7 +237,7 @@ class Record:
             return dict(arrays)
 
     def _checked(self, name: str) -> Path:
-        """A file's path, once its content was found to be what was written."""
+        """Return a file's path after checking its content against the stored hash."""
         assert self.folder is not None
         file = self.folder / name
         try:
@@ -254,14 +254,14 @@ class Record:
 
 
 def pack(arrays: Arrays) -> bytes:
-    """Arrays as the bytes of an .npz file, the same bytes for the same arrays."""
+    """Return arrays as the bytes of an .npz file, the same bytes for the same arrays."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()
 
 
 def with_files(data: dict[str, Any], files: Files) -> dict[str, Any]:
-    """A record's data with the size and hash of the files that go beside it."""
+    """Return a record's data with the size and hash of the files that go beside it."""
     described = {}
     for name, content in files.items():
         whole = content.read_bytes() if isinstance(content, Path) else content
@@ -270,7 +270,7 @@ def with_files(data: dict[str, Any], files: Files) -> dict[str, Any]:
 
 
 def read_json(file: Path) -> Any:
-    """Return what a JSON file holds; equal short texts of all files are one object.
+    """Return the content of a JSON file; equal short texts of all files are one object.
 
     Raises:
         OSError, ValueError: it cannot be read, or is no JSON.
@@ -298,7 +298,7 @@ def share(told: dict[str, Any], names: Iterable[str]) -> None:
 
 
 def load(folder: Path) -> Record:
-    """The record in a folder, with its measurements as far as they can be read.
+    """Return the record in a folder, with its measurements as far as they can be read.
 
     Raises:
         OSError, ValueError: the record is damaged.
@@ -312,7 +312,7 @@ def load(folder: Path) -> Record:
 
 
 def stored_measurements(folder: Path) -> dict[str, Measurement]:
-    """What was measured of the run in a folder, by key; it raises as :func:`load` does."""
+    """Return the measurements of the run in a folder, by key; raises as :func:`load` does."""
     try:
         content = read_json(folder / measurements.FILE)
     except FileNotFoundError:

@@ -33,13 +33,13 @@ _PACKAGES = (
 _CONTRACTS = (Method, Dataset, Architecture, Metric, Extractor)
 
 MEASURING = ("measuring/evaluation.py", "measuring/runs.py", "networks.py")
-"""What every measurement depends on, beside its metric, its extractor and what these import."""
+"""Sources of every measurement, in addition to its metric, its extractor and their imports."""
 PLAYING = "measuring/field.py"
-"""What those of the game depend on, too."""
+"""Additional source of measurements of the game."""
 
 
 def _helpers(file: Path, package: str, within: str = "") -> dict[str, Path]:
-    """Files of ``package`` that this one imports, directly or through another.
+    """Return the files of ``package`` that this one imports, directly or through another.
 
     ``within`` is the package that the file itself belongs to, where that is not ``package``.
     """
@@ -48,7 +48,7 @@ def _helpers(file: Path, package: str, within: str = "") -> dict[str, Path]:
 
     def look(file: Path, within: str) -> None:
         for name in imported_modules(source_text(file), package, within):
-            # what is no module of the package is something that its __init__ holds
+            # a name that is not a module is defined in the package's __init__
             known = name if name in sys.modules else name.rpartition(".")[0]
             module = sys.modules.get(known)
             if module is None or not module.__file__ or Path(module.__file__) in seen:
@@ -64,13 +64,13 @@ def _helpers(file: Path, package: str, within: str = "") -> dict[str, Path]:
 
 
 def _file_name(module: str, file: Path) -> str:
-    """As a module's file is called below the folder that holds its package."""
+    """Return the path of a module's file, relative to the folder that holds its package."""
     inside = "/__init__" if file.stem == "__init__" else ""
     return module.replace(".", "/") + inside + (file.suffix or ".py")
 
 
 def _of_a_package(kind: type) -> dict[str, Path]:
-    """A class's own file in an installed package, and what it imports from that package."""
+    """Return a class's own file in an installed package, and what it imports from that package."""
     module, file = sys.modules[kind.__module__], Path(inspect.getfile(kind))
     top, _, _ = kind.__module__.partition(".")
     return {
@@ -80,7 +80,7 @@ def _of_a_package(kind: type) -> dict[str, Path]:
 
 
 def _files_of(part: Any) -> dict[str, Path]:
-    """Files that make a part: its class's, those of the classes it inherits from, what they import.
+    """Return the files of a part: of its class, of its base classes, and those they import.
 
     Of an import, files of the package that the importing one is in.
     """
@@ -98,12 +98,12 @@ def _files_of(part: Any) -> dict[str, Path]:
 
 
 def sources_of_part(part: Any) -> dict[str, str]:
-    """Hashes of the files that make one part."""
+    """Return hashes of the files that make one part."""
     return {name: source_hash(file) for name, file in sorted(_files_of(part).items())}
 
 
 def sources_of(method: Any, dataset: Any, architecture: Any) -> dict[str, str]:
-    """Hashes of every file that trains such a cell.
+    """Return the hash of every file on which the training of such a cell depends.
 
     The method's own module and those of the methods it inherits from or combines, the dataset's
     and the architecture's likewise, what these import from their own package, and what all cells
@@ -124,7 +124,7 @@ def sources_of(method: Any, dataset: Any, architecture: Any) -> dict[str, str]:
 
 
 def sources_that_measure(*parts: Any) -> dict[str, str]:
-    """Hashes of the files by which a metric, or an extractor, or both measure.
+    """Return hashes of the files by which a metric, or an extractor, or both measure.
 
     Their own, what these import from ``bench.measuring``, and what makes samples of networks.
     """

@@ -25,12 +25,7 @@ from bench.records import measurements
 from bench.records.cell import SCHEMA, Cell
 from bench.records.measurements import Measurement
 from bench.records.record import PARTS, Files, Record, read_json, share, stored_measurements
-
-
-def _sync(file: Path) -> None:
-    """Have a file on the disk before anything says that it is there."""
-    with open(file, "rb") as content:
-        os.fsync(content.fileno())
+from bench.whole import sync, write_whole
 
 
 class Store:
@@ -40,7 +35,7 @@ class Store:
         self.results = results
         self.cells = results / "cells"
         self.set_aside: list[str] = []
-        """What was found damaged and moved away, one line each."""
+        """Damaged files that were moved away, one line each."""
         self._records: dict[str, Record] | None = None
         self._older = 0
         # jobs are stored by threads of their own
@@ -58,7 +53,7 @@ class Store:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Hold the results folder for one run; a second one is told who has it."""
+        """Lock the results folder for one run; a second one raises, naming the holder."""
         try:
             self.cells.mkdir(parents=True, exist_ok=True)
             lock = open(self.results / ".lock", "a+", encoding="utf-8")  # noqa: SIM115 - closed by `with` below
@@ -82,8 +77,10 @@ class Store:
             lock.truncate(0)
 
     def get(self, key: str) -> Record | None:
-        """The record of one key, or None. One of an older schema counts as none, and so does a
-        damaged one, which is set aside."""
+        """Return the record of one key, or None.
+
+        A record of an older schema counts as none, as does a damaged one, which is set aside.
+        """
         folder = self.cells / key
         if not folder.is_dir():
             return None
@@ -108,7 +105,7 @@ class Store:
         return Record(data, folder, self._measurements(folder))
 
     def all(self) -> list[Record]:
-        """Every sound record, by key."""
+        """Return every sound record, by key."""
         found = self.beginning("")
         if self._older:
             self.set_aside.append(
@@ -118,7 +115,7 @@ class Store:
         return found
 
     def beginning(self, key: str) -> list[Record]:
-        """Every sound record whose key begins so; no other one is read."""
+        """Return every sound record whose key begins with ``key``; others are not read."""
         if not self.cells.is_dir():
             return []
         names = sorted(name for name in os.listdir(self.cells) if name[0] != ".")
@@ -126,7 +123,7 @@ class Store:
         return [record for each in keys if (record := self.get(each)) is not None]
 
     def put(self, data: dict[str, Any], files: Files) -> Record:
-        """Write one record; it is there whole or not at all, also after a power cut."""
+        """Write one record atomically, also in the case of a power cut."""
         key = data["key"]
         scratch = self.cells / f".{key}-{uuid.uuid4().hex[:8]}"
         text = json.dumps(data, indent=1, allow_nan=False)
@@ -138,7 +135,7 @@ class Store:
                     shutil.move(part, scratch / name)
                 else:
                     (scratch / name).write_bytes(part)
-                _sync(scratch / name)
+                sync(scratch / name)
             final = self.cells / key
             if final.exists():
                 shutil.rmtree(final)
@@ -147,7 +144,7 @@ class Store:
         return self._remember(Record(json.loads(text), final))
 
     def measured(self, key: str, found: list[Measurement]) -> Record:
-        """Add measurements to a record, in place of older ones of the same place."""
+        """Add measurements to a record; they replace older ones of the same place."""
         with self._lock:
             return self._measured(key, found)
 
@@ -158,22 +155,18 @@ class Store:
         assert record.folder is not None
         new = {each.place: each for each in found}
         for each in record.known.values():
-            # numbers that cannot be had again are worth more than the reason why
+            # numbers that cannot be measured again are worth more than the reason for that
             if each.place in new and new[each.place].lost(each, record.networks):
                 new[each.place] = each
         kept = [each for each in record.known.values() if each.place not in new]
         known = {each.key: each for each in (*kept, *new.values())}
-        file = record.folder / measurements.FILE
-        scratch = file.with_name(f".{file.name}")
-        with self._storing(scratch):
-            content = [each.to_json() for each in known.values()]
-            scratch.write_text(json.dumps(content, allow_nan=False), encoding="utf-8")
-            _sync(scratch)
-            os.replace(scratch, file)
+        text = json.dumps([each.to_json() for each in known.values()], allow_nan=False)
+        with self._storing():
+            write_whole(record.folder / measurements.FILE, text, durable=True)
         return self._remember(Record(record.data, record.folder, known))
 
     def _without_damaged(self, record: Record) -> Record:
-        """The record without networks that are not what was written, which are moved away."""
+        """Move damaged networks away, and return the record without them."""
         damaged = record.damaged_networks()
         for update in damaged:
             assert record.folder is not None
@@ -191,7 +184,7 @@ class Store:
         return self.records[record.key]
 
     def drop_networks(self, key: str, updates: Collection[int]) -> int:
-        """Delete the networks after these updates, and return the bytes that are free by it."""
+        """Delete the networks after these updates, and return the bytes that this frees."""
         with self._lock:
             return self._drop_networks(key, updates)
 
@@ -201,12 +194,10 @@ class Store:
         names = {name for update, name in record.networks.items() if update in updates}
         files = {n: told for n, told in record.data["files"].items() if n not in names}
         freed = sum(record.data["files"][name]["bytes"] for name in names)
-        data, file = {**record.data, "files": files}, record.folder / "record.json"
-        scratch = file.with_name(f".{file.name}")
-        with self._storing(scratch):
-            scratch.write_text(json.dumps(data, indent=1, allow_nan=False), encoding="utf-8")
-            _sync(scratch)
-            os.replace(scratch, file)
+        data = {**record.data, "files": files}
+        text = json.dumps(data, indent=1, allow_nan=False)
+        with self._storing():
+            write_whole(record.folder / "record.json", text, durable=True)
             for name in names:
                 (record.folder / name).unlink(missing_ok=True)
         self._remember(Record(data, record.folder, record.known))
@@ -218,18 +209,19 @@ class Store:
         return record
 
     @contextmanager
-    def _storing(self, scratch: Path) -> Iterator[None]:
+    def _storing(self, scratch: Path | None = None) -> Iterator[None]:
         try:
             yield
         except OSError as error:
-            shutil.rmtree(scratch, ignore_errors=True)
+            if scratch is not None:
+                shutil.rmtree(scratch, ignore_errors=True)
             raise BenchError(
                 f"cannot store a finished cell in '{self.cells}' ({error.strerror}); what was "
                 "stored before is safe: make room and run again"
             ) from error
 
     def _measurements(self, folder: Path) -> dict[str, Measurement]:
-        """What was measured; nothing, where it cannot be read: it is measured again."""
+        """Return the measurements; none if they cannot be read, so that they are taken again."""
         try:
             return stored_measurements(folder)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -270,7 +262,7 @@ class Store:
         self.set_aside.append(f"record {folder.name} is damaged ({error}); {where}")
 
     def _clear_unfinished(self) -> None:
-        """Remove what runs that were killed have left: half-written records, jobs' folders, and
+        """Remove leftovers of runs that were killed: half-written records, jobs' folders, and
         checkpoints that no savepoint belongs to."""
         cache = self.results / "cache"
         blocks = (cache / "savepoints").glob("*-*")

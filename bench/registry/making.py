@@ -54,7 +54,7 @@ class Part:
 
 
 def make(kind: str, name: str, hyperparameters: dict[str, Any] | None = None) -> Any:
-    """A part of any kind; what is unknown or of a wrong type is refused in one line."""
+    """Make a part of any kind; an unknown name or a wrong type is refused in one line."""
     if kind == "method" and SIGN in name:
         return _combined(method_name(name), hyperparameters or {})
     found = find(kind)
@@ -86,7 +86,7 @@ def make(kind: str, name: str, hyperparameters: dict[str, Any] | None = None) ->
 
 
 def make_method(name: str, hyperparameters: dict[str, Any] | None = None) -> Method:
-    """A method with its hyperparameters.
+    """Make a method with its hyperparameters.
 
     Names with a + between them give a combination, with hyperparameters ``part.hyperparameter``.
     """
@@ -95,19 +95,19 @@ def make_method(name: str, hyperparameters: dict[str, Any] | None = None) -> Met
 
 
 def make_dataset(name: str, hyperparameters: dict[str, Any] | None = None) -> Dataset:
-    """A dataset with its hyperparameters."""
+    """Make a dataset with its hyperparameters."""
     made: Dataset = make("dataset", name, hyperparameters)
     return made
 
 
 def make_architecture(name: str, hyperparameters: dict[str, Any] | None = None) -> Architecture:
-    """An architecture with its hyperparameters."""
+    """Make an architecture with its hyperparameters."""
     made: Architecture = make("architecture", name, hyperparameters)
     return made
 
 
 def make_metric(name: str, hyperparameters: dict[str, Any] | None = None) -> Metric:
-    """A metric by its file's name, with the extractor that its hyperparameters name.
+    """Make a metric by its file's name, with the extractor that its hyperparameters name.
 
     Every metric of networks also takes ``iterate``: the generator that it is taken of. Every metric
     of samples takes ``redraws``: how often they are drawn anew to give the spread of its numbers.
@@ -131,7 +131,7 @@ def make_metric(name: str, hyperparameters: dict[str, Any] | None = None) -> Met
 
 
 def make_extractor(part: str | dict[str, Any]) -> Extractor:
-    """An extractor from its name, or its name with hyperparameters."""
+    """Make an extractor from its name, or from its name with hyperparameters."""
     if not isinstance(part, str) and not (isinstance(part, dict) and len(part) == 1):
         raise BenchError(
             f"extractor is {shown(part)}; give a name, or {{name: {{hyperparameter: …}}}}"
@@ -142,14 +142,14 @@ def make_extractor(part: str | dict[str, Any]) -> Extractor:
 
 
 def method_name(typed: str) -> str:
-    """The name as results bear it: the parts of a combination in the order of the alphabet."""
+    """Return the name used in results: the parts of a combination in alphabetical order."""
     return SIGN.join(sorted(part.strip() for part in typed.split(SIGN)))
 
 
 def _combined(name: str, hyperparameters: dict[str, Any]) -> Method:
     names = name.split(SIGN)
     if "" in names:
-        raise BenchError(f"'{name}' is no combination; write it as one{SIGN}other")
+        raise BenchError(f"'{name}' is not a combination; write it as one{SIGN}other")
     defaults = [make_method(part) for part in names]
     places = {
         f"{part.name}.{hyperparameter}": (part.name, hyperparameter)
@@ -167,7 +167,7 @@ def _combined(name: str, hyperparameters: dict[str, Any]) -> Method:
 
 
 def described(name: str, hyperparameters: dict[str, Any]) -> str | None:
-    """What a method's file says of it, or what those of a combination say; None without one."""
+    """Return the docstrings of a method, or of a combination's parts; None without one."""
     if SIGN in name:
         try:
             made = make_method(name, hyperparameters)
@@ -203,14 +203,14 @@ def fitted(value: Any, hint: Any, where: str) -> Any:
 
 
 def published_for(method: Method, dataset: Dataset) -> dict[str, Any]:
-    """The hyperparameters that a method's authors published for such data, beside its defaults."""
+    """Return the hyperparameters published for such data, where they differ from defaults."""
     return method.published.get("points" if len(dataset.sample_shape) == 1 else "images", {})
 
 
 def label_of(part: Method | Dataset | Architecture, instead: dict[str, Any] | None = None) -> str:
-    """The name with what differs from the defaults; of a combination, the labels of its parts.
+    """Return the name with all non-default values; for a combination the labels of its parts.
 
-    ``instead`` are hyperparameters that are not told, in place of their defaults.
+    Hyperparameters ``instead`` are not shown; they take the place of the defaults.
     """
     if isinstance(part, Combination):
         own = [

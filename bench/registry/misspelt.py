@@ -1,4 +1,4 @@
-"""Names in a part's class that nobody reads, and that resemble one of the contract's."""
+"""Names in a part's class that nothing reads and that resemble one of the contract's."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ LIKE = 0.85
 
 
 def misspelt(part: type, contract: type) -> str:
-    """Return what is wrong with a name of the class, which would silently change nothing.
+    """Return the problem with a name of the class that would silently have no effect.
 
-    A name is left alone that the class, or one it inherits from, reads itself or has beside the
-    name that it resembles. Empty if there is nothing.
+    Names are accepted that the class or a base class reads itself, or has besides the name that
+    they resemble. Empty if there is no problem.
     """
     *own, _ = part.__mro__[: part.__mro__.index(contract) + 1]
     read = {name for kind in own for code in _code_of(kind) for name in code.co_names}
@@ -35,13 +35,13 @@ def misspelt(part: type, contract: type) -> str:
 
 
 def _public(kind: type) -> set[str]:
-    """The names that a class itself states, without those that begin with an underscore."""
+    """Return the names that a class itself defines, without those that begin with ``_``."""
     names = {*vars(kind), *vars(kind).get("__annotations__", {})}
     return {name for name in names if not name.startswith("_")}
 
 
 def _code_of(kind: type) -> Iterator[CodeType]:
-    """The code of all functions of a class, and of those within them."""
+    """Return the code of all functions of a class, and of those within them."""
     for each in vars(kind).values():
         for function in (each, *(getattr(each, name, None) for name in _WRAPPED)):
             code = getattr(function, "__code__", None)

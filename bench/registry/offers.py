@@ -1,4 +1,4 @@
-"""What installed packages offer: entry points of the groups ``gan_stability_bench.<kind>s``."""
+"""Parts of installed packages: entry points of the groups ``gan_stability_bench.<kind>s``."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Offer:
         return Path(spec.origin) if spec and spec.origin else Path(self.entry.module)
 
     def load(self, only_part: Callable[[ModuleType, str], Any]) -> Any:
-        """The class, found by ``only_part`` in the module that the entry point names.
+        """Return the class, found by ``only_part`` in the module that the entry point names.
 
         Raises:
             BenchError: the entry point cannot be used; the message says why.
@@ -59,7 +59,7 @@ class Offer:
         source = inspect.getsourcefile(kind)
         if source is None or not Path(source).is_file():
             # without it a changed method would be answered by old results
-            raise BenchError(f"the source of {kind.__name__} is no file that can be read")
+            raise BenchError(f"the source file of {kind.__name__} cannot be read")
         if "name" in vars(kind) and vars(kind)["name"] not in ("", self.name):
             raise BenchError(
                 f"class {kind.__name__} is called '{vars(kind)['name']}' already; leave `name` "
@@ -69,7 +69,7 @@ class Offer:
 
 
 def offers(group: str) -> list[Offer]:
-    """All that installed packages offer in a group, in an order that stays; imports none."""
+    """Return the entry points of a group in a fixed order, without importing them."""
     found = {
         (entry.name, entry.value): Offer(entry.name, _package(entry), entry)
         for entry in entry_points(group=group)

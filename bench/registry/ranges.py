@@ -1,4 +1,4 @@
-"""What values a hyperparameter may have: its field's type, in words and as ends."""
+"""Allowed values of a hyperparameter: its field's type, in words and as ends."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _KINDS = {
     "string": "text",
 }
 Schema = dict[str, Any]
-"""What JSON Schema says of a type."""
+"""JSON Schema of a type."""
 
 
 def types_of(part: Any) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def types_of(part: Any) -> dict[str, Any]:
 
 
 def schema_of(hint: Any) -> Schema:
-    """Return what JSON Schema says of a type; nothing of one that it cannot describe."""
+    """Return the JSON Schema of a type; empty if there is none."""
     from pydantic import TypeAdapter
     from pydantic.errors import PydanticUserError
 
@@ -48,7 +48,7 @@ def schema_of(hint: Any) -> Schema:
 
 
 def values_told(told: Schema) -> str:
-    """Return in words what values a schema allows, as "whole number from 1"; empty if all."""
+    """Return the values that a schema allows, as "whole number from 1"; empty if all."""
     if "anyOf" in told:
         return " or ".join(map(values_told, told["anyOf"]))
     if "prefixItems" in told:
@@ -96,7 +96,7 @@ def ends_of(hint: Any, digits: int) -> tuple[float, float]:
 
 
 def has_range(hint: Any) -> bool:
-    """Whether a type states the range of its numbers, if it has any."""
+    """Return whether a type states the range of its numbers, if it has any."""
     if hint in (int, float):
         return False
     return hasattr(hint, "__metadata__") or all(map(has_range, get_args(hint)))

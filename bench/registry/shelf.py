@@ -22,7 +22,7 @@ from bench.registry.offers import offers
 from bench.registry.seeded import seeded
 
 SIGNS = {SIGN, ",", ".", ":"}
-"""What stands between names where they are typed, and so in no name."""
+"""Separator of names on the command line, which no name may contain."""
 REFUSED = "BENCH_REFUSED_FILES"
 """Environment variable: files that are not to be imported and why, as JSON. Workers inherit it."""
 
@@ -38,7 +38,7 @@ class Broken:
 
     @property
     def where(self) -> str:
-        """What a user looks for to mend it."""
+        """File or package that the user must fix."""
         return f"package {self.package}" if self.file is None else self.file.name
 
 
@@ -86,11 +86,11 @@ class Shelf:
     def folders(self) -> list[Path]:
         extra = os.environ.get(variable(self.kind))
         if extra and not Path(extra).is_dir():
-            raise BenchError(f"{variable(self.kind)} is '{extra}', which is no folder")
+            raise BenchError(f"{variable(self.kind)} is '{extra}', which is not a folder")
         return [self.home, *([Path(extra)] if extra else [])]
 
     def files(self, own: bool = False) -> list[Path]:
-        """Every file that is to give a part, or those of the user's own folder only.
+        """Return every file that should define a part, or only those of the user's folder.
 
         Those of a shipped shared module are passed over.
         """
@@ -101,7 +101,7 @@ class Shelf:
         return [f for f in files if not f.stem.startswith(("_", "test_")) and f.stem != "conftest"]
 
     def holds(self, module: str) -> bool:
-        """Whether an imported module is a part's or a helper's of one: it is imported anew."""
+        """Return whether a module is a part or a helper of one, which is then reloaded."""
         own = module.removeprefix(f"{self.package}.")
         return own != module and own not in self.shared
 
@@ -122,7 +122,7 @@ class Shelf:
         return self.only_part(self._import(file))
 
     def _widen(self) -> None:
-        """Have helpers that lie beside a user's part imported as those of the package are."""
+        """Import helpers beside a user's part in the same way as those of the package."""
         importlib.import_module(self.package).__path__ = [str(f) for f in self.folders()]
 
     def _look_through_files(self, found: Found) -> None:
@@ -146,7 +146,7 @@ class Shelf:
                 continue
             claims.setdefault(name, []).append((file, part))
         for name, claimants in claims.items():
-            # the file that bears the name keeps it; the others say who has it
+            # the file with that name keeps it; the errors of the others name it
             claimants.sort(key=lambda claim: (claim[0].stem != name, claim[0].stem))
             keeper, part = claimants[0]
             part.name = name
@@ -195,7 +195,7 @@ class Shelf:
         return module
 
     def only_part(self, module: ModuleType, named: str = "") -> Any:
-        """The module's only class of this kind, or the one that is named."""
+        """Return the module's only class of this kind, or the one that is named."""
         own = [
             part
             for part in vars(module).values()

@@ -28,12 +28,12 @@ SHELVES = {
 
 @lru_cache(maxsize=len(SHELVES))
 def find(kind: str) -> Found:
-    """All parts of a kind, looked for once; ``find.cache_clear()`` lets it look again."""
+    """Return all parts of a kind, cached; ``find.cache_clear()`` makes it search again."""
     return SHELVES[kind].find()
 
 
 def kind_of(part: object) -> str:
-    """Which kind of part an instance is."""
+    """Return which kind of part an instance is."""
     for kind, shelf in SHELVES.items():
         if isinstance(part, shelf.base):
             return kind
@@ -41,10 +41,10 @@ def kind_of(part: object) -> str:
 
 
 def kinds_with(name: str) -> list[str]:
-    """The kinds among whose parts, or broken files, there is one of this name."""
+    """Return the kinds that have a part, or a broken file, of this name."""
     return [kind for kind in SHELVES if name in {**find(kind).parts, **find(kind).broken}]
 
 
 def holds_part(module: str) -> bool:
-    """Whether an imported module belongs to a shelf, and is no shared one."""
+    """Return whether an imported module belongs to a shelf and is not a shared one."""
     return any(shelf.holds(module) for shelf in SHELVES.values())

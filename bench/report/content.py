@@ -23,6 +23,7 @@ from bench.report.page.document import (
 )
 from bench.report.topics.dataset.gaps import explained
 from bench.report.topics.dataset.pairs import answer
+from bench.report.topics.dataset.ranking import scores
 from bench.report.topics.study.cost import cost, cost_per_run
 from bench.report.topics.study.datasets import datasets
 from bench.report.topics.study.definitions import definitions
@@ -32,10 +33,12 @@ from bench.report.topics.study.overview import overview
 from bench.report.topics.study.provenance import mixed, provenance
 from bench.report.topics.study.robustness import card, robustness, variants_map
 from bench.report.topics.study.stability import stability
+from bench.report.topics.study.strips import strips
 from bench.report.topics.study.verdict import failed, finding, headline
+from bench.words import program
 
 TOPICS: tuple[Callable[[Findings], list[Section]], ...] = (
-    robustness, datasets, stability, cost, methods, failures, definitions, provenance
+    strips, robustness, datasets, stability, cost, methods, failures, definitions, provenance
 )  # fmt: skip
 """What follows the first screen, in the order of the page."""
 
@@ -76,6 +79,7 @@ def _lead(found: Findings) -> list[Block]:
                 headline(p, ranked),
                 failed(ranked),
                 _asked(found, p),
+                scores(p, ranked),
             )
             for p, ranked in found.fixed
         ]
@@ -126,7 +130,7 @@ def _what_was_run(problems: list[Problem]) -> str:
         f"{finished}{rest}."
     )
     if any(status in ("missing", "stale") for status in counted):
-        told += " Missing and stale runs enter no number; the next `bench run` trains them."
+        told += f" Missing and stale runs enter no number; the next `{program()} run` trains them."
     return told
 
 

@@ -1,16 +1,20 @@
-"""Results folders as they lie: read, and not changed by it."""
+"""Reads results folders without changing them, whatever code wrote them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from bench.errors import BenchError
+from bench.records.cell import Component
+from bench.records.fingerprint import digest
 from bench.records.record import Record
 from bench.records.store import Store
+from bench.registry import make_dataset
 
 
 class Untouched(Store):
-    """A store that is looked at alone: what is damaged stays where it is, and is told.
+    """A store that is only read: damaged records stay where they are, and are reported.
 
     The folder may belong to someone else, or be read-only.
     """
@@ -25,7 +29,7 @@ class Untouched(Store):
 
 
 def open_results(results: Path) -> tuple[list[Record], list[str]]:
-    """Every record that can be read below a results folder, by key, and what cannot, a line each.
+    """Return the records of a results folder, by key, and a line for each that cannot be read.
 
     Raises:
         BenchError: as :func:`opened`.
@@ -62,3 +66,19 @@ def opened(results: Path) -> Untouched:
     above = next((f for f in results.resolve().parents if (f / "cells").is_dir()), None)
     hint = f"; did you mean '{above}'?" if above else "; `bench run --results` fills one"
     raise BenchError(f"the folder '{results}' holds no records{hint}")
+
+
+def spelled_as(component: Component) -> str:
+    """Return a hash of name and hyperparameters; the label follows from them."""
+    return digest([component.name, component.hyperparameters])
+
+
+def unknown(datasets: Iterable[Component]) -> dict[str, str]:
+    """Return why the code here cannot make some of these datasets, by their `spelled_as`."""
+    why: dict[str, str] = {}
+    for key, dataset in {spelled_as(each): each for each in datasets}.items():
+        try:
+            make_dataset(dataset.name, dataset.hyperparameters)
+        except BenchError as error:
+            why[key] = str(error)
+    return why

@@ -40,9 +40,9 @@ class Study:
     require: tuple[str, ...] = ()
     """Metrics without which the study is not to be run."""
     source: str = ""
-    """What a user types to name it: a shipped study's name, or the file's path."""
+    """Its name on the command line: a shipped study's name, or the file's path."""
     expansion: Expansion | None = field(default=None, repr=False, compare=False)
-    """What `cells` were narrowed from; None for a study that no file describes."""
+    """The study before `cells` were narrowed; None for a study without a file."""
     keep: str | None = None
     """Checkpoints whose networks are kept; None: all of small ones, else the ends."""
     metrics: tuple[str, ...] = ()
@@ -59,7 +59,7 @@ class Study:
     """Seconds from one savepoint of a training to the next; 0: none but when it is stopped."""
 
     def margin_on(self, dataset: str) -> float | None:
-        """The margin of one dataset; None where none was stated."""
+        """Return the margin of one dataset; None where none was stated."""
         return self.margin.get(dataset) if isinstance(self.margin, dict) else self.margin
 
     @property
@@ -84,7 +84,7 @@ class Study:
 
 
 def studies() -> dict[str, Path]:
-    """The studies that ship with the benchmark."""
+    """Return the studies that ship with the benchmark."""
     return {file.stem: file for file in sorted(STUDIES.glob("*.yaml"))}
 
 

@@ -47,10 +47,10 @@ def budget_of(
 def check_budget(
     method: Method, training: TrainingConfiguration, updates: int, dataset: str
 ) -> None:
-    """Whether so many updates and the batch have room for what the method does.
+    """Check that the updates and the batch are large enough for the method.
 
     Raises:
-        BenchError: they have not; the message says what is too large.
+        BenchError: they are not; the message names what is too large.
     """
     if method.critic_steps < 1:
         raise BenchError(f"method {method.name}: critic_steps is {method.critic_steps}; at least 1")

@@ -27,10 +27,10 @@ Override = tuple[str, str, Any]
 
 
 def changed(study: StudyFile, content: Any, overrides: tuple[Override, ...]) -> StudyFile:
-    """Return the study with those overrides that are none of a part's hyperparameters.
+    """Return the study with the overrides that are not hyperparameters of a part.
 
     Raises:
-        BenchError: a key is unknown, or a value is none of its values.
+        BenchError: a key is unknown, or a value is not allowed.
     """
     content = copy.deepcopy(content)
     for part, name, value in overrides:

@@ -46,6 +46,7 @@ from bench.study.file import (
 from bench.study.narrowing import check_number, entries_of, on_datasets, seeds_of
 from bench.study.selection import Selection
 from bench.study.variation import variants_of, variation
+from bench.words import count
 
 
 class Expansion:
@@ -70,13 +71,13 @@ class Expansion:
         return filed.whole
 
     def cells(self, selection: Selection) -> list[Cell]:
-        """The cells that a selection leaves of the file, or adds to it."""
+        """Return the cells that a selection leaves of the file, or adds to it."""
         if selection == Selection() and self._filed == self.study:
             return self.whole
         return cells_of(self, selection)
 
     def dataset(self, name: str, hyperparameters: Hyperparameters) -> Dataset:
-        """A dataset, made once for all experiments and selections that name it alike."""
+        """Return a dataset, made once for all experiments and selections that name it alike."""
         # a folder of images is looked through when it is made
         named = repr((name, sorted(hyperparameters.items())))
         if named not in self._datasets:
@@ -86,7 +87,7 @@ class Expansion:
     def sources(
         self, method: Method, dataset: Dataset, architecture: Architecture
     ) -> dict[str, str]:
-        """Hashes of the sources of three parts, computed once for each three."""
+        """Return hashes of the sources of three parts, computed once for each three."""
         named = digest(
             [[part.name, part.hyperparameters()] for part in (method, dataset, architecture)]
         )
@@ -155,7 +156,8 @@ def _check_distinct(cells: list[Cell]) -> None:
                 f"{cell.variation.dataset}; remove one of them"
             )
     if repeated:
-        raise BenchError(f"the study names {repeated} cells twice; remove the repeated entries")
+        twice = count(repeated, "cell")
+        raise BenchError(f"the study names {twice} twice; remove the repeated entries")
 
 
 def _variation(
@@ -183,7 +185,7 @@ def _variation(
 def _methods(
     study: StudyFile, selection: Selection, dataset: Dataset | None = None
 ) -> list[Method]:
-    """The methods of a study, as they are trained on a dataset if the study has that differ."""
+    """Return the methods of a study, with published hyperparameters if it asks for these."""
     chosen = []
     for part in entries_of(study, selection):
         own = part.hyperparameters | _method_overrides(selection, part.name)
@@ -201,7 +203,7 @@ def _experiments(study: StudyFile, selection: Selection) -> list[Experiment]:
 
 
 def _varied(experiments: list[Experiment], wanted: tuple[str, ...]) -> list[Experiment]:
-    """Those experiments that have one of the variants."""
+    """Return the experiments that have one of the variants."""
     names = [set(variants_of(experiment)) for experiment in experiments]
     known = sorted(set[str]().union(*names) - {""})
     for name in wanted:
@@ -221,7 +223,7 @@ def _overrides(selection: Selection, name: str) -> Hyperparameters:
 
 
 def _method_overrides(selection: Selection, typed: str) -> Hyperparameters:
-    """Those of a method by its name; those of a combination's parts, then its own."""
+    """Return the overrides of a method; of a combination, its parts' first, then its own."""
     name = method_name(typed)
     parts = name.split(SIGN) if SIGN in name else []
     of_parts = {f"{p}.{key}": v for p in parts for key, v in _overrides(selection, p).items()}
@@ -241,7 +243,7 @@ def _check_overrides(selection: Selection, methods: list[Method], experiments: l
 def _metrics(
     expansion: Expansion, experiment: Experiment, dataset: Dataset, selection: Selection
 ) -> list[Metric]:
-    """The metrics of an experiment: its own must apply to its dataset, the study's may."""
+    """Return the metrics of an experiment: its own must apply to its dataset, the study's may."""
     asked: list[Part] = []
     for part in expanded(_asked_of_all(expansion.study, selection), dataset):
         try:
@@ -273,12 +275,12 @@ def _check_iterate(study: StudyFile, experiment: Experiment) -> None:
 
 
 def _asked_of_all(study: StudyFile, selection: Selection) -> list[Part]:
-    """Metrics asked for of every dataset; of those that name the same one the last holds."""
+    """Return the metrics asked of every dataset; of several entries for one the last counts."""
     return [*map(Part.of, (*study.require, *selection.metrics)), *study.metrics]
 
 
 def check_asked(expansion: Expansion, selection: Selection) -> None:
-    """Whether any dataset of the study, selected or not, has each metric that is asked of all."""
+    """Refuse a metric that is asked of all datasets of the study and applies to none."""
     study = expansion.study
     datasets = [_dataset(expansion, experiment, selection) for experiment in study.experiments]
     for part in _asked_of_all(study, selection):
@@ -300,7 +302,7 @@ def _expand(
     method: Method,
     selection: Selection,
 ) -> Cell:
-    """The cell of a method, which stands for those of all its seeds."""
+    """Return the cell of a method with a seed that later cells replace by theirs."""
     part = experiment.architecture
     architecture = make_architecture(
         part.name, part.hyperparameters | _overrides(selection, part.name)

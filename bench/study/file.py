@@ -1,4 +1,4 @@
-"""What a study file may say, and how one is read."""
+"""The schema of study files, and how one is read."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from bench.yaml12 import Place, read_file
 
 TRAINING = "training"
 MEANT = dict.fromkeys(("setting", "settings", "config", "configuration", "optimizer"), TRAINING)
-"""What the training is called elsewhere."""
+"""Other names of the training."""
 TRAINING_KEYS = [field.name for field in fields(TrainingConfiguration)]
 
 Hyperparameters = dict[str, Any]
@@ -68,7 +68,7 @@ def distinct_seeds(value: int | Sequence[int]) -> Sequence[int]:
     """Return a count or a list of seeds as distinct seeds; of a count nothing is written out.
 
     Raises:
-        ValueError: there is none, or one is given twice or out of range.
+        ValueError: no seed is given, or one is given twice or out of range.
     """
     if isinstance(value, int):
         if value < 1:
@@ -99,7 +99,7 @@ class Experiment(_Strict):
     updates: Count | None = None
     epochs: Annotated[Number, Field(gt=0, le=10**6)] | None = None
     budget: Annotated[dict[Spent, Count], Field(min_length=1, max_length=1)] | None = None
-    """What methods may spend of something else than discriminator updates, in place of these."""
+    """Budget in another unit than discriminator updates, in place of these."""
     evaluations: Evaluations | None = None
     seeds: Whole | list[Whole] | None = None
     metrics: list[Named] = []
@@ -119,11 +119,11 @@ class Experiment(_Strict):
 
 
 class StudyFile(_Strict):
-    """What a study file may say; ``docs/architecture.md`` describes each key."""
+    """Schema of a study file; ``docs/studies.md`` describes each key."""
 
     description: str = ""
     hyperparameters: Literal["defaults", "published"] = "defaults"
-    """Of methods of which nothing else is said; ``published``: for the kind of data, if any are."""
+    """Default for methods: their own, or those ``published`` for the kind of data, if any."""
     methods: Literal["all"] | Annotated[list[Named], Field(min_length=1)]
     experiments: Annotated[list[Experiment], Field(min_length=1)]
     seeds: Seeds = Field(3, validate_default=True)
@@ -235,7 +235,7 @@ def first_problem(error: ValidationError, content: Any) -> tuple[Place, str]:
 
 
 def _place(location: Place, content: Any, missing: bool) -> Place:
-    """Pydantic's location without the names of the types that it tried, such as ``list[…]``."""
+    """Return pydantic's location without the types that it tried, such as ``list[…]``."""
     place: list[str | int] = []
     for part in location:
         if isinstance(content, str):

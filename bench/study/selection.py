@@ -1,4 +1,4 @@
-"""What is typed to narrow a study, read into a selection."""
+"""Command-line arguments that narrow a study, parsed into a selection."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ COUNT = 1_000
 
 @dataclass(frozen=True)
 class Selection:
-    """What the command line narrows a study to, and the hyperparameters it overrides."""
+    """The narrowing of a study on the command line, and its overridden hyperparameters."""
 
     methods: tuple[str, ...] = ()
     beside: bool = False

@@ -43,7 +43,7 @@ SNGAN: dict[str, Hyperparameters] = {
 
 GRID = "grid"
 PARTS = ("architecture", "dataset")
-"""What a variant of one's own may change beside the keys of ``training``."""
+"""Keys that a variant may change besides those of ``training``."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Variant:
 
 
 def variants_of(experiment: Experiment) -> dict[str, Variant]:
-    """The variants of an experiment, by name; itself, without a name, where it has none.
+    """Return the variants of an experiment, by name; itself, without a name, where it has none.
 
     Raises:
         BenchError: a variant is not known, not valid, or called like another.
@@ -90,13 +90,13 @@ def variation(
     metric: Quantity,
     base: Hyperparameters,
 ) -> Variation:
-    """What cells of the variant ``name`` are told by.
+    """Return the description by which cells of the variant ``name`` differ from others.
 
     ``dataset`` is the experiment's own, ``metric`` ranks its methods, and ``base`` is all that its
     variants have in common.
 
     Raises:
-        BenchError: nothing says from which value on a method works on this dataset.
+        BenchError: neither study nor dataset states a target.
     """
     target = dataset.target if experiment.target is None else experiment.target
     label = label_of(dataset)
@@ -111,7 +111,7 @@ def variation(
 
 
 def _named(entry: VariantEntry) -> list[tuple[str, Hyperparameters]]:
-    """The variants of one entry, by name: a shipped one, one's own, or all those of a grid."""
+    """Return the variants of one entry, by name: a shipped one, the user's, or a grid's."""
     if isinstance(entry, str):
         if entry not in SNGAN:
             raise BenchError(
@@ -153,7 +153,7 @@ def _told(changes: Hyperparameters) -> str:
 
 
 def _value(value: Any) -> str:
-    """As short as it can be typed, and without commas: ``0.001``, ``0/0.9``."""
+    """Return a value in its shortest form, without commas: ``0.001``, ``0/0.9``."""
     if isinstance(value, list | tuple):
         return "/".join(map(_value, value))
     return f"{value:g}" if isinstance(value, float) else str(value)

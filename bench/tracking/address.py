@@ -28,10 +28,10 @@ def sqlite_file(uri: str) -> Path | None:
 
 
 def ui_command(results: Path, port: int = 5000) -> list[str]:
-    """The command that opens MLflow's pages on loopback.
+    """Return the command that opens MLflow's pages on loopback.
 
     Raises:
-        BenchError: the runs are on a server, which has pages of its own, or there are none yet.
+        BenchError: the runs are on a server, which has its own pages, or there are no runs yet.
     """
     uri = tracking_uri(results)
     if uri.startswith(("http://", "https://")):

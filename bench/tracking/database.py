@@ -19,9 +19,9 @@ HELD = (
     "SELECT 1 FROM registered_models LIMIT 1",
     "SELECT 1 FROM experiments WHERE experiment_id <> 0 LIMIT 1",
 )
-"""What gives rows where a database holds anything of worth; MLflow itself makes experiment 0."""
+"""Query that returns rows if a database holds any content; MLflow makes experiment 0."""
 BESIDE = ("-journal", "-wal", "-shm")
-"""What SQLite keeps beside a database; it would play an older file's back into a new one."""
+"""Suffixes of SQLite's files beside a database, which it would replay into a new one."""
 
 
 def open_client(
@@ -129,7 +129,7 @@ def _is_half_made(file: Path) -> bool:
     from mlflow.store.db.utils import _get_latest_schema_revision
 
     try:
-        # not read-only, which could not undo what was cut off half-way
+        # not read-only, which could not roll back an interrupted transaction
         with closing(sqlite3.connect(_uri(file, "rw"), timeout=1, uri=True)) as database:
             if any(_rows(database, query) for query in HELD):
                 return False

@@ -1,4 +1,4 @@
-"""What MLflow is told of a cell: a record in MLflow's words, without MLflow."""
+"""A cell's entry in MLflow: a record in MLflow's terms, without importing MLflow."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NAME_LENGTH = 250
 
 @dataclass(frozen=True)
 class Entry:
-    """What MLflow is told of one cell."""
+    """The entry of one cell in MLflow."""
 
     name: str
     params: dict[str, str]
@@ -57,7 +57,7 @@ class Entry:
 
 
 def describe(record: Record) -> Entry:
-    """What MLflow is told of a record.
+    """Return the entry of a record.
 
     Raises:
         BenchError: a file of the record is damaged.
@@ -111,7 +111,7 @@ def _component(kind: str, part: dict[str, Any]) -> dict[str, Any]:
 
 
 def _metrics(record: Record) -> Iterator[tuple[str, int, float | None]]:
-    """Evaluations by their update, the thinned series, and the summary's numbers at step 0."""
+    """Return evaluations by update, the thinned series, and the summary's numbers at step 0."""
     for evaluation in record.evaluations:
         for name in evaluation.keys() - {"update", "generator_update"}:
             yield name, evaluation["update"], evaluation[name]
@@ -133,7 +133,7 @@ def _metrics(record: Record) -> Iterator[tuple[str, int, float | None]]:
 def thinned(
     values: NDArray[Any], total: int, pick: Callable[[NDArray[Any]], Any]
 ) -> Iterator[tuple[int, float]]:
-    """A series of one player in at most ``POINTS`` parts: (step, ``pick`` of the finite values).
+    """Return a series in at most ``POINTS`` parts: (step, ``pick`` of the finite values).
 
     A part's step is its last update, counted in ``total`` discriminator updates, so that the
     curves of methods with many critic steps lie over those of the others.
@@ -162,5 +162,5 @@ def _not_computed(record: Record) -> str | None:
 
 
 def _text(value: Any) -> str:
-    """As MLflow shows it; a database may refuse a NUL, which a crashed worker may have printed."""
+    """Return text without NULs, which a crashed worker may print and databases may refuse."""
     return (value if isinstance(value, str) else json.dumps(value)).replace("\0", "")

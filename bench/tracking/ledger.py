@@ -1,15 +1,15 @@
-"""What this results folder has sent where."""
+"""The records of this results folder that were sent, and where."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.records.fingerprint import digest
+from bench.whole import write_whole
 
 if TYPE_CHECKING:
     from bench.records.record import Record
@@ -19,7 +19,7 @@ SAVE_SECONDS = 1.0
 
 
 def identity(record: Record) -> str:
-    """Tells a record from another of the same cell, such as a crash from the later success."""
+    """Return a hash that distinguishes records of one cell, such as a crash and a success."""
     # networks may be given up without anything else being another
     made_of = {name: record.data[name] for name in ("key", "status", "run")}
     taken = sorted((m.key, m.measured.get("finished_at")) for m in record.measurements)
@@ -51,10 +51,8 @@ class Ledger:
 
     def save(self) -> None:
         self._saved = time.monotonic()
-        scratch = self._file.with_suffix(".tmp")
         with contextlib.suppress(OSError):
-            scratch.write_text(json.dumps(self._all, indent=1, sort_keys=True), encoding="utf-8")
-            os.replace(scratch, self._file)
+            write_whole(self._file, json.dumps(self._all, indent=1, sort_keys=True))
 
     def forget(self) -> None:
         self._sent.clear()

@@ -17,7 +17,7 @@ LATENTS = 8
 
 
 def pictures(arrays: Arrays) -> dict[str, bytes]:
-    """PNGs by file name, of what a record holds in ``samples.npz``; none for other shapes.
+    """Return PNGs by file name, of a record's ``samples.npz``; none for other shapes.
 
     ``samples.png``: the last samples. For images also ``evolution.png``: a row for each
     evaluation, a column for each latent, and ``interpolations.png``: a row for each way between
@@ -40,7 +40,7 @@ def pictures(arrays: Arrays) -> dict[str, bytes]:
 
 
 def _are_images(samples: NDArray[Any]) -> bool:
-    """Whether they are bytes, gray (n, h, w) or of several channels (n, h, w, C)."""
+    """Return whether they are bytes, gray (n, h, w) or of several channels (n, h, w, C)."""
     return samples.dtype == np.uint8 and samples.ndim in (3, 4)
 
 
@@ -49,7 +49,7 @@ def _scatter(points: NDArray[Any]) -> bytes:
     from matplotlib.figure import Figure
 
     figure = Figure((INCHES, INCHES), DPI)
-    # told here and in saving, for the report's style, if it is loaded, is global
+    # stated here and in saving, since the report's style, if it is loaded, is global
     figure.set_layout_engine("none")
     # an automatic layout would take three times as long as the drawing
     axes = figure.add_axes((0.16, 0.08, 0.82, 0.9), aspect="equal")
@@ -69,7 +69,7 @@ def _image(pixels: NDArray[np.uint8]) -> bytes:
 
 
 def _squared(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(n, …) → (rows, columns, …), as square as n allows; black where there are none left."""
+    """(n, …) → (rows, columns, …), as square as n allows; black where no samples are left."""
     count = len(images)
     columns = int(np.ceil(np.sqrt(count)))
     rows = -(-count // columns)

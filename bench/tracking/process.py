@@ -26,7 +26,7 @@ class Process:
     """Starts a process that sends; a thread asks, and another one may watch and kill it."""
 
     ready = False
-    """Whether MLflow is imported, and a SQLite database made: no server has a part in these."""
+    """Whether MLflow is imported and a SQLite database is made, both without a server."""
     calling = False
     """Whether a call to MLflow is open."""
 
@@ -41,7 +41,7 @@ class Process:
             start_new_session=True,  # an interruption from the keyboard is the command's
         )
         self.heard = time.monotonic()
-        """When it last said something: that a call began, say."""
+        """Time of its last message, such as that a call began."""
         self._write(made_with)
 
     def ask(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -75,4 +75,4 @@ class Process:
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
         except BrokenPipeError:
-            pass  # what it said before it ended is read by `ask`
+            pass  # `ask` reads the messages that it sent before it ended

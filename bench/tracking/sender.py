@@ -40,7 +40,7 @@ ENVIRONMENT = {
     "MLFLOW_LOGGING_LEVEL": "ERROR",
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
-"""How MLflow behaves; a variable that the user has set keeps its value."""
+"""Environment variables for MLflow; those that the user has set keep their values."""
 
 ANSWER_BYTES = 512 * 2**20
 """Memory that this process may take once it has begun, so that an answer without end ends it."""
@@ -138,7 +138,7 @@ class Sender:
         client.set_tag(run_id, "identity", identity)
 
     def _sweep(self, first: Entry) -> str:
-        """The parent run, made when the first cell needs it."""
+        """Return the parent run, which the first cell creates."""
         if self._parent is None:
             tags = {"study": self._study}
             if "commit" in first.tags:
@@ -224,7 +224,7 @@ def main() -> None:
         requests = _requests()
         for name, value in ENVIRONMENT.items():
             os.environ.setdefault(name, value)
-        import mlflow  # noqa: F401 - it takes seconds, which are nobody's fault
+        import mlflow  # noqa: F401 - takes seconds
 
         _bound_memory()
         sender = Sender(**requests.get(), tell=tell)
@@ -232,7 +232,7 @@ def main() -> None:
             tell(answer(sender, requests.get()))
     except Exception as error:
         tell({"failed": cause(error)})
-    os._exit(1)  # what MLflow would still do at the end could take as long
+    os._exit(1)  # MLflow's own work at exit could take as long
 
 
 def _requests() -> queue.SimpleQueue[dict[str, Any]]:

@@ -22,7 +22,7 @@ def cause(error: BaseException) -> str:
     # SQLAlchemy adds the class of the error in front, its statement and its manual behind
     told = re.sub(r"^\(\S+\) ", "", re.split(r"\s*\[SQL: |\s*\(Background on ", told)[0].strip())
     told = (told or type(error).__name__).splitlines()[0]
-    # a server may send anything, also what a terminal obeys
+    # a server may send anything, even terminal control codes
     told = "".join(letter if letter.isprintable() else " " for letter in told)
     return textwrap.shorten(shown(told), LINE, placeholder=" …")
 

@@ -20,22 +20,22 @@ if TYPE_CHECKING:
     from bench.records.record import Record
 
 PROMPT_SECONDS = 1.0
-"""What a call to MLflow may take before it counts as waiting."""
+"""Seconds that a call to MLflow may take before it counts as waiting."""
 WAITING_SECONDS = 6.0
-"""What a command waits at its end, in all: with the first second of a call, and the start, ten."""
+"""Seconds that a command waits at its end; with a call's first second and the start, ten."""
 START_SECONDS = 120.0
-"""What the process may take between calls, to import MLflow and make a database."""
+"""Seconds that the process may take between calls, to import MLflow and make a database."""
 POLL_SECONDS = 0.05
 
 
 class Tracker:
-    """Sends the cells of one study to one MLflow, each once, while the command goes on.
+    """Sends the cells of one study to one MLflow, each once, while the command runs.
 
     Use it as a context manager around a sweep. The parent run is made with the first cell that is
-    sent; leaving waits for what is not sent yet, as long as calls come to an end: seconds beyond
-    the first of each call are counted, and after six in all the sending is given up. Nothing here
-    raises because of MLflow. After the first failure no further attempt is made; ``problems``
-    says what the user should know.
+    sent. Leaving waits for queued records as long as calls return: seconds beyond the first of
+    each call are counted, and after six in all the sending is given up. MLflow's errors are never
+    raised. After the first failure no further attempt is made; ``problems`` holds the messages
+    for the user.
 
     Args:
         results: the results folder, whose lock the caller holds.
@@ -90,7 +90,7 @@ class Tracker:
             self._ledger.save()
 
     def missing(self, records: Iterable[Record]) -> list[Record]:
-        """The records that are not known to have been sent; MLflow itself is not asked."""
+        """Return the records without an entry in the ledger; MLflow itself is not asked."""
         return [record for record in records if not self._ledger.holds(record)]
 
     def send(self, records: Iterable[Record]) -> None:
@@ -110,7 +110,7 @@ class Tracker:
             self._changed.notify()
 
     def _work(self) -> None:
-        """Send what is queued until the sweep ends. Whatever goes wrong ends it, and is told."""
+        """Send queued records until the sweep ends. Any error ends it and is reported."""
         try:
             if self.uri == default_uri(self.results) and set("%?") & set(self.uri):
                 raise BenchError(

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import time
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.errors import BenchError
+from bench.report.page.document import Document, Paragraph
+from bench.report.publishing import publish
 from bench.tuning.findings import Result, results_of
 from bench.tuning.tune import Tuning
 
@@ -32,8 +29,7 @@ tuning seed, as ``seed_1000``, and the value of each parameter that any method s
 def write_tuning(tuning: Tuning, results: Path, notes: Sequence[str] = ()) -> Path:
     """Write the report into ``results``/``study.name`` and return the path of tuning.html.
 
-    The files are made beside the old ones and then take their place; those of the ordinary report
-    are left alone.
+    Files of the study's ordinary report stay as they are.
 
     Raises:
         BenchError: the folder cannot be written to.
@@ -41,43 +37,26 @@ def write_tuning(tuning: Tuning, results: Path, notes: Sequence[str] = ()) -> Pa
     import pandas as pd
 
     from bench.report.drawing.style import Style
-    from bench.report.page.copies import write_copies
-    from bench.report.page.document import Paragraph
-    from bench.report.page.html import render_page
-    from bench.report.page.markdown import render_markdown
     from bench.tuning.chart import draw_trials
     from bench.tuning.page import compose
 
     folder = results / tuning.study.name
     found = results_of(tuning)
     style = Style(sorted({cell.method.label for cell in tuning.study.cells}))
-    made = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
-    scratch = folder / f".new-{uuid.uuid4().hex[:8]}"
-    try:
-        scratch.mkdir(parents=True)
+
+    def make(scratch: Path) -> Document:
+        rows = [row for result in found for row in rows_of(result)]
+        names = list(COLUMNS) + sorted({n for row in rows for n in row} - set(COLUMNS))
+        pd.DataFrame(rows, columns=names).to_csv(scratch / "tuning.csv", index=False)
         with style.drawing():
             figures = [
                 draw_trials(result, style, scratch)
                 or Paragraph(f"No trial on {result.problem.label} has a score to draw.")
                 for result in found
             ]
-        document = compose(tuning, found, figures, style.colour, folder, notes)
-        rows = [row for result in found for row in rows_of(result)]
-        names = list(COLUMNS) + sorted({n for row in rows for n in row} - set(COLUMNS))
-        pd.DataFrame(rows, columns=names).to_csv(scratch / "tuning.csv", index=False)
-        (scratch / "tuning.md").write_text(render_markdown(document, made), encoding="utf-8")
-        page = render_page(document, scratch, made)
-        (scratch / "tuning.html").write_text(page, encoding="utf-8")
-        write_copies(document, scratch)
-        _replace(scratch, folder)
-    except OSError as error:
-        raise BenchError(
-            f"cannot write the tuning's report to '{folder}' ({error.strerror or error}); make "
-            "room there and run again: the trials are stored"
-        ) from error
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-    return folder / "tuning.html"
+        return compose(tuning, found, figures, style.colour, folder, notes)
+
+    return publish(folder, "tuning", make)
 
 
 def rows_of(result: Result) -> list[dict[str, Any]]:
@@ -99,14 +78,3 @@ def rows_of(result: Result) -> list[dict[str, Any]]:
         for method, tuned in result.tuned.items()
         for trial in tuned.trials
     ]
-
-
-def _replace(scratch: Path, folder: Path) -> None:
-    files = {file.relative_to(scratch) for file in scratch.rglob("*") if file.is_file()}
-    for name in sorted(files):
-        (folder / name).parent.mkdir(exist_ok=True)
-        os.replace(scratch / name, folder / name)
-    for kept in ("figures", "tables"):
-        for file in (folder / kept).glob("tuning-*"):
-            if file.relative_to(folder) not in files:
-                file.unlink()

@@ -23,13 +23,13 @@ from bench.report.analysis.deciding import all_pairs
 from bench.report.analysis.problems import Problem, problems
 from bench.report.analysis.ranking import Standing, standings
 from bench.report.page import numbers
-from bench.report.topics.dataset.axes import AtEqualCost, at_equal_cost
+from bench.report.topics.dataset.equal_cost import AtEqualCost, at_equal_cost
 from bench.report.topics.dataset.iterates import oscillation, other
 from bench.study import Study, load_study
 
 ROOT = Path(__file__).parents[2]
 PAGE, REFERENCE = ROOT / "docs" / "findings.md", ROOT / "results" / "reference" / "league"
-FIGURES = ("overview", "curves", "axes")
+FIGURES = ("overview", "curves")
 
 
 def main() -> None:
@@ -83,7 +83,7 @@ def _scores(problem: Problem) -> list[dict[str, object]]:
 
 
 def _table(study: Study, problem: Problem) -> str:
-    """Methods in the order of their ranks, and how many pairs are told apart."""
+    """Methods in the order of their ranks, and how many pairs differ significantly."""
     primary, beside = problem.primary, other(problem)
     equal = at_equal_cost(problem, "generator_updates")
     lines = [
@@ -99,7 +99,7 @@ def _table(study: Study, problem: Problem) -> str:
     told = sum(each.outcome in ("ahead", "behind") for each in results)
     lines += [
         "",
-        f"{told} of {len(results)} pairs are told apart (Welch, Holm at 0.05 over all).",
+        f"{told} of {len(results)} pairs differ significantly (Welch, Holm at 0.05 over all).",
         "",
     ]
     return "\n".join(lines)

@@ -1,6 +1,6 @@
 """What the LeNet says of real digits, of noise and of each method: `python -m … RESULTS`.
 
-Every number of docs/metrics.md, "What the instruments say".
+Every number of docs/metrics.md, "Sanity check of these scores".
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name)
         found = campaign(folder / "campaign", chosen.kills, chosen.seed)
-        print("| fault | times | lost | what the user sees |\n|---|---|---|---|")
+        print("| fault | times | lost | the user sees |\n|---|---|---|---|")
         for what, times in sorted(found.kills.items()):
             told = found.seen.get(what, "the run goes on; the cells are tried again")
             print(f"| {what} | {times} | {'' if found.wrong else 0} | {_cell(told)} |")

@@ -264,9 +264,9 @@ def test_a_run_on_a_folder_with_odd_names_ends_in_a_report(tmp_path, monkeypatch
         return captured.out + captured.err
 
     assert "folder:[red]<b>odd|\\n&amp; naïve" in told("status")
-    assert "0 of 1 cells would train" in told("plan", "mine.yaml")
+    assert "0 of 1 cell would train" in told("plan", "mine.yaml")
     noise(folder / "one more.png", 99)
-    assert "1 of 1 cells would train" in told("plan", "mine.yaml")
+    assert "1 of 1 cell would train" in told("plan", "mine.yaml")
     shutil.rmtree(folder)
     gone = told("plan", "mine.yaml")
     assert gone.startswith("bench: dataset folder:./[red]<b>odd|\\n")

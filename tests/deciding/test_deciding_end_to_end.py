@@ -22,6 +22,7 @@ experiments:
     training: {learning_rate: 0.001, batch_size: 16}
     updates: 40
 """
+ALONE = ("--jobs", "1", "--no-tracking")
 
 
 @pytest.mark.slow
@@ -42,7 +43,7 @@ def test_a_killed_run_continues_to_the_decision_of_a_whole_one(tmp_path):
 
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     process = subprocess.Popen(
-        command("run", killed, "--jobs", "1"),
+        command("run", killed, *ALONE),
         env=environment,
         start_new_session=True,
         stdout=subprocess.DEVNULL,
@@ -57,8 +58,8 @@ def test_a_killed_run_continues_to_the_decision_of_a_whole_one(tmp_path):
     stored = len(list(killed.glob("cells/*/record.json")))
     assert "ring8: 0 of 1 pair decided" in bench("plan", killed)
 
-    again = bench("run", killed, "--jobs", "1")
-    once = bench("run", whole, "--jobs", "1")
+    again = bench("run", killed, *ALONE)
+    once = bench("run", whole, *ALONE)
     last = [line for line in once.splitlines() if line.startswith("ring8: ")][-1]
     assert last in again
     keys = set(Store(whole).records)
@@ -71,4 +72,4 @@ def test_a_killed_run_continues_to_the_decision_of_a_whole_one(tmp_path):
         for text in reports
     ]
     assert tables[0] == tables[1]
-    assert "nothing to train" in bench("run", killed)
+    assert "nothing to train" in bench("run", killed, *ALONE)

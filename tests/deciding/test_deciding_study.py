@@ -92,7 +92,8 @@ def test_nothing_is_added_once_the_best_is_known(bench):
     study = bench.study("{start: 3, step: 2, most: 9}\nmargin: 2")
     bench.go(study)
     (decided,) = state(study, bench.store).decisions
-    assert decided.is_decided
+    assert decided.results
+    assert not decided.replayed.needed
     assert "ttur and vanilla are the best, and equal within ±2.00" in answer(decided)
     assert bench.trained < 27
 
@@ -169,7 +170,8 @@ def test_a_narrowed_run_shares_the_error_with_all_methods_of_the_study(bench):
     (decided,) = state(narrowed, bench.store).decisions
     assert (pair.outcome, decided.asked.besides) == ("ahead", 2)
     assert pair.level == pytest.approx(decided.asked.level(pair.look - 1, 3))
-    assert decided.is_decided
+    assert decided.results
+    assert not decided.replayed.needed
     assert {record.cell.method.name for record in bench.store.records.values()} == {
         "vanilla", "wgan_gp"
     }  # fmt: skip

@@ -72,7 +72,7 @@ def test_a_queue_runs_a_worker_and_that_a_cell(tmp_path):
             cwd=ROOT, capture_output=True, text=True,
         )  # fmt: skip
         assert run.returncode == 0, run.stderr + run.stdout
-        assert "1 cells trained, 1 cells measured" in run.stdout
+        assert "1 cell trained, 1 cell measured" in run.stdout
         assert run.stderr == ""
         assert any((tmp_path / "node").glob("*/worker-*"))
     finally:

@@ -59,12 +59,12 @@ def test_dropped_in_it_is_measured_of_what_is_stored_and_reported(folder, tmp_pa
     empty = tmp_path / "none"
     empty.mkdir()
     first = _bench("run", str(study), "--jobs", "1", "--no-tracking", folder=empty, at=tmp_path)
-    assert "1 cells trained, 1 cells measured" in first.stdout, first.stdout + first.stderr
+    assert "1 cell trained, 1 cell measured" in first.stdout, first.stdout + first.stderr
     planned = _bench("plan", str(study), folder=folder, at=tmp_path)
-    assert "0 of 1 cells would train, and 1 that are stored would be measured" in planned.stdout
+    assert "0 of 1 cell would train, and 1 stored cell would be measured" in planned.stdout
     assert "my_metric: never measured" in planned.stdout
     second = _bench("run", str(study), "--jobs", "1", "--no-tracking", folder=folder, at=tmp_path)
-    assert "1 cells measured" in second.stdout, second.stdout + second.stderr
+    assert "1 cell measured" in second.stdout, second.stdout + second.stderr
     assert "trained" not in second.stdout
     report = (tmp_path / "results" / "own" / "report.md").read_text(encoding="utf-8")
     assert "energy distance" in report
@@ -90,4 +90,4 @@ def test_one_that_fails_costs_its_own_column(folder, tmp_path, fault, told):
     assert told in report
     assert "modes (≥20) of 8" in report
     planned = _bench("plan", str(study), folder=folder, at=tmp_path)
-    assert "0 of 1 cells would train, and 0 that are stored would be measured" in planned.stdout
+    assert "0 of 1 cell would train, and 0 stored cells would be measured" in planned.stdout

@@ -1,11 +1,11 @@
 """Methods at equal cost, and by the generator that is not ranked by."""
 
 import pytest
+from bench.report.topics.dataset.axes import at_equal_cost, differ, spent
 
 from bench.report.analysis.deciding import all_pairs
 from bench.report.analysis.problems import problems
 from bench.report.analysis.ranking import standings
-from bench.report.topics.dataset.axes import at_equal_cost, differ, spent
 from bench.report.topics.dataset.equal_cost import _compared, equal_cost, other_iterate
 from bench.report.topics.dataset.iterates import oscillation, other, ranked
 

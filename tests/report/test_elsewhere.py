@@ -43,7 +43,7 @@ def test_compare_leaves_with_what_fail_on_asks_for(bench, folders, tmp_path):
     out = ("--out", tmp_path / "out")
     code, said, _ = bench("compare", a, b, *out)
     assert code == 1
-    assert "1 of 3 seeds crashed in B alone" in said
+    assert "1 of 3 seeds crashed only in B" in said
     assert (tmp_path / "out" / "comparison.html").is_file()
     assert bench("compare", b, a, *out)[0] == 0
     assert bench("compare", b, a, *out, "--fail-on", "changed")[0] == 1

@@ -25,7 +25,7 @@ from bench.report.analysis.problems import problems
 from bench.report.analysis.ranking import Standing, standings
 from bench.report.export import all_of, describe, export, of_study, writing
 from bench.report.export.columns import COLUMNS, KINDS
-from bench.report.export.rows import told
+from bench.report.export.rows import labelled
 from bench.study import Study
 
 NOTEBOOK = Path(__file__).parents[2] / "docs" / "exported-results.ipynb"
@@ -99,7 +99,7 @@ def test_the_file_says_what_it_holds(exported):
     rows = {(k, q) for k, q in zip(table["kind"], table["quantity"], strict=True) if k != "floor"}
     assert rows <= named
     page = file.with_name("all.parquet.md").read_text()
-    assert page == describe("By hand", told(planned))
+    assert page == describe("By hand", labelled(planned))
     for name in (*form.names, *KINDS, *(q["name"] for q in known["quantities"])):
         assert f"| {name} |" in page
 
@@ -219,10 +219,10 @@ def test_a_file_is_there_whole_or_not_at_all(exported, tmp_path, monkeypatch):
     export(planned[:1], file, "")
     before = file.read_bytes()
 
-    def full(*_: Any) -> None:
+    def full(*_: Any, **__: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(writing, "_table", full)
+    monkeypatch.setattr(writing.pq.ParquetWriter, "write_table", full)
     with pytest.raises(BenchError, match="No space left on device"):
         export(planned, file, "")
     assert file.read_bytes() == before

@@ -11,7 +11,9 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure as Canvas
+from matplotlib.text import Text
 
 from bench.execution.plan import Planned
 from bench.report.analysis.problems import Problem, problems
@@ -21,8 +23,7 @@ from bench.report.drawing.style import Style
 from bench.report.page.document import Figure
 from bench.report.statistics import CriticalDifference
 from bench.report.topics.dataset import profiles
-from bench.report.topics.study import cost_figure as costs
-from bench.report.topics.study import heat_map, overview, ranks
+from bench.report.topics.study import cost, overview, ranks
 
 ONE = """
 methods: [non_saturating, vanilla, wgan_gp]
@@ -85,14 +86,14 @@ def canvases(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Canvas]]:
         kept.append(canvas)
         return f"figures/{name}"
 
-    for module in (overview, ranks, profiles, costs):
+    for module in (overview, ranks, profiles, cost):
         monkeypatch.setattr(module, "save", keep)
     yield kept
     plt.close("all")
 
 
 def texts(canvas: Canvas) -> list[str]:
-    return [text.get_text() for axis in canvas.axes for text in axis.texts]
+    return [text.get_text() for text in canvas.findobj(Text) if text.get_text()]
 
 
 def methods_of(canvas: Canvas) -> set[int]:
@@ -134,20 +135,21 @@ def test_rows_are_ordered_by_how_often_a_method_is_among_the_best(ready, canvase
     with style.drawing():
         overview.draw_overview(found, ranked, style, folder)
     order = ["vanilla", "wgan_gp", "non_saturating"]
-    assert [text for text in texts(canvases[0]) if text in NAMES] == order
+    shown = [label.get_text() for label in canvases[0].axes[0].get_yticklabels()]
+    assert shown == [*order, "real data"]
     assert ranks.mean_places(found, ranked) == {"vanilla": 1.5, "wgan_gp": 1.5,
                                                 "non_saturating": 3.0}  # fmt: skip
 
 
 def test_colours_say_how_far_and_not_who_is_first(ready) -> None:
     found, _, _, _ = ready((GOOD, GOOD, BAD))
-    scale = heat_map.scale_of(found[0])
+    scale = overview.scale_of(found[0])
     assert scale is not None
     assert scale.share(0) == 0
     assert scale.share(8) == 1
     assert scale.share(4) == scale.share(4.0)
     assert abs(scale.share(4.04) - scale.share(4)) < 0.01
-    distances = heat_map.Scale(400.0, 4.0, by_ratios=True, is_measured=True)
+    distances = overview.Scale(400.0, 4.0, by_ratios=True, is_measured=True)
     # ten times the floor is a tenth of the way, however bad the start was
     assert distances.share(40) == pytest.approx(0.1, abs=0.01)
     assert distances.share(144) < 0.03
@@ -155,21 +157,22 @@ def test_colours_say_how_far_and_not_who_is_first(ready) -> None:
     assert distances.share(0) == 1
 
 
-def test_equal_values_have_equal_colours_and_failures_a_grey_of_their_own(ready) -> None:
-    found, ranked, style, _ = ready((GOOD, GOOD, (1, X, X, X, X)))
+def test_equal_values_have_equal_colours_and_failures_a_grey_of_their_own(ready, canvases) -> None:
+    found, ranked, style, folder = ready((GOOD, GOOD, (1, X, X, X, X)))
     with style.drawing():
-        sheet = heat_map.HeatMap(found, ranked, style)
-    by_name = {s.method: sheet.colour(0, s) for s in ranked[0]}
-    assert by_name["non_saturating"] == by_name["vanilla"]
-    assert by_name["wgan_gp"] == heat_map.NO_NUMBER
-    plt.close(sheet.canvas)
+        overview.draw_overview(found, ranked, style, folder)
+    # the first patch that is tagged with a method is its cell
+    cells = {int(patch.get_gid().split("-")[1]): patch.get_facecolor()
+             for patch in canvases[0].axes[0].patches if patch.get_gid()}  # fmt: skip
+    assert cells[0] == cells[1]
+    assert to_hex(cells[2]) == overview.NO_NUMBER.lower()
 
 
 def test_text_can_be_read_on_every_colour_of_the_map() -> None:
     for share in np.linspace(0, 1, 101):
-        colour = heat_map.COLOURS(share)
+        colour = overview.COLOURS(share)
         assert words.contrast(words.readable(colour), colour) >= 4.5
-    lightness = [words.contrast(heat_map.COLOURS(share), "black") for share in (0.0, 0.5, 1.0)]
+    lightness = [words.contrast(overview.COLOURS(share), "black") for share in (0.0, 0.5, 1.0)]
     assert lightness == sorted(lightness, reverse=True)
 
 
@@ -191,15 +194,18 @@ def test_the_rank_diagram_says_why_there_is_none(ready, canvases) -> None:
 
 
 def test_the_rank_diagram_joins_those_that_are_alike() -> None:
-    found = CriticalDifference((1.2, 2.0, 2.8), ((0, 1), (1, 2)), 0.01,
-                               ((1.0,) * 3,) * 3, 1.1, 10, 0.05)  # fmt: skip
+    # the outer two differ, and neither does from the one between them
+    ps = ((1.0, 0.4, 0.01), (0.4, 1.0, 0.4), (0.01, 0.4, 1.0))
+    found = CriticalDifference((1.2, 2.0, 2.8), ((0, 1), (1, 2)), 0.01, ps, 1.1, 10, 0.05)
     style = Style(list(NAMES))
     with style.drawing():
-        canvas = ranks._diagram(found, list(NAMES), style)
+        canvas = ranks.diagram(found, list(NAMES), style)
     assert "CD = 1.10" in texts(canvas)
-    thick = [line for line in canvas.axes[0].lines if line.get_linewidth() == 3.5]
-    assert len(thick) == 2
-    assert methods_of(canvas) == {0, 1, 2}
+    bars = [line for line in canvas.axes[0].lines if line.get_linewidth() == 3.0]
+    assert [sorted(set(bar.get_xdata())) for bar in bars] == [[1.2, 2.0], [2.0, 2.8]]
+    tagged = {text.get_text().strip(): text.get_gid() for text in canvas.axes[0].texts}
+    for number, told in enumerate(("non_saturating  1.20", "vanilla  2.00", "2.80  wgan_gp")):
+        assert tagged[told].startswith(f"method-{number}-")
     plt.close(canvas)
 
 
@@ -226,14 +232,16 @@ def test_costs_are_those_of_the_records(ready, canvases) -> None:
         (GOOD, MIDDLING, (1, X, X, 2, X)),
         run=lambda method, _: {"training_seconds": seconds[method]},
     )
-    measure, drawn = costs.points(found[0], ranked[0])
-    assert measure == costs.SECONDS
+    measure, drawn = cost.points(found[0], ranked[0])
+    assert measure == cost.SECONDS
     assert {point.method: point.cost for point in drawn} == seconds
-    assert [p.method for p in costs.front(drawn, True)] == ["vanilla", "non_saturating"]
+    assert [p.method for p in cost.front(drawn, found[0].primary)] == ["vanilla", "non_saturating"]
     with style.drawing():
-        figure = costs.draw_costs(found, ranked, style, folder)
+        figure = cost.draw_costs(list(zip(found, ranked, strict=True)), style, folder)
     assert figure is not None
-    assert {"non_saturating", "vanilla", "wgan_gp ✗3/5"} <= set(texts(canvases[0]))
+    assert set(NAMES) <= set(texts(canvases[0]))
+    (cross,) = [line for line in canvases[0].axes[0].lines if line.get_marker() == "X"]
+    assert list(cross.get_ydata()) == [canvases[0].axes[0].get_ylim()[0]]
     assert "wgan_gp 20, no mean (3 of 5 failed)" in figure.alt
     assert methods_of(canvases[0]) == {0, 1, 2}
 
@@ -244,19 +252,10 @@ def test_seconds_of_different_devices_are_not_compared(ready) -> None:
         (GOOD, MIDDLING, BAD), run=lambda _, seed: {"device_name": f"device {seed % 2}"}
     )
     with style.drawing():
-        figure = costs.draw_costs(found, ranked, style, folder)
-    assert costs.points(found[0], ranked[0])[0] == costs.EVALUATIONS
+        figure = cost.draw_costs(list(zip(found, ranked, strict=True)), style, folder)
+    assert cost.points(found[0], ranked[0])[0] == cost.EVALUATIONS
     assert figure is not None
     assert "different devices" in figure.caption
-
-
-def test_names_cover_neither_marks_nor_each_other() -> None:
-    frame, taken = (0.0, 0.0, 200.0, 100.0), [(45.0, 45.0, 55.0, 55.0)]
-    for _ in range(6):
-        place = costs._free(50, 50, 40, 8, frame, taken)
-        box = costs._box(50, 50, 40, 8, *place)
-        assert all(costs._shared(box, other) == 0 for other in taken)
-        taken.append(box)
 
 
 @pytest.mark.parametrize("scores", [((X,) * 5,) * 3, ((8.0,),) * 3, ((7.0,) * 5,) * 3])
@@ -266,7 +265,7 @@ def test_all_failed_one_seed_and_equal_values_are_drawn(ready, canvases, scores:
     with style.drawing():
         assert overview.draw_overview(*whole) is not None
         ranks.draw_critical_difference(*whole)
-        costs.draw_costs(*whole)
+        cost.draw_costs(list(zip(found, ranked, strict=True)), style, folder)
         profiles.draw_profiles(found[0], ranked[0], style, folder)
     for canvas in canvases:
         canvas.draw_without_rendering()

@@ -149,7 +149,7 @@ def test_a_report_whose_files_are_not_as_written_is_written_again(barely, damage
         elif damage == "cut":
             file.write_bytes(sound[:-1])
         elif damage == "no stamp":
-            (folder / ".digest").write_text('{"content": ')
+            (folder / ".report.json").write_text('{"made_from": ')
         else:
             file.unlink()
         assert write()[1]
@@ -422,7 +422,8 @@ def test_a_list_of_files_that_was_tampered_with_deletes_nothing_elsewhere(two_me
     old = folder / "figures" / "old.png"
     old.write_text("old")
     names = ["figures/../../victim.txt", "../victim.txt", "figures/old.png", str(victim)]
-    (folder / ".digest").write_text(json.dumps({"content": "", "files": names}))
+    stamp = {"made_from": "", "files": dict.fromkeys(names, "")}
+    (folder / ".report.json").write_text(json.dumps(stamp))
     write_report(study, planned, store.results)
     assert victim.read_text() == "mine"
     assert not old.exists()

@@ -4,7 +4,7 @@ import shlex
 
 import pytest
 
-from bench.report.topics.study.reproduce import reproducer
+from bench.report.topics.study.provenance import reproducer
 from bench.study import load_study
 from bench.study.selection import parse
 

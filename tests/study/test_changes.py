@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from bench.errors import BenchError
-from bench.report.topics.study.reproduce import reproducer
+from bench.report.topics.study.provenance import reproducer
 from bench.study import load_study
 from bench.study.selection import parse
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 
@@ -65,7 +66,7 @@ def test_the_page_tells_scores_on_fresh_seeds_and_those_of_tuning_apart(tuned, t
         assert standing.centre.value == pytest.approx(abs(math.log10(rate / 0.5)) + 0.015)
     assert [each.best.number for each in result.tuned.values()].count(0) == 1
     assert "seeds 1000–1001, which is too good" in text
-    assert "The first trial is the study's own values" in text
+    assert "Trial 0 uses the study's own values" in text
     assert "bench tune by_hand.yaml --trials 6 --tuning-seeds 2" in text
 
 
@@ -118,6 +119,8 @@ def test_the_ordinary_reports_files_are_left_alone(tuned, tmp_path):
     for name in (*theirs, "figures/tuning-old.svg"):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text("theirs")
+    stamp = {"made_from": "", "files": {"figures/tuning-old.svg": ""}}
+    (folder / ".tuning.json").write_text(json.dumps(stamp))
     write_tuning(tuned, tmp_path / "results")
     assert all((folder / name).read_text() == "theirs" for name in theirs)
     assert not (folder / "figures/tuning-old.svg").exists()

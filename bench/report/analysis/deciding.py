@@ -42,10 +42,6 @@ class Decided:
         return [each for each in self.results if each.outcome != "open"]
 
     @property
-    def is_decided(self) -> bool:
-        return bool(self.results) and not self.replayed.needed
-
-    @property
     def seeds(self) -> int:
         """Seeds of the last look."""
         return max((each.seeds for each in self.results), default=0)

@@ -112,10 +112,11 @@ def _contrast(name: str, found: Contrast | None) -> dict[str, Any]:
     }
 
 
-def _run(problem: Problem, planned: Planned) -> dict[str, Any]:
+def identity(problem: str, planned: Planned) -> dict[str, Any]:
+    """Return what a cell is and how it ended, by the first names of :data:`RUN_COLUMNS`."""
     cell, record = planned.cell, planned.record
-    row: dict[str, Any] = {
-        "problem": problem.label,
+    return {
+        "problem": problem,
         "method": cell.method.name,
         "method_label": cell.method.label,
         "method_hyperparameters": json.dumps(cell.method.hyperparameters, sort_keys=True),
@@ -129,12 +130,16 @@ def _run(problem: Problem, planned: Planned) -> dict[str, Any]:
         "seed": cell.seed,
         "budget": cell.updates,
         "evaluations": cell.evaluations,
-        "key": cell.key,
+        "key": record.key if record else cell.key,
         "state": planned.state,
         "status": record.status if record else planned.state,
         # a record is one line of the table, whatever the worker had to say
         "reason": " ".join((record.reason if record else planned.why).split()),
     }
+
+
+def _run(problem: Problem, planned: Planned) -> dict[str, Any]:
+    row, record = identity(problem.label, planned), planned.record
     if record is not None:
         row |= _measured(problem, record) | _cost(record)
         row |= {name: record.whole.get(name) for name in GRADIENT_COLUMNS}
@@ -155,7 +160,7 @@ def _measured(problem: Problem, record: Record) -> dict[str, Any]:
         values = [e[metric.name] for e in after if e.get(metric.name) is not None]
         row[metric.name] = evaluations[-1].get(metric.name)
         if values:
-            row[f"{metric.name}_best"] = (max if metric.higher_is_better else min)(values)
+            row[f"{metric.name}_best"] = metric.best(values)
     coverage = problem.coverage
     if coverage is not None:
         held = [e["update"] for e in evaluations if e.get(coverage.name) == coverage.ceiling]

@@ -13,7 +13,7 @@ import numpy as np
 from bench.metric import Quantity
 from bench.report.analysis.problems import Problem, describe
 from bench.report.analysis.ranking import Standing
-from bench.report.statistics import Interval, median, meets, share_of_variants
+from bench.report.statistics import Interval, median, share_of_variants
 
 Pair = tuple[Problem, list[Standing]]
 
@@ -77,8 +77,8 @@ class Varied:
         """Those with a trained seed: most variants at which they work first, then by the median."""
         labels = sorted({s.method for _, ranked in self.pairs for s in ranked})
         found = [each for label in labels if (each := self._robustness(label)) is not None]
-        sign = -1 if self.metric.higher_is_better else 1
-        return sorted(found, key=lambda r: (-r.share.value, sign * r.median, r.failed, r.method))
+        worse = -self.metric.sign
+        return sorted(found, key=lambda r: (-r.share.value, worse * r.median, r.failed, r.method))
 
     @cached_property
     def standing(self) -> dict[tuple[str, str], Standing]:
@@ -87,12 +87,11 @@ class Varied:
 
     def meets(self, value: float) -> bool:
         """Whether a value is as good as the target."""
-        return meets(value, self.target, self.metric.higher_is_better, digits(self.metric))
+        return self.metric.reaches(value, self.target)
 
     def shown(self, method: Robustness) -> list[float]:
         """A method's scores as they are shown, which is how they are held against a target."""
-        places = digits(self.metric)
-        return [round(v, places) if math.isfinite(v) else v for v in method.scores.values()]
+        return [self.metric.shown(value) for value in method.scores.values()]
 
     def breaks(self) -> dict[str, tuple[list[str], list[str]]]:
         """For each variant the methods that work there and those that do not."""
@@ -113,7 +112,7 @@ class Varied:
         seeds = sorted({seed for s in trained.values() for seed in s.scores})
         table = [[s.scores.get(seed, math.nan) for s in trained.values()] for seed in seeds]
         metric = self.metric
-        share = share_of_variants(table, self.target, metric.higher_is_better, digits(metric))
+        share = share_of_variants(table, self.target, metric.higher_is_better, metric.places)
         assert share is not None
         badness = {variant: _badness(metric, s) for variant, s in trained.items()}
         return Robustness(
@@ -143,18 +142,11 @@ def variant_of(problem: Problem) -> str:
     return problem.cell.variation.name if problem.cell.variation is not None else ""
 
 
-def digits(metric: Quantity) -> int:
-    """Digits with which a metric's values are shown, percentages as shares."""
-    return metric.digits + (2 if metric.percent else 0)
-
-
 def _badness(metric: Quantity, standing: Standing) -> tuple[float, float]:
     """Greater for what is worse, as values are shown; of failures, more failed seeds."""
     assert standing.centre is not None
-    value = standing.centre.value
-    shown = round(value, digits(metric)) if math.isfinite(value) else value
     failed = standing.failed / max(len(standing.scores), 1)
-    return (-shown if metric.higher_is_better else shown, 0.0 if standing.holds else failed)
+    return metric.badness(standing.centre.value), 0.0 if standing.holds else failed
 
 
 def _labels(groups: list[list[Pair]]) -> list[str]:

@@ -1,7 +1,6 @@
-"""What changed between two results folders: two commits, two machines, two versions of torch."""
+"""Compares two results folders: of two commits, two machines, or two versions of torch."""
 
-from bench.report.compare.comparing import compare
-from bench.report.compare.found import Comparison, FailOn
+from bench.report.compare.comparing import Comparison, FailOn, compare
 from bench.report.compare.page import compose
 from bench.report.compare.writing import compare_folders, write_comparison
 

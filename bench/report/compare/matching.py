@@ -1,9 +1,9 @@
-"""Which cells are the same thing in two folders, whatever code trained them."""
+"""Matches cells of two folders, whatever code trained them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from bench.errors import BenchError
@@ -11,83 +11,102 @@ from bench.records.cell import Cell, Component
 from bench.records.fingerprint import digest
 from bench.records.record import Record
 from bench.registry import label_of, make_architecture, make_dataset, make_method
+from bench.report.stored import spelled_as
+
+_MAKERS = {"method": make_method, "dataset": make_dataset, "architecture": make_architecture}
 
 
 class Spelling:
-    """Cells with their hyperparameters as the code here spells them, and without its sources.
+    """Spells the hyperparameters of cells as the code here does, and leaves out their sources.
 
     A hyperparameter that was added between two commits is missing in the older records; it had its
-    default. What the code here does not know stays as it was recorded.
+    default. Parts that are unknown here stay as recorded.
     """
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, str], Component] = {}
-        self.broken: dict[str, str] = {}
-        """Why a dataset cannot be used here, by its :func:`spelled_as`."""
+        self._known: dict[str, Component] = {}
 
     def __call__(self, cell: Cell) -> Cell:
-        return replace(
-            cell,
-            method=self._component(make_method, cell.method),
-            dataset=self._component(make_dataset, cell.dataset),
-            architecture=self._component(make_architecture, cell.architecture),
-            sources={},
-        )
+        parts: dict[str, Any] = {name: self._part(name, getattr(cell, name)) for name in _MAKERS}
+        return replace(cell, sources={}, **parts)
 
-    def _component(self, make: Any, recorded: Component) -> Component:
-        key = (make.__name__, spelled_as(recorded))
+    def _part(self, kind: str, recorded: Component) -> Component:
+        key = kind + spelled_as(recorded)
         if key not in self._known:
             try:
-                part = make(recorded.name, recorded.hyperparameters)
-                self._known[key] = Component(
-                    part.name, part.hyperparameters(), label_of(part), recorded.evaluation
-                )
-            except BenchError as error:
+                part: Any = _MAKERS[kind](recorded.name, recorded.hyperparameters)
+                found = part.name, part.hyperparameters(), label_of(part), recorded.evaluation
+                self._known[key] = Component(*found)
+            except BenchError:
                 self._known[key] = recorded
-                if make is make_dataset:
-                    self.broken[key[1]] = str(error)
         return self._known[key]
 
 
-def spelled_as(component: Component) -> str:
-    """A hash of name and hyperparameters; the label follows from them."""
-    return digest([component.name, component.hyperparameters])
+@dataclass(frozen=True)
+class Side:
+    """One of the two folders, with the newest record of each cell."""
+
+    name: str
+    records: dict[str, Record]
+    """By :func:`identity`, as ``cells``."""
+    cells: dict[str, Cell]
+    """As the code here spells them."""
+    older: int
+    """Number of records passed over because a newer one has the same cell."""
+
+    @classmethod
+    def of(
+        cls, records: Sequence[Record], spelling: Spelling, wanted: set[str] | None, name: str
+    ) -> Side:
+        """Take the records of the ``wanted`` cells; None: of all.
+
+        Raises:
+            BenchError: there is none.
+        """
+        newest: dict[str, Record] = {}
+        cells: dict[str, Cell] = {}
+        found = 0
+        for record in sorted(records, key=lambda r: str(r.data["run"].get("finished_at") or "")):
+            cell = spelling(record.cell)
+            own = identity(cell)
+            if wanted is None or own in wanted:
+                found += 1
+                newest[own], cells[own] = record, cell
+        if not found:
+            hint = "; leave --study out to compare everything" if records else ""
+            raise BenchError(f"'{name}' holds no record of this study{hint}")
+        return cls(name, newest, cells, found - len(newest))
 
 
 def identity(cell: Cell) -> str:
-    """Equal for cells that are the same but for the code that trained them."""
-    parts = {n: spelled_as(getattr(cell, n)) for n in ("method", "dataset", "architecture")}
+    """Return a hash that is equal for cells that differ only by the code that trained them."""
+    parts = [spelled_as(getattr(cell, name)) for name in _MAKERS]
     numbers = cell.seed, cell.updates, cell.evaluations, cell.iterate
     return digest([parts, asdict(cell.training), numbers])
 
 
 def nearest(record: Record, others: Iterable[Record], *, in_a: bool) -> tuple[str, ...]:
-    """What tells a record from the nearest of ``others`` with its method and dataset.
+    """Return how a record differs from the nearest of ``others`` with its method and dataset.
 
-    ``in_a`` says on which side the record is: differences read from A to B. Another seed is told
-    only where nothing else differs. Empty where no other has its method and dataset.
+    Differences read from A to B; ``in_a`` says on which side the record is. Empty where no other
+    record has its method and dataset.
     """
-    place = record.cell.coordinates()[:2]
-    best: tuple[str, ...] = ()
-    for other in others:
-        if other.cell.coordinates()[:2] != place:
-            continue
-        one, two = (record, other) if in_a else (other, record)
-        changes = differing(
-            *({**each.data["ingredients"], "iterate": each.iterate} for each in (one, two))
-        )
-        told = tuple(
-            f"{name} {shown(a)} → {shown(b)}"
-            for name, (a, b) in changes.items()
-            if not name.startswith("source ") and name not in ("schema", "seed")
-        ) or ("the seeds alone",)
-        if not best or (len(told), told) < (len(best), best):
-            best = told
-    return best
+    alike = [each for each in others if each.coordinates[:2] == record.coordinates[:2]]
+    found = [_changes(record, each) if in_a else _changes(each, record) for each in alike]
+    return min(found, key=lambda changes: (len(changes), changes), default=())
+
+
+def _changes(a: Record, b: Record) -> tuple[str, ...]:
+    apart = differing(*({**each.data["ingredients"], "iterate": each.iterate} for each in (a, b)))
+    return tuple(
+        f"{name} {shown(x)} → {shown(y)}"
+        for name, (x, y) in apart.items()
+        if not name.startswith("source ") and name not in ("schema", "seed")
+    ) or ("only the seeds",)
 
 
 def differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Entries that are not the same in both; what one lacks is None there."""
+    """Return the entries that are not the same in both; None on the side that lacks one."""
     names = dict.fromkeys((*a, *b))
     apart = {name: (a.get(name), b.get(name)) for name in names if a.get(name) != b.get(name)}
     # records come from JSON, where a tuple has become a list
@@ -95,11 +114,9 @@ def differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, tuple[Any
 
 
 def shown(value: Any) -> str:
-    """A value of an ingredient or a protocol in a table."""
-    if value is None:
-        return "none"
+    """Return an ingredient, or an entry of a protocol, as text of a table."""
     if isinstance(value, dict):
         return ", ".join(f"{name} {shown(part)}" for name, part in value.items())
     if isinstance(value, list | tuple):
         return " ".join(map(shown, value))
-    return str(value)
+    return "none" if value is None else str(value)

@@ -1,48 +1,19 @@
-"""From two folders to comparison.html, comparison.md and comparison.csv."""
+"""Compares two results folders and publishes the comparison."""
 
 from __future__ import annotations
 
-import os
-import time
-import uuid
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError
 from bench.records.cell import Cell
-from bench.report.compare.comparing import compare
-from bench.report.compare.found import Comparison, Pair
+from bench.report.compare.comparing import Comparison, compare
 from bench.report.compare.page import compose
+from bench.report.compare.pairs import Pair
+from bench.report.page.document import Document
+from bench.report.publishing import publish
 from bench.report.stored import open_results
-
-COLUMNS: dict[str, str] = {
-    "problem": "dataset label, with what tells it from other problems on the same dataset",
-    "method": "label of the method",
-    "verdict": "worse, better, noise (differs, not beyond noise), identical or not compared",
-    "why": "what the verdict rests on, or leaves open",
-    "metric": "name of the primary metric",
-    "seeds": "seeds on both sides",
-    "seeds_identical": "of these, those with the same status and result, bit for bit",
-    "finished_a": "of these, those that finished in A",
-    "finished_b": "of these, those that finished in B",
-    "mean_a": "mean of A's last evaluation over the seeds that finished on both sides",
-    "mean_b": "the same of B",
-    "difference": "mean of B − A at equal seeds",
-    "difference_low": "lower end of its 95 % interval",
-    "difference_high": "upper end of its interval",
-    "test": "paired t, sign or rank",
-    "p": "p of the test",
-    "p_adjusted": "the same, adjusted for the number of pairs tested (Holm)",
-    "discriminator_spikes_a": "spikes per 10,000 updates in A, median over seeds",
-    "discriminator_spikes_b": "the same in B",
-    "generator_spikes_a": "spikes per 10,000 updates in A, median over seeds",
-    "generator_spikes_b": "the same in B",
-    "training_seconds_ratio": "B / A, on the same kind of device alone",
-    "peak_memory_ratio": "B / A, on the same kind of device alone",
-    "changed_parts": "parts of the result that differ",
-}
-"""Every column of comparison.csv, a row for each pair, and what it means."""
 
 
 def compare_folders(a: Path, b: Path, cells: Iterable[Cell] | None = None) -> Comparison:
@@ -63,7 +34,7 @@ def compare_folders(a: Path, b: Path, cells: Iterable[Cell] | None = None) -> Co
 
 
 def write_comparison(comparison: Comparison, folder: Path) -> Path:
-    """Write comparison.html, .md and .csv into ``folder`` and return the path of the page.
+    """Write the comparison into ``folder`` and return the path of comparison.html.
 
     Raises:
         BenchError: the folder cannot be written to, or lies within one of those compared.
@@ -75,65 +46,43 @@ def write_comparison(comparison: Comparison, folder: Path) -> Path:
                 f"'{folder}' lies within '{side.name}', which is compared and stays as it is; "
                 "name another folder with --out"
             )
-    # a templating engine and pandas take long to import, and a refusal needs neither
-    import pandas as pd
 
-    from bench.report.page.html import render_page
-    from bench.report.page.markdown import render_markdown
+    def make(scratch: Path) -> Document:
+        import pandas as pd
 
-    document = compose(comparison)
-    made = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
-    table = pd.DataFrame([_row(pair) for pair in comparison.pairs], columns=list(COLUMNS))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in {
-            "comparison.csv": table.to_csv(index=False),
-            "comparison.md": render_markdown(document, made),
-            "comparison.html": render_page(document, folder, made),
-        }.items():
-            _put(folder / name, text)
-    except OSError as error:
-        raise BenchError(
-            f"cannot write the comparison to '{folder}' ({error.strerror or error}); make room "
-            "there, or name another folder with --out"
-        ) from error
-    return folder / "comparison.html"
+        rows = [_row(pair) for pair in comparison.pairs]
+        pd.DataFrame(rows).to_csv(scratch / "comparison.csv", index=False)
+        return compose(comparison)
 
-
-def _put(file: Path, text: str) -> None:
-    scratch = file.with_name(f".{file.name}-{uuid.uuid4().hex[:8]}")
-    try:
-        scratch.write_text(text, encoding="utf-8")
-        os.replace(scratch, file)
-    finally:
-        scratch.unlink(missing_ok=True)
+    return publish(folder, "comparison", make, option="--out")
 
 
 def _row(pair: Pair) -> dict[str, Any]:
-    statuses = list(pair.statuses.values())
+    """Return the row of comparison.csv (docs/comparing.md has the columns)."""
+    found, statuses = pair.contrast, pair.statuses.values()
     row: dict[str, Any] = {
         "problem": pair.problem,
         "method": pair.method,
         "verdict": pair.verdict,
         "why": "; ".join(pair.reasons),
         "metric": pair.metric.name,
-        "seeds": len(statuses),
+        "seeds": len(pair.records),
         "seeds_identical": len(pair.identical),
         "finished_a": sum(a == "ok" for a, _ in statuses),
         "finished_b": sum(b == "ok" for _, b in statuses),
-        "mean_a": pair.means[0] and pair.means[0].value,
-        "mean_b": pair.means[1] and pair.means[1].value,
-        "difference": pair.difference and pair.difference.value,
-        "difference_low": pair.difference and pair.difference.low,
-        "difference_high": pair.difference and pair.difference.high,
-        "test": pair.test,
-        "p": pair.p,
-        "p_adjusted": pair.adjusted,
+        **{f"mean_{n}": mean and mean.value for n, mean in zip("ab", pair.means, strict=True)},
+        "difference": found.difference and found.difference.value,
+        "difference_low": found.difference and found.difference.low,
+        "difference_high": found.difference and found.difference.high,
+        "test": "" if found.p is None else found.test,
+        "p": found.p,
+        "p_adjusted": found.adjusted,
+    }
+    for player, sides in pair.spikes.items():
+        for side, rate in zip("ab", sides, strict=True):
+            row[f"{player}_spikes_{side}"] = rate and rate.median
+    return row | {
         "training_seconds_ratio": pair.seconds.value,
         "peak_memory_ratio": pair.memory.value,
         "changed_parts": " ".join(pair.parts),
     }
-    for player, sides in pair.spikes.items():
-        for side, found in zip("ab", sides, strict=True):
-            row[f"{player}_spikes_{side}"] = found and found.median
-    return row

@@ -74,7 +74,7 @@ def scatter(
             told = f"{share:.0f} % outside" if share >= 1 else "< 1 % outside"
             axis.text(
                 left[0] + 0.5, 0.025, told, ha="center", va="bottom", color="#555555",
-                fontsize=style.letters(style.small * 0.85),
+                fontsize=style.small,
                 bbox={"facecolor": "white", "alpha": 0.8, "lw": 0, "pad": 1.0},
             )  # fmt: skip
     points = np.concatenate(found)

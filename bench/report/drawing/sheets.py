@@ -10,6 +10,7 @@ from bench.report.analysis.findings import Findings
 from bench.report.analysis.problems import Problem
 from bench.report.analysis.ranking import Standing
 from bench.report.page.document import Block, Drawing, Figure
+from bench.words import program
 
 MOST = 12
 """Methods on one sheet: more panels would be too small, or the sheet too long, to be read."""
@@ -43,7 +44,8 @@ class Sheet:
         names = [Sheet([], number).suffix for number in range(1, self.of + 1)]
         others = ", ".join(f"{self.problem}/{kind}{name}" for name in names if name != self.suffix)
         return (
-            f"{shown} of {shown + self.left_out} methods{which}; the others: bench figure {others}."
+            f"{shown} of {shown + self.left_out} methods{which}; the others: "
+            f"{program()} figure {others}."
         )
 
 

@@ -91,7 +91,7 @@ class Style:
         self.scale = PAGE / WIDTH if paper else 1.0
         """What lengths that were chosen for the page are multiplied by, heights too."""
         self.text = 8.0 if paper else 9.0
-        self.small = 7.5 if paper else 8.0
+        self.small = 7.5 if paper else 8.5
         self.line = 1.0 if paper else 1.8
         self.thin = 0.5 if paper else 0.8
         self._tagged = 0
@@ -251,6 +251,7 @@ def save(
     drawn = folder / f"{file}.svg"
     if drawn.is_file():
         text = drawn.read_text(encoding="utf-8").replace(f"'{FONT}'", FALLBACKS)
+        text = _ILLEGAL.sub("\ufffd", text)
         text = _RASTER.sub(lambda found: _smaller(found, pictures, colours), text)
         drawn.write_text(text, encoding="utf-8")
     if pictures and "png" in _formats.get():
@@ -267,11 +268,12 @@ def put(axis: Any, left: float, top: float, width: float, height: float) -> None
 
 def powers(axis: Any) -> None:
     """Tell the numbers of a logarithmic axis as plain text: 0.01, 1000, 10⁻⁶."""
-    axis.set_major_formatter(FuncFormatter(_power))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: power(value)))
     axis.set_minor_locator(NullLocator())
 
 
-def _power(value: float, _: Any) -> str:
+def power(value: float) -> str:
+    """Return a number in plain text: 0.01, 1000, 10⁻⁶."""
     if 0.01 <= value < 10_000:
         return f"{value:g}"
     exponent = math.floor(math.log10(value) + 1e-9) if value > 0 else 0
@@ -281,6 +283,8 @@ def _power(value: float, _: Any) -> str:
 
 
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What no XML may hold, but the name of a method may."""
 _RASTER = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)")
 
 

@@ -1,28 +1,43 @@
-"""The columns of the export, what each means, and what kinds of rows there are."""
+"""The columns of the export, the kinds of its rows, and the quantities that all problems share."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pyarrow as pa
 
-from bench.metrics.gradients import meanings
+from bench.datasets.base import Dataset
+from bench.metrics.gradients import Gradients
 from bench.report.analysis.columns import COST_COLUMNS, RUN_COLUMNS
 from bench.report.analysis.training import TRAINING_COLUMNS
 
 TEXT = pa.dictionary(pa.int32(), pa.string())
 """Words that many rows share: pandas reads them as categories."""
 
-BY_KIND = {"boolean": pa.bool_(), "integer": pa.int32(), "number": pa.float64(), "string": TEXT}
-"""Types by the kinds of training columns."""
-
 ORIGIN = ("device", "device_name", "engine", "python", "torch", "numpy", "commit", "finished_at")
-"""What a record says of where it comes from."""
+"""The entries of :data:`COST_COLUMNS` that say where a record comes from."""
+COSTS = tuple(name for name in COST_COLUMNS if name not in ORIGIN)
+
+_KINDS = {"boolean": pa.bool_(), "integer": pa.int32(), "number": pa.float64(), "string": TEXT}
+_TYPES = {
+    **{"seed": pa.int64(), "budget": pa.int64(), "evaluations": pa.int32()},
+    **{column.name: _KINDS[column.kind] for column in TRAINING_COLUMNS},
+}
+_UNITS = {
+    "budget": "discriminator updates",
+    **{column.name: column.unit for column in TRAINING_COLUMNS},
+}
+_COST_UNITS = {
+    "updates": "updates", "evaluations": "gradients", "seconds": "s", "population": "members",
+    "mb": "MiB",
+}  # fmt: skip
+"""By the last word of a cost's name."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column; ``meaning`` is what the data dictionary says of it."""
+    """One column; ``meaning`` is its entry in the data dictionary."""
 
     name: str
     type: pa.DataType
@@ -30,34 +45,21 @@ class Column:
     unit: str = ""
 
 
-def _as_in_runs(name: str, type: pa.DataType, unit: str = "") -> Column:
-    return Column(name, type, RUN_COLUMNS[name], unit)
-
+_names = list(RUN_COLUMNS)
+IDENTITY = tuple(_names[: _names.index("reason") + 1])
+"""The columns of runs.csv that say what a cell is and how it ended."""
 
 CELL_COLUMNS = (
-    _as_in_runs("key", TEXT),
-    _as_in_runs("problem", TEXT),
-    _as_in_runs("method", TEXT),
-    _as_in_runs("method_label", TEXT),
-    _as_in_runs("method_hyperparameters", TEXT),
-    _as_in_runs("dataset", TEXT),
-    _as_in_runs("dataset_hyperparameters", TEXT),
-    _as_in_runs("architecture", TEXT),
-    _as_in_runs("architecture_hyperparameters", TEXT),
-    *(_as_in_runs(c.name, BY_KIND[c.kind], c.unit) for c in TRAINING_COLUMNS),
-    _as_in_runs("seed", pa.int64()),
-    _as_in_runs("budget", pa.int64(), "discriminator updates"),
-    _as_in_runs("evaluations", pa.int32()),
-    _as_in_runs("state", TEXT),
-    _as_in_runs("status", TEXT),
-    _as_in_runs("reason", TEXT),
+    *(
+        Column(name, _TYPES.get(name, TEXT), RUN_COLUMNS[name], _UNITS.get(name, ""))
+        for name in (*IDENTITY, *ORIGIN)
+    ),
     Column(
         "protocol",
         TEXT,
         "how the cell was measured, as JSON: sample counts, reference, extractor; null where "
         "nothing was",
     ),
-    *(_as_in_runs(name, TEXT) for name in ORIGIN),
 )
 """What a row says of its cell: the same in all rows of the cell."""
 
@@ -103,31 +105,16 @@ KINDS = {
     "evaluation": "a metric of the samples at one evaluation; the first is before training",
     "floor": "the same metric of real data against real data: what a perfect generator would get",
     "cost": "what the cell cost in all",
-    "gradient": "what the metric gradients finds in a player's whole series of gradient norms",
+    "gradient": "counts over a player's whole series of gradient norms",
     "loss": "a player's loss at one update",
     "norm": "the unclipped global L2 norm of a player's whole gradient, penalties included, at one "
     "update",
 }
 
-FLAGS = ("non_finite", "spike", "vanishing")
-
-COSTS = {
-    "discriminator_updates": "updates",
-    "generator_updates": "updates",
-    "gradient_evaluations": "gradients",
-    "training_seconds": "s",
-    "checkpoint_seconds": "s",
-    "evaluation_seconds": "s",
-    "compile_seconds": "s",
-    "population": "members",
-    "peak_memory_mb": "MiB",
-}
-"""Costs and their units."""
-
 
 @dataclass(frozen=True)
 class Quantity:
-    """What ``quantity`` names; metrics may mean something else on another problem."""
+    """The meaning of one value of ``quantity``; of metrics, on one problem."""
 
     kind: str
     name: str
@@ -136,18 +123,22 @@ class Quantity:
     problem: str = ""
     label: str = ""
     higher_is_better: bool | None = None
+    """None: neither more nor less is better."""
     primary: bool = False
     """Whether it ranks the methods of its problem."""
 
 
-QUANTITIES = (
-    Quantity("cell", "finished", "1 if the cell's status is ok, 0 if it failed; null where absent"),
-    *(Quantity("cost", name, COST_COLUMNS[name], unit) for name, unit in COSTS.items()),
-    *(
-        Quantity("gradient", name.removeprefix("generator_"), meaning.removeprefix("generator: "))
-        for name, meaning in meanings("generator").items()
-    ),
-    Quantity("loss", "loss", "loss of the player at its update, penalties included"),
-    Quantity("norm", "norm", KINDS["norm"]),
-)
-"""Those that are the same for every problem; metrics are added to them."""
+def shared_quantities(dataset: Dataset | None) -> Iterator[Quantity]:
+    """Yield the quantities that are the same for every problem; counts need any dataset."""
+    finished = "1 if the cell's status is ok, 0 if it failed; null where absent"
+    yield Quantity("cell", "finished", finished)
+    for name in COSTS:
+        yield Quantity("cost", name, COST_COLUMNS[name], _COST_UNITS[name.split("_")[-1]])
+    counts: dict[str, Quantity] = {}
+    for each in Gradients().quantities(dataset) if dataset is not None else ():
+        player, _, name = each.name.partition("_")
+        meaning = each.meaning.removeprefix(f"{player}: ").removesuffix(f" of the {player}")
+        counts.setdefault(name, Quantity("gradient", name, meaning))
+    yield from counts.values()
+    yield Quantity("loss", "loss", "loss of the player at its update, penalties included")
+    yield Quantity("norm", "norm", KINDS["norm"])

@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
-import os
-import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bench.errors import BenchError
 from bench.execution.plan import Planned, plan
 from bench.records.record import TRANSIENT
-from bench.report.export.columns import CELL_COLUMNS, FLAGS, TEXT
+from bench.report.export.columns import COLUMNS, TEXT
 from bench.report.export.dictionary import describe, schema
-from bench.report.export.rows import Segment, Told, facts, segments, told
+from bench.report.export.rows import Labelled, labelled, rows_of
 from bench.report.stored import open_results, opened
+from bench.whole import whole, write_whole
 
 if TYPE_CHECKING:
     from bench.study import Study
 
 GROUP = 250_000
-"""Rows of a row group, as near as whole series allow: what is held in memory at once."""
+"""Rows of a row group. So many are held in memory at once, with those of one cell."""
 
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written."""
+    """Where an export was written, and how much it holds."""
 
     file: Path
     described: Path
@@ -41,11 +38,11 @@ class Exported:
     size: int
     """Bytes of ``file``."""
     notes: list[str]
-    """What could not be read, a line each."""
+    """A line for each cell that could not be read whole."""
 
 
 def all_of(results: Path) -> tuple[list[Planned], list[str]]:
-    """Every record of a results folder, and what cannot be read.
+    """Return every record of a results folder, and a line for each that cannot be read.
 
     Raises:
         BenchError: there is no such folder, or no record in it.
@@ -57,7 +54,7 @@ def all_of(results: Path) -> tuple[list[Planned], list[str]]:
 
 
 def of_study(study: Study, results: Path) -> tuple[list[Planned], list[str]]:
-    """Every cell of a study, absent ones included, and what cannot be read.
+    """Return every cell of a study, absent ones too, and a line for each record not readable.
 
     Raises:
         BenchError: there is no such folder, or none of its records is of this study.
@@ -87,120 +84,50 @@ def export(planned: Sequence[Planned], file: Path, title: str) -> Exported:
     """
     if file.suffix != ".parquet" or file.is_dir():
         raise BenchError(f"'{file}' is no name for the export; give --out a file FILE.parquet")
-    cells = told(planned)
-    form = schema(title, cells)
+    cells = labelled(planned)
     described = file.with_name(file.name + ".md")
-    scratch = file.with_name(f".{file.name}-{uuid.uuid4().hex[:8]}")
     notes: list[str] = []
     rows = 0
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with pq.ParquetWriter(scratch, form, **_options()) as writer:
-            for table in _tables(cells, form, notes):
-                writer.write_table(table, row_group_size=len(table))
-                rows += len(table)
-        os.replace(scratch, file)
-        scratch.write_text(describe(title, cells), encoding="utf-8")
-        os.replace(scratch, described)
+        form = schema(title, cells)
+        with whole(file) as scratch, pq.ParquetWriter(scratch, form, **_OPTIONS) as writer:
+            for group in _groups(cells, notes):
+                writer.write_table(group, row_group_size=len(group))
+                rows += len(group)
+        write_whole(described, describe(title, cells))
     except OSError as error:
         raise BenchError(
             f"cannot write the export '{file}' ({error.strerror or error}); make room there, or "
             "name another file with --out"
         ) from error
-    finally:
-        if scratch.exists():
-            scratch.unlink()
     return Exported(file, described, len(cells), rows, file.stat().st_size, notes)
 
 
-def _options() -> dict[str, Any]:
-    numbers = {
+_OPTIONS: dict[str, Any] = {
+    "compression": "zstd",
+    "compression_level": 6,
+    "use_dictionary": [column.name for column in COLUMNS if column.type == TEXT],
+    "column_encoding": {
         # of single precision kept in double half the bytes are nearly constant; apart from the
         # others they take next to nothing
         "value": "BYTE_STREAM_SPLIT",
         "update": "DELTA_BINARY_PACKED",
         "generator_update": "DELTA_BINARY_PACKED",
-    }
-    words = [c.name for c in CELL_COLUMNS] + ["kind", "player", "quantity", "flag", "note"]
-    return {
-        "compression": "zstd",
-        "compression_level": 6,
-        "use_dictionary": words,
-        "column_encoding": numbers,
-    }
+    },
+}
 
 
-def _tables(cells: Sequence[Told], form: pa.Schema, notes: list[str]) -> Iterator[pa.Table]:
-    """Row groups: the rows of cells one after another until there are enough."""
-    held: list[Segment] = []
-    owners: list[int] = []
-    known: list[dict[str, Any]] = []
-    rows = 0
+def _groups(cells: Sequence[Labelled], notes: list[str]) -> Iterator[pa.Table]:
+    """Yield the rows of one cell after another, ``GROUP`` at a time."""
+    held: list[pa.Table] = []
     for cell in cells:
-        known.append(facts(cell))
-        parts = chain.from_iterable(s.slices(GROUP) for s in segments(cell))
-        for segment in parts:
-            if segment.kind == "cell" and segment.note:
-                notes.append(f"{cell.planned.cell}: {segment.note}")
-            held.append(segment)
-            owners.append(len(known) - 1)
-            rows += len(segment)
-            if rows >= GROUP:
-                yield _table(held, owners, known, form)
-                held, owners, known, rows = [], [], [known[-1]], 0
-    if held:
-        yield _table(held, owners, known, form)
-
-
-def _table(
-    held: list[Segment], owners: list[int], known: list[dict[str, Any]], form: pa.Schema
-) -> pa.Table:
-    lengths = np.array([len(segment) for segment in held])
-    of_cell = np.repeat(owners, lengths)
-    found: dict[str, pa.Array] = {}
-    for column in CELL_COLUMNS:
-        of_cells = [cell.get(column.name) for cell in known]
-        if column.type == TEXT:
-            found[column.name] = _words(of_cells, of_cell)
-        else:
-            found[column.name] = pa.array(of_cells, column.type).take(pa.array(of_cell))
-    of_segment = np.repeat(np.arange(len(held)), lengths)
-    for name in ("kind", "player", "quantity"):
-        found[name] = _words([getattr(segment, name) for segment in held], of_segment)
-    values = np.concatenate([segment.values for segment in held])
-    exact = np.repeat([segment.exact for segment in held], lengths)
-    blank = np.isnan(values) & ~exact
-    found["value"] = pa.array(values, mask=blank)
-    for name, attribute in (("update", "updates"), ("generator_update", "generator_updates")):
-        found[name] = _whole([getattr(segment, attribute) for segment in held], lengths)
-    flags = np.concatenate([
-        np.full(n, -1, np.int8) if segment.flags is None else segment.flags
-        for segment, n in zip(held, lengths, strict=True)
-    ])  # fmt: skip
-    found["flag"] = _coded(flags.astype(np.int32), list(FLAGS))
-    # a note explains a missing value; the row of a cell may have one beside its value
-    noted = blank | np.repeat([segment.kind == "cell" for segment in held], lengths)
-    found["note"] = _words([segment.note for segment in held], of_segment, noted)
-    return pa.table([found[field.name] for field in form], schema=form)
-
-
-def _words(values: Sequence[str | None], places: Any, kept: Any = None) -> pa.Array:
-    """Words that rows share: ``values`` by place, null outside of ``kept``."""
-    distinct = list(dict.fromkeys(value for value in values if value is not None))
-    code = {value: index for index, value in enumerate(distinct)}
-    codes = np.array([-1 if v is None else code[v] for v in values], np.int32)[places]
-    return _coded(codes if kept is None else np.where(kept, codes, -1), distinct)
-
-
-def _coded(codes: Any, distinct: list[str]) -> pa.Array:
-    indices = pa.array(codes.astype(np.int32), mask=codes < 0)
-    return pa.DictionaryArray.from_arrays(indices, pa.array(distinct, pa.string()))
-
-
-def _whole(parts: Sequence[Any], lengths: Any) -> pa.Array:
-    """Whole numbers, null for the segments that have none."""
-    numbers = np.concatenate([
-        np.zeros(n, np.int64) if part is None else part
-        for part, n in zip(parts, lengths, strict=True)
-    ])  # fmt: skip
-    return pa.array(numbers, mask=np.repeat([part is None for part in parts], lengths))
+        table, note = rows_of(cell)
+        if note:
+            notes.append(f"{cell.planned.cell}: {note}")
+        held = [pa.concat_tables([*held, table])]
+        while len(held[0]) >= GROUP:
+            yield held[0].slice(0, GROUP).unify_dictionaries()
+            held = [held[0].slice(GROUP)]
+    if held and len(held[0]):
+        yield held[0].unify_dictionaries()

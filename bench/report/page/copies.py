@@ -1,4 +1,4 @@
-"""A table to take along: CSV for a program, LaTeX for a paper."""
+"""Copies of a table: CSV for a program, LaTeX for a paper."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ import io
 import math
 import re
 import zlib
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bench.report.page.document import Block, Details, Document, Entry, Section, Table
+from bench.report.page.document import Document, Entry, Table, blocks_of
 from bench.report.page.numbers import NOTHING
 
 FOLDER = "tables"
@@ -32,50 +31,42 @@ _NUMBER = re.compile(r"[−-]?[\d.]+(e[+-]?\d+)?(\u00a0%)?")
 def write_copies(document: Document, folder: Path) -> list[Path]:
     """Write every table of the document as tables/NAME.csv and .tex below ``folder``."""
     written = []
+    (folder / FOLDER).mkdir(parents=True, exist_ok=True)
     for table in tables(document):
         for suffix, text in ((".csv", as_csv(table)), (".tex", as_latex(table))):
             file = folder / FOLDER / f"{table.name}{suffix}"
-            file.parent.mkdir(parents=True, exist_ok=True)
             # as it is in the page: no line end is rewritten on the way
             file.write_bytes(text.encode())
             written.append(file)
     return written
 
 
-def tables(document: Document) -> Iterator[Table]:
-    """Every table of a document, those folded away, too."""
-    yield from _tables(document.lead)
-    for section in document.sections:
-        yield from _of_section(section)
+def tables(document: Document) -> list[Table]:
+    """Return every table of a document, folded ones too."""
+    return [block for block in blocks_of(document) if isinstance(block, Table)]
 
 
 def as_csv(table: Table) -> str:
-    """All columns, hidden ones too, with the numbers themselves.
+    """Return all columns, hidden ones too, with the numbers themselves.
 
-    Where a column's text tells more than its numbers, a second column ``… (as shown)`` holds it.
+    If a column's text says more than its numbers, a second column ``… (as shown)`` holds it.
     """
-    header: list[str] = []
     columns: list[list[str]] = []
-    for index, name in enumerate(table.header):
+    for index, name in enumerate(map(_line, table.header)):
         entries = [row[index] if index < len(row) else Entry("") for row in table.rows]
-        if all(entry.value is None for entry in entries):
-            header.append(_line(name))
-            columns.append([_shown(entry) for entry in entries])
-            continue
-        header.append(_line(name))
-        columns.append([_raw(entry.value) for entry in entries])
-        if any(_tells_more(entry) for entry in entries):
-            header.append(f"{_line(name)} (as shown)")
-            columns.append([_shown(entry) for entry in entries])
+        has_numbers = any(entry.value is not None for entry in entries)
+        if has_numbers:
+            columns.append([name, *(_raw(entry.value) for entry in entries)])
+            name += " (as shown)"
+        if not has_numbers or any(map(_tells_more, entries)):
+            columns.append([name, *map(_shown, entries)])
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(zip(*columns, strict=True))
+    csv.writer(text, lineterminator="\n").writerows(zip(*columns, strict=True))
     return text.getvalue()
 
 
 def as_latex(table: Table) -> str:
-    """What the page shows at first as a booktabs table, the best in bold."""
+    """Return the columns that the page shows at first as a booktabs table, the best in bold."""
     kept = [i for i in range(len(table.header)) if i not in table.hidden]
     ways = "".join("l" if i <= table.names or i in table.texts else "r" for i in kept)
     lines = [
@@ -97,27 +88,13 @@ def as_latex(table: Table) -> str:
 
 
 def escape(text: str) -> str:
-    """Any text as plain words on one line of LaTeX."""
+    """Return any text as plain words on one line of LaTeX."""
     return "".join(_LATEX.get(letter, letter) for letter in _line(text))
 
 
 def packed(text: str) -> str:
-    """Compressed for an attribute of the page, whose script unpacks it."""
+    """Return a text compressed for an attribute of the page, whose script unpacks it."""
     return base64.b64encode(zlib.compress(text.encode(), 9)).decode()
-
-
-def _tables(blocks: Sequence[Block]) -> Iterator[Table]:
-    for block in blocks:
-        if isinstance(block, Table):
-            yield block
-        elif isinstance(block, Details):
-            yield from _tables(block.blocks)
-
-
-def _of_section(section: Section) -> Iterator[Table]:
-    yield from _tables(section.blocks)
-    for part in section.parts:
-        yield from _of_section(part)
 
 
 def _line(text: str) -> str:

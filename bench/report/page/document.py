@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
@@ -36,11 +36,18 @@ class Table:
     """Columns that hold words, set flush left."""
     hidden: tuple[int, ...] = ()
     """Columns that a page shows only when asked to."""
+    reference: int | None = None
+    """The row from which others' differences are taken: sorted by these, it stays on top."""
+    shaded: bool = False
+    """Whether a page shades entries by their values, shares from 0 to 1."""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture: ``file``.svg and ``file``.png below the study's folder, and what they show."""
+    """A picture: ``file``.svg below the study's folder, and what it shows.
+
+    One that is seen at first is there as ``file``.png, too.
+    """
 
     kind: ClassVar[str] = "figure"
     file: str
@@ -106,6 +113,8 @@ class Verdict:
     """What failed there, in words; nothing where nothing did."""
     notes: tuple[tuple[str, str], ...] = ()
     """Terms and what is to be said of them in a line each, such as cost."""
+    scores: tuple[tuple[Entry, Entry], ...] = ()
+    """Methods and their scores, which a narrow page shows in place of the figure beside."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +135,21 @@ class Details:
     blocks: list[Block]
 
 
-Block = Table | Figure | Drawing | Paragraph | Items | Notice | Listing | Verdicts | Details
+@dataclass(frozen=True)
+class Choice:
+    """The same in several forms, of which a reader sees one: at first the first."""
+
+    kind: ClassVar[str] = "choice"
+    name: str
+    """Unique in a document, ``[a-z0-9-]+``."""
+    title: str
+    options: Sequence[tuple[str, Block]]
+    """What each is called, and its block."""
+
+
+Block = (
+    Table | Figure | Drawing | Paragraph | Items | Notice | Listing | Verdicts | Details | Choice
+)
 
 
 @dataclass(frozen=True)
@@ -159,6 +182,8 @@ def blocks_of(document: Document) -> Iterator[Block]:
             yield block
             if isinstance(block, Details):
                 yield from within(block.blocks)
+            elif isinstance(block, Choice):
+                yield from within(option for _, option in block.options)
             elif isinstance(block, Verdicts) and block.beside is not None:
                 yield block.beside
 
@@ -172,20 +197,30 @@ def blocks_of(document: Document) -> Iterator[Block]:
         yield from of(section)
 
 
-def with_figures(document: Document, draw: Callable[[Drawing], Block | None]) -> Document:
-    """Return the document with every :class:`Drawing` replaced by what ``draw`` returns."""
+def with_figures(document: Document, draw: Callable[[Drawing, bool], Block | None]) -> Document:
+    """Return the document with every :class:`Drawing` replaced by what ``draw`` returns.
 
-    def within(blocks: Iterable[Block]) -> list[Block]:
-        return [done for block in blocks if (done := one(block)) is not None]
+    ``draw``(drawing, whether a reader sees it without unfolding or choosing anything).
+    """
 
-    def one(block: Block) -> Block | None:
+    def within(blocks: Iterable[Block], seen: bool = True) -> list[Block]:
+        return [done for block in blocks if (done := one(block, seen)) is not None]
+
+    def one(block: Block, seen: bool) -> Block | None:
         if isinstance(block, Drawing):
-            return draw(block)
+            return draw(block, seen)
         if isinstance(block, Details):
-            inner = within(block.blocks)
+            inner = within(block.blocks, False)
             return replace(block, blocks=inner) if inner else None
+        if isinstance(block, Choice):
+            done = [(name, one(option, seen and place == 0))
+                    for place, (name, option) in enumerate(block.options)]  # fmt: skip
+            options = [(name, option) for name, option in done if option is not None]
+            if len(options) < 2:
+                return options[0][1] if options else None
+            return replace(block, options=options)
         if isinstance(block, Verdicts) and isinstance(block.beside, Drawing):
-            beside: Any = draw(block.beside)
+            beside: Any = draw(block.beside, seen)
             return replace(block, beside=beside if isinstance(beside, Figure) else None)
         return block
 

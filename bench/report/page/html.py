@@ -10,7 +10,7 @@ from typing import NamedTuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from bench.report.page import copies, shades
+from bench.report.page import copies
 from bench.report.page.document import Document, Entry, Figure, Table, blocks_of
 from bench.report.page.svg import for_page
 
@@ -19,6 +19,8 @@ FILTERED = 8
 """Rows beyond which a table can be filtered."""
 NARROW = 640
 """Pixels up to which a figure finds room beside the verdicts; a wider one stands below them."""
+MOST_SCORES = 16
+"""Methods of which a card on a narrow page gives the score."""
 LETTER, PADDING, PAPER = 4.2, 7.0, 510.0
 """Points, in print: of a letter in a table, of what parts two columns, and of an A4 page."""
 LONG = 30
@@ -48,7 +50,6 @@ def render_page(document: Document, folder: Path, made: str) -> str:
     figures = [block for block in blocks_of(document) if isinstance(block, Figure)]
     drawn = {id(figure): pictures.embed(figure) for figure in figures}
     numbers = {label: number for number, label in enumerate(document.colours)}
-    colours = pictures.colours | {colour.lower() for colour in document.colours.values()}
     script = _script()
 
     def of_row(row: list[Entry], names: int) -> int | None:
@@ -62,10 +63,9 @@ def render_page(document: Document, folder: Path, made: str) -> str:
         style=Markup((HERE / "page.css").read_text(encoding="utf-8")),
         script=Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        shades=Markup(_shades(colours)),
         picture=lambda figure: drawn[id(figure)],
         numbers=numbers,
-        swatch=lambda label: f"var(--c{document.colours[label][1:].lower()})",
+        swatch=document.colours.__getitem__,
         of_row=of_row,
         column=_column,
         wide=_is_wide,
@@ -75,16 +75,16 @@ def render_page(document: Document, folder: Path, made: str) -> str:
         filtered=FILTERED,
         long=LONG,
         narrow=NARROW,
+        most_scores=MOST_SCORES,
         only_listings=lambda block: all(b.kind == "listing" for b in block.blocks),
     )
 
 
 class _Pictures:
-    """Figures as they are embedded, and the colours that they need."""
+    """Figures as they are embedded."""
 
     def __init__(self, folder: Path):
         self.folder = folder
-        self.colours: set[str] = {"#ffffff"}
         self.count = 0
 
     def embed(self, figure: Figure) -> Picture:
@@ -97,7 +97,6 @@ class _Pictures:
                 # a name may hold a letter that no XML may; the PNG shows the same
                 pass
             else:
-                self.colours |= found.colours
                 return Picture(found.markup, "", round(found.width), 0)
         content = (self.folder / f"{figure.file}.png").read_bytes()
         url = f"data:image/png;base64,{base64.b64encode(content).decode()}"
@@ -126,10 +125,3 @@ def _is_wide(table: Table) -> bool:
     letters = sum(max((len(row[i].text) for row in table.rows if i < len(row)), default=0)
                   for i in kept)  # fmt: skip
     return LETTER * letters + PADDING * len(kept) > PAPER or bool(table.texts)
-
-
-def _shades(colours: set[str]) -> str:
-    """Every colour under its name, ``--c0072b2``, as light and dark pages show it."""
-    known = sorted(c for c in colours if len(c) == 7 and c.startswith("#") and c[1:].isalnum())
-    told = (f"--c{c[1:]}:light-dark({c},{shades.in_the_dark(c)})" for c in known)
-    return ":root{" + ";".join(told) + "}"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bench.report.page.copies import FOLDER
 from bench.report.page.document import (
     Block,
+    Choice,
     Details,
     Document,
     Drawing,
@@ -26,12 +28,22 @@ _SPECIAL = re.compile(r"[\\`*\[\]|~$#]|(?<![^\W_])_|_(?![^\W_])")
 """What would be read as markup; an underscore within a word is not."""
 
 
-def render_markdown(document: Document, made: str) -> str:
-    """The whole document; figures are referred to by their relative paths."""
+def render_markdown(document: Document, made: str, page: str = "") -> str:
+    """Return a document as Markdown; figures are referred to by their relative paths.
+
+    Args:
+        page: the file of the same document as HTML. Where it is given, what that folds away is
+            left out; else everything is written.
+    """
+    if page:
+        sections = [kept for each in document.sections if (kept := _unfolded(each)) is not None]
+        document = replace(document, lead=_shown(document.lead), sections=sections)
     parts = [f"# {escape(document.title)}", *_blocks(document.lead)]
     for section in document.sections:
         parts += _section(section, 2)
     parts.append(f"Made {made}.")
+    if page:
+        parts.append(f"Left out: what [{page}]({page}) folds away; {FOLDER}/ holds its tables.")
     return "\n\n".join(parts) + "\n"
 
 
@@ -39,6 +51,17 @@ def escape(text: str) -> str:
     """Any text as plain words on one line."""
     text = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _SPECIAL.sub(lambda found: "\\" + found[0], text)
+
+
+def _shown(blocks: Sequence[Block]) -> list[Block]:
+    return [block for block in blocks if not isinstance(block, Details)]
+
+
+def _unfolded(section: Section) -> Section | None:
+    """Return a section without what is folded away; None where that is all of it."""
+    parts = [kept for part in section.parts if (kept := _unfolded(part)) is not None]
+    blocks = _shown(section.blocks)
+    return replace(section, blocks=blocks, parts=parts) if blocks or parts else None
 
 
 def _section(section: Section, level: int) -> list[str]:
@@ -83,7 +106,9 @@ def _block(block: Block) -> str:
                 for told in block.verdicts
             ]
             beside = [_figure(block.beside)] if isinstance(block.beside, Figure) else []
-            return "\n\n".join(["\n".join(lines), *beside])
+            return "\n\n".join([*beside, "\n".join(lines)])
+        case Choice():
+            return _block(block.options[0][1])
         case Drawing():
             raise TypeError(f"{block.name} has not been drawn")
         case Details():

@@ -6,6 +6,9 @@ import math
 
 from bench.metric import Quantity
 from bench.report.statistics import LEVEL, Interval, Spread
+from bench.words import count as count
+from bench.words import listing as listing
+from bench.words import ranges as ranges
 
 NOTHING = "–"
 """What a table shows where there is no number."""
@@ -38,7 +41,7 @@ def of(metric: Quantity, value: float | None) -> str:
 
 def requirement(metric: Quantity, value: float) -> str:
     """``7.50 or more``, or ``or less``: what is at least as good."""
-    return f"{of(metric, value)} or {'more' if metric.higher_is_better else 'less'}"
+    return f"{of(metric, value)} or {metric.comparative}"
 
 
 def p_value(p: float | None) -> str:
@@ -101,24 +104,3 @@ def median_and_range(found: Spread | None, digits: int = 1) -> str:
         return plain(found.median, digits)
     ends = f"{plain(found.low, digits)} – {plain(found.high, digits)}"
     return f"{plain(found.median, digits)} ({ends})"
-
-
-def count(number: int, noun: str) -> str:
-    """``1 seed``, ``2 seeds``."""
-    return f"{number} {noun}" + ("" if number == 1 else "s")
-
-
-def listing(names: list[str]) -> str:
-    """``a``, ``a and b``, ``a, b and c``."""
-    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
-
-
-def ranges(values: list[int]) -> str:
-    """Whole numbers, runs joined: ``0–4, 7``."""
-    runs: list[list[int]] = []
-    for value in sorted(values):
-        if runs and value == runs[-1][1] + 1:
-            runs[-1][1] = value
-        else:
-            runs.append([value, value])
-    return ", ".join(str(a) if a == b else f"{a}–{b}" for a, b in runs)

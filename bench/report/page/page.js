@@ -167,13 +167,12 @@ function addLegend() {
 
 // ---- figures -------------------------------------------------------------------------------
 
-/** The figure as a file of its own: in its own colours, whatever is dimmed or dark here. */
+/** The figure as a file of its own, whatever is dimmed here. */
 function standalone(svg) {
   const one = svg.cloneNode(true);
   const [, , width, height] = one.getAttribute("viewBox").split(" ").map(Number);
   for (const each of [one, ...$$("[style]", one)]) {
-    each.setAttribute("style", each.getAttribute("style")
-      .replace(/var\(--c([0-9a-f]{6})\)/g, "#$1").replace(/;m(ax|in)-width:.*$/, ""));
+    each.setAttribute("style", each.getAttribute("style").replace(/;m(ax|in)-width:.*$/, ""));
   }
   const title = document.createElementNS(one.namespaceURI, "title");
   title.textContent = one.getAttribute("aria-label");

@@ -24,9 +24,10 @@ function keysOf(rows, column) {
 function sorted(rows, column, way) {
   const keys = keysOf(rows, column);
   const compare = (a, b) => (typeof a === "string" ? byName.compare(a, b) : a < b ? -1 : +(a > b));
+  const rank = ({ row, key }) => (key !== null ? 1 : "reference" in row.dataset ? 0 : 2);
   return rows.map((row, place) => ({ row, place, key: keys[place] })).sort((a, b) => {
-    // what has no value is last, whichever way
-    if (a.key === null || b.key === null) return (a.key === null) - (b.key === null);
+    // what has no value is last, whichever way, but for what the others' values refer to
+    if (a.key === null || b.key === null) return rank(a) - rank(b);
     return way * compare(a.key, b.key) || a.place - b.place;
   }).map((each) => each.row);
 }
@@ -133,5 +134,6 @@ function addTools(box, number) {
   else $(".filter", tools).remove();
   withColumns(box, tools, number);
   takeable(box, tools);
+  roving($$("summary", tools));
   box.prepend(tools);
 }

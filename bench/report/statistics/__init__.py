@@ -25,7 +25,7 @@ from bench.report.statistics.ranks import (
     CriticalDifference,
     critical_difference,
 )
-from bench.report.statistics.robustness import meets, share_of_variants
+from bench.report.statistics.robustness import share_of_variants
 from bench.report.statistics.significance import (
     EXACT,
     Test,
@@ -64,7 +64,6 @@ __all__ = [
     "mean_difference",
     "mean_interval",
     "median",
-    "meets",
     "paired_difference",
     "paired_p",
     "performance_profile",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -50,9 +48,3 @@ def share_of_variants(
         drawn = resampled([whole], lambda runs: reached(runs[0]), resamples, seed)
     means = None if drawn is None else np.asarray(drawn.mean(axis=0))
     return percentiles(value, means, level, table.shape[1])
-
-
-def meets(value: float, target: float, higher_is_better: bool, digits: int) -> bool:
-    """Whether one value, as it is shown, reaches ``target``; a failure reaches none."""
-    shown = round(value, digits) if math.isfinite(value) else value
-    return math.isfinite(value) and (shown >= target if higher_is_better else shown <= target)

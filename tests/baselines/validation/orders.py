@@ -15,9 +15,9 @@ ALPHA = 0.05
 Verdict = Literal[
     "same order",
     "opposite order",
-    "cannot be told",
-    "not apart there, apart here",
-    "apart in neither",
+    "not significant",
+    "difference only here",
+    "difference in neither",
     "not trained far enough",
 ]
 Scores = Mapping[int, float]
@@ -43,7 +43,7 @@ class Claim:
     higher: bool
     """Whether more is better."""
     values: tuple[Published, Published] | None = None
-    """The better's and the worse's; None where the order alone is told."""
+    """The better's and the worse's; None where only the order is published."""
 
     @property
     def apart(self) -> bool:
@@ -82,9 +82,9 @@ def judge(
     """Each claim, from scores by problem, metric, method; p values adjusted (Holm).
 
     ``same order``: apart in the published direction with adjusted p < 0.05. ``opposite order``:
-    apart in the other one. ``cannot be told``: published as apart, and ours are not. Where the
-    published values are not apart themselves there is no order to reproduce: ``apart in
-    neither``, or ``not apart there, apart here``. ``not trained far enough``: one of the two is
+    apart in the other one. ``not significant``: published as apart, and ours are not. Where the
+    published values are not apart themselves there is no order to reproduce: ``difference in
+    neither``, or ``difference only here``. ``not trained far enough``: one of the two is
     among the ``untrained``, by problem and method, whose scores say nothing yet.
     """
     pairs = [
@@ -115,11 +115,11 @@ def _found(
     if any((claim.problem, method) in untrained for method in (claim.better, claim.worse)):
         verdict, needed = "not trained far enough", None
     elif not claim.apart:
-        verdict = "not apart there, apart here" if told else "apart in neither"
+        verdict = "difference only here" if told else "difference in neither"
     elif told:
         verdict = "same order" if ahead > 0 else "opposite order"
     else:
-        verdict = "cannot be told"
+        verdict = "not significant"
     return Found(claim, verdict, mean_interval(gains), p, len(gains), needed)
 
 

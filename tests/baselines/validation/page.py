@@ -115,7 +115,7 @@ def _numbers(paths: Table) -> str:
     exact = [row for row in paths if not _known(row).noisy]
     together = [row for row in exact if not row["parts_at"]]
     lines = [
-        ["WGAN without clipping, simultaneous: factor on the radius a round", "√(1 + h²)",
+        ["WGAN without clipping, simultaneous: factor on the radius per round", "√(1 + h²)",
          f"{math.sqrt(1 + h * h):.6f}", f"{float(free['factor']):.6f}"],
         ["non-saturating, simultaneous: radius of the cycle", "√(2h)",
          f"{math.sqrt(2 * h):.3f}", f"{float(simultaneous['late_mean']):.3f}"],
@@ -238,25 +238,25 @@ def _orders(found: list[Found]) -> str:
                 ends = (_score(gain.low, claim.metric), _score(gain.high, claim.metric))
                 interval += f" ({ends[0]} to {ends[1]})"
         if claim.values is None:
-            there = "the order alone"
+            there = "only the order"
         else:
             sign = 1 if claim.higher else -1
             there = _score(sign * (claim.values[0].mean - claim.values[1].mean), claim.metric)
-            there += "" if claim.apart else ", not apart"
+            there += "" if claim.apart else ", not significant"
         lines.append([
             f"{TOLD[claim.better]} before {TOLD[claim.worse]}", HEADS[claim.metric], there,
             interval, "–" if each.p is None else f"{each.p:.2g}", _told(each),
             "–" if each.needed is None else f"about {each.needed}",
         ])  # fmt: skip
     return _table(["order", "by", "lead, published", "lead, ours", "adjusted p", "verdict",
-                   "seeds that would tell"], lines)  # fmt: skip
+                   "seeds needed"], lines)  # fmt: skip
 
 
 def _told(found: Found) -> str:
     """The verdict, and which way an undecided one lies."""
     lead = found.gain.value if found.gain else 0.0
     way = "level" if lead == 0 else "leads" if lead > 0 else "trails"
-    return f"**{found.verdict}**" + (f", {way}" if found.verdict == "cannot be told" else "")
+    return f"**{found.verdict}**" + (f", {way}" if found.verdict == "not significant" else "")
 
 
 # -- words --

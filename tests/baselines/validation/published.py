@@ -38,7 +38,7 @@ STACKED = {
         R3: {},
     },
 }
-"""PacGAN, section 4.2, in VEEGAN's setting; of ``r3gan`` (Huang et al. 2024) the order alone."""
+"""PacGAN, section 4.2, in VEEGAN's setting; of ``r3gan`` (Huang et al. 2024) only the order."""
 
 ORDERS = ((PAC2, PLAIN), (PAC3, PLAIN), (PAC3, PAC2))
 

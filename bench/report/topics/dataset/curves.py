@@ -1,142 +1,167 @@
-"""Training curves: metrics over discriminator updates."""
+"""Learning curves: a panel per method, over updates, gradient evaluations or seconds."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
-from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
 
 from bench.metric import Quantity
 from bench.report.analysis.findings import Findings
 from bench.report.analysis.problems import Problem
 from bench.report.analysis.ranking import Standing
-from bench.report.drawing.sheets import figure
-from bench.report.drawing.style import FLAG, INK, Style, named, powers, save
-from bench.report.drawing.words import abreast, fitted
+from bench.report.drawing.panels import Line, Panels, Scale
+from bench.report.drawing.sheets import Sheet, sheeted
+from bench.report.drawing.style import FLAG, INK, Style, save
 from bench.report.page import numbers
-from bench.report.page.document import Block, Figure
+from bench.report.page.document import Block, Choice, Figure
+from bench.report.topics.dataset.equal_cost import AXES, differ, drawn_by, spent, spent_by
 
-LEGEND_COLUMNS = 4
-MOST_BANDS = 10
-"""Methods beyond which bands would cover each other."""
-MOST = 12
-"""Methods with lines of their own colour; where there are more, the best ranked have one."""
-OTHERS = "#BBBBBB"
+OTHERS = "#C4C4C4"
 
 
 def curves(found: Findings, problem: Problem, ranked: list[Standing]) -> list[Block]:
-    """Return the learning curves."""
-    draw = partial(draw_curves, problem, [standing.method for standing in ranked])
-    return figure(found, problem, "curves", draw, in_variants=True)
+    """Return the learning curves, over the reader's choice of axis where methods pay unlike."""
+    counted = next(iter(problem.cell.budget), "discriminator_updates")
+    order = [counted, *(axis for axis in AXES if axis != counted)]
+    options, more = [], []
+    for axis in order if differ(problem) else [counted]:
+        kind = "curves" if axis == counted else f"curves-{axis.replace('_', '-')}"
+        draw = partial(draw_curves, axis=axis)
+        first, *rest = sheeted(found, problem, ranked, kind, draw, in_variants=axis == counted)
+        options.append((AXES[axis], first))
+        more += rest
+    return [Choice(f"axis-{problem.anchor}", "Plot against", options), *more]
 
 
-def draw_curves(problem: Problem, methods: list[str], style: Style, folder: Path) -> Figure | None:
-    """The first metric that every evaluation measures, large, and up to two others beside it.
+@dataclass(frozen=True)
+class _Runs:
+    """One method's curves: of finished seeds, of failed ones, and the mean of the finished."""
 
-    ``methods`` come in order of their ranks.
-    """
-    table = evaluations(problem)
-    drawn = [metric for metric in problem.throughout if table[metric.name].notna().any()]
-    if not drawn:
+    finished: list[Line]
+    failed: list[Line]
+    mean: Line | None
+
+
+def draw_curves(
+    problem: Problem, sheet: Sheet, _notes: list[str], style: Style, folder: Path, axis: str
+) -> Figure | None:
+    """Draw the first metric that every evaluation measures, a panel per method of the sheet."""
+    metric = drawn_by(problem)
+    if metric is None:
         return None
-    first, *others = drawn
-    others = [metric for metric in others if metric.ceiling is None][:2]
-    shown = [method for method in methods if method in set(table["method"])]
-    bright = shown if len(shown) <= MOST else shown[:MOST_BANDS]
-    entries = _legend(table, shown, bright, style)
-    across = abreast([label for _, label, _ in entries], style, LEGEND_COLUMNS)
-    canvas, panels = _panels(len(others), -(-len(entries) // across), style)
-    for axis, metric in zip(panels, (first, *others), strict=True):
-        _metric(axis, problem, metric, table, shown, bright, style)
-    for axis in panels[0 if style.narrow else 1 : -1]:
-        # the panel below has the same updates
-        axis.set_xlabel("")
-        axis.tick_params(labelbottom=False)
-    legend = canvas.legend(
-        [handle for handle, *_ in entries], [label for _, label, _ in entries], frameon=False,
-        loc="outside lower center", ncols=across, handlelength=2.6,
-        **({"columnspacing": 1.2} if style.narrow else {}),
-    )  # fmt: skip
-    style.tag_legend(legend, [method for *_, method in entries])
+    runs = {method: _runs(problem, method, metric, axis) for method in problem.by_method}
+    shown = [method for method in sheet.methods if runs[method].finished or runs[method].failed]
+    if not shown:
+        return None
+    lines = [line for each in runs.values() for line in (*each.finished, *each.failed)]
+    scale, real = _scale(problem, metric, lines)
+    end = max(float(x[-1]) for x, _ in lines) or 1.0
+    named = metric.label + (" (%)" if metric.percent else "")
+    panels = Panels([scale] * len(shown), end, (AXES[axis], named), style, is_shared=True)
+    for place, method in enumerate(shown):
+        others = [m for name in runs if name != method and (m := runs[name].mean) is not None]
+        _draw(panels, place, method, runs[method], others, real, metric, style)
+    failed = any(runs[method].failed for method in shown)
     caption = [
-        _absence(problem, first),
-        "Mean over finished seeds" + ("; band: min–max." if _banded(table) else "."),
-        f"In colour: the {len(bright)} best ranked of {len(shown)} methods, in this order; grey: "
-        "the others." if len(bright) < len(shown) else "",
-        "Thin lines that end in a cross: seeds that failed."
-        if (table["status"] != "ok").any() else "",
-    ]  # fmt: skip
+        _absence(problem, metric),
+        "Bold: mean over finished seeds, with its last value; thin: seeds; grey: means of the "
+        "other methods" + ("; dotted: real data." if real is not None else "."),
+        "Cross: last evaluation of a failed seed." if failed else "",
+        sheet.told("curves"),
+    ]
+    name = "curves" if axis == "discriminator_updates" else f"curves-{axis.replace('_', '-')}"
     return Figure(
-        save(canvas, folder, f"{problem.anchor}-curves"),
-        f"Training curves on {problem.label}: {', '.join(m.label for m in (first, *others))} "
-        f"over discriminator updates. {_heard(first, table, shown)}",
+        save(panels.canvas, folder, f"{problem.anchor}-{name}{sheet.suffix}"),
+        f"Learning curves on {problem.label}: {metric.label} over {AXES[axis]}. "
+        f"{_heard(metric, {method: runs[method].mean for method in shown})}",
         " ".join(filter(None, caption)),
     )
 
 
-def _panels(others: int, lines: int, style: Style) -> tuple[Any, list[Any]]:
-    """The first metric's panel, large, and the others' beside it; in a column, below it."""
-    legend = (lines + 1) * style.text / 45
-    if style.narrow:
-        canvas = plt.figure(figsize=(style.width, 2.0 + 1.05 * others + legend))
-        shape = canvas.add_gridspec(1 + others, 1, height_ratios=[1.7] + [1] * others)
-        return canvas, [canvas.add_subplot(shape[row, 0]) for row in range(1 + others)]
-    canvas = plt.figure(figsize=(style.width, (3.9 if not style.paper else 2.6) + legend))
-    shape = canvas.add_gridspec(max(others, 1), 2 if others else 1,
-                                width_ratios=[2, 1] if others else [1])  # fmt: skip
-    return canvas, [
-        canvas.add_subplot(shape[:, 0]),
-        *(canvas.add_subplot(shape[row, 1]) for row in range(others)),
+def _runs(problem: Problem, method: str, metric: Quantity, axis: str) -> _Runs:
+    cells, scale = problem.by_method[method], 100 if metric.percent else 1
+
+    def line(along: list[float], evaluations: list[dict[str, float | None]]) -> Line:
+        y = np.array([evaluation.get(metric.name) for evaluation in evaluations], dtype=float)
+        return np.array(along)[: len(y)], scale * y
+
+    finished = [line(along, record.evaluations) for along, record in spent_by(cells, axis)]
+    finished = [(x, y) for x, y in finished if np.isfinite(y).any()]
+    failed = [
+        line(along, c.record.evaluations)
+        for c in cells
+        if c.record is not None and c.record.status != "ok" and (along := spent(c.record, axis))
     ]
+    mean = None
+    if finished:
+        y = np.array([y for _, y in finished])
+        known = np.isfinite(y).any(axis=0)
+        x = np.mean([x for x, _ in finished], axis=0)
+        mean = x[known], np.nanmean(y[:, known], axis=0)
+    return _Runs(finished, [(x, y) for x, y in failed if np.isfinite(y).any()], mean)
 
 
-def _legend(
-    table: pd.DataFrame, shown: list[str], bright: list[str], style: Style
-) -> list[tuple[Line2D, str, str | None]]:
-    """Handle, label and method of every entry."""
-    entries: list[tuple[Line2D, str, str | None]] = [
-        (
-            Line2D([], [], color=style.colour[m], ls=style.dash[m], lw=style.line),
-            named(m, 26) if not style.paper else fitted(m, style.text, style.column - 0.7),
-            m,
-        )
-        for m in bright
-    ]
-    if rest := len(shown) - len(bright):
-        entries.append((Line2D([], [], color=OTHERS, lw=style.thin), f"{rest} others", None))
-    real = Line2D([], [], color=INK, ls=(0, (1, 1.5)), lw=0.7 * style.line)
-    entries.append((real, "real data", None))
-    if (table["status"] != "ok").any():
-        cross = Line2D([], [], color=INK, ls="", marker=FLAG["not finite"][0], ms=6 * style.scale)
-        entries.append((cross, "last evaluation of a failed seed", None))
-    return entries
+def _scale(problem: Problem, metric: Quantity, lines: list[Line]) -> tuple[Scale, float | None]:
+    """Return the y axis, and where real data stands on it; None where it would leave no room."""
+    y = np.concatenate([y for _, y in lines])
+    y = y[np.isfinite(y)]
+    is_log = spans_decades(metric, pd.Series(y))
+    floor = problem.floor.get(metric.name)
+    real = None if floor is None else floor * (100 if metric.percent else 1)
+    if is_log and real is not None and real < y.min() / 1000:
+        real = None
+    return Scale.of(y if real is None else np.append(y, real), is_log), real
 
 
-def _heard(metric: Quantity, table: pd.DataFrame, shown: list[str]) -> str:
+def _draw(
+    panels: Panels, place: int, method: str, own: _Runs, others: list[Line], real: float | None,
+    metric: Quantity, style: Style,
+) -> None:  # fmt: skip
+    """Draw one method's panel over the means of the others."""
+    colour = style.colour[method]
+    if real is not None:
+        dotted = np.array([0, panels.end]), np.full(2, real)
+        panels.plot(place, [dotted], color=INK, ls=(0, (1, 1.5)), lw=0.5 * style.line)
+    panels.plot(place, others, color=OTHERS, lw=style.thin)
+    panels.plot(place, [*own.finished, *own.failed], method, color=colour, lw=0.6 * style.thin,
+                alpha=0.55)  # fmt: skip
+    panels.plot(place, map(_end, own.failed), method, color=colour, ls="", mew=0,
+                marker=FLAG["not finite"][0], ms=6 * style.scale)  # fmt: skip
+    told = ""
+    if own.mean is not None:
+        panels.plot(place, [own.mean], method, color=colour, ls=style.dash[method],
+                    lw=1.2 * style.line)  # fmt: skip
+        told = numbers.of(metric, own.mean[1][-1] / (100 if metric.percent else 1))
+    panels.title(place, method, told)
+
+
+def _end(line: Line) -> Line:
+    """Return the last point of a line that has a value."""
+    x, y = line
+    last = np.flatnonzero(np.isfinite(y))[-1:]
+    return x[last], y[last]
+
+
+def _heard(metric: Quantity, means: dict[str, Line | None]) -> str:
     """Return the means of finished seeds halfway and at the end, for those who hear the figure."""
-    finished = table[table["status"] == "ok"].astype({metric.name: float})
-    means = finished.groupby(["method", "update"])[metric.name].mean().dropna()
-    told = []
-    for method in shown:
-        if method not in means.index:
+    told, scale = [], 100 if metric.percent else 1
+    for method, mean in means.items():
+        if mean is None:
             told.append(f"{method} none")
             continue
-        own = means[method]
-        half = np.abs(np.array(own.index) - own.index[-1] / 2).argmin()
-        middle, end = (numbers.of(metric, float(own.iloc[at])) for at in (half, -1))
+        x, y = mean
+        half = int(np.abs(x - x[-1] / 2).argmin())
+        middle, end = (numbers.of(metric, float(y[at]) / scale) for at in (half, -1))
         told.append(f"{method} {middle}, {end}")
     return f"Mean {metric.label} halfway and at the end: {'; '.join(told)}."
 
 
 def _absence(problem: Problem, first: Quantity) -> str:
-    """Why the metric that ranks the methods has no curve."""
+    """Return why the metric that ranks the methods has no curve."""
     primary = problem.primary
     if primary == first:
         return ""
@@ -146,73 +171,6 @@ def _absence(problem: Problem, first: Quantity) -> str:
     else:
         why = "was not computed"
     return f"{primary.label}, which ranks the methods, {why}: {first.label} is drawn."
-
-
-def evaluations(problem: Problem) -> pd.DataFrame:
-    """Every evaluation of every cell: method, seed, status, update, and the metrics."""
-    rows: list[dict[str, Any]] = [
-        {"method": record.cell.method.label, "seed": record.cell.seed, "status": record.status,
-         **evaluation}
-        for record in problem.records()
-        for evaluation in record.evaluations
-    ]  # fmt: skip
-    return pd.DataFrame(rows)
-
-
-def _metric(
-    axis: Any, problem: Problem, metric: Quantity, table: pd.DataFrame, shown: list[str],
-    bright: list[str], style: Style,
-) -> None:  # fmt: skip
-    scale = 100 if metric.percent else 1
-    values = table.assign(value=pd.to_numeric(table[metric.name]) * scale).dropna(subset="value")
-    finished = values[values["status"] == "ok"].groupby("method")
-    failed = values[values["status"] != "ok"].groupby("method")
-    # the best one last, on top of the others
-    for place, method in enumerate(reversed(shown)):
-        own = method in bright
-        colour, zorder = style.colour[method] if own else OTHERS, 2 + place / 100
-        if method in finished.groups:
-            over = finished.get_group(method).groupby("update")["value"]
-            mean = over.mean()
-            (line,) = axis.plot(
-                mean.index, mean, color=colour, ls=style.dash[method] if own else "-",
-                lw=style.line if own else style.thin, zorder=zorder,
-            )  # fmt: skip
-            style.tag(line, method)
-            if _banded(table):
-                band = axis.fill_between(mean.index, over.min(), over.max(), color=colour,
-                                         zorder=1.5, lw=0,
-                                         alpha=0.14 if len(shown) <= 3 else 0.09)  # fmt: skip
-                style.tag(band, method)
-        if method not in failed.groups:
-            continue
-        for _, seed in failed.get_group(method).groupby("seed"):
-            (line,) = axis.plot(seed["update"], seed["value"], color=colour, lw=style.thin,
-                                alpha=0.8, zorder=zorder)  # fmt: skip
-            (end,) = axis.plot(
-                seed["update"].iloc[-1:], seed["value"].iloc[-1:], ls="", ms=6 * style.scale,
-                marker=FLAG["not finite"][0], color=colour, mew=0, zorder=zorder,
-            )  # fmt: skip
-            style.tag(line, method)
-            style.tag(end, method)
-    floor = problem.floor.get(metric.name)
-    if floor is not None:
-        axis.axhline(floor * scale, color=INK, ls=(0, (1, 1.5)), lw=0.7 * style.line, zorder=1)
-    if spans_decades(metric, values["value"]):
-        axis.set_yscale("log")
-        low = values["value"].min()
-        if floor is not None and floor * scale < low / 1000:
-            # real data so much better would leave the curves no room
-            axis.set_ylim(bottom=low / 2)
-        powers(axis.yaxis)
-    axis.set(xlabel="discriminator updates", ylabel=metric.label + (" (%)" if scale > 1 else ""))
-    axis.set_xlim(0, problem.updates)
-    axis.xaxis.set_major_locator(MaxNLocator(5))
-    sns.despine(ax=axis)
-
-
-def _banded(table: pd.DataFrame) -> bool:
-    return table["method"].nunique() <= MOST_BANDS
 
 
 def spans_decades(metric: Quantity, values: pd.Series[float]) -> bool:

@@ -6,10 +6,13 @@ from bench.report.analysis.deciding import Decided
 from bench.report.analysis.findings import Findings
 from bench.report.analysis.problems import Problem
 from bench.report.analysis.ranking import Standing
+from bench.report.drawing.sheets import MOST
 from bench.report.page import numbers
 from bench.report.page.document import Block, Entry, Paragraph, Table
+from bench.report.statistics import probability_of_improvement
 from bench.report.statistics.sequential import Result
 
+EMPTY = Entry("", "quiet")
 WORDS = {"ahead": "better", "behind": "worse"}
 
 
@@ -50,6 +53,36 @@ def pairs(found: Findings, problem: Problem, _: list[Standing]) -> list[Block]:
         return [Paragraph(told)]
     caption = f"Every pair on {decided.problem.label} by {decided.problem.primary.label}."
     return [Paragraph(told), _table(decided, caption)]
+
+
+def improvement(_: Findings, problem: Problem, ranked: list[Standing]) -> list[Block]:
+    """Return the probability that a seed of each method beats one of each other method."""
+    known = [s for s in ranked if s.scores]
+    if not 2 < len(known) <= MOST:
+        return []
+    better = problem.primary.higher_is_better
+    rows = []
+    for one in known:
+        row = [Entry(one.method, method=one.method)]
+        for other in known:
+            runs = [list(each.scores.values()) for each in (one, other)]
+            # only the share is shown, which needs no resamples
+            found = probability_of_improvement(runs[0], runs[1], better, resamples=2)
+            if one is other or found is None:
+                row.append(EMPTY)
+            else:
+                row.append(Entry(f"{100 * found.value:.0f}", value=found.value))
+        rows.append(row)
+    return [
+        Table(
+            f"improvement-{problem.anchor}",
+            f"Probability in percent that a random seed of the row's method beats one of the "
+            f"column's by {problem.primary.label} on {problem.label}; ties count half.",
+            ["method", *(s.method for s in known)],
+            rows,
+            shaded=True,
+        )
+    ]
 
 
 def decisions(found: Findings, problem: Problem, _: list[Standing]) -> list[Block]:

@@ -34,6 +34,12 @@ def ranking(found: Findings, problem: Problem, ranked: list[Standing]) -> list[B
     return blocks
 
 
+def scores(problem: Problem, ranked: list[Standing]) -> tuple[tuple[Entry, Entry], ...]:
+    """Return every method with its interquartile mean, best first, and real data."""
+    rows = [(Entry(s.method, method=s.method), centre(problem, s, mark(s))) for s in ranked]
+    return (*rows, (Entry(FLOOR, "quiet"), floor(problem, problem.primary)))
+
+
 def metrics(_: Findings, problem: Problem, ranked: list[Standing]) -> list[Block]:
     """Return the tables of all metrics that do not rank, group by group."""
     groups = dict.fromkeys(m.group for m in problem.quantities if not _is_spread(m))
@@ -74,7 +80,7 @@ def headed(metric: Quantity) -> str:
 
 
 def mark(standing: Standing) -> Mark:
-    """The best method, and those that cannot be told apart from it."""
+    """Return the mark of the best method, and of those not distinguishable from it."""
     found = standing.against_best
     return "best" if found == "best" else "tied" if found == "tied" else ""
 
@@ -143,6 +149,7 @@ def _ranking(problem: Problem, ranked: list[Standing]) -> Table:
         rows,
         names=1,
         hidden=(3, 4, 5, 9),
+        reference=next((i for i, s in enumerate(ranked) if mark(s) == "best"), None),
     )  # fmt: skip
 
 
@@ -188,6 +195,7 @@ def _against(problem: Problem, ranked: list[Standing], baseline: str) -> Table:
         rows,
         texts=(5,),
         hidden=(4,),
+        reference=[s.method for s in ranked].index(baseline),
     )
 
 

@@ -1,29 +1,57 @@
-"""What every method cost, and what it reached for that."""
+"""What every method cost, and how good it became for that."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
+import seaborn as sns
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
+from bench.metric import Quantity
 from bench.records.record import Record
 from bench.report.analysis.findings import Findings
 from bench.report.analysis.problems import Problem
 from bench.report.analysis.ranking import Standing
+from bench.report.drawing.style import Style, named, powers, save
+from bench.report.drawing.words import abreast, failed_told
 from bench.report.page import numbers
-from bench.report.page.document import Block, Details, Drawing, Entry, Paragraph, Section, Table
-from bench.report.topics.study.cost_figure import draw_costs
+from bench.report.page.document import (
+    Block,
+    Details,
+    Drawing,
+    Entry,
+    Figure,
+    Paragraph,
+    Section,
+    Table,
+)
+from bench.report.topics.dataset.curves import spans_decades
 from bench.report.topics.study.stability import mean_of
+
+Pair = tuple[Problem, list[Standing]]
+
+AXES = ("discriminator_updates", "generator_updates", "gradient_evaluations")
+SECONDS, EVALUATIONS = "training seconds per run", "gradient evaluations per run"
+MOST_NAMED = 12
+"""Methods beyond which the figure names only those that no other beats in cost and quality."""
+NOISE = 1.3
+"""Ratio of seconds between methods that compute as much, from which on the reader is warned."""
 
 
 def cost(found: Findings) -> list[Section]:
     """Return updates, gradients, seconds and memory per run, and quality against them."""
     if not found.problems:
         return []
-    blocks: list[Block] = [*_shared(found), *_doubt(found)]
+    blocks: list[Block] = [Paragraph(told) for told in (_shared(found), _doubt(found)) if told]
     if found.fixed:
-        problems, standings = map(list, zip(*found.fixed, strict=True))
-        blocks.insert(0, Drawing("costs", partial(draw_costs, problems, standings)))
+        blocks.insert(0, Drawing("costs", partial(draw_costs, found.fixed)))
         blocks.append(_table(found, "cost", found.fixed))
     for varied in found.varied:
         table = _table(found, f"cost-{varied.anchor}", varied.pairs)
@@ -31,21 +59,45 @@ def cost(found: Findings) -> list[Section]:
     return [Section("Cost", "cost", blocks)]
 
 
-def _table(found: Findings, name: str, pairs: list[tuple[Problem, list[Standing]]]) -> Table:
+def cost_per_run(found: Findings) -> str:
+    """Return the range of updates and gradient evaluations per run, and who updates less often."""
+    ranges: list[str] = []
+    fewer: dict[str, float] = {}
+    for axis in AXES:
+        means: list[float] = []
+        for problem, ranked in found.pairs:
+            here = {s.method: mean_of(_finished(found, problem, s)[axis]) for s in ranked}
+            known = {method: mean for method, mean in here.items() if mean is not None}
+            means += known.values()
+            for method, mean in known.items() if axis == "generator_updates" else ():
+                if mean and (ratio := max(known.values()) / mean) > 1:
+                    fewer[method] = max(ratio, fewer.get(method, 1))
+        if not means:
+            return ""
+        ends = [f"{end:,.0f}" for end in sorted({min(means), max(means)})]
+        ranges.append(f"{' to '.join(ends)} {axis.replace('_', ' ')}")
+    rest = [f"{method} ({ratio:.3g} times fewer)" for method, ratio in fewer.items()]
+    few = f" Fewer generator updates than the others: {numbers.listing(rest)}." if rest else ""
+    return f"{numbers.listing(ranges)} per run.{few}"
+
+
+def _finished(found: Findings, problem: Problem, standing: Standing) -> pd.DataFrame:
+    cells = found.cells[problem.label, standing.method]
+    return cells[cells["status"] == "ok"]
+
+
+def _table(found: Findings, name: str, pairs: list[Pair]) -> Table:
+    columns = [*((axis, 0) for axis in AXES), ("training_seconds", 1), ("checkpoint_seconds", 1),
+               ("evaluation_seconds", 1), ("population", 0), ("peak_memory_mb", 0)]  # fmt: skip
     rows = []
     for problem, ranked in pairs:
         for standing in ranked:
-            own = found.cells[problem.label, standing.method]
-            own = own[own["status"] == "ok"]
+            own = _finished(found, problem, standing)
+            means = [(mean_of(own[column]), digits) for column, digits in columns]
             rows.append([
                 Entry(problem.label),
                 Entry(standing.method, method=standing.method),
-                *(_mean(own[name], 0) for name in
-                  ("discriminator_updates", "generator_updates", "gradient_evaluations")),
-                *(_mean(own[name], 1) for name in
-                  ("training_seconds", "checkpoint_seconds", "evaluation_seconds")),
-                _mean(own["population"], 0),
-                _mean(own["peak_memory_mb"], 0),
+                *(Entry(numbers.plain(mean, digits), value=mean) for mean, digits in means),
             ])  # fmt: skip
     return Table(
         name,
@@ -60,55 +112,18 @@ def _table(found: Findings, name: str, pairs: list[tuple[Problem, list[Standing]
     )  # fmt: skip
 
 
-def cost_per_run(found: Findings) -> str:
-    """Return the range of updates and gradient evaluations per run, and who updates less often."""
-    axes = ("discriminator_updates", "generator_updates", "gradient_evaluations")
-    means: dict[str, dict[tuple[str, str], float]] = {axis: {} for axis in axes}
-    for problem, ranked in found.pairs:
-        for standing in ranked:
-            own = found.cells[problem.label, standing.method]
-            own = own[own["status"] == "ok"]
-            for axis in axes:
-                if (mean := mean_of(own[axis])) is not None:
-                    means[axis][problem.label, standing.method] = mean
-    if not all(means.values()):
-        return ""
-    told = [f"{_range(list(means[axis].values()))} {axis.replace('_', ' ')}" for axis in axes]
-    made = means["generator_updates"]
-    fewer: dict[str, float] = {}
-    for problem, ranked in found.pairs:
-        here = {s.method: made[key] for s in ranked if (key := (problem.label, s.method)) in made}
-        for method, updates in here.items():
-            if updates and (ratio := max(here.values()) / updates) > 1:
-                fewer[method] = max(ratio, fewer.get(method, 1))
-    rest = [f"{method} ({ratio:.3g} times fewer)" for method, ratio in fewer.items()]
-    few = f" Fewer generator updates than the others: {numbers.listing(rest)}." if rest else ""
-    return f"{numbers.listing(told)} per run.{few}"
-
-
-def _range(values: list[float]) -> str:
-    low, high = min(values), max(values)
-    return f"{low:,.0f}" if low == high else f"{low:,.0f} to {high:,.0f}"
-
-
-def _mean(values: pd.Series, digits: int) -> Entry:
-    found = mean_of(values)
-    return Entry(numbers.plain(found, digits), value=found)
-
-
-def _shared(found: Findings) -> list[Block]:
+def _shared(found: Findings) -> str:
     """State how many timings were taken while several jobs shared a device."""
     records = [record for problem, _ in found.pairs for record in problem.records() if record.cost]
-    shared = [most for record in records if (most := _most_jobs(record)) > 1]
+    shared = sorted({most for record in records if (most := _most_jobs(record)) > 1})
     if not shared:
-        return []
-    jobs = f"{min(shared)}" if min(shared) == max(shared) else f"{min(shared)} to {max(shared)}"
-    return [
-        Paragraph(
-            f"{len(shared)} of {len(records)} runs were timed while {jobs} jobs shared a "
-            "core or a GPU: their seconds include waiting for each other."
-        )
-    ]
+        return ""
+    jobs = " to ".join(str(end) for end in sorted({shared[0], shared[-1]}))
+    count = sum(_most_jobs(record) > 1 for record in records)
+    return (
+        f"{count} of {len(records)} runs were timed while {jobs} jobs shared a "
+        "core or a GPU: their seconds include waiting for each other."
+    )
 
 
 def _most_jobs(record: Record) -> int:
@@ -117,18 +132,13 @@ def _most_jobs(record: Record) -> int:
     return max(each.get("device_shared") or 1 for each in timed)
 
 
-NOISE = 1.3
-"""Ratio of seconds between methods that compute as much, from which on the reader is warned."""
-
-
-def _doubt(found: Findings) -> list[Block]:
-    """Where seconds differ between methods that compute as many gradients, by how much."""
+def _doubt(found: Findings) -> str:
+    """State by how much seconds differ between methods that compute as many gradients."""
     told = []
     for problem, ranked in found.pairs:
         by_work: dict[float, list[float]] = {}
         for standing in ranked:
-            own = found.cells[problem.label, standing.method]
-            own = own[own["status"] == "ok"]
+            own = _finished(found, problem, standing)
             work, seconds = mean_of(own["gradient_evaluations"]), mean_of(own["training_seconds"])
             if work is not None and seconds:
                 by_work.setdefault(work, []).append(seconds)
@@ -136,10 +146,189 @@ def _doubt(found: Findings) -> list[Block]:
         if ratio > NOISE:
             told.append(f"{numbers.plain(ratio, 1)}× on {problem.label}")
     if not told:
-        return []
-    return [
-        Paragraph(
-            "Treat seconds as rough: methods with the same number of gradient evaluations differ "
-            f"by up to {numbers.listing(told)}, partly through machine load."
-        )
+        return ""
+    return (
+        "Treat seconds as rough: methods with the same number of gradient evaluations differ "
+        f"by up to {numbers.listing(told)}, partly through machine load."
+    )
+
+
+@dataclass(frozen=True)
+class Point:
+    """One method: what it costs, and how good it gets."""
+
+    method: str
+    cost: float
+    value: float | None
+    """None where so many seeds failed that there is no number."""
+    ends: tuple[float, float] | None
+    """Of the value's interval; infinite where draws of failed seeds lie."""
+    failed: str
+    """``2 of 5 failed``, or nothing."""
+
+
+def points(problem: Problem, ranked: list[Standing]) -> tuple[str, list[Point]]:
+    """Return the measure of cost, and a point for each method that has one.
+
+    The mean over finished seeds; over the failed ones where none finished. Seconds, or where the
+    problem was trained on several devices, gradient evaluations.
+    """
+    measure = EVALUATIONS if len(devices(problem)) > 1 else SECONDS
+    found = []
+    for standing in ranked:
+        records = [p.record for p in problem.by_method[standing.method] if p.record is not None]
+        finished = [record for record in records if record.status == "ok"] or records
+        costs = [cost for record in finished if (cost := _cost(record, measure)) is not None]
+        if not costs or not standing.scores:
+            continue
+        held = standing.centre if standing.holds else None
+        ends = None if held is None or held.low is None or held.high is None else (
+            held.low, held.high)  # fmt: skip
+        found.append(
+            Point(standing.method, sum(costs) / len(costs), held.value if held else None, ends,
+                  failed_told(standing))
+        )  # fmt: skip
+    return measure, found
+
+
+def devices(problem: Problem) -> set[tuple[str, str]]:
+    """Return what finished cells were trained on."""
+    runs = [record.data["run"] for record in problem.records() if record.status == "ok"]
+    return {(str(run.get("device")), str(run.get("device_name"))) for run in runs}
+
+
+def _cost(record: Record, measure: str) -> float | None:
+    if measure == SECONDS:
+        return record.data["run"].get("training_seconds")
+    return record.cost.get("gradient_evaluations")
+
+
+def front(found: Sequence[Point], metric: Quantity) -> list[Point]:
+    """Return those that no other beats in cost and quality both, cheapest first."""
+    kept: list[Point] = []
+    best = metric.worst
+    valued = [(p.cost, -metric.sign * p.value, p.value, p) for p in found if p.value is not None]
+    for _, _, value, point in sorted(valued, key=lambda each: each[:2]):
+        if metric.is_better(value, best):
+            kept.append(point)
+            best = value
+    return kept
+
+
+Panel = tuple[Problem, str, list[Point]]
+
+
+def draw_costs(pairs: list[Pair], style: Style, folder: Path) -> Figure | None:
+    """Draw a panel for each problem on which two methods have a cost, and one a number; or None."""
+    found: list[Panel] = [(problem, *points(problem, ranked)) for problem, ranked in pairs]
+    found = [e for e in found if len(e[2]) > 1 and any(p.value is not None for p in e[2])]
+    if not found:
+        return None
+    canvas, panels = style.grid(len(found), 2 if len(found) in (2, 4) else 3, 2.7)
+    for panel, each in zip(panels, found, strict=True):
+        _panel(panel, *each, style)
+    methods = _named(found)
+    handles = [Line2D([], [], ls="", color=style.colour[m], marker=style.marker[m], ms=6)
+               for m in methods]  # fmt: skip
+    labels = [named(m, 26) for m in methods]
+    legend = canvas.legend(handles, labels, loc="outside lower center", frameon=False,
+                           ncols=abreast(labels, style, 6))  # fmt: skip
+    style.tag_legend(legend, methods)
+    return Figure(save(canvas, folder, "costs"), _heard(found), _caption(found))
+
+
+def _named(found: list[Panel]) -> list[str]:
+    """Return methods that the figure names, as the first panel ranks them."""
+    every = list(dict.fromkeys(p.method for _, _, drawn in found for p in drawn))
+    if len(every) <= MOST_NAMED:
+        return every
+    best = {p.method for problem, _, drawn in found for p in front(drawn, problem.primary)}
+    return [method for method in every if method in best]
+
+
+def _panel(axis: Any, problem: Problem, measure: str, drawn: list[Point], style: Style) -> None:
+    metric = problem.primary
+    factor = 100 if metric.percent else 1
+    known = [v for p in drawn for v in (p.value, *(p.ends or ())) if v is not None and v < math.inf]
+    if spans_decades(metric, pd.Series(known, dtype=float)):
+        axis.set_yscale("log")
+        powers(axis.yaxis)
+    costs = [p.cost for p in drawn]
+    if min(costs) > 0 and max(costs) > 20 * min(costs):
+        axis.set_xscale("log")
+    else:
+        axis.xaxis.set_major_locator(MaxNLocator(5))
+    axis.margins(0.1)
+    best = front(drawn, metric)
+    axis.plot([p.cost for p in best], [factor * (p.value or 0) for p in best], color="#AAAAAA",
+              lw=style.thin, zorder=1, drawstyle="steps-post")  # fmt: skip
+
+    def mark(point: Point, shape: str, at: float) -> None:
+        (dot,) = axis.plot(
+            point.cost, at, color=style.colour[point.method], ls="", marker=shape, clip_on=False,
+            ms=7.5 * style.scale, mec="white", mew=0.6, zorder=3,
+        )  # fmt: skip
+        style.tag(dot, point.method)
+
+    def reach(point: Point, value: float, to: float) -> None:
+        (line,) = axis.plot([point.cost] * 2, [factor * value, to], zorder=2, alpha=0.6,
+                            color=style.colour[point.method], lw=style.line)  # fmt: skip
+        style.tag(line, point.method)
+
+    for point in drawn:
+        if point.value is not None:
+            mark(point, style.marker[point.method], factor * point.value)
+            for end in filter(math.isfinite, point.ends or ()):
+                reach(point, point.value, factor * end)
+    low, high = axis.get_ylim()
+    axis.set_ylim(low, high)
+    for point in drawn:
+        if point.value is None:
+            mark(point, "X", low if metric.higher_is_better else high)
+        elif any(map(math.isinf, point.ends or ())):
+            reach(point, point.value, low if metric.higher_is_better else high)
+    label = metric.label + (" (%)" if metric.percent else "")
+    axis.set(xlabel=f"{measure} ←", ylabel=f"{label} {metric.arrow}")
+    axis.set_title(named(problem.label, 40), loc="left", fontsize=style.text, fontweight="bold")
+    sns.despine(ax=axis)
+
+
+def _caption(found: list[Panel]) -> str:
+    every = [point for _, _, drawn in found for point in drawn]
+    parts = [
+        f"Interquartile mean with its {numbers.INTERVAL}, against mean cost per run. Grey line: "
+        "methods that no other beats in both."
     ]
+    if any(point.value is None for point in every):
+        parts.append("A cross on the edge: too many seeds failed for a mean.")
+    if any(math.isinf(end) for point in every for end in point.ends or ()):
+        parts.append("An interval that reaches the edge has no end: other seeds might have failed.")
+    if len({point.method for point in every}) > MOST_NAMED:
+        parts.append(f"Of more than {MOST_NAMED} methods, those on a grey line are named.")
+    if any(measure == SECONDS for _, measure, _ in found):
+        parts.append("Seconds hold only for this machine and its load.")
+    mixed = [problem.label for problem, measure, _ in found if measure == EVALUATIONS]
+    if mixed:
+        parts.append(
+            f"{numbers.listing(mixed)} was trained on different devices: its cost is counted in "
+            "gradient evaluations."
+        )
+    return " ".join(parts)
+
+
+def _heard(found: list[Panel]) -> str:
+    columns = []
+    for problem, measure, drawn in found:
+        best = {point.method for point in front(drawn, problem.primary)}
+        told = []
+        for p in sorted(drawn, key=lambda p: p.cost):
+            if len(drawn) > MOST_NAMED and p.method not in best:
+                continue
+            notes = ["not beaten in both"] if p.method in best else []
+            notes += [p.failed] if p.failed else []
+            value = numbers.of(problem.primary, p.value) if p.value is not None else "no mean"
+            aside = f" ({', '.join(notes)})" if notes else ""
+            cost = f"{p.cost:,.0f}" if p.cost >= 100 else f"{p.cost:.3g}"
+            told.append(f"{p.method} {cost}, {value}{aside}")
+        columns.append(f"{problem.label}, {measure} and {problem.primary.label}: {'; '.join(told)}")
+    return f"Quality against cost of training, cheapest first. {'. '.join(columns)}."

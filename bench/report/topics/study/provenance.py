@@ -5,10 +5,15 @@ from __future__ import annotations
 import re
 import shlex
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import asdict
 from typing import Any
 
+from bench.errors import BenchError
+from bench.records.cell import Cell, Component
 from bench.records.record import Record
+from bench.registry import make_method
 from bench.report.analysis.findings import Findings
 from bench.report.analysis.problems import Problem
 from bench.report.analysis.ranking import Standing, status_of
@@ -24,11 +29,15 @@ from bench.report.page.document import (
     Section,
     Table,
 )
-from bench.report.topics.study.reproduce import reproducer
+from bench.study import Study
+from bench.words import program
+from bench.yaml12 import write_value
 
 UNKNOWN = "unknown"
 COMMIT = re.compile(r"([0-9a-f]{7,64})(\+changes)?")
 """As records hold it. Anything else is not put into a command."""
+DIGITS = 12
+"""Of a key that a command shows."""
 
 
 def provenance(found: Findings) -> list[Section]:
@@ -41,13 +50,13 @@ def provenance(found: Findings) -> list[Section]:
         ("Cells", f"{len(cells)}, with {len(keys)} different keys; {len(records)} have a record"),
         ("Finished", f"between {finished[0]} and {finished[-1]}" if finished else "no cell yet"),
         ("Devices", _counted(_device(record) for record in records)),
-        ("Engines", _counted(record.data["run"].get("engine") or "unknown" for record in records)),
+        ("Engines", _counted(_of_run(record, "engine") for record in records)),
         ("Versions", _counted(_versions(record) for record in records)),
-        ("Commits", _counted(_commit(record) for record in records)),
+        ("Commits", _counted(_of_run(record, "commit") for record in records)),
         (
             "Data",
-            "runs.csv (a row a cell), summary.csv, tables/ and figures/ lie beside this page; "
-            "`bench export` writes every series",
+            "runs.csv (a row per cell), summary.csv, tables/ and figures/ lie beside this page; "
+            f"`{program()} export` writes every series",
         ),
     ]
     return [Section("Provenance", "provenance", [Items(items), *_again(found)])]
@@ -60,10 +69,10 @@ def _again(found: Findings) -> list[Block]:
         return []
     study, command = found.study.source or found.study.name, reproducer(found.study)
     lines = [
-        shlex.join(["bench", "run", study, "--results", "again"]),
-        shlex.join(["bench", "compare", str(found.results), "again", "--study", study]),
+        shlex.join([program(), "run", study, "--results", "again"]),
+        shlex.join([program(), "compare", str(found.results), "again", "--study", study]),
     ]
-    commits = Counter(_commit(record) for problem in found.problems for record in problem.records())
+    commits = {_of_run(r, "commit") for problem in found.problems for r in problem.records()}
     told = "To train the whole study again, and compare:"
     if len(commits) == 1 and (known := COMMIT.fullmatch(next(iter(commits)))):
         lines.insert(0, f"git checkout {known[1]}")
@@ -77,9 +86,8 @@ def _again(found: Findings) -> list[Block]:
     ]  # fmt: skip
     table = Table(
         "commands",
-        "The command that trains each cell. A cell that is stored is not trained again: add "
-        "--results and an empty folder to see whether it comes out the same. Cells that options "
-        "brought into the study have them in their commands.",
+        "The command that trains each cell. A stored cell is not trained again: add --results and "
+        "an empty folder to check that it comes out the same.",
         ["dataset", "method", "seed", "status", "command"],
         rows,
         names=1,
@@ -104,7 +112,7 @@ def mixed(problem: Problem) -> list[str]:
     protocols = _differing([record.protocol for record in measured])
     told = {
         "devices": [_device(record) for record in measured],
-        "engines": [record.data["run"].get("engine") or "unknown" for record in measured],
+        "engines": [_of_run(record, "engine") for record in measured],
         "versions": [_versions(record) for record in measured],
         "protocols": [listed(protocol) or "none of these" for protocol in protocols],
     }
@@ -124,15 +132,15 @@ def _differing(protocols: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _device(record: Record) -> str:
     run = record.data["run"]
-    return " ".join(filter(None, [run.get("device"), run.get("device_name")])) or "unknown"
+    return " ".join(filter(None, [run.get("device"), run.get("device_name")])) or UNKNOWN
 
 
 def _versions(record: Record) -> str:
-    return listed(record.data["run"].get("versions", {})) or "unknown"
+    return listed(record.data["run"].get("versions", {})) or UNKNOWN
 
 
-def _commit(record: Record) -> str:
-    return record.data["run"].get("commit") or UNKNOWN
+def _of_run(record: Record, name: str) -> str:
+    return record.data["run"].get(name) or UNKNOWN
 
 
 def _counted(values: Iterable[str]) -> str:
@@ -143,3 +151,57 @@ def _counted(values: Iterable[str]) -> str:
 def listed(hyperparameters: dict[str, Any]) -> str:
     """``name value, name value``."""
     return ", ".join(f"{name} {value}" for name, value in hyperparameters.items())
+
+
+def reproducer(study: Study) -> Callable[[Cell], str]:
+    """Return the function from a cell of a study to the command that trains it.
+
+    Cells that the study's file names need only their key. Others came in by options, which the
+    command repeats.
+    """
+    name, plain = study.source or study.name, study.whole
+    keys = {cell.key for cell in plain}
+
+    def command(cell: Cell) -> str:
+        words = [program(), "run", name, "--cell", cell.key[:DIGITS]]
+        if cell.key in keys:
+            words += ["--decide"] if study.deciding is not None else []
+        else:
+            words += ["--methods", cell.method.name, "--seeds", f"{cell.seed},"]
+            for path, value in _overrides(cell, plain).items():
+                words += ["--set", f"{path}={write_value(value)}"]
+        return shlex.join(words)
+
+    return command
+
+
+def _overrides(cell: Cell, plain: list[Cell]) -> dict[str, Any]:
+    """Return what a cell has otherwise than its like in the study's file, as ``--set`` takes it."""
+
+    def place(cell: Cell) -> tuple[str, ...]:
+        variant = cell.variation.name if cell.variation is not None else ""
+        return cell.dataset.name, cell.architecture.name, variant
+
+    like = next((own for own in plain if place(own) == place(cell)), None)
+    method = next((own.method for own in plain if own.method.name == cell.method.name), None)
+    if method is None:
+        with suppress(BenchError):  # a method that is gone
+            method = Component(cell.method.name, make_method(cell.method.name).hyperparameters())
+    given, usual = _settings(cell, cell.method), _settings(cell, method or cell.method)
+    if like is not None:
+        usual = _settings(like, method or cell.method)
+    return {path: value for path, value in given.items() if usual.get(path) != value}
+
+
+def _settings(cell: Cell, method: Component) -> dict[str, Any]:
+    """Return all that ``--set`` could change of a cell, with a method's hyperparameters."""
+    dataset = cell.dataset.name
+    found = {
+        f"{part.name}.{name}": value
+        for part in (method, cell.dataset, cell.architecture)
+        for name, value in part.hyperparameters.items()
+    }
+    found |= {f"{dataset}.training.{name}": value for name, value in asdict(cell.training).items()}
+    found[f"{dataset}.evaluations"] = cell.evaluations
+    spent = ("budget", cell.budget) if cell.budget else ("updates", cell.updates)
+    return found | {f"{dataset}.{spent[0]}": spent[1]}

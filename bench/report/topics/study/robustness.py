@@ -1,30 +1,36 @@
-"""At which variants methods work and where they break."""
+"""At which variants of an experiment methods work and where they break."""
 
 from __future__ import annotations
 
 import math
 from functools import partial
+from pathlib import Path
 
 from bench.report.analysis.findings import Findings
 from bench.report.analysis.ranking import Standing
 from bench.report.analysis.tables import FLOOR
 from bench.report.analysis.variants import Robustness, Varied, variant_of
+from bench.report.drawing.style import Style, save
+from bench.report.drawing.words import seeds_told
 from bench.report.page import numbers
 from bench.report.page.document import (
     Block,
     Details,
     Drawing,
     Entry,
+    Figure,
     Paragraph,
     Section,
     Table,
     Verdict,
 )
+from bench.report.topics.dataset.profiles import MOST_COLOURED, Line, Upright, draw_lines
 from bench.report.topics.dataset.ranking import centre, floor
 from bench.report.topics.dataset.section import dataset
-from bench.report.topics.study.robustness_figures import draw_robustness, draw_variants
+from bench.report.topics.study.overview import MOST_TOLD, Map
 from bench.report.topics.study.stability import mean_of
 
+WORKS = "✓"
 MOST_NAMED = 3
 """Variants that are named one by one."""
 FEW = 3
@@ -35,19 +41,17 @@ def robustness(found: Findings) -> list[Section]:
     """Return a part for each experiment that is varied."""
     if not found.varied:
         return []
+    told = (
+        "A method works at a variant where the interquartile mean of its seeds reaches the target, "
+        "which was stated before training. Shares count the variants of the study; their intervals "
+        "cover other seeds, not other variants."
+    )
     parts = [_part(found, varied) for varied in found.varied]
-    return [Section("Robustness", "robustness", [Paragraph(_ROBUSTNESS)], parts)]
-
-
-_ROBUSTNESS = (
-    "A method works at a variant where the interquartile mean of its seeds reaches the target, "
-    "which was stated before training. Shares count the variants of the study; their intervals "
-    "cover other seeds, not other variants."
-)
+    return [Section("Robustness", "robustness", [Paragraph(told)], parts)]
 
 
 def card(varied: Varied) -> Verdict:
-    """What the first screen says of an experiment: who breaks where."""
+    """Return what the first screen says of an experiment: who breaks where."""
     failed = [
         f"{m.method} failed on {m.failed} of {numbers.count(m.trained, 'seed')}"
         for m in varied.methods
@@ -63,7 +67,7 @@ def card(varied: Varied) -> Verdict:
 
 
 def sentence(varied: Varied) -> str:
-    """Who works at how many variants, in one sentence."""
+    """Return who works at how many variants, in one sentence."""
     if not varied.methods:
         return "No method has a trained seed."
     works = f"A method works where {varied.metric.label} is {_required(varied)}"
@@ -85,7 +89,7 @@ def sentence(varied: Varied) -> str:
 
 
 def _hardest(varied: Varied) -> list[tuple[str, str]]:
-    """Variants that break every method, most of them, and none, as far as all were trained."""
+    """Return variants that break every method, most, and none, where all methods were trained."""
     every, most, none = [], [], []
     for variant, (works, broken) in varied.breaks().items():
         absent = [m.method for m in varied.methods if variant not in m.scores]
@@ -113,7 +117,7 @@ def variants_map(found: Findings, varied: Varied) -> Drawing:
 
 
 def variants(found: Findings, varied: Varied) -> Section:
-    """Every variant as a dataset is shown, each folded away under its verdict."""
+    """Return every variant as a dataset is shown, each folded away under its verdict."""
     blocks: list[Block] = []
     for problem, ranked in varied.pairs:
         whole = dataset(found, problem, ranked)
@@ -125,31 +129,36 @@ def variants(found: Findings, varied: Varied) -> Section:
 
 
 def _part(found: Findings, varied: Varied) -> Section:
-    if not varied.methods:
-        return Section(varied.label, varied.anchor, [Paragraph(sentence(varied))])
-    blocks: list[Block] = [
-        Paragraph(sentence(varied)),
-        _shares(found, varied),
+    blocks: list[Block] = [Paragraph(sentence(varied))]
+    if varied.methods:
+        blocks.append(_shares(found, varied))
         # the first experiment's is on the first screen where no overview is
-        *([] if found.leading == varied.anchor else [variants_map(found, varied)]),
-        Drawing(f"{found.slugs[varied.anchor]}/robustness", partial(draw_robustness, varied)),
-        _map(varied),
-    ]
+        if found.leading != varied.anchor:
+            blocks.append(variants_map(found, varied))
+        name = f"{found.slugs[varied.anchor]}/robustness"
+        blocks += [Drawing(name, partial(draw_robustness, varied)), _table(varied)]
     return Section(varied.label, varied.anchor, blocks)
 
 
 def _shares(found: Findings, varied: Varied) -> Table:
     rows = []
     for m in varied.methods:
+        seconds = [
+            mean
+            for problem, _ in varied.pairs
+            if (cells := found.cells.get((problem.label, m.method))) is not None
+            and (mean := mean_of(cells[cells["status"] == "ok"]["training_seconds"])) is not None
+        ]
+        mean = sum(seconds) / len(seconds) if seconds else None
         rows.append([
             Entry(m.method, method=m.method),
             Entry(f"{len(m.works)} of {len(m.scores)}", value=len(m.works)),
             Entry(numbers.chance(m.share), value=m.share.value),
-            Entry(_number(varied, m.median), value=_finite(m.median)),
+            Entry(_number(varied, m.median), value=m.median if math.isfinite(m.median) else None),
             _worst(varied, m),
-            Entry(_named(list(m.worst))),
+            Entry(_few(list(m.worst))),
             Entry(f"{m.failed} of {m.trained}", "failed" if m.failed else "", value=m.failed),
-            *_seconds(found, varied, m),
+            Entry(numbers.plain(mean, 1), value=mean),
         ])  # fmt: skip
     absent = sorted({s.method for _, ranked in varied.pairs for s in ranked}
                     - {m.method for m in varied.methods})  # fmt: skip
@@ -171,66 +180,49 @@ def _shares(found: Findings, varied: Varied) -> Table:
     )  # fmt: skip
 
 
-def _map(varied: Varied) -> Table:
-    """The heat map's numbers: variants × methods."""
+def _table(varied: Varied) -> Table:
+    """Return the heat map's numbers: variants × methods."""
     methods = [m.method for m in varied.methods]
     rows = []
-    for problem, _ in varied.pairs:
-        variant = variant_of(problem)
+    for problem, ranked in varied.pairs:
+        variant, variation = variant_of(problem), problem.cell.variation
         works, broken = varied.breaks()[variant]
-        variation = problem.cell.variation
-        changes = variation.changes if variation is not None else ""
+        own = {s.method: s for s in ranked}
         row = [
             Entry(variant),
             Entry(f"{len(works)} of {len(works) + len(broken)}", value=len(works)),
         ]
         for method in methods:
-            standing = varied.standing.get((variant, method))
-            row.append(Entry("", "quiet") if standing is None else _cell(varied, variant, standing))
-        row += [floor(problem, varied.metric), Entry(changes or "nothing")]
-        rows.append(row)
+            if method not in own:
+                row.append(Entry("", "quiet"))
+            elif not own[method].trained:
+                row.append(Entry(own[method].told_statuses, "quiet"))
+            else:
+                shown = centre(problem, own[method])
+                tick = f" {WORKS}" if method in works else ""
+                row.append(Entry(f"{shown.text}{tick}", shown.mark, value=shown.value))
+        changes = variation.changes if variation is not None else ""
+        rows.append([*row, floor(problem, varied.metric), Entry(changes or "nothing")])
     return Table(
         f"variants-{varied.anchor}",
         f"Variants of {varied.label}: interquartile mean of {varied.metric.label} over seeds, "
-        f"failed ones the worst. ✓ marks where a method works: {_required(varied)}.",
+        f"failed ones the worst. {WORKS} marks where a method works: {_required(varied)}.",
         ["variant", "methods that work", *methods, FLOOR, "what it changes"],
         rows,
         texts=(3 + len(methods),),
     )
 
 
-def _cell(varied: Varied, variant: str, standing: Standing) -> Entry:
-    problem = next(p for p, _ in varied.pairs if variant_of(p) == variant)
-    if not standing.trained:
-        return Entry(standing.told_statuses, "quiet")
-    shown = centre(problem, standing)
-    if shown.value is not None and varied.meets(shown.value):
-        return Entry(f"{shown.text} ✓", value=shown.value)
-    return shown
-
-
 def _worst(varied: Varied, m: Robustness) -> Entry:
     value = m.scores[m.worst[0]]
-    standing = varied.standing[m.worst[0], m.method]
     if math.isfinite(value):
         return Entry(_number(varied, value), value=value)
+    standing = varied.standing[m.worst[0], m.method]
     return Entry(f"{standing.failed} of {numbers.count(len(standing.scores), 'seed')} failed",
                  "failed")  # fmt: skip
 
 
-def _seconds(found: Findings, varied: Varied, m: Robustness) -> list[Entry]:
-    known = []
-    for problem, _ in varied.pairs:
-        cells = found.cells.get((problem.label, m.method))
-        if cells is None:
-            continue
-        seconds = mean_of(cells[cells["status"] == "ok"]["training_seconds"])
-        known += [] if seconds is None else [seconds]
-    mean = sum(known) / len(known) if known else None
-    return [Entry(numbers.plain(mean, 1), value=mean)]
-
-
-def _named(names: list[str]) -> str:
+def _few(names: list[str]) -> str:
     rest = len(names) - MOST_NAMED
     if rest <= 0:
         return numbers.listing(names)
@@ -245,5 +237,69 @@ def _number(varied: Varied, value: float) -> str:
     return numbers.of(varied.metric, value) if math.isfinite(value) else "too many failed"
 
 
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+def draw_variants(varied: Varied, style: Style, folder: Path) -> Figure | None:
+    """Draw methods × variants, ticked where the target is reached; None without a trained seed."""
+    if not varied.methods:
+        return None
+    problems, standings = map(list, zip(*varied.pairs, strict=True))
+
+    def sign(standing: Standing) -> str:
+        works = standing.centre is not None and varied.meets(standing.centre.value)
+        return WORKS if works else ""
+
+    shown = Map(
+        problems,
+        standings,
+        {m.method: _share(m) for m in varied.methods},
+        "works\nat",
+        [(variant_of(problem), "") for problem in problems],
+        sign,
+        f"{WORKS} works: {_required(varied)}",
+    )
+    failed = " Grey: too many seeds failed for a mean." if shown.any_failed else ""
+    return Figure(
+        save(shown.draw(style), folder, f"{varied.anchor}-variants"),
+        _heard(varied),
+        f"Interquartile mean of {varied.metric.label} on {varied.label}, {seeds_told(problems)}. "
+        f"{WORKS}: the target is reached, {_required(varied)}. Colour: progress from an untrained "
+        f"generator (pale) to real data (dark).{failed}",
+    )
+
+
+def _heard(varied: Varied) -> str:
+    few = len(varied.methods) * len(varied.pairs) <= MOST_TOLD
+    rows = []
+    for m in varied.methods:
+        told = [f"{variant} {_number(varied, value)}{', works' if variant in m.works else ''}"
+                for variant, value in m.scores.items()]  # fmt: skip
+        rows.append(f"{m.method} works at {_share(m)}" + (f": {'; '.join(told)}" if few else ""))
+    return (
+        f"Heat map of {numbers.count(len(varied.methods), 'method')} by "
+        f"{numbers.count(len(varied.pairs), 'variant')} of {varied.label}. {'. '.join(rows)}."
+    )
+
+
+def draw_robustness(varied: Varied, style: Style, folder: Path) -> Figure | None:
+    """Draw the share of variants against what is required; None where no variant has a mean."""
+    if not any(math.isfinite(value) for m in varied.methods for value in m.scores.values()):
+        return None
+    metric, required = varied.metric, _required(varied)
+    target = Upright(varied.target, f"target, {required}", "--", is_kept=True)
+    lines = [Line(m.method, varied.shown(m)) for m in varied.methods]
+    canvas, _ = draw_lines(lines, metric, "share of variants this good", target, style)
+    at = ", ".join(f"{m.method} {_share(m)}" for m in varied.methods[:MOST_COLOURED])
+    rest = f" Grey: all but the first {MOST_COLOURED}." if len(lines) > MOST_COLOURED else ""
+    return Figure(
+        save(canvas, folder, f"{varied.anchor}-robustness"),
+        f"Robustness profiles on {varied.label}: the share of {len(varied.pairs)} variants at "
+        f"which each method is at least as good as required of {metric.label}. "
+        f"At the target, {required}: {at}.",
+        f"Share of the {len(varied.pairs)} variants at which a method's interquartile mean is at "
+        f"least this good. Dashed: the target. Left of it: a "
+        f"{'milder' if metric.higher_is_better else 'stricter'} one.{rest}",
+    )
+
+
+def _share(method: Robustness) -> str:
+    """``4/6``: variants at which it works, of those at which it was trained."""
+    return f"{len(method.works)}/{len(method.scores)}"
