@@ -34,7 +34,7 @@ WIDTH = 9.6
 INK = "#222222"
 QUIET = "#6e6e6e"
 FLAG = {
-    "explosion": ("^", "#C1121F"),
+    "spike": ("^", "#C1121F"),
     "vanishing": ("v", "#6A00A8"),
     "not finite": ("X", "#000000"),
 }

@@ -13,9 +13,9 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from bench.errors import BenchError
-from bench.metrics.gradients import detect
+from bench.metrics.gradients import HEADLINE, detect
 from bench.records.record import Arrays, Record
-from bench.report.analysis.counts import gradient_counts
+from bench.report.analysis.counts import thresholds
 from bench.report.analysis.findings import Findings
 from bench.report.analysis.problems import PLAYERS, Problem
 from bench.report.analysis.ranking import Standing
@@ -29,7 +29,8 @@ BINS = 250
 COLUMNS = 3
 MOST_MARKS = 300
 """Marks in a panel beyond which they are drawn as a picture, which stays small."""
-KINDS = ("spike", "drift", "vanishing")
+
+MARKED = (f"spikes_{HEADLINE}", "vanishing")
 
 Points = NDArray[np.float64]
 
@@ -155,10 +156,10 @@ def _player(record: Record, arrays: Arrays, player: str) -> dict[str, Points]:
     pace = cost["discriminator_updates"] / max(cost[f"{player}_updates"], 1)
     found = {"updates": np.arange(1, norms.size + 1) * pace, "norms": norms.astype(float)}
     # without a measurement of the gradients nothing is flagged
-    counts = gradient_counts(record).get(player)
-    if counts is not None and any(counts[kind]["steps"] for kind in KINDS):
-        flags = detect(norms, player == "generator")
-        found["explosion"] = np.flatnonzero(flags.spike | flags.drift)
+    counts = [record.whole.get(f"{player}_{name}") for name in MARKED]
+    if any(counts):
+        flags = detect(norms, player == "generator", thresholds(record))
+        found["spike"] = np.flatnonzero(flags.spike())
         found["vanishing"] = np.flatnonzero(flags.vanishing)
     found["not finite"] = np.flatnonzero(~np.isfinite(norms) | ~np.isfinite(losses))
     return found
