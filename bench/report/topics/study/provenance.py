@@ -74,7 +74,7 @@ def _again(found: Findings) -> list[Block]:
     ]
     commits = {_of_run(r, "commit") for problem in found.problems for r in problem.records()}
     told = "To train the whole study again, and compare:"
-    if len(commits) == 1 and (known := COMMIT.fullmatch(*commits)):
+    if len(commits) == 1 and (known := COMMIT.fullmatch(commits.pop())):
         lines.insert(0, f"git checkout {known[1]}")
         if known[2]:
             told += " (its code held changes that were not committed)"
