@@ -216,7 +216,7 @@ def _name(
     axis: Any, metric: Quantity, drawn: list[Point], labelled: list[Point], style: Style
 ) -> None:  # fmt: skip
     """Writes names beside their marks where they cover neither marks nor other names."""
-    factor, size = 100 if metric.percent else 1, style.letters(style.small - 1)
+    factor, size = 100 if metric.percent else 1, style.small
     points_a_pixel = 72 / axis.figure.dpi
     left, low, right, high = (float(end) * points_a_pixel for end in axis.bbox.extents)
     frame = (left, low, right, high)

@@ -235,7 +235,7 @@ class HeatMap:
             size = min(self.size, 9)
             drawn = [
                 self._text(x, middle - 0.065, number, size, color=ink, weight=weight),
-                self._text(x, middle + 0.095, below, style.letters(small - 0.5), color=ink),
+                self._text(x, middle + 0.095, below, small, color=ink),
             ]
         elif number:
             drawn = [self._text(x, middle, number, self.size, color=ink, weight=weight)]
@@ -323,7 +323,7 @@ class HeatMap:
         if found is None or found.low is None or found.high is None or self.row < ROW:
             return ""
         told = f"{numbers.of(metric, found.low)} – {numbers.of(metric, found.high)}"
-        fits = text_width(told, self.style.letters(self.style.small - 0.5)) < self.column - 0.08
+        fits = text_width(told, self.style.small) < self.column - 0.08
         return told if fits and 0 < found.high - found.low < np.inf else ""
 
     def _failed(self, standing: Standing) -> str:
