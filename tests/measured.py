@@ -64,4 +64,4 @@ def with_networks(
 def in_words(found: Findings) -> str:
     """Return the whole report as Markdown, without its figures."""
     document = compose(found, dict.fromkeys(found.methods, "#000000"))
-    return render_markdown(with_figures(document, lambda _: None), "on a day")
+    return render_markdown(with_figures(document, lambda *_: None), "on a day")

@@ -21,6 +21,7 @@ from bench.report.drawing.style import Style
 from bench.report.paper import names, write_figure
 from bench.report.topics.dataset import latents, norms, samples
 from bench.report.topics.study import overview
+from bench.words import program
 
 RING = """
 methods: [non_saturating]
@@ -165,18 +166,15 @@ def test_drawing_leaves_matplotlib_as_it_was(few, tmp_path):
 
 def test_forty_methods_are_limited_to_what_can_be_read(forty):
     *_, found, made, out = forty
-    for kind in ("samples", "evolution", "norms"):
+    for kind in POINTS:
         tagged = {found.methods[i] for i in numbers_tagged(out / f"{made[kind].file}.svg")}
         assert len(tagged) == MOST
         # the best, and those that failed though they are ranked low
         assert {"method_00", "method_09", "method_30", "method_35"} <= tagged
         assert f"12 of 40 methods, the best ranked and those with most failures; the others: " \
-               f"bench figure ring8/{kind}-2, ring8/{kind}-3, ring8/{kind}-4." in (
+               f"{program()} figure ring8/{kind}-2, ring8/{kind}-3, ring8/{kind}-4." in (
             made[kind].caption
         )  # fmt: skip
-    # every line is there, and can be found by its number
-    assert len(numbers_tagged(out / f"{made['curves'].file}.svg")) == 40
-    assert "30 others" in words(out / f"{made['curves'].file}.svg")
     # the page embeds them all
     assert sum(f.stat().st_size for f in (out / "figures").glob("*.svg")) < 3_000_000
 

@@ -118,7 +118,7 @@ class Panels:
     def _frame(self, is_shared: bool) -> None:
         """Draw the axes of all panels, with labels of shared ones at the edges of the sheet."""
         style, tick, lines = self.style, 0.3 * self.style.em, []
-        across = MaxNLocator(style.ticks(self.wide), steps=STEPS)
+        across = MaxNLocator(min(3, style.ticks(self.wide)), steps=STEPS)
         along = [float(x) for x in across.tick_values(0, self.end) if 0 <= x <= self.end]
         for place, scale in enumerate(self.scales):
             left, top = self._corner(place)
