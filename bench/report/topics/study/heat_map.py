@@ -97,7 +97,7 @@ class HeatMap:
         self.methods = list(self.beside)
         self.is_counted = any(self.beside.values())
         size = style.small
-        self.tiny = style.letters(size - 0.5)
+        self.tiny = size
         most = 0.24 * style.width if not style.narrow else 0.9
         names = [fitted(m, size, most) for m in (*self.methods, FLOOR)]
         self.names = dict(zip((*self.methods, FLOOR), names, strict=True))
