@@ -38,8 +38,8 @@ COLUMNS: dict[str, str] = {
     "discriminator_explosions_b": "the same in B",
     "generator_explosions_a": "flagged updates per 10,000 in A, median over seeds",
     "generator_explosions_b": "the same in B",
-    "training_seconds_ratio": "B / A, on the same kind of device alone",
-    "peak_memory_ratio": "B / A, on the same kind of device alone",
+    "training_seconds_ratio": "B / A, only on the same kind of device",
+    "peak_memory_ratio": "B / A, only on the same kind of device",
     "changed_parts": "parts of the result that differ",
 }
 """Every column of comparison.csv, a row for each pair, and what it means."""

@@ -27,7 +27,7 @@ from bench.report.topics.dataset.curves import spans_decades
 Box: TypeAlias = tuple[float, float, float, float]
 """Left, low, right and high end, in points."""
 
-SECONDS, EVALUATIONS = "training seconds a seed", "gradient evaluations a seed"
+SECONDS, EVALUATIONS = "training seconds per seed", "gradient evaluations per seed"
 MOST_LABELLED = 12
 """Methods beyond which those on the front alone bear their names."""
 HEIGHT = 2.9

@@ -69,9 +69,9 @@ def draw_critical_difference(
     return Figure(
         save(canvas, folder, "critical-difference"),
         f"Critical difference diagram of {len(ranked.methods)} methods over {found.datasets} "
-        f"problems. Mean ranks: {ranks}. Not told apart: {'; '.join(groups) or 'none'}.",
+        f"problems. Mean ranks: {ranks}. Not distinguishable: {'; '.join(groups) or 'none'}.",
         f"Mean ranks over {found.datasets} problems, {seeds_told(ranked.problems)}; 1 is best. A "
-        "bar joins methods that cannot be told apart; ranks at least CD = "
+        "bar joins methods that are not distinguishable; ranks at least CD = "
         f"{found.difference:.2f} apart are (Nemenyi's test at {100 * found.alpha:g} %; Friedman's "
         f"test that all are alike: p {_p(found.p)}). Every problem gives one rank to each method, "
         "by the interquartile mean over seeds, in which a failed seed counts as the worst value "
