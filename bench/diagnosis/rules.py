@@ -15,8 +15,8 @@ from bench.diagnosis.run import PLAYERS, SPAN, Run, held, shown
 from bench.diagnosis.swings import swing
 
 EXPLODED = 1000.0
-"""Times the level of a run's first tenth. In runs of `quick` that work the generator's norm grows up
-to 200 times, as samples come close to a narrow mode; five times that is no healthy one's."""
+"""Times the level of a run's first tenth. In runs of `quick` that work the generator's norm grows
+up to 135 times, as samples come close to a narrow mode; seven times that is no healthy one's."""
 VANISHED = 1e-3
 """Of the highest level before: what training moves by is lost in that of a single batch, whose
 norms differ by a few per cent."""
@@ -116,7 +116,7 @@ def stuck(run: Run) -> Found | None:
             moved.append(float(np.abs(values - values[0]).max() / max(abs(values[0]), 1e-12)))
     if not moved or max(moved) > UNMOVED:
         return None
-    begins, levels = run.levels("generator_norm")
+    _, levels = run.levels("generator_norm")
     told = "every number of the samples is that of the start to 0.1 %"
     return Found(0, f"{told}, though the generator's gradient norm is {shown(levels[-1])}")
 
@@ -254,9 +254,10 @@ def _few_modes(run: Run) -> Found | None:
         return None
     late = modes[-HELD_FOR_MODES:].max()
     place = held(modes <= late, 2)
-    best = run.best
-    assert place is not None and best is not None
-    since = max(place, 1)
+    # the last checkpoints are below their own highest value, and there is a best one
+    assert place is not None
+    assert run.best is not None
+    since, best = max(place, 1), run.best
     told = f"{shown(modes[-1])} of {shown(run.quantity.ceiling)} modes are held, and no more since"
     if modes[best] > late:
         told += f"; {shown(modes[best])} were at update {run.updates[best]:,}"

@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.datasets.base import Dataset
 from bench.measuring.choice import shown_of
 from bench.metric import Quantity
 from bench.records.record import Arrays, Record
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+
+Known = tuple[list[Quantity], Dataset]
 
 PLAYERS = ("discriminator", "generator")
 STRETCHES = 100
@@ -44,13 +47,17 @@ class Run:
     """Other quantities of the samples that are shares, which no few samples move by much."""
 
     @classmethod
-    def of(cls, record: Record) -> Run:
+    def of(cls, record: Record, known: Known | None = None) -> Run:
         """A record with the goal of its study, of its dataset, or of real samples.
 
+        Args:
+            record: of a run.
+            known: its quantities, that which ranks first, and its dataset; None: they are made.
+
         Raises:
-            BenchError: the dataset or a metric is gone.
+            BenchError: the dataset is gone, or has no metric.
         """
-        quantities, dataset = shown_of([record.cell])
+        quantities, dataset = known or shown_of([record.cell])
         quantity, variation = quantities[0], record.cell.variation
         others = tuple(q for q in quantities[1:] if q.percent and not (q.group or q.descriptive))
         stated = dataset.target if variation is None else variation.target
@@ -110,15 +117,14 @@ class Run:
     def levels(self, name: str) -> tuple[NDArray[np.int64], Floats]:
         """First discriminator update, and median, of each of up to 100 stretches of a series.
 
-        A stretch with a value that is not finite counts as infinite.
+        A value that is not finite counts as infinite. What no stretch has room for is the start.
         """
         values = np.asarray(self.series.get(name, ()), dtype=np.float64)
-        places = np.array_split(np.arange(values.size), min(STRETCHES, max(values.size, 1)))
-        places = [place for place in places if place.size]
-        scale = self.end / max(values.size, 1)
-        begins = np.array([round(place[0] * scale) for place in places], dtype=np.int64)
-        whole = np.where(np.isfinite(values), values, np.inf)
-        return begins, np.array([np.median(whole[place]) for place in places])
+        width = max(1, -(-values.size // STRETCHES))
+        left = values.size % width
+        whole = np.where(np.isfinite(values), values, np.inf)[left:].reshape(-1, width)
+        begins = (left + width * np.arange(len(whole))) * self.end / max(values.size, 1)
+        return np.rint(begins).astype(np.int64), np.median(whole, axis=1)
 
     @cached_property
     def scores(self) -> Floats:

@@ -15,7 +15,6 @@ from typing import Any
 
 import torch
 
-from bench.datasets.base import Dataset
 from bench.execution.worker import run_job
 from bench.measuring.choice import components_of, expanded, metrics_of
 from bench.measuring.keys import Keys
