@@ -49,9 +49,9 @@ def diagnose(record: Record, run: Run | None = None) -> Diagnosis:
     Raises:
         BenchError: its dataset or metrics are gone, or its series are damaged.
     """
+    run = run or Run.of(record)
     if record.status not in ("ok", "diverged"):
         return Diagnosis(UNCLEAR, None, f"the run did not finish: {record.reason or record.status}")
-    run = run or Run.of(record)
     lacking = {rule.kind: missing for rule in RULES if (missing := rule.lacking(run))}
     found = [
         Finding(rule.kind, *result)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -50,6 +50,8 @@ class Run:
     def of(cls, record: Record, known: Known | None = None) -> Run:
         """A record with the goal of its study, of its dataset, or of real samples.
 
+        All that is stored counts, whatever a study asks for.
+
         Args:
             record: of a run.
             known: its quantities, that which ranks first, and its dataset; None: they are made.
@@ -57,6 +59,7 @@ class Run:
         Raises:
             BenchError: the dataset is gone, or has no metric.
         """
+        record = replace(record, shown=None, absent={})
         quantities, dataset = known or shown_of([record.cell])
         quantity, variation = quantities[0], record.cell.variation
         others = tuple(q for q in quantities[1:] if q.percent and not (q.group or q.descriptive))

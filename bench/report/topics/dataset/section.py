@@ -12,6 +12,7 @@ from bench.report.analysis.problems import Problem
 from bench.report.analysis.ranking import Standing
 from bench.report.page.document import Block, Details, Section
 from bench.report.topics.dataset.curves import curves
+from bench.report.topics.dataset.diagnosis import diagnosis
 from bench.report.topics.dataset.equal_cost import at_cost
 from bench.report.topics.dataset.latents import evolution, interpolations
 from bench.report.topics.dataset.losses import losses
@@ -26,7 +27,16 @@ from bench.report.topics.study.provenance import mixed_conditions
 
 Topic = Callable[[Findings, Problem, list[Standing]], list[Block]]
 
-SHOWN: tuple[Topic, ...] = (mixed_conditions, decisions, ranking, curves, phase, norms, improvement)
+SHOWN: tuple[Topic, ...] = (
+    mixed_conditions,
+    decisions,
+    ranking,
+    curves,
+    phase,
+    norms,
+    improvement,
+    diagnosis,
+)
 FOLDED: dict[str, tuple[Topic, ...]] = {
     "Other metrics": (metrics,),
     "At equal cost": (at_cost,),
