@@ -125,12 +125,11 @@ def _draw(
     ]
     if not rows:
         return None
-    across = 2 if style.narrow else 4
+    across = 4
     em, row = style.em, max(ROW, 1.15 * style.em / 2) * style.scale
     kinds = {kind for _, _, each in rows for kind, *_ in _spans(each, problem.updates)}
     left, foot = 11 * em, (4.5 + 1.6 * -(-len(kinds) // across)) * em
     high = len(rows) * row + 0.6 * em * len(by_method)
-    style.fits(high + foot)
     canvas, axis = plt.subplots(figsize=(style.width, high + foot), layout="none")
     put(axis, left, 0.4 * em, style.width - left - 0.15, high)
     place, places = 0.0, []
@@ -148,7 +147,7 @@ def _draw(
     axis.set(ylim=(place - 0.4, -0.6), xlim=(0, problem.updates), xlabel="discriminator updates")
     axis.set_yticks([p for p, _ in places], [named(m, 18) for _, m in places])
     axis.tick_params(axis="y", length=0)
-    axis.xaxis.set_major_locator(MaxNLocator(3 if style.narrow else 5))
+    axis.xaxis.set_major_locator(MaxNLocator(5))
     sns.despine(ax=axis, left=True)
     shown = sorted(kinds, key=KINDS.index)
     if shown:
