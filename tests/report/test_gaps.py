@@ -4,12 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from image_records import IMAGES, NO_WEIGHTS, WITH_INCEPTION, shades
+from measured import in_words
 from pages import Page, rows_of
 
 from bench.measuring.choice import offered, quantities_of
 from bench.registry import find
 from bench.report import write_report
 from bench.report.analysis.columns import RUN_COLUMNS
+from bench.report.analysis.findings import find as of
 from bench.report.analysis.problems import describe, problems
 from bench.report.analysis.ranking import standings
 from bench.report.analysis.tables import runs_table, summary_table
@@ -79,9 +81,9 @@ def of_photographs(make_study, train):
     return make
 
 
-def test_a_group_has_a_table_with_the_last_evaluation_and_the_best_checkpoint(of_digits, store):
+def test_a_group_has_a_table_with_the_last_evaluation_and_the_best_checkpoint(of_digits):
     study, planned = of_digits()
-    text = write_report(study, planned, store.results).with_suffix(".md").read_text("utf-8")
+    text = in_words(of(study, planned, []))
     headers = [line for line in text.splitlines() if line.startswith("| method | evaluation |")]
     assert ["reverse KL" in header for header in headers] == [True, False]
     assert ["KID" in header for header in headers] == [False, True]
@@ -117,7 +119,7 @@ def test_of_equal_evaluations_the_first_is_the_best_and_none_is_worst(make_study
 def test_metrics_that_were_not_computed_say_so_and_why_once(of_digits, store):
     study, planned = of_digits(metrics=WITH_INCEPTION, not_computed=WITHOUT)
     page = write_report(study, planned, store.results)
-    text = page.with_suffix(".md").read_text("utf-8")
+    text = in_words(of(study, planned, []))
     others = rows_of(text, "FID ↓ |")
     assert [row[-1] for row in others if row[1] != "best"] == ["not computed"] * 3
     assert text.count(NO_WEIGHTS) == 1
@@ -128,18 +130,20 @@ def test_metrics_that_were_not_computed_say_so_and_why_once(of_digits, store):
     # a table of nothing but gaps is not shown
     assert not [line for line in text.splitlines() if "| Inception KID" in line]
     runs = pd.read_csv(page.parent / "runs.csv")
-    assert runs["not_computed"].tolist() == ["; ".join(f"{m}: {NO_WEIGHTS}" for m in INCEPTION)] * 4
+    # beside them the gradients, whose series are too short here
+    told = [reasons.split("; ")[0] for reasons in runs["not_computed"]]
+    assert told == [f"{', '.join(INCEPTION)}: {NO_WEIGHTS}"] * 4
     assert runs["fid"].isna().all()
 
 
 def test_a_reason_does_not_hold_against_a_value(of_digits):
     reasons = {"lenet_kid": "needs at least 1,000 samples, there are 500"}
     found = problems(of_digits(not_computed=reasons)[1])
-    assert runs_table(found)["not_computed"].tolist() == [""] * 4
+    assert not runs_table(found)["not_computed"].str.contains("lenet_kid").any()
     assert not any(standing.reasons for standing in standings(found[0]))
 
 
-def test_a_metric_that_some_seeds_lack_keeps_the_mean_of_the_others(make_study, train, store):
+def test_a_metric_that_some_seeds_lack_keeps_the_mean_of_the_others(make_study, train):
     study = make_study(IMAGES.format(dataset="mnist5k"))
     planned = [
         train(c, digits((90, None), (10, 20.0)), floor=FLOOR, samples=shades((28, 28), 2))
@@ -148,7 +152,7 @@ def test_a_metric_that_some_seeds_lack_keeps_the_mean_of_the_others(make_study, 
                    not_computed={"lenet_kid": "SVD did not converge"})
         for c in study.cells
     ]  # fmt: skip
-    text = write_report(study, planned, store.results).with_suffix(".md").read_text("utf-8")
+    text = in_words(of(study, planned, []))
     assert rows_of(text, "LeNet KID ↓")[0][2] == "20.0 (1 of 2 seeds)"
     assert "Not computed for 2 of 4 finished seeds**: LeNet KID: SVD did not converge" in text
 
@@ -163,13 +167,14 @@ def test_where_the_metric_that_ranks_was_not_computed_every_part_says_so(
     assert [standing.rank for standing in ranked] == [None, None]
     assert "Not judged: FID was not computed" in headline(problem, ranked)
     page = write_report(study, planned, store.results)
-    text = page.with_suffix(".md").read_text("utf-8")
+    text = in_words(of(study, planned, []))
     assert rows_of(text, "| rank | method |")[0][:3] == ["–", "non_saturating", "not computed"]
     assert rows_of(text, "| best FID")[0][2:4] == ["not computed"] * 2
     # the heat map's words, and the curves' and samples' choice of another metric
     assert "not computed" in Page(page).all("svg")[0]["aria-label"]
-    assert "FID, which ranks the methods, was not computed: pixel FD is drawn." in text
-    assert "median seed by pixel FD" in text
+    words = Page(page).words
+    assert "FID, which ranks the methods, was not computed: pixel FD is drawn." in words
+    assert "median seed by pixel FD" in words
     # why: on top, and below the table
     assert f"cifar10: FID: {NO_WEIGHTS}" in text
     assert text.count(NO_WEIGHTS) == 2
@@ -180,9 +185,10 @@ def test_a_metric_of_the_last_evaluation_ranks_but_has_no_curve(of_photographs, 
     found = problems(planned)
     assert [s.rank for s in standings(found[0])] == [1, 1]
     assert seeds.guide(found[0]).name == "fid"
-    text = write_report(study, planned, store.results).with_suffix(".md").read_text("utf-8")
-    assert "is measured only at the best and the last evaluation: pixel FD is drawn" in text
-    assert "Training curves on cifar10" in text
+    text = in_words(of(study, planned, []))
+    page = Page(write_report(study, planned, store.results))
+    assert "is measured only at the best and the last evaluation: pixel FD is drawn" in page.words
+    assert any("curves on cifar10" in svg["aria-label"] for svg in page.all("svg"))
     assert "FID is measured only at the last evaluation and at the best by pixel FD" in text
     assert rows_of(text, "Inception KID ↓")[0][:3] == [
         "non_saturating", "last", "0.5000",
