@@ -18,6 +18,7 @@ from bench.report import write_report
 from bench.report.analysis.tables import FLOOR
 from bench.report.drawing.sheets import MOST
 from bench.study import Study
+from bench.words import program
 
 LARGEST = 20_000_000
 """Bytes of a page that mail and browsers take without complaint."""
@@ -157,14 +158,14 @@ def test_every_one_of_forty_methods_is_in_tables_and_can_be_picked(forty: Path) 
     # the legend of the page, by which a method is picked in every figure
     picked = set(re.findall(r'data-pick="(\d+)"', text))
     assert picked == {str(number) for number in range(40)}
-    curves = next((forty / "figures").glob("ring8-*-curves.svg")).read_text(encoding="utf-8")
-    assert {int(n) for n in re.findall(r'id="method-(\d+)-', curves)} == set(range(40))
 
 
 def test_sheets_of_forty_methods_show_some_and_name_the_others(forty: Path) -> None:
     samples = next((forty / "figures").glob("mnist5k-*-samples.svg")).read_text(encoding="utf-8")
     assert len({int(n) for n in re.findall(r'id="method-(\d+)-', samples)}) == MOST
-    assert "bench figure mnist5k/samples-2" in (forty / "report.html").read_text(encoding="utf-8")
+    assert f"{program()} figure mnist5k/samples-2" in (forty / "report.html").read_text(
+        encoding="utf-8"
+    )
 
 
 @pytest.mark.slow
