@@ -113,7 +113,7 @@ SUMMARY_COLUMNS: dict[str, str] = {
             f"p_{name}_test": "the test: Welch or paired t, as the study states; sign where "
             "nothing varies, rank where seeds failed",
             f"p_{name}_smallest": "least p that a rank test of so many seeds can reach",
-            f"seeds_to_settle_{name}": "seeds of each that would tell the two apart with a "
+            f"seeds_to_settle_{name}": "seeds of each that would distinguish the two with a "
             "probability of 0.8 by the same test, were difference and spread seen the true ones",
         }.items()
     },

@@ -53,19 +53,16 @@ class Scale:
 
 
 class Panels:
-    """A sheet of panels with one x axis from 0 to ``end``, and a y axis each or one of all.
-
-    Raises:
-        TooNarrow: in a column of a paper, the sheet would be too long.
-    """
+    """A sheet of panels with one x axis from 0 to ``end``, and a y axis each or one of all."""
 
     def __init__(
         self, scales: Sequence[Scale], end: float, labels: tuple[str, str], style: Style,
         is_shared: bool,
     ):  # fmt: skip
         self.scales, self.end, self.style, em = scales, end, style, style.em
-        count, most = len(scales), 2 if style.narrow else 3
-        self.across = min(most if style.narrow or count <= 6 else 4, count)
+        count = len(scales)
+        most = style.across(3)
+        self.across = min(style.across(3 if count <= 6 else 4), count)
         rows = -(-count // self.across)
         self.left, self.head = 5.2 * em, 1.9 * em
         self.between = 0.22 * style.scale if is_shared else 4 * em
@@ -73,7 +70,6 @@ class Panels:
         self.tall = (1.25 if rows < 3 else 1.05) * style.scale
         self.block, foot = self.head + self.tall + 0.5 * em, 3.7 * em
         height = rows * self.block + foot
-        style.fits(height)
         self.canvas = blank(style.width, height)
         self.sheet = inches(self.canvas)
         self._frame(is_shared)
@@ -122,7 +118,7 @@ class Panels:
     def _frame(self, is_shared: bool) -> None:
         """Draw the axes of all panels, with labels of shared ones at the edges of the sheet."""
         style, tick, lines = self.style, 0.3 * self.style.em, []
-        across = MaxNLocator(2 if style.narrow else 4, steps=STEPS)
+        across = MaxNLocator(min(3, style.ticks(self.wide)), steps=STEPS)
         along = [float(x) for x in across.tick_values(0, self.end) if 0 <= x <= self.end]
         for place, scale in enumerate(self.scales):
             left, top = self._corner(place)

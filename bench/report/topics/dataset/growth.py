@@ -48,9 +48,8 @@ def draw_growth(
     labels = [named(method, 26) for method in shown]
     across = abreast(labels, style, LEGEND_COLUMNS)
     legend = (-(-len(labels) // across) + 1) * style.text / 45
-    size = (style.width, (4.2 if style.narrow else 2.4) + legend)
-    shape = (2, 1) if style.narrow else (1, 2)
-    canvas, panels = plt.subplots(*shape, sharex=True, sharey=True, figsize=size)
+    size = (style.width, 2.4 + legend)
+    canvas, panels = plt.subplots(1, 2, sharex=True, sharey=True, figsize=size)
     for axis, player in zip(panels.flat, PLAYERS, strict=True):
         axis.axhline(1, color=INK, ls=(0, (1, 1.5)), lw=0.7 * style.line, zorder=1)
         for method in reversed(shown):

@@ -12,6 +12,7 @@ from bench.report.analysis.problems import Problem
 from bench.report.analysis.ranking import Standing
 from bench.report.page.document import Block, Details, Section
 from bench.report.topics.dataset.curves import curves
+from bench.report.topics.dataset.diagnosis import diagnosis
 from bench.report.topics.dataset.equal_cost import at_cost
 from bench.report.topics.dataset.gradients import gradients, thresholds
 from bench.report.topics.dataset.growth import growth_curves
@@ -29,7 +30,7 @@ from bench.report.topics.study.provenance import mixed_conditions
 Topic = Callable[[Findings, Problem, list[Standing]], list[Block]]
 
 SHOWN: tuple[Topic, ...] = (
-    mixed_conditions, decisions, ranking, curves, phase, norms, gradients, improvement
+    mixed_conditions, decisions, ranking, curves, phase, diagnosis, norms, gradients, improvement
 )  # fmt: skip
 FOLDED: dict[str, tuple[Topic, ...]] = {
     "Other metrics": (metrics,),

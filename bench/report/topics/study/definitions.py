@@ -39,23 +39,23 @@ _STATISTICS = [
      "mean of the finished seeds. Its interval is a bootstrap over seeds, which is too narrow with "
      "so few."),
     ("Mean", "over the finished seeds of a method, at the last evaluation; where a metric is not "
-     "defined for some finished seeds, the number behind the mean is told."),
+     "defined for some finished seeds, their number is given behind the mean."),
     (f"{numbers.INTERVAL} of a mean", "Student's t over seeds, mean ± t·s/√n. It may reach past "
      "the bounds of a metric. With one seed, or where all are the same, there is none."),
     ("P(beats it)", "the share of all pairs of seeds in which this method beats the other; "
      "failed seeds lose, equal ones count half."),
     ("Not distinguishable", f"the corrected p is above {LEVEL_TO_BEST:g} against the best method, "
      f"which the same data chose, and above {LEVEL_TO_BASELINE:g} against a baseline: so a study "
-     "of up to a dozen methods finds one wrongly worse about one time in twenty. No difference "
-     "found among so few seeds is no proof that there is none."),
-    ("Seeds to settle it", "seeds of each method with which the same t test would tell the two "
-     "apart in four of five studies at the corrected level, were the difference and the spread "
-     "seen here the true ones. From so few seeds a guess of an order of magnitude."),
+     "of up to a dozen methods finds one wrongly worse about one time in twenty. With so "
+     "few seeds, finding no difference does not show that there is none."),
+    ("Seeds to settle it", "seeds per method with which the same t test would distinguish the two "
+     "in four of five studies at the corrected level, if the difference and the spread seen here "
+     "were the true ones. From so few seeds this is an order of magnitude."),
     ("Rank", "by the interquartile mean. Of methods that read the same, the one with fewer failed "
      "seeds comes first; those with as many share a rank. A method without a finished seed has no "
      "rank, nor has any where the metric that ranks them was not computed."),
     ("Best checkpoint", "a seed's best evaluation by the first metric that every evaluation "
-     "measures. Slow metrics are measured there and at the last evaluation alone."),
+     "measures. Slow metrics are measured only there and at the last evaluation."),
 ]  # fmt: skip
 
 _RANK = (

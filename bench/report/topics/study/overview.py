@@ -194,15 +194,15 @@ class Map:
         for label, method in zip(axis.get_yticklabels(), self.rows, strict=False):
             style.tag(label, method)
         sns.despine(ax=axis, left=True, bottom=True)
-        self._legend(canvas, axis, style)
+        self._legend(canvas, axis, min(1, 2 / (count * column)), style)
         return canvas
 
-    def _legend(self, canvas: Canvas, axis: Any, style: Style) -> None:
+    def _legend(self, canvas: Canvas, axis: Any, share: float, style: Style) -> None:
         failed = f" · {CROSS} failed seeds" if self.any_failed else ""
         axis.set_xlabel(f"{self.signs}{failed}", loc="left", fontsize=style.small, color=QUIET)
         if any(self.scales):
             bar = canvas.colorbar(ScalarMappable(cmap=COLOURS), ax=axis, location="bottom",
-                                  shrink=0.25, aspect=18, anchor=(0, 1), pad=0.01)  # fmt: skip
+                                  shrink=share, aspect=18, anchor=(0, 1), pad=0.01)  # fmt: skip
             bar.set_ticks([0, 1], labels=["untrained", "real data"])
             bar.ax.tick_params(length=0, labelsize=style.small)
             bar.outline.set_visible(False)
