@@ -30,9 +30,12 @@ class Quantity:
     @property
     def better(self) -> str:
         """Which values are better, in words; empty where none are."""
-        if self.descriptive:
-            return ""
-        return "more is better" if self.higher_is_better else "less is better"
+        return "" if self.descriptive else f"{self.comparative} is better"
+
+    @property
+    def comparative(self) -> str:
+        """``more`` or ``less``: what is better."""
+        return "more" if self.higher_is_better else "less"
 
     @property
     def arrow(self) -> str:

@@ -26,12 +26,13 @@ FORBIDDEN = {
     "training": {"registry", "metric", *MEASURES},
     "registry": {"training", *MEASURES},
     "records": {"registry", *MEASURES},
+    "diagnosis": {"cli", "report", "tracking", "tuning", "execution", "study"},
     "execution": {"cli", "report", "tuning"},
     "report": {"cli", "tracking", "tuning"},
     "tracking": {"cli", "report", "tuning"},
     "tuning": {"cli"},
 }
-ABOVE = {"cli", "check", "report", "tracking", "tuning", "execution", "study"}
+ABOVE = {"cli", "check", "diagnosis", "report", "tracking", "tuning", "execution", "study"}
 CORE = {
     "method", "metric", "metrics", "extractors", "datasets", "architectures", "training",
     "registry",

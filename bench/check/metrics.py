@@ -82,10 +82,10 @@ def real_samples_beat_noise(metric: Metric) -> None:
         )
         if isinstance(real, Reason) or isinstance(noise, Reason):
             continue
-        if (real - noise) * (1 if first.higher_is_better else -1) < 0:
+        if first.is_better(noise, real):
             raise BenchError(
                 f"{first.name} is {real:g} for real {subject.dataset.name} and {noise:g} for "
-                f"noise, but {'more' if first.higher_is_better else 'less'} is to be better: "
+                f"noise, but {first.comparative} is to be better: "
                 "mend higher_is_better or the sign"
             )
 

@@ -32,6 +32,7 @@ from bench.words import count as counted
 
 if TYPE_CHECKING:
     from bench.records.measurements import Measurement
+    from bench.records.record import Record
 
 
 def report(
@@ -115,7 +116,7 @@ def show(
     cell: Annotated[str, typer.Argument(help="The beginning of a cell's key.")],
     results: Results = Path("results"),
 ) -> None:
-    """Show everything stored about one cell.
+    """Show everything stored about one cell, and why it failed if it did.
 
     Example: bench show 37c4008a
     """
@@ -129,6 +130,7 @@ def show(
         "key": record.key,
         "status": record.status,
         **({"reason": record.reason} if record.reason else {}),
+        "diagnosis": _story(record),
         "ingredients": record.data["ingredients"],
         **record.data["result"],
         "networks": sorted(record.networks),
@@ -138,6 +140,15 @@ def show(
     out.print(yaml.safe_dump(shown, sort_keys=False, allow_unicode=True), markup=False)
     if record.data["output"]:
         out.print(f"last output:\n{record.data['output']}", markup=False)
+
+
+def _story(record: Record) -> str:
+    from bench.diagnosis.story import story
+
+    try:
+        return story(record)
+    except BenchError as error:  # a part or a file is gone, which the rest can be shown without
+        return f"none: {error}"
 
 
 def _told(measurement: Measurement) -> dict[str, Any]:

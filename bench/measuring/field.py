@@ -16,7 +16,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bench.datasets.base import floor_generator
 from bench.measuring.evaluation import Subject
 from bench.method import Gradients, Method, Point, Weights
 from bench.metric import NotFinite, NotMeasured
@@ -25,7 +24,7 @@ from bench.records.cell import Cell
 from bench.training.game import Game, Player, Rules
 from bench.training.population import Network, joined
 from bench.training.state import State, initial_state
-from bench.training.streams import Stream, latents_of
+from bench.training.streams import Stream, generator, latents_of
 from bench.training.views import flat_of, packed, packed_shape
 
 PLAYERS: tuple[Player, Player] = ("discriminator", "generator")
@@ -236,8 +235,9 @@ def field_of(
 ) -> Field:
     """Return the game of a checkpoint on ``batch`` real training samples and as many latents.
 
-    Latents are the seed's first for evaluation; real samples are the same for all seeds and
-    methods. A method that joins several batches gets as many times more.
+    Latents are the seed's first for evaluation; real samples are the first that the seed trains
+    on, since a training set may be drawn anew for every seed. A method that joins several batches
+    gets as many times more.
     """
     dataset, device = subject.dataset, subject.device
     shape, count = dataset.sample_shape, batch * method.batches
@@ -251,7 +251,7 @@ def field_of(
         ),
     )
     rules = Rules(method, *networks, cell.training)
-    real = dataset.source(floor_generator(), device)(1, count).to(device)
+    real = dataset.source(generator(cell.seed, Stream.DATA), device)(1, count).to(device)
     latents = latents_of(cell.seed, count, architecture.latent).to(device)[None]
     total = torch.tensor(float(cell.updates), dtype=torch.float64, device=device)
 

@@ -323,11 +323,9 @@ def best(values: dict[int, Numbers], updates: Iterable[int], quantity: Quantity)
 
     The start does not count: an untrained generator may happen to lie on a mode.
     """
-    sign = 1 if quantity.higher_is_better else -1
-
-    def score(update: int) -> float:
-        value = values.get(update, {}).get(quantity.name)
-        return float("-inf") if value is None else sign * value
-
-    found = max(list(updates)[1:], key=score, default=None)
-    return None if found is None or score(found) == float("-inf") else found
+    known = {
+        update: value
+        for update in list(updates)[1:]
+        if (value := values.get(update, {}).get(quantity.name)) is not None
+    }
+    return max(known, key=lambda update: quantity.sign * known[update], default=None)

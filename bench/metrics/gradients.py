@@ -1,141 +1,130 @@
-"""Explosions and vanishing, found in a finished series of gradient norms.
+"""Spikes, growth and vanishing, found in a finished series of gradient norms.
 
-No published definition of an explosion count for GANs is known to us; this one is ours and is
-stated in docs/metrics.md. n_t is the unclipped global L2 norm of one player's whole gradient at
-its t-th update. The series is kept with every run, so that other thresholds count without training.
+No published definition of an explosion count for GANs is known to us. These definitions are ours:
+docs/metrics.md states them, and how often they flag series in which nothing happens. n_t is the
+unclipped global L2 norm of one player's whole gradient at its t-th update. The series is kept with
+every run, so that other thresholds count without training.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
-from collections import deque
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.metric import Evaluation, Facts, Metric, Need, Quantity, Reason, Results, When
+from bench.metric import Evaluation, Facts, Metric, Need, Quantity, Reason, Results, TooFew, When
 from bench.values import Count, CountFrom0, Positive
 
 Mask = NDArray[np.bool_]
 Norms = NDArray[np.float32] | NDArray[np.float64]
-
-KINDS = ("non_finite", "spike", "drift", "vanishing")
-
+Floats = NDArray[np.float64]
 
 PLAYERS = ("discriminator", "generator")
-EXPLOSIONS = "explosions"
-"""Spikes and drift together."""
-_MEANINGS = {
-    "non_finite": "updates whose gradient norm or loss is not finite",
-    "spike": "updates flagged as spikes",
-    "drift": "updates flagged as drift",
-    "vanishing": "updates flagged as vanishing, of the generator only",
-    EXPLOSIONS: "updates flagged as spikes or drift",
+THRESHOLDS = (3, 5, 10, 30, 100, 300, 1000)
+"""Multiples of the trailing median at which spikes are counted."""
+HEADLINE, NEIGHBOURS = 10, (5, 30)
+"""The threshold whose count is a number of its own, where those beside it agree."""
+BASELINES = {
+    "early": "the median of the first updates after the warm-up",
+    "whole": "the median of all updates after the warm-up",
+    "trough": "the lowest level before it",
 }
+"""What growth is a multiple of."""
+FULL_LENGTH, SHORTEST_SCALE = 10_000, 0.1
+"""Updates from which lengths are those stated, and the least share of them that is used."""
+FEWEST = 50
+"""Updates a trailing window must hold before its median and spread judge anything."""
+_TINY = float(np.finfo(np.float64).tiny)
+"""Stands for a norm of exactly zero, which has no logarithm."""
 
 
 @dataclass(frozen=True)
 class Gradients(Metric):
-    """Counts of updates whose gradient norm is out of the ordinary (docs/metrics.md, "Gradients").
+    """Spikes, growth and vanishing of gradient norms (docs/metrics.md, "Gradients").
 
-    Its fields are the thresholds of the definition.
+    Its fields are the constants of the definition; lengths are those of a series of 10,000 updates
+    or more.
     """
 
     name: ClassVar[str] = "gradients"
     needs: ClassVar[Need] = "series"
     measured: ClassVar[When] = "once"
 
-    spike_factor: Positive = 10.0
+    least: Count = 200
     spike_z: Positive = 7.0
+    sudden: Count = 10
     window: Count = 1000
     warm_up: CountFrom0 = 200
-    drift_factor: Positive = 100.0
+    baseline: Count = 1000
+    smoothing: Count = 100
+    episode_gap: CountFrom0 = 50
     vanishing_factor: Positive = 1e-3
     vanishing_run: Count = 100
-    reference_until: Count = 1200
-    episode_gap: CountFrom0 = 50
 
     def not_applicable(self, dataset: Facts) -> str | None:
         return None
 
     def quantities(self, dataset: Facts) -> tuple[Quantity, ...]:
-        found = []
-        for player in PLAYERS:
-            found.append((f"{player}_median_norm", f"median gradient norm of the {player}"))
-            for kind, meaning in _MEANINGS.items():
-                told = f"{player}: {meaning}"
-                found.append((f"{player}_{kind}", told))
-                found.append((f"{player}_{kind}_episodes", f"{told}, in episodes"))
-                found.append((f"{player}_{kind}_per_10k", f"{told}, per 10,000 updates"))
-            for name in self._neighbours():
-                told = f"{player}: {_MEANINGS[EXPLOSIONS]}, with {name.replace('_', ' ')}"
-                found.append((f"{player}_{EXPLOSIONS}_{name}", told))
         return tuple(
-            Quantity(name, name.replace("_", " "), told, False, 4, group="Gradients")
-            for name, told in found
-        )
+            Quantity(name, name.replace("_", " "), meaning, False, 4, group="Gradients",
+                     descriptive=name.endswith(("_at", "_norm")))
+            for player in PLAYERS
+            for name, meaning in meanings(player).items()
+        )  # fmt: skip
 
     def measure(self, seen: Evaluation) -> Results:
         found: Results = {}
         for player in PLAYERS:
             norms = watched(seen.series, player)
-            flags = detect(norms, player == "generator", self)
-            kinds = {kind: getattr(flags, kind) for kind in KINDS}
-            kinds[EXPLOSIONS] = flags.spike | flags.drift
             finite = norms[np.isfinite(norms)]
             found[f"{player}_median_norm"] = (
                 float(np.median(finite)) if finite.size else Reason("undefined", "no update")
             )
-            for kind, mask in kinds.items():
-                steps = int(mask.sum())
-                found[f"{player}_{kind}"] = steps
-                found[f"{player}_{kind}_episodes"] = episodes(mask, self.episode_gap)
-                found[f"{player}_{kind}_per_10k"] = 10_000 * steps / max(mask.size, 1)
-            for name, steps in self._sensitivity(norms, flags).items():
-                found[f"{player}_{EXPLOSIONS}_{name}"] = steps
+            found[f"{player}_non_finite"] = norms.size - finite.size
+            judged = _judged(norms, player == "generator", self)
+            names = [name for name in meanings(player) if name not in found]
+            for name in names:
+                own = name.removeprefix(f"{player}_")
+                found[name] = judged if isinstance(judged, Reason) else judged[own]
         return found
 
-    def _neighbours(self) -> dict[str, Gradients]:
-        """The same definition with one threshold changed."""
-        factors = {f"factor_{f:g}": replace(self, spike_factor=f) for f in (5.0, 10.0, 30.0)}
-        return factors | {f"z_{z:g}": replace(self, spike_z=z) for z in (5.0, 7.0, 10.0)}
-
-    def _sensitivity(self, norms: Norms, flags: Flags) -> dict[str, int]:
-        finite = np.isfinite(norms)
-        return {
-            name: int(((flags.spike if other == self else _spikes(norms, finite, other,
-                                                                  flags.drift))
-                       | flags.drift).sum())
-            for name, other in self._neighbours().items()
-        }  # fmt: skip
+    def scaled(self, updates: int) -> Gradients:
+        """Return the definition with the lengths that a series of so many updates is judged by."""
+        scale = min(1.0, max(SHORTEST_SCALE, updates / FULL_LENGTH))
+        lengths = ("window", "warm_up", "baseline", "smoothing", "episode_gap", "vanishing_run")
+        own = {name: getattr(self, name) for name in lengths}
+        least = {name: min(value, 1) for name, value in own.items()}
+        return Gradients(**self.hyperparameters() | {
+            name: max(least[name], round(scale * value)) for name, value in own.items()
+        })  # fmt: skip
 
 
-def by_player(values: Mapping[str, float | None]) -> dict[str, dict[str, Any]]:
-    """Sort counts by player: ``median``, ``{kind: {steps, episodes, per_10k}}``, ``sensitivity``.
-
-    ``values`` are those of :class:`Gradients`, which may be none.
-    """
-    found: dict[str, dict[str, Any]] = {}
-    for player in PLAYERS if values else ():
-        begins = f"{player}_{EXPLOSIONS}_"
-        counts: dict[str, Any] = {"median": values.get(f"{player}_median_norm")}
-        for kind in _MEANINGS:
-            name = f"{player}_{kind}"
-            counts[kind] = {
-                "steps": values.get(name),
-                "episodes": values.get(f"{name}_episodes"),
-                "per_10k": values.get(f"{name}_per_10k"),
-            }
-        counts["sensitivity"] = {
-            name.removeprefix(begins): value
-            for name, value in values.items()
-            if name.startswith((f"{begins}factor", f"{begins}z_"))
-        }
-        found[player] = counts
-    return found
+def meanings(player: str) -> dict[str, str]:
+    """Return what each quantity of a player means, by its name."""
+    found = {
+        "median_norm": "median gradient norm",
+        "non_finite": "updates whose gradient norm or loss is not finite",
+        "spikes": f"spikes above {HEADLINE} times the trailing median; none where the counts at "
+        f"{NEIGHBOURS[0]} and {NEIGHBOURS[1]} times disagree",
+        "spikes_per_10k": "the same per 10,000 updates",
+        **{f"spikes_{f}": f"spikes above {f} times the trailing median" for f in THRESHOLDS},
+        **{f"spike_updates_{f}": f"updates in spikes above {f} times" for f in THRESHOLDS},
+        "largest_spike": "largest multiple of the trailing median in a spike; 0 where none is "
+        f"above {THRESHOLDS[0]}",
+        "largest_spike_at": "the player's update at which it is reached; 0 where there is none",
+    }
+    for name, baseline in BASELINES.items():
+        found[f"growth_{name}"] = f"largest smoothed norm as a multiple of {baseline}"
+        found[f"growth_{name}_at"] = "the player's update at which it is reached"
+    if player == "generator":
+        found["vanishing"] = "updates with a vanishing gradient"
+        found["vanishing_episodes"] = "episodes of such updates"
+        found["vanishing_per_10k"] = "such updates per 10,000"
+    return {f"{player}_{name}": f"{player}: {meaning}" for name, meaning in found.items()}
 
 
 def watched(series: Mapping[str, NDArray[np.float32]], player: str) -> NDArray[np.float32]:
@@ -147,79 +136,179 @@ def watched(series: Mapping[str, NDArray[np.float32]], player: str) -> NDArray[n
 
 @dataclass(frozen=True)
 class Flags:
-    """Which updates are flagged, (T,) each, and the frozen median they are measured against."""
+    """What is flagged in a series of T updates."""
 
     non_finite: Mask
-    spike: Mask
-    drift: Mask
+    jumps: Floats
+    """(T,) how many times the trailing median an update is where that is out of the ordinary and
+    sudden, else 0."""
     vanishing: Mask
-    reference: float
+
+    def spike(self, threshold: float = HEADLINE) -> Mask:
+        """(T,): updates in spikes above ``threshold`` times the trailing median."""
+        return self.jumps > threshold
+
+
+@dataclass(frozen=True)
+class Growth:
+    """The level of a series of norms, and what it is compared with."""
+
+    updates: NDArray[np.int64]
+    """(K,) updates after the warm-up, counted from 1, in the middle of each smoothed stretch."""
+    levels: Floats
+    """(K,) medians of the norms over such a stretch."""
+    ratios: dict[str, Floats]
+    """(K,) by baseline: levels as multiples of it; nan before the baseline has ended."""
+
+    def largest(self, baseline: str) -> tuple[float, int] | None:
+        """Return the largest ratio and its update; None where there is no finite one."""
+        ratios = self.ratios[baseline]
+        finite = np.isfinite(ratios)
+        if not finite.any():
+            return None
+        at = int(np.argmax(np.where(finite, ratios, -np.inf)))
+        return float(ratios[at]), int(self.updates[at])
+
+
+def too_short(updates: int, at: Gradients) -> Reason | None:
+    """Return why a series of so many updates is not judged, or None."""
+    if updates >= at.least:
+        return None
+    return Reason("too_few", f"not judged: {TooFew.of(at.least, updates, 'updates')}")
 
 
 def detect(norms: Norms, generator: bool, thresholds: Gradients | None = None) -> Flags:
-    """Flag every update of one player.
+    """Flag the updates of one player; of a series that is too short only what is not finite.
 
     Args:
         norms: (T,) gradient norms; non-finite ones are flagged as such and as nothing else.
         generator: vanishing is looked for in the generator's series only.
-        thresholds: the definition's constants.
-
-    A spike is ln n_t − median > max(ln factor, z · 1.4826 · MAD) over the trailing window of
-    unflagged updates, after the warm-up. Drift is n_t > 100 times, vanishing n_t < 10⁻³ times for
-    at least 100 updates in a row, the median of updates 200 to 1,200.
+        thresholds: the definition's constants, before they are scaled.
     """
-    at = thresholds or Gradients()
+    thresholds = thresholds or Gradients()
     norms = np.asarray(norms, dtype=np.float64)
     finite = np.isfinite(norms)
-    settled = norms[at.warm_up : at.reference_until]
-    settled = settled[np.isfinite(settled)]
-    reference = float(np.median(settled)) if settled.size else float("nan")
-    after = np.arange(norms.size) >= at.reference_until
-    with np.errstate(invalid="ignore"):
-        drift = finite & after & (norms > at.drift_factor * reference)
-        small = finite & (norms < at.vanishing_factor * reference)
-    spike = _spikes(norms, finite, at, drift)
-    vanishing = _long_runs(small, at.vanishing_run) if generator else np.zeros_like(finite)
-    return Flags(~finite, spike, drift, vanishing, reference)
+    if too_short(norms.size, thresholds):
+        return Flags(~finite, np.zeros(norms.size), np.zeros_like(finite))
+    at = thresholds.scaled(norms.size)
+    vanishing = np.zeros_like(finite)
+    if generator:
+        with np.errstate(invalid="ignore"):
+            small = norms < at.vanishing_factor * _early(norms, at)
+        vanishing = _long_runs(small, at.vanishing_run)
+    return Flags(~finite, _jumps(norms, finite, at), vanishing)
 
 
-def episodes(flagged: Mask, gap: int = 50) -> int:
-    """Groups of flagged updates; those closer than ``gap`` updates are one episode."""
+def growth(norms: Norms, thresholds: Gradients | None = None) -> Growth:
+    """Smooth the norms of one player, (T,), and compare them with each of :data:`BASELINES`."""
+    from scipy.ndimage import median_filter
+
+    norms = np.asarray(norms, dtype=np.float64)
+    at = (thresholds or Gradients()).scaled(norms.size)
+    updates = 1 + np.flatnonzero(np.isfinite(norms))
+    settled = updates > at.warm_up
+    updates, kept = updates[settled], norms[updates[settled] - 1]
+    half = at.smoothing // 2
+    inner = slice(half, max(half, kept.size - half))
+    levels = median_filter(kept, size=2 * half + 1)[inner] if kept.size else kept
+    updates = updates[inner]
+    early = np.where(updates - half > at.warm_up + at.baseline, _early(norms, at), np.nan)
+    whole = np.full(levels.size, np.median(kept) if kept.size else np.nan)
+    against: dict[str, Floats] = {
+        "early": early,
+        "whole": whole,
+        "trough": np.minimum.accumulate(levels),
+    }
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = {name: levels / baseline for name, baseline in against.items()}
+    return Growth(updates, levels, ratios)
+
+
+def episodes(flagged: Mask, gap: int) -> int:
+    """Count groups of flagged updates; those closer than ``gap`` updates are one."""
     at = np.flatnonzero(flagged)
     return int(at.size > 0) + int((np.diff(at) >= gap).sum())
 
 
-def _spikes(norms: Norms, finite: Mask, at: Gradients, drift: Mask | None = None) -> Mask:
-    """Sequential, since an update flagged as spike or drift does not enter the window.
+def headline(spikes: Mapping[int, int]) -> int | Reason:
+    """Return the count at :data:`HEADLINE`, or why thresholds beside it do not confirm it.
 
-    The window is kept sorted, so that its median costs nothing; the MAD is computed only where
-    the factor alone does not already rule a spike out.
+    They agree where they count at most half as many more or fewer, or one.
     """
-    least = np.log(at.spike_factor)
-    # a gradient of exactly zero has no logarithm; the smallest positive double stands for it
-    logs = np.log(np.maximum(norms, np.finfo(np.float64).tiny)).tolist()
-    spike = np.zeros(norms.size, dtype=bool)
-    recent: deque[float] = deque()
+    count = spikes[HEADLINE]
+    if all(abs(spikes[near] - count) <= max(1, count / 2) for near in NEIGHBOURS):
+        return count
+    shown = ", ".join(f"{spikes[f]} above {f}" for f in sorted((HEADLINE, *NEIGHBOURS)))
+    return Reason("undefined", f"depends on the threshold: {shown} times the trailing median")
+
+
+def _judged(norms: Norms, generator: bool, thresholds: Gradients) -> Results | Reason:
+    """All of a player's quantities but those of every series, by name without the player."""
+    if short := too_short(norms.size, thresholds):
+        return short
+    gap = thresholds.scaled(norms.size).episode_gap
+    flags, levels = detect(norms, generator, thresholds), growth(norms, thresholds)
+    spikes = {f: episodes(flags.spike(f), gap) for f in THRESHOLDS}
+    count = headline(spikes)
+    per_10k = FULL_LENGTH / norms.size
+    found: Results = {
+        "spikes": count,
+        "spikes_per_10k": count if isinstance(count, Reason) else count * per_10k,
+        **{f"spikes_{f}": spikes[f] for f in THRESHOLDS},
+        **{f"spike_updates_{f}": int(flags.spike(f).sum()) for f in THRESHOLDS},
+        "vanishing": int(flags.vanishing.sum()),
+        "vanishing_episodes": episodes(flags.vanishing, gap),
+        "vanishing_per_10k": flags.vanishing.sum() * per_10k,
+    }
+    largest = float(flags.jumps.max())
+    seen = largest > THRESHOLDS[0]
+    found["largest_spike"] = largest if seen else 0
+    found["largest_spike_at"] = 1 + int(flags.jumps.argmax()) if seen else 0
+    for name in BASELINES:
+        grown = levels.largest(name)
+        missing = Reason("undefined", "no update to compare with a baseline above 0")
+        found[f"growth_{name}"], found[f"growth_{name}_at"] = grown or (missing, missing)
+    return found
+
+
+def _early(norms: Norms, at: Gradients) -> float:
+    settled = norms[at.warm_up : at.warm_up + at.baseline]
+    settled = settled[np.isfinite(settled)]
+    return float(np.median(settled)) if settled.size else float("nan")
+
+
+def _jumps(norms: Floats, finite: Mask, at: Gradients) -> Floats:
+    """(T,): n_t as a multiple of the medians of the window and of the last few updates before it,
+    whichever is larger; 0 where it is within the window's spread.
+
+    It is beyond that where ln n_t − median > z · 1.4826 · MAD: then more than half of the window
+    lies within the excess / (z · 1.4826) of its median, which two look-ups in the sorted window
+    tell. All finite updates enter the window, so that every threshold sees the same one.
+    """
+    logs = np.log(np.maximum(norms[finite], _TINY)).tolist()
+    least = float(np.log(THRESHOLDS[0]))
+    jumps = np.zeros(norms.size)
     ordered: list[float] = []
-    for t, value in enumerate(logs):
-        if not finite[t]:
-            continue
-        if t >= at.warm_up and ordered:
-            middle = len(ordered) // 2
-            median = (ordered[middle] + ordered[~middle]) / 2
-            excess = value - median
+    for i, t in enumerate(np.flatnonzero(finite).tolist()):
+        if t >= at.warm_up and i >= min(FEWEST, at.window):
+            middle = _median(ordered)
+            excess = logs[i] - middle
             if excess > least:
-                mad = float(np.median(np.abs(np.asarray(ordered) - median)))
-                if excess > at.spike_z * 1.4826 * mad:
-                    spike[t] = True
-                    continue
-        if drift is not None and drift[t]:
-            continue
-        recent.append(value)
-        insort(ordered, value)
-        if len(recent) > at.window:
-            del ordered[bisect_left(ordered, recent.popleft())]
-    return spike
+                near = excess / (at.spike_z * 1.4826)
+                inside = bisect_left(ordered, middle + near) - bisect_right(ordered, middle - near)
+                if 2 * inside > len(ordered):
+                    before = _median(sorted(logs[max(0, i - at.sudden) : i]))
+                    # a multiple of zero can be beyond what a double holds
+                    jumps[t] = np.exp(min(excess, logs[i] - before, 709.0))
+        insort(ordered, logs[i])
+        if len(ordered) > at.window:
+            del ordered[bisect_left(ordered, logs[i - at.window])]
+    return jumps
+
+
+def _median(ordered: list[float]) -> float:
+    middle = len(ordered) // 2
+    return (ordered[middle] + ordered[~middle]) / 2
 
 
 def _long_runs(mask: Mask, least: int) -> Mask:

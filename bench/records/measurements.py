@@ -6,7 +6,7 @@ that measures it: an edited metric makes its own measurements stale, and trains 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -100,3 +100,11 @@ class Measurement:
         reasons = {name: Reason(**reason) for name, reason in data["reasons"].items()}
         values = {int(update): numbers for update, numbers in data["values"].items()}
         return cls(**{**data, "reasons": reasons, "values": values})
+
+
+def listed(missing: Mapping[str, str]) -> str:
+    """Return why numbers are missing as one line, ``metric, metric: reason; …``."""
+    by_reason: dict[str, list[str]] = {}
+    for name, why in missing.items():
+        by_reason.setdefault(why, []).append(name)
+    return "; ".join(f"{', '.join(names)}: {why}" for why, names in by_reason.items())

@@ -13,7 +13,7 @@ from bench.errors import BenchError
 from bench.execution.plan import Planned
 from bench.report.analysis.findings import find
 from bench.report.content import drawings
-from bench.report.drawing.style import COLUMN, PAGE, Style, TooNarrow
+from bench.report.drawing.style import Style
 from bench.report.page.document import Figure
 from bench.study import Study
 
@@ -39,8 +39,7 @@ def write_figure(
     """Draw one figure alone into ``folder``, as .pdf, .svg and .png; their paths.
 
     ``paper`` draws it with a journal's letters, as wide as one of its columns or as its page, else
-    as the report shows it. What could not be read in a column is drawn as wide as the page, and
-    ``notes`` say so; they name records that cannot be read, too.
+    as the report shows it. ``notes`` take what the reader must know, such as damaged records.
 
     Raises:
         BenchError: no figure has that name, there is nothing to draw, or no place to write to.
@@ -60,16 +59,9 @@ def write_figure(
         if name not in known:
             raise BenchError(_unknown(study, name, list(known)))
 
-        def draw(style: Style) -> Figure | str | None:
-            with style.drawing(FORMATS):
-                return known[name].draw(style, place)
-
-        try:
-            figure = draw(Style(methods, paper=paper, narrow=paper and width == "column"))
-        except TooNarrow as error:
-            told.append(f"{name} is drawn {PAGE} in wide, as a column of {COLUMN} in is too "
-                        f"narrow for it: {error}")  # fmt: skip
-            figure = draw(Style(methods, paper=True))
+        style = Style(methods, paper, in_column=width == "column")
+        with style.drawing(FORMATS):
+            figure = known[name].draw(style, place)
         if not isinstance(figure, Figure):
             why = figure or "no record holds what it shows; `bench run` trains what is missing"
             raise BenchError(f"nothing to draw for '{name}': {why}")

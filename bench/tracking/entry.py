@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.records.measurements import listed
 from bench.tracking.pictures import pictures
 
 if TYPE_CHECKING:
@@ -154,11 +155,10 @@ def _numbers(name: str, value: Any) -> Iterator[tuple[str, int, float | None]]:
 
 
 def _not_computed(record: Record) -> str | None:
-    """``metric: reason; …`` for the metrics without a value at the last evaluation."""
+    """``metric, metric: reason; …`` for the metrics without a value at the last evaluation."""
     last = record.evaluations[-1] if record.evaluations else {}
     lacking = {n: why.text for n, why in record.not_computed.items() if last.get(n) is None}
-    told = [f"{name}: {why}" for name, why in lacking.items()]
-    return "; ".join(told) or None
+    return listed(lacking) or None
 
 
 def _text(value: Any) -> str:

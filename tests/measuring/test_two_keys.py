@@ -80,7 +80,7 @@ def test_a_key_of_the_study_trains(bench, key, value, trained):
 @pytest.mark.parametrize(
     ("asked", "measured"),
     [
-        ("metrics: [{gradients: {spike_factor: 5.0}}]", {"gradients"}),
+        ("metrics: [{gradients: {spike_z: 5.0}}]", {"gradients"}),
         ("metrics: [{data_fd: {when: ends}}]", {"data_fd"}),
         ("metrics: [kid]", {"kid"}),
         ("keep: last", set()),

@@ -66,7 +66,7 @@ def test_dropped_in_it_is_measured_of_what_is_stored_and_reported(folder, tmp_pa
     second = _bench("run", str(study), "--jobs", "1", "--no-tracking", folder=folder, at=tmp_path)
     assert "1 cell measured" in second.stdout, second.stdout + second.stderr
     assert "trained" not in second.stdout
-    report = (tmp_path / "results" / "own" / "report.md").read_text(encoding="utf-8")
+    report = (tmp_path / "results" / "own" / "report.html").read_text(encoding="utf-8")
     assert "energy distance" in report
     assert "my_metric" in (tmp_path / "results" / "own" / "runs.csv").read_text(encoding="utf-8")
 
@@ -86,7 +86,7 @@ def test_one_that_fails_costs_its_own_column(folder, tmp_path, fault, told):
     study.write_text(STUDY, encoding="utf-8")
     done = _bench("run", str(study), "--jobs", "1", "--no-tracking", folder=folder, at=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    report = (tmp_path / "results" / "own" / "report.md").read_text(encoding="utf-8")
+    report = (tmp_path / "results" / "own" / "report.html").read_text(encoding="utf-8")
     assert told in report
     assert "modes (≥20) of 8" in report
     planned = _bench("plan", str(study), folder=folder, at=tmp_path)

@@ -155,7 +155,8 @@ def measured(
                     if names & numbers.keys()
                 },
                 whole={n: None if isinstance(v, Reason) else v for n, v in taken.items()},
-                reasons={
+                reasons={name: why for name, why in taken.items() if isinstance(why, Reason)}
+                | {
                     name: Reason("undefined", why)
                     for name, why in not_computed.items()
                     if name in names

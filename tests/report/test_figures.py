@@ -21,6 +21,7 @@ from bench.report.drawing.style import Style
 from bench.report.paper import names, write_figure
 from bench.report.topics.dataset import latents, norms, samples
 from bench.report.topics.study import overview
+from bench.words import program
 
 RING = """
 methods: [non_saturating]
@@ -165,18 +166,15 @@ def test_drawing_leaves_matplotlib_as_it_was(few, tmp_path):
 
 def test_forty_methods_are_limited_to_what_can_be_read(forty):
     *_, found, made, out = forty
-    for kind in ("samples", "evolution", "norms"):
+    for kind in POINTS:
         tagged = {found.methods[i] for i in numbers_tagged(out / f"{made[kind].file}.svg")}
         assert len(tagged) == MOST
         # the best, and those that failed though they are ranked low
         assert {"method_00", "method_09", "method_30", "method_35"} <= tagged
         assert f"12 of 40 methods, the best ranked and those with most failures; the others: " \
-               f"bench figure ring8/{kind}-2, ring8/{kind}-3, ring8/{kind}-4." in (
+               f"{program()} figure ring8/{kind}-2, ring8/{kind}-3, ring8/{kind}-4." in (
             made[kind].caption
         )  # fmt: skip
-    # every line is there, and can be found by its number
-    assert len(numbers_tagged(out / f"{made['curves'].file}.svg")) == 40
-    assert "30 others" in words(out / f"{made['curves'].file}.svg")
     # the page embeds them all
     assert sum(f.stat().st_size for f in (out / "figures").glob("*.svg")) < 3_000_000
 
@@ -261,24 +259,9 @@ def test_paper_figures_fit_their_width_with_letters_that_can_be_read(few, tmp_pa
     study, planned, *_ = few
     kinds = ("overview", "costs", "ring8/curves", "ring8/profiles", "ring8/samples", "ring8/norms")
     for name in kinds if width == "column" else kinds[2:5]:
-        notes: list[str] = []
-        pdf, svg, _ = write_figure(study, planned, name, tmp_path, notes=notes, width=width)
-        most = 3.25 if width == "column" and not notes else 6.75
-        assert inches_wide(pdf) <= most + 0.001, name
-        # ten panels of three seeds each, and norms of nine methods, are too long for one column
-        assert len(notes) == (width == "column" and name in ("ring8/samples", "ring8/norms")), name
+        pdf, svg, _ = write_figure(study, planned, name, tmp_path, width=width)
+        assert inches_wide(pdf) <= (3.25 if width == "column" else 6.75) + 0.001, name
         assert 7 <= min(letters(svg)) <= max(letters(svg)) <= 8.5, name
-
-
-def test_what_no_column_can_hold_is_drawn_as_wide_as_the_page_and_said_so(few, tmp_path):
-    study, planned, *_ = few
-    notes: list[str] = []
-    files = write_figure(study, planned, "ring8/norms", tmp_path, notes=notes)
-    assert inches_wide(files[0]) == pytest.approx(6.75)
-    (note,) = notes
-    assert note.startswith(
-        "ring8/norms is drawn 6.75 in wide, as a column of 3.25 in is too narrow"
-    )
 
 
 def test_figures_of_the_report_know_no_column(few, tmp_path):

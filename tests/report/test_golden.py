@@ -15,6 +15,7 @@ from measured import in_words
 
 from bench.report.analysis.findings import find
 from bench.report.analysis.tables import summary_table
+from bench.words import program
 
 GOLDEN = Path(__file__).parent / "golden"
 STUDY = """
@@ -79,7 +80,7 @@ def test_runs_but_for_their_keys(fixed):
 
 
 def test_report_but_for_keys_and_paths(fixed, tmp_path):
-    text = in_words(fixed).replace(str(tmp_path), "")
+    text = in_words(fixed).replace(str(tmp_path), "").replace(f"{program()} ", "bench ")
     keys = {p.cell.key[:n] for problem in fixed.problems for p in problem.planned for n in (16, 12)}
     text = re.sub("|".join(sorted(keys, key=len, reverse=True)), "KEY", text)
     _held("report.md", text)

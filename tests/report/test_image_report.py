@@ -77,7 +77,7 @@ def test_every_picture_of_images_is_drawn(image_cells, store, dataset, shape):
     # 256 colours keep the page small
     few = {f.stem.split("-")[-1] for f in (page.parent / "figures").glob("*.png")
            if Image.open(f).mode in ("P", "L")}  # fmt: skip
-    assert few == {"evolution", "interpolations", "samples"}
+    assert few == {"strip"}
 
 
 def test_real_samples_come_from_the_records_and_are_left_out_where_there_are_none(

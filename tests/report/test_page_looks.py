@@ -73,8 +73,8 @@ def test_the_reader_chooses_light_or_dark(open_page):
     page.locator(".theme").click()
     assert page.evaluate(paper) == dark
     # a figure keeps its white paper, and so its colours
-    plate = "getComputedStyle(document.querySelector('.plate')).backgroundColor"
-    assert page.evaluate(plate) == "rgb(255, 255, 255)"
+    paper = "getComputedStyle(document.querySelector('figure svg')).backgroundColor"
+    assert page.evaluate(paper) == "rgb(255, 255, 255)"
     cells = page.locator('figure[data-name="curves"] svg text', has_text="cell")
     assert [cell.evaluate("e => getComputedStyle(e).fill") for cell in cells.all()] == [
         "rgb(34, 34, 34)", "rgb(255, 255, 255)",

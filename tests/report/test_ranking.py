@@ -2,7 +2,6 @@
 
 import math
 
-import numpy as np
 import pytest
 from measured import in_words
 
@@ -13,7 +12,7 @@ from bench.report.analysis.findings import find
 from bench.report.analysis.problems import problems
 from bench.report.analysis.ranking import standings
 from bench.report.statistics import comparison_p, holm, mean_difference
-from bench.report.topics.dataset.sensitivity import orders, stability_orders
+from bench.report.topics.dataset.sensitivity import orders
 from bench.report.topics.study.verdict import headline
 
 FIVE = """
@@ -150,32 +149,6 @@ def test_orders_differ_with_the_rule_where_the_values_say_so(ranked_from):
     best = found["best evaluation, interquartile mean"]
     assert best.places == {"label_smoothing": 1, "wgan_gp": 2, "non_saturating": 3}
     assert best.agreement == pytest.approx(-1 / 3)
-
-
-def _norms(updates: int, spikes: int) -> np.ndarray:
-    norms = np.ones(updates, np.float32)
-    norms[300 : 300 + 2 * spikes : 2] = 1e3
-    return norms
-
-
-def test_the_calmest_comes_first_and_who_died_early_is_not_judged(make_study, train, modes):
-    study = make_study(FIVE.replace("updates: 100", "updates: 600"))
-    planned = []
-    for cell in study.cells:
-        match cell.method.name:
-            case "non_saturating":
-                planned.append(train(cell, modes(0, 5), norms=_norms(600, 4)))
-            case "label_smoothing":
-                planned.append(train(cell, modes(0, 5), norms=_norms(600, 1)))
-            case _:
-                died = modes(0)
-                planned.append(train(cell, died, "diverged", "not finite", norms=_norms(50, 0)))
-    (problem,) = problems(planned)
-    found = stability_orders(problem)
-    assert found[0].rule == "as defined"
-    assert len(found) > 3
-    assert found[0].places == {"label_smoothing": 1, "non_saturating": 2}
-    assert found[0].agreement == pytest.approx(1)
 
 
 def test_seeds_that_are_copies_say_nothing_of_chance(make_study, train, modes):

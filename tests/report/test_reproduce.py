@@ -1,19 +1,21 @@
 """The command that a report gives for a cell trains that very cell."""
 
 import shlex
+import sys
 
 import pytest
 
 from bench.report.topics.study.provenance import reproducer
 from bench.study import load_study
 from bench.study.selection import parse
+from bench.words import program
 
 
 def _selected(words: list[str]):
     """What the command line makes of a command."""
     from bench.cli.options import chosen_study
 
-    assert words[:2] == ["bench", "run"]
+    assert words[:2] == [program(), "run"]
     options: dict[str, list[str]] = {}
     decide = "--decide" in words
     words = [word for word in words if word != "--decide"]
@@ -55,6 +57,14 @@ def test_a_seed_that_deciding_added_is_selected(make_study):
     assert last.seed == 29
     command = shlex.split(reproducer(study)(last))
     assert [each.key for each in _selected(command).cells] == [last.key]
+
+
+def test_commands_start_the_program_where_make_setup_put_it(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / ".venv"))
+    assert program() == ".venv/bin/bench"
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "elsewhere"))
+    assert program() == "bench"
 
 
 def test_a_study_of_ones_own_is_named_by_its_path(make_study, tmp_path):

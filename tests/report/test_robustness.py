@@ -272,7 +272,7 @@ def test_the_heat_map_ticks_what_works(varied, tmp_path, monkeypatch):
     words = [text.get_text() for text in kept[0].findobj(Text)]
     assert sorted(word for word in words if "✓" in word) == [
         "6.00 ✓", "6.00 ✓", "6.33 ✓", "7.00 ✓", "8.00 ✓",
-        "✓ works: 6.00 or more      ✗ failed seeds",
+        "✓ works: 6.00 or more · ✗ failed seeds",
     ]  # fmt: skip
     assert {"3/4", "2/4", "0/4", "✗ 2 of 5 failed", *VARIANTS} <= set(words)
     assert figure is not None

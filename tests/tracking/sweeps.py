@@ -17,8 +17,8 @@ EVALUATIONS = [
 ]
 WHOLE = {
     "discriminator_median_norm": None,
-    "discriminator_explosions": 4.0,
-    "generator_explosions_per_10k": 0.0,
+    "discriminator_spikes": 4.0,
+    "generator_spikes_per_10k": 0.0,
 }
 RESULT = {"cost": {"discriminator_updates": 500, "generator_updates": 100}}
 RUN = {

@@ -49,8 +49,8 @@ def test_a_cell_is_a_child_run_with_all_that_the_record_says(results, client, pu
     for name in ("modes_20", "reverse_kl"):
         recorded = [(e["update"], e[name]) for e in EVALUATIONS if e[name] is not None]
         assert history(client, run, name) == recorded
-    assert run.data.metrics["whole/discriminator_explosions"] == 4
-    assert run.data.metrics["whole/generator_explosions_per_10k"] == 0
+    assert run.data.metrics["whole/discriminator_spikes"] == 4
+    assert run.data.metrics["whole/generator_spikes_per_10k"] == 0
     assert run.data.metrics["cost/evaluation_seconds"] == 1.5
     assert run.data.metrics["cost/peak_memory_mb"] == 300
     assert run.data.metrics["cost/discriminator_updates"] == 500

@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-from bench.report.analysis.problems import PLAYERS
+from bench.metrics.gradients import BASELINES, PLAYERS, meanings
 from bench.report.analysis.training import TRAINING_COLUMNS
 
-KINDS = ("explosions", "spike", "drift", "non_finite", "vanishing")
-"""Kinds of flagged updates; vanishing is looked for in the generator's series alone."""
-
 GRADIENT_COLUMNS = {
-    f"{player}_{kind}{suffix}": f"{meaning} of the {player}: {told}"
-    for player in PLAYERS
-    for kind, told in {
-        "explosions": "spike or drift",
-        "spike": "spike",
-        "drift": "drift",
-        "non_finite": "loss or gradient norm not finite",
-        "vanishing": "vanishing gradient",
-    }.items()
-    if player == "generator" or kind != "vanishing"
-    for suffix, meaning in {
-        "": "flagged updates",
-        "_episodes": "episodes of flagged updates",
-        "_per_10k": "flagged updates per 10,000 updates",
-    }.items()
+    name: meaning for player in PLAYERS for name, meaning in meanings(player).items()
 }
+
+_RATIOS = ("_norm", "_per_10k", "_largest_spike", *BASELINES)
+COUNTED = [name for name in GRADIENT_COLUMNS if not name.endswith(_RATIOS)]
+"""Those that are whole numbers."""
 
 _IDENTITY_COLUMNS = {
     "problem": "dataset label, with what tells it from other problems on the same dataset",
@@ -45,7 +32,7 @@ _IDENTITY_COLUMNS = {
     "the state where there is no record",
     "reason": "why the status is not ok",
     "not_computed": "metrics that have no value at the last evaluation, and why: "
-    "`metric: reason; …`",
+    "`metric, metric: reason; …`",
     "last_evaluation": "discriminator updates at the last evaluation; a diverged cell's lies "
     "before its divergence",
     "best_evaluation": "discriminator updates at the best evaluation by the first metric that "
@@ -81,9 +68,7 @@ RUN_COLUMNS: dict[str, str] = {
     "<metric>": "the metric at the last evaluation; see the dataset's metrics. A failed cell's "
     "lies before its failure: leave such cells out of means",
     "<metric>_best": "its best value over the evaluations after the start that measured it",
-    **{f"{player}_median_norm": f"median gradient norm of the {player}" for player in PLAYERS},
     **GRADIENT_COLUMNS,
-    "<player>_explosions_<threshold>": "flagged updates with that one threshold changed",
     **COST_COLUMNS,
 }
 """Every column of runs.csv and what it means; ``<…>`` stands for a family of columns."""
@@ -128,7 +113,7 @@ SUMMARY_COLUMNS: dict[str, str] = {
             f"p_{name}_test": "the test: Welch or paired t, as the study states; sign where "
             "nothing varies, rank where seeds failed",
             f"p_{name}_smallest": "least p that a rank test of so many seeds can reach",
-            f"seeds_to_settle_{name}": "seeds of each that would tell the two apart with a "
+            f"seeds_to_settle_{name}": "seeds of each that would distinguish the two with a "
             "probability of 0.8 by the same test, were difference and spread seen the true ones",
         }.items()
     },

@@ -1,21 +1,11 @@
-"""What a record counts: flagged gradients, as its measurement of them has found, and costs."""
+"""What a record counts: costs, and the thresholds of its gradients."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from bench.metrics.gradients import PLAYERS, Gradients, by_player
+from bench.metrics.gradients import Gradients
 from bench.records.record import Record
-
-
-def gradient_counts(record: Record) -> dict[str, dict[str, Any]]:
-    """By player: ``updates``, ``median``, ``sensitivity``, and counts by kind; {} without any."""
-    found = by_player(record.whole)
-    return {
-        player: {"updates": int(record.cost.get(f"{player}_updates", 0)), **found[player]}
-        for player in PLAYERS
-        if player in found
-    }
 
 
 def costs(record: Record) -> dict[str, Any]:

@@ -94,11 +94,10 @@ class Problem:
         if not self.throughout:
             return len(evaluations) - 1
         metric = self.throughout[0]
-        sign = 1 if metric.higher_is_better else -1
 
         def score(place: int) -> float:
             value = evaluations[place][metric.name]
-            return float("-inf") if value is None else sign * value
+            return float("-inf") if value is None else metric.sign * value
 
         return max(range(1, len(evaluations)), key=score, default=0)
 

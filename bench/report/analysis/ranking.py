@@ -126,7 +126,7 @@ def final(planned: Planned, metric: Quantity) -> float | None:
 def score(planned: Planned, metric: Quantity) -> float | None:
     """As :func:`final`, and infinitely bad for a cell that failed."""
     if planned.record is not None and planned.record.status != "ok":
-        return -math.inf if metric.higher_is_better else math.inf
+        return metric.worst
     return final(planned, metric)
 
 
@@ -143,18 +143,16 @@ def standings(
     """
     primary = problem.primary
     found = [_standing(problem, label, cells) for label, cells in problem.by_method.items()]
-    sign = -1 if primary.higher_is_better else 1
-
-    def shown(value: float) -> float:
-        return sign * round(value, primary.digits + (2 if primary.percent else 0))
+    worse, badness = -primary.sign, primary.badness
 
     def place(standing: Standing) -> tuple[float, ...]:
         mean = standing.last[primary.name]
         if mean is None or standing.centre is None:
             return (2, standing.planned == standing.statuses.get("not applicable", 0))
         if standing.holds:
-            return (0, shown(standing.centre.value), standing.failed, sign * standing.centre.value)
-        return (1, standing.failed / len(standing.scores), shown(mean.value), sign * mean.value)
+            value = standing.centre.value
+            return (0, badness(value), standing.failed, worse * value)
+        return (1, standing.failed / len(standing.scores), badness(mean.value), worse * mean.value)
 
     ranked = sorted(found, key=lambda standing: (*place(standing), standing.method))
     # the last part of a place only orders the rows of those who share a rank
@@ -192,8 +190,7 @@ def mean_places(
             continue
         counted += 1
         scores = {s.method: s.centre.value for s in ranked if s.centre is not None}
-        sign = -1 if problem.primary.higher_is_better else 1
-        places = rankdata([sign * score for score in scores.values()]).tolist()
+        places = rankdata([-problem.primary.sign * score for score in scores.values()]).tolist()
         for method, place in zip(scores, places, strict=True):
             found[method].append(place)
     means = {m: sum(places) / len(places) if places else math.inf for m, places in found.items()}
@@ -247,12 +244,11 @@ def _standing(problem: Problem, label: str, cells: list[Planned]) -> Standing:
     checkpoint: dict[str, Interval | None] = {}
     for metric in problem.quantities:
         series = [[evaluation.get(metric.name) for evaluation in run] for run in runs]
-        pick = max if metric.higher_is_better else min
         # the start is nobody's best
         after = [values[1:] or values for values in series]
         defined = [[value for value in values if value is not None] for values in after]
         last[metric.name] = _mean([values[-1] for values in series])
-        best[metric.name] = _mean([pick(values) for values in defined if values])
+        best[metric.name] = _mean([metric.best(values) for values in defined if values])
         checkpoint[metric.name] = _mean([v[at] for v, at in zip(series, places, strict=True)])
     scores = {c.cell.seed: score(c, problem.primary) for c in cells}
     trained = {seed: value for seed, value in scores.items() if value is not None}
@@ -275,8 +271,7 @@ def _standing(problem: Problem, label: str, cells: list[Planned]) -> Standing:
 def _learnt(problem: Problem, centre: Interval | None) -> bool:
     if centre is None or problem.start is None or math.isinf(centre.value):
         return True
-    better = problem.primary.higher_is_better
-    return centre.value > problem.start if better else centre.value < problem.start
+    return problem.primary.is_better(centre.value, problem.start)
 
 
 def _mean(values: list[float | None]) -> Interval | None:

@@ -9,19 +9,19 @@ import pandas as pd
 
 from bench.execution.plan import Planned
 from bench.metric import Quantity
-from bench.metrics.gradients import Gradients
+from bench.records.measurements import listed
 from bench.records.record import Record
 from bench.report.analysis.columns import (
     COST_COLUMNS,
+    COUNTED,
     GRADIENT_COLUMNS,
-    KINDS,
     RUN_COLUMNS,
     SUMMARY_COLUMNS,
 )
 from bench.report.analysis.contrast import Contrast
-from bench.report.analysis.counts import costs, gradient_counts
+from bench.report.analysis.counts import costs
 from bench.report.analysis.gaps import reasons
-from bench.report.analysis.problems import PLAYERS, Problem
+from bench.report.analysis.problems import Problem
 from bench.report.analysis.ranking import Standing
 from bench.report.analysis.training import TRAINING_COLUMNS, training_row
 
@@ -38,19 +38,14 @@ def runs_table(problems: list[Problem]) -> pd.DataFrame:
     """One row per cell, failed and absent ones included; columns as in :data:`RUN_COLUMNS`."""
     rows = [_run(problem, planned) for problem in problems for planned in problem.planned]
     metrics = list(dict.fromkeys(m.name for p in problems for m in p.quantities))
-    sensitivity = sorted({name for row in rows for name in row} - set(RUN_COLUMNS) - set(metrics)
-                         - {f"{name}_best" for name in metrics})  # fmt: skip
     columns: list[str] = []
     for name in RUN_COLUMNS:
         if name == "<metric>":
             columns += [column for m in metrics for column in (m, f"{m}_best")]
-        elif name.startswith("<player>"):
-            columns += sensitivity
         elif not name.startswith("<"):
             columns.append(name)
     table = pd.DataFrame(rows, columns=columns)
-    flagged = [name for name in [*GRADIENT_COLUMNS, *sensitivity] if "per_10k" not in name]
-    return table.astype(dict.fromkeys((*_WHOLE, *flagged), "Int64"))
+    return table.astype(dict.fromkeys((*_WHOLE, *COUNTED), "Int64"))
 
 
 def summary_table(problems: list[Problem], standings: list[list[Standing]]) -> pd.DataFrame:
@@ -146,7 +141,8 @@ def identity(problem: str, planned: Planned) -> dict[str, Any]:
 def _run(problem: Problem, planned: Planned) -> dict[str, Any]:
     row, record = identity(problem.label, planned), planned.record
     if record is not None:
-        row |= _measured(problem, record) | _gradients(record) | _cost(record)
+        row |= _measured(problem, record) | _cost(record)
+        row |= {name: record.whole.get(name) for name in GRADIENT_COLUMNS}
     return row
 
 
@@ -157,40 +153,18 @@ def _measured(problem: Problem, record: Record) -> dict[str, Any]:
     row: dict[str, Any] = {
         "last_evaluation": evaluations[-1]["update"],
         "best_evaluation": evaluations[problem.best_evaluation(evaluations)]["update"],
-        "not_computed": "; ".join(f"{name}: {why}" for name, why in reasons(record).items()),
+        "not_computed": listed(reasons(record)),
     }
     for metric in problem.quantities:
         after = evaluations[1:] or evaluations
         values = [e[metric.name] for e in after if e.get(metric.name) is not None]
         row[metric.name] = evaluations[-1].get(metric.name)
         if values:
-            row[f"{metric.name}_best"] = (max if metric.higher_is_better else min)(values)
+            row[f"{metric.name}_best"] = metric.best(values)
     coverage = problem.coverage
     if coverage is not None:
         held = [e["update"] for e in evaluations if e.get(coverage.name) == coverage.ceiling]
         row["first_update_all_modes"] = min(held, default=None)
-    return row
-
-
-def _gradients(record: Record) -> dict[str, Any]:
-    row: dict[str, Any] = {}
-    for player in PLAYERS:
-        found = gradient_counts(record).get(player)
-        if not found:
-            continue
-        row[f"{player}_median_norm"] = found["median"]
-        for kind in KINDS:
-            name = f"{player}_{kind}"
-            # what was too short to be judged has no counts, which is not nothing found
-            judged = kind == "non_finite" or found["updates"] > Gradients().warm_up
-            if name in GRADIENT_COLUMNS and judged:
-                row[name] = found[kind]["steps"]
-                row[f"{name}_episodes"] = found[kind]["episodes"]
-                row[f"{name}_per_10k"] = found[kind]["per_10k"]
-        if found["updates"] <= Gradients().warm_up:
-            continue
-        for threshold, steps in found["sensitivity"].items():
-            row[f"{player}_explosions_{threshold.replace('=', '_')}"] = steps
     return row
 
 

@@ -180,7 +180,7 @@ def _stability(comparison: Comparison) -> Table:
                 " → ".join(map(numbers.median_and_range, sides)) if any(sides) else numbers.NOTHING,
                 "quiet" if sides[0] == sides[1] else "",
             )
-            for sides in pair.explosions.values()
+            for sides in pair.spikes.values()
         ]
 
     def ratio(found: Ratio) -> Entry:
@@ -190,11 +190,11 @@ def _stability(comparison: Comparison) -> Table:
 
     return Table(
         "cost",
-        "Explosions: flagged updates per 10,000, median over the compared seeds (min–max); failed "
+        "Spikes of gradients per 10,000 updates: median over the compared seeds (min–max); failed "
         "seeds count up to their failure. Costs: B divided by A, over the seeds that finished on "
         "both sides, if device, engine and population are the same. None of these enters the "
         "verdict.",
-        ["problem", "method", "explosions, discriminator", "explosions, generator",
+        ["problem", "method", "spikes, discriminator", "spikes, generator",
          "training seconds, B / A", "peak memory, B / A"],
         [
             _row(pair.problem, pair.method, *rates(pair), ratio(pair.seconds), ratio(pair.memory))

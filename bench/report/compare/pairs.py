@@ -10,10 +10,8 @@ from typing import Any, Literal, NamedTuple
 
 from bench.execution.plan import Planned
 from bench.metric import Quantity
-from bench.metrics.gradients import Gradients
 from bench.records.record import TRANSIENT, Record
 from bench.report.analysis.contrast import Contrast, contrast
-from bench.report.analysis.counts import gradient_counts
 from bench.report.analysis.problems import PLAYERS
 from bench.report.analysis.ranking import score
 from bench.report.page import numbers
@@ -111,13 +109,12 @@ class Pair:
         return [name for name in both[0][0] if any(a[name] != b[name] for a, b in both)]
 
     @cached_property
-    def explosions(self) -> dict[str, tuple[Spread | None, Spread | None]]:
-        """Flagged updates per 10,000 by player, over the seeds that got past the warm-up."""
+    def spikes(self) -> dict[str, tuple[Spread | None, Spread | None]]:
+        """Spikes per 10,000 updates by player, over the seeds with such a count."""
 
         def rates(player: str, records: Iterable[Record]) -> Spread | None:
-            found = [gradient_counts(record).get(player) for record in records]
-            judged = [each for each in found if each and each["updates"] > Gradients().warm_up]
-            return spread([each["explosions"]["per_10k"] for each in judged])
+            found = [record.whole.get(f"{player}_spikes_per_10k") for record in records]
+            return spread([rate for rate in found if rate is not None])
 
         a, b = zip(*self.records.values(), strict=True)
         return {player: (rates(player, a), rates(player, b)) for player in PLAYERS}

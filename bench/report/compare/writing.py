@@ -78,9 +78,9 @@ def _row(pair: Pair) -> dict[str, Any]:
         "p": found.p,
         "p_adjusted": found.adjusted,
     }
-    for player, sides in pair.explosions.items():
+    for player, sides in pair.spikes.items():
         for side, rate in zip("ab", sides, strict=True):
-            row[f"{player}_explosions_{side}"] = rate and rate.median
+            row[f"{player}_spikes_{side}"] = rate and rate.median
     return row | {
         "training_seconds_ratio": pair.seconds.value,
         "peak_memory_ratio": pair.memory.value,

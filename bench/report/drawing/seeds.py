@@ -135,6 +135,5 @@ def median_seed(cells: list[Planned], by: Quantity) -> Record | None:
 def _finished(cells: list[Planned], by: Quantity) -> list[Record]:
     found = [(value, c.cell.seed, c.record) for c in cells
              if (value := final(c, by)) is not None and c.record is not None]  # fmt: skip
-    sign = -1 if by.higher_is_better else 1
-    found.sort(key=lambda each: (sign * each[0], each[1]))
+    found.sort(key=lambda each: (-by.sign * each[0], each[1]))
     return [record for *_, record in found]

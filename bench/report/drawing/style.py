@@ -34,7 +34,7 @@ WIDTH = 9.6
 INK = "#222222"
 QUIET = "#6e6e6e"
 FLAG = {
-    "explosion": ("^", "#C1121F"),
+    "spike": ("^", "#C1121F"),
     "vanishing": ("v", "#6A00A8"),
     "not finite": ("X", "#000000"),
 }
@@ -55,36 +55,31 @@ VECTOR_DPI = 160
 """Of what is rasterised within vector files: more than a screen shows at their natural size."""
 PRINT_DPI = 300
 
-PAGE, COLUMN, LONGEST = 6.75, 3.25, 9.2
-"""Inches, of a journal's page: its width, that of one of its two columns, and its height."""
+PAGE, COLUMN = 6.75, 3.25
+"""Inches, of a journal's page: its width, and that of one of its two columns."""
 LEAST = 7.0
 """Points: no letter of a paper is smaller."""
 
 _formats: ContextVar[tuple[str, ...]] = ContextVar("formats", default=("svg", "png"))
 
 
-class TooNarrow(Exception):
-    """A figure that could not be read at the width of a column; its words say why."""
-
-
 class Style:
     """Colour, dash, marker and number of every method; sizes for a page or for a paper.
 
-    A paper's figure is as wide as the journal's page, or ``narrow``: as one of its columns.
+    A paper's figure is as wide as the journal's page, or ``in_column``: as one of its columns.
 
     Up to 8 methods differ in colour, up to 40 in colour or dash (and in colour or marker).
     """
 
-    def __init__(self, methods: list[str], paper: bool = False, narrow: bool = False):
-        self.methods, self.paper, self.narrow = list(methods), paper or narrow, narrow
-        paper = self.paper
+    def __init__(self, methods: list[str], paper: bool = False, in_column: bool = False):
+        self.methods, self.paper = list(methods), paper
         dashes = [dash for dash in DASHES for _ in COLOURS]
         markers = [marker for marker in MARKERS for _ in COLOURS]
         self.colour = dict(zip(methods, cycle(COLOURS)))
         self.dash = dict(zip(methods, cycle(dashes)))
         self.marker = dict(zip(methods, cycle(markers)))
         self.number = {method: number for number, method in enumerate(methods)}
-        self.width = (COLUMN if narrow else PAGE) if paper else WIDTH
+        self.width = (COLUMN if in_column else PAGE) if paper else WIDTH
         """Inches: of a figure that takes all the width there is."""
         self.column = COLUMN if paper else 4.8
         """Inches: of a figure that takes one of two columns."""
@@ -126,17 +121,16 @@ class Style:
                 self.tag(text, method)
 
     def share(self, part: float) -> float:
-        """Inches: a part of the width, or all of it in a column, which has none to spare."""
-        return self.width if self.narrow else part * self.width
+        """Inches: a part of the width, and no less than a column of a paper."""
+        return max(part * self.width, COLUMN)
 
-    def fits(self, height: float) -> None:
-        """Ask whether a figure of so many inches fits into a column.
+    def across(self, most: int, least: float = 1.4) -> int:
+        """Return how many panels of ``least`` inches or more lie side by side, up to ``most``."""
+        return max(1, min(most, int(self.width / least)))
 
-        Raises:
-            TooNarrow: it does not; a wider one, with more side by side, may.
-        """
-        if self.narrow and height > LONGEST:
-            raise TooNarrow(f"it would be {height:.1f} in long there")
+    def ticks(self, width: float) -> int:
+        """Return how many intervals a panel of ``width`` inches marks, for ticks of 5 digits."""
+        return max(1, min(4, int(width / (4.5 * self.em))))
 
     def letters(self, size: float) -> float:
         """Points: letters as small as that, but none of a paper too small to be read."""
@@ -149,9 +143,8 @@ class Style:
 
         ``height`` is in inches of the page, and smaller on paper.
         """
-        columns = min(columns, count)
+        columns = self.across(min(columns, count))
         rows = -(-count // columns)
-        self.fits(rows * height * self.scale)
         canvas, axes = plt.subplots(
             rows, columns, squeeze=False, **options,
             figsize=(self.share(columns / max(columns, 2)), rows * height * self.scale),

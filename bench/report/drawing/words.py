@@ -23,8 +23,6 @@ from bench.report.analysis.ranking import Standing
 from bench.report.drawing.style import FONT, Style, named
 from bench.report.page import numbers
 
-LEADING = 1.25
-"""From one line of text to the next, in sizes of its letters."""
 LONGEST = 30
 """Letters of a name that a figure shows at most."""
 

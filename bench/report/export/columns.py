@@ -90,7 +90,7 @@ ROW_COLUMNS = (
     Column(
         "flag",
         TEXT,
-        "norms and losses: spike, drift, spike and drift, vanishing or non_finite, by the "
+        "norms and losses: spike, vanishing or non_finite, by the "
         "definition of docs/metrics.md under the thresholds that its counts were made with; "
         "null where the update is ordinary",
     ),

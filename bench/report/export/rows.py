@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bench.errors import BenchError
 from bench.execution.plan import Planned
-from bench.metrics.gradients import KINDS, detect, watched
+from bench.metrics.gradients import HEADLINE, detect, watched
 from bench.records.record import Arrays, Record
 from bench.report.analysis.counts import costs, thresholds
 from bench.report.analysis.problems import PLAYERS, Problem, problems
@@ -115,8 +115,9 @@ def _whole(record: Record) -> Iterator[Row]:
     for name, value in record.whole.items():
         player, _, quantity = name.partition("_")
         if player in PLAYERS:
+            why = record.not_computed.get(name)
             yield {"kind": "gradient", "player": player, "quantity": quantity,
-                   **_value(value, None)}  # fmt: skip
+                   **_value(value, why.text if why else None)}  # fmt: skip
 
 
 def _series(record: Record, series: Arrays) -> Iterator[pa.Table]:
@@ -124,12 +125,13 @@ def _series(record: Record, series: Arrays) -> Iterator[pa.Table]:
         for quantity in ("loss", "norm"):
             values = series.get(f"{player}_{quantity}", np.empty(0)).astype(np.float64)
             flagged = {"non_finite": ~np.isfinite(values)}
-            counts = [record.whole.get(f"{player}_{kind}") for kind in KINDS]
+            counts = (f"spikes_{HEADLINE}", "vanishing", "non_finite")
             # finding spikes takes longer than all the rest, and most series have none
-            if quantity == "norm" and any(count != 0 for count in counts):
+            if quantity == "norm" and any(record.whole.get(f"{player}_{n}") for n in counts):
                 norms = watched(series, player)
                 found = detect(norms, player == "generator", thresholds(record))
-                flagged = {kind: getattr(found, kind) for kind in KINDS}
+                flagged = {"non_finite": found.non_finite, "spike": found.spike(),
+                           "vanishing": found.vanishing}  # fmt: skip
             known: dict[str, Any] = {
                 "kind": quantity, "player": player, "quantity": quantity,
                 "update": np.arange(1, values.size + 1), "value": values,

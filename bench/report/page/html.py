@@ -21,7 +21,7 @@ NARROW = 640
 """Pixels up to which a figure finds room beside the verdicts; a wider one stands below them."""
 MOST_SCORES = 16
 """Methods of which a card on a narrow page gives the score."""
-LETTER, PADDING, PAPER = 4.2, 7.0, 510.0
+LETTER, PADDING, PAPER = 5.4, 7.0, 510.0
 """Points, in print: of a letter in a table, of what parts two columns, and of an A4 page."""
 LONG = 30
 """Rows beyond which a table scrolls in a box of its own, its head in sight."""

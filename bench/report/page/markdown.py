@@ -41,10 +41,9 @@ def render_markdown(document: Document, made: str, page: str = "") -> str:
     parts = [f"# {escape(document.title)}", *_blocks(document.lead)]
     for section in document.sections:
         parts += _section(section, 2)
-    told = (
-        f" Left out: what [{page}]({page}) folds away; {FOLDER}/ holds its tables." if page else ""
-    )
-    parts.append(f"Made {made}.{told}")
+    parts.append(f"Made {made}.")
+    if page:
+        parts.append(f"Left out: what [{page}]({page}) folds away; {FOLDER}/ holds its tables.")
     return "\n\n".join(parts) + "\n"
 
 

@@ -41,7 +41,7 @@ def of(metric: Quantity, value: float | None) -> str:
 
 def requirement(metric: Quantity, value: float) -> str:
     """``7.50 or more``, or ``or less``: what is at least as good."""
-    return f"{of(metric, value)} or {'more' if metric.higher_is_better else 'less'}"
+    return f"{of(metric, value)} or {metric.comparative}"
 
 
 def p_value(p: float | None) -> str:

@@ -141,6 +141,12 @@ function addLegend() {
   const buttons = $$("button[data-pick]", legend);
   if (!buttons.length) return;
   for (const button of buttons) names.set(button.dataset.pick, button.textContent);
+  // what the pointer rests on in a figure is called by its name
+  for (const own of $$("figure svg [data-method]")) {
+    const title = document.createElementNS(own.namespaceURI, "title");
+    title.textContent = names.get(own.dataset.method) ?? "";
+    own.prepend(title);
+  }
   const find = $(".find", legend);
   find.hidden = buttons.length <= 8;
   find.addEventListener("input", () => {

@@ -134,5 +134,6 @@ function addTools(box, number) {
   else $(".filter", tools).remove();
   withColumns(box, tools, number);
   takeable(box, tools);
+  roving($$("summary", tools));
   box.prepend(tools);
 }

@@ -55,16 +55,15 @@ def draw_evolution(
     if not rows:
         return None
     images = next(iter(rows.values())).is_image
-    updates = _columns(problem, *((3, 4) if style.narrow else (FEWEST, COLUMNS)))
+    updates = _columns(problem, FEWEST, style.across(COLUMNS, 0.6))
     if images:
         strips = {name: _strip(one, updates) for name, one in rows.items()}
         height, width = next(iter(strips.values())).shape[:2]
     else:
         height, width = 1.02, len(updates) * 1.06 - 0.04
-    labels = 1.75 if not style.paper else 1.35 if not style.narrow else 1.1
+    labels = 1.35 if style.paper else 1.75
     across = min(style.width - labels, CELL * style.scale * len(updates))
     tall = across * height / width
-    style.fits(_HEAD * style.scale + len(rows) * (tall + _ROW))
     canvas, axes = plt.subplots(
         len(rows), 1, squeeze=False, layout="none",
         figsize=(labels + across, _HEAD * style.scale + len(rows) * (tall + _ROW)),
@@ -86,7 +85,7 @@ def draw_evolution(
                       for u in updates]  # fmt: skip
             scatter(axis, problem, clouds, window, style.colour[name], style)
         style.tag(axis, name)
-        method, *told = one.title(name, 24 if not style.paper else 20 if not style.narrow else 15)
+        method, *told = one.title(name, 20 if style.paper else 24)
         axis.text(-0.01, 0.5, method + "\n" * len(told), ha="right", va="center",
                   transform=axis.transAxes, fontsize=style.small, fontweight="bold",
                   linespacing=1.3)  # fmt: skip
@@ -135,7 +134,7 @@ def draw_interpolations(
     if not found:
         return None
     steps, height, width = next(iter(found.values())).arrays["interpolations"].shape[1:4]
-    columns = 1 if style.narrow else 2
+    columns = style.across(2, 3.0)
     tall = style.width / columns * PATHS * height / (steps * width) / style.scale
     canvas, axes = style.grid(len(found), columns, tall + 0.35)
     for axis, (name, one) in zip(axes, found.items(), strict=True):

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
-import seaborn as sns
-from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from bench.errors import BenchError
 from bench.report.analysis.findings import Findings
 from bench.report.analysis.problems import PLAYERS, Problem
 from bench.report.analysis.ranking import Standing
+from bench.report.drawing.panels import Line, Panels, Scale
 from bench.report.drawing.sheets import Sheet, sheeted
-from bench.report.drawing.style import INK, Style, named, put, save
+from bench.report.drawing.style import Style, save
 from bench.report.page.document import Block, Figure
-from bench.report.topics.dataset.norms import BINS, binned
+from bench.report.topics.dataset.norms import binned
 
-COLUMNS = 3
-DASHES = {"discriminator": "-", "generator": (0, (2.5, 1.2))}
+BINS = 100
+"""Points of a drawn series; each stands for the updates of its bin."""
+DASHES: dict[str, Any] = {"discriminator": "-", "generator": (0, (2.5, 1.2))}
 Points = NDArray[np.float64]
 
 
@@ -38,50 +37,30 @@ def draw_losses(
     shown = [method for method in sheet.methods if found[method]]
     if not shown:
         return None
-    em, columns = style.em, min(2 if style.narrow else COLUMNS, len(shown))
-    rows = -(-len(shown) // columns)
-    left, between, tall = 4.2 * em, 4.6 * em, 1.15 * style.scale
-    most = 2 if style.narrow else COLUMNS
-    wide = (style.width - left - 0.2 - (most - 1) * between) / most
-    block, foot = tall + 2.3 * em, 4.6 * em
-    style.fits(rows * block + foot)
-    canvas, panels = plt.subplots(
-        rows, columns, squeeze=False, layout="none", sharex=True,
-        figsize=(style.width, rows * block + foot),
-    )  # fmt: skip
-    for place, panel in enumerate(panels.flat):
-        row, column = divmod(place, columns)
-        put(panel, left + column * (wide + between), row * block + 1.9 * em, wide, tall)
-        if place >= len(shown):
-            panel.axis("off")
-            continue
-        method = shown[place]
-        for player, (updates, values) in found[method].items():
-            edges = np.linspace(0, updates.max(), min(BINS, len(updates)) + 1)
-            # binned takes positive numbers, and a loss may be of either sign
-            shift = 1 - values.min()
-            middle, low, median, high = binned(updates, values + shift, edges)
-            colour, dash = style.colour[method], DASHES[player]
-            panel.fill_between(middle, low - shift, high - shift, color=colour, alpha=0.15, lw=0)
-            panel.plot(middle, median - shift, color=colour, ls=dash, lw=0.75 * style.line)
-        panel.set_title(named(method, int(wide / em / 0.7)), loc="left", fontweight="bold")
-        panel.yaxis.set_major_locator(MaxNLocator(3))
-        if place + columns >= len(shown):
-            panel.tick_params(labelbottom=True)
-            panel.set_xlabel("discriminator updates")
-        sns.despine(ax=panel)
-        style.tag(panel, method)
-    panels[0, 0].set_xlim(0, problem.updates)
-    panels[0, 0].xaxis.set_major_locator(MaxNLocator(2 if style.narrow else 4))
-    handles = [Line2D([], [], color=INK, ls=DASHES[p], lw=0.75 * style.line) for p in PLAYERS]
-    canvas.legend(handles, PLAYERS, loc="lower center", ncols=2, frameon=False, borderpad=0.2)
+    medians = [{p: _median(*own) for p, own in found[method].items()} for method in shown]
+    scales = [Scale.of(np.concatenate([y for _, y in own.values()])) for own in medians]
+    panels = Panels(scales, problem.updates, ("discriminator updates", "loss"), style, False)
+    for place, (method, own) in enumerate(zip(shown, medians, strict=True)):
+        for player, line in own.items():
+            panels.plot(place, [line], method, color=style.colour[method], ls=DASHES[player],
+                        lw=0.75 * style.line)  # fmt: skip
+        panels.title(place, method)
     return Figure(
-        save(canvas, folder, f"{problem.anchor}-losses{sheet.suffix}"),
+        save(panels.canvas, folder, f"{problem.anchor}-losses{sheet.suffix}"),
         f"Losses of both players on {problem.label} over discriminator updates for "
         f"{', '.join(shown)}.",
-        f"Loss of each player: median over seeds in up to {BINS} bins; band: min–max. Methods "
-        f"minimise different losses, so scales differ. {sheet.told('losses')}".strip(),
+        f"Median loss over all seeds, in {BINS} bins; solid: discriminator, dashed: generator. "
+        f"Methods minimise different losses, so scales differ. {sheet.told('losses')}".strip(),
     )
+
+
+def _median(updates: Points, values: Points) -> Line:
+    """Return the median in every bin that holds a loss."""
+    # binned takes positive numbers, and a loss may be of either sign
+    shift = 1 - values.min()
+    edges = np.linspace(0, updates.max(), min(BINS, len(updates)) + 1)
+    middle, _, median, _ = binned(updates, values + shift, edges)
+    return middle, median - shift
 
 
 def _losses(problem: Problem, method: str, notes: list[str]) -> dict[str, tuple[Points, Points]]:

@@ -13,15 +13,15 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from bench.errors import BenchError
-from bench.metrics.gradients import detect
+from bench.metrics.gradients import HEADLINE, detect
 from bench.records.record import Arrays, Record
-from bench.report.analysis.counts import gradient_counts
+from bench.report.analysis.counts import thresholds
 from bench.report.analysis.findings import Findings
 from bench.report.analysis.problems import PLAYERS, Problem
 from bench.report.analysis.ranking import Standing
 from bench.report.drawing.sheets import Sheet, sheeted
 from bench.report.drawing.style import FLAG, INK, Style, named, powers, put, save
-from bench.report.drawing.words import fitted
+from bench.report.drawing.words import abreast
 from bench.report.page.document import Block, Figure
 
 BINS = 250
@@ -29,7 +29,8 @@ BINS = 250
 COLUMNS = 3
 MOST_MARKS = 300
 """Marks in a panel beyond which they are drawn as a picture, which stays small."""
-KINDS = ("spike", "drift", "vanishing")
+
+MARKED = (f"spikes_{HEADLINE}", "vanishing")
 
 Points = NDArray[np.float64]
 
@@ -47,7 +48,7 @@ def draw_norms(
     shown = [method for method in sheet.methods if series[method]]
     if not shown:
         return None
-    columns = min(COLUMNS - style.narrow, len(shown))
+    columns = min(style.across(COLUMNS), len(shown))
     blocks = -(-len(shown) // columns)
     canvas, panels, legend = _laid_out(columns, blocks, style)
     marked: set[str] = set()
@@ -64,19 +65,16 @@ def draw_norms(
         if player == "discriminator":
             room = panel.get_position().width * panel.figure.get_figwidth()
             title = named(method, min(int(room / style.em / 0.7), 30))
-            size: dict[str, float] = {}
-            if style.narrow:
-                size["fontsize"] = style.letters(0)
-                title = fitted(method, style.letters(0), room + 0.1, "bold")
-            panel.set_title(title, loc="left", fontweight="bold", **size)
+            panel.set_title(title, loc="left", fontweight="bold")
         if column == 0:
             panel.set_ylabel(f"{player}\n‖gradient‖")
         if index + columns >= len(shown) and player == "generator":
-            panel.set_xlabel("discriminator" + ("\n" if style.narrow else " ") + "updates")
+            panel.set_xlabel("discriminator updates")
             panel.tick_params(labelbottom=True)
     panels[0].set_yscale("log")
     panels[0].set_xlim(0, problem.updates)
-    panels[0].xaxis.set_major_locator(MaxNLocator(2 if style.narrow else 4))
+    room = panels[0].get_position().width * canvas.get_figwidth()
+    panels[0].xaxis.set_major_locator(MaxNLocator(style.ticks(room)))
     powers(panels[0].yaxis)
     handles = [
         Line2D([], [], color=INK, lw=0.75 * style.line),
@@ -88,7 +86,7 @@ def draw_norms(
             handles.append(Line2D([], [], ls="", marker=marker, color=colour, ms=5))
             labels.append(name)
     canvas.legend(handles, labels, loc="lower center", bbox_to_anchor=(0.5, legend),
-                  ncols=5 - 2 * style.narrow, frameon=False, borderpad=0,
+                  ncols=abreast(labels, style, 5), frameon=False, borderpad=0,
                   borderaxespad=0)  # fmt: skip
     found = f"Marked: {', '.join(sorted(marked))}." if marked else "No update is flagged."
     return Figure(
@@ -107,13 +105,12 @@ def _laid_out(columns: int, blocks: int, style: Style) -> tuple[Any, list[Any], 
     """
     em = style.em
     left, right, between, tall = 7.2 * em, 0.22, 0.34 * style.scale, 1.1 * style.scale
-    most = COLUMNS - style.narrow
+    most = style.across(COLUMNS)
     wide = (style.width - left - right - (most - 1) * between) / most
     title, pair, below = 1.9 * em, 0.1 * style.scale, 1.2 * em
     block = title + 2 * tall + pair + below
     across = left + columns * (wide + between) - between + right
-    height = blocks * block + (7.5 if style.narrow else 5.0) * em
-    style.fits(height)
+    height = blocks * block + 5.0 * em
     canvas, axes = plt.subplots(
         2 * blocks, columns, squeeze=False, sharex=True, sharey=True, layout="none",
         figsize=(max(across, style.column), height),
@@ -155,10 +152,10 @@ def _player(record: Record, arrays: Arrays, player: str) -> dict[str, Points]:
     pace = cost["discriminator_updates"] / max(cost[f"{player}_updates"], 1)
     found = {"updates": np.arange(1, norms.size + 1) * pace, "norms": norms.astype(float)}
     # without a measurement of the gradients nothing is flagged
-    counts = gradient_counts(record).get(player)
-    if counts is not None and any(counts[kind]["steps"] for kind in KINDS):
-        flags = detect(norms, player == "generator")
-        found["explosion"] = np.flatnonzero(flags.spike | flags.drift)
+    counts = [record.whole.get(f"{player}_{name}") for name in MARKED]
+    if any(counts):
+        flags = detect(norms, player == "generator", thresholds(record))
+        found["spike"] = np.flatnonzero(flags.spike())
         found["vanishing"] = np.flatnonzero(flags.vanishing)
     found["not finite"] = np.flatnonzero(~np.isfinite(norms) | ~np.isfinite(losses))
     return found

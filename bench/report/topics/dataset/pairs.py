@@ -66,8 +66,8 @@ def improvement(_: Findings, problem: Problem, ranked: list[Standing]) -> list[B
         row = [Entry(one.method, method=one.method)]
         for other in known:
             runs = [list(each.scores.values()) for each in (one, other)]
-            # only the share is shown, for which nothing needs to be drawn anew
-            found = probability_of_improvement(runs[0], runs[1], better, resamples=1)
+            # only the share is shown, which needs no resamples
+            found = probability_of_improvement(runs[0], runs[1], better, resamples=2)
             if one is other or found is None:
                 row.append(EMPTY)
             else:

@@ -53,7 +53,7 @@ def draw_phase(
     reach = 1.1 * max(min(furthest, 2 * max(starts)), 0.1)
     em, between = style.em, 0.25 * style.scale
     left, block = 5.0 * em, 5.6 * em
-    most = COLUMNS // 2 if style.narrow else COLUMNS
+    most = style.across(COLUMNS)
     side = (style.width - left - 0.1 - (most - 1) * between) / most
     columns = min(most, len(shown))
     rows = -(-len(shown) // columns)
@@ -78,8 +78,7 @@ def draw_phase(
                        mew=style.thin, ls="")  # fmt: skip
         panel.plot(0, 0, marker="*", color=INK, ms=9 * style.scale, ls="")
         if left := sum(not (np.abs(path[-1]) <= reach).all() for path in paths[method]):
-            what = "end" if style.narrow else "seeds end"
-            panel.text(0.5, 0.02, f"{left} of {len(paths[method])} {what} outside",
+            panel.text(0.5, 0.02, f"{left} of {len(paths[method])} seeds end outside",
                        transform=panel.transAxes, ha="center", va="bottom", fontsize=style.small,
                        color=QUIET)  # fmt: skip
         panel.set_title(named(method, int(side / em / 0.7)), loc="left", fontweight="bold")

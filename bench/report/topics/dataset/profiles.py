@@ -115,9 +115,7 @@ def draw_lines(
     across = abreast([named(s.method, 26) for s in coloured] + ["", ""], style, LEGEND_COLUMNS)
     rows = -(-(len(coloured) + 2) // across)
     each = 0.2 if not style.paper else 0.25
-    canvas, axis = plt.subplots(
-        figsize=(style.share(0.8), style.scale * (2.9 + each * rows + 0.7 * style.narrow))
-    )
+    canvas, axis = plt.subplots(figsize=(style.share(0.8), style.scale * (2.9 + each * rows)))
     # a step holds up to its value where more is better, and from its value on where less is
     where = "steps-pre" if metric.higher_is_better else "steps-post"
     for one in rest:
@@ -154,7 +152,7 @@ def draw_lines(
     axis.set(
         xlim=(low * scale, high * scale),
         ylim=(-0.02, 1.03),
-        xlabel=f"{metric.label}{unit}" + ("\n" if style.narrow else " — ") + way,
+        xlabel=f"{metric.label}{unit}" + " — " + way,
         ylabel=counted,
     )
     axis.yaxis.set_major_formatter(PercentFormatter(1))
@@ -209,8 +207,7 @@ def _legend(
         labels.append(mark.name)
         methods.append(None)
     legend = canvas.legend(handles, labels, loc="outside lower center", frameon=False,
-                           ncols=abreast(labels, style, LEGEND_COLUMNS),
-                           **({"columnspacing": 1.2} if style.narrow else {}))  # fmt: skip
+                           ncols=abreast(labels, style, LEGEND_COLUMNS))  # fmt: skip
     style.tag_legend(legend, methods)
 
 

@@ -16,7 +16,6 @@ from bench.report.drawing.seeds import Shown, guide, trios
 from bench.report.drawing.sheets import Sheet, sheeted
 from bench.report.drawing.style import INK, QUIET, Style, named, save
 from bench.report.drawing.tiles import in_colour, tiled
-from bench.report.drawing.words import text_width, wrapped
 from bench.report.page import numbers
 from bench.report.page.document import Block, Figure
 
@@ -66,14 +65,8 @@ def draw_samples(
         axis = blocks.panel("")
         panel(axis, real, INK)
         axis.set_title(FLOOR, loc="left", fontsize=style.text, fontweight="bold", pad=3)
-        if blocks.label:
-            way = "more" if by.higher_is_better else "less"
-            told = f"below: number of the seed,\n{named(by.label)}\n({way} is better)"
-            axis.text(1.1, 1, told, va="top", transform=axis.transAxes, color=QUIET,
-                      fontsize=blocks.small)  # fmt: skip
-        elif most > 1:
-            way = "more" if by.higher_is_better else "less"
-            axis.text(1.08, 1, f"under each seed:\n{named(by.label)}\n({way} is better)", va="top",
+        if most > 1:
+            axis.text(1.08, 1, f"under each seed:\n{named(by.label)}\n({by.better})", va="top",
                       transform=axis.transAxes, fontsize=style.small, color=QUIET)  # fmt: skip
     for method, trio in shown.items():
         for place, one in enumerate(trio):
@@ -81,7 +74,7 @@ def draw_samples(
             panel(axis, one.samples[-1], style.colour[method])
             value = numbers.of(by, final(own[one.record.key], by))
             axis.set_title(
-                blocks.told(one, value), loc="left", fontsize=blocks.small, pad=2.5,
+                blocks.told(one, value), loc="left", fontsize=style.small, pad=2.5,
                 linespacing=1.15, color="#B00020" if one.failure else INK,
             )  # fmt: skip
     what = "images" if images else "points"
@@ -110,35 +103,26 @@ def draw_samples(
 class _Blocks:
     """Places for methods, each with a heading above a row of square panels.
 
-    In a column the heading of several panels stands at their left, or the sheet would be too long.
-
     Laid out by hand: matplotlib's search for a layout takes seconds for so many panels.
     """
 
     def __init__(self, count: int, most: int, style: Style):
         self.style, self.most = style, most
-        self.across = BLOCKS[most] if not style.narrow else 2 if most == 1 else 1
-        self.label = 0.8 if style.narrow and most > 1 else 0.0
-        self.small = style.letters(0) if self.label else style.small
+        self.across = style.across(BLOCKS[most], 0.8 * most)
         margin = 0.04
         room = style.width - 2 * margin - (self.across - 1) * BETWEEN
         self.block = room / self.across
-        self.side = (self.block - self.label - (most - 1) * GAP) / most
-        self.head = (2.45 * self.small + (0 if self.label else 1.8 * style.text)) / 72
-        self.tall = self.side + self.head + (0.08 if self.label else 0.14)
+        self.side = (self.block - (most - 1) * GAP) / most
+        self.head = (2.45 * style.small + 1.8 * style.text) / 72
+        self.tall = self.side + self.head + 0.14
         rows = -(-count // self.across)
         self.height, self.margin = rows * self.tall, margin
-        style.fits(self.height)
         self.canvas = plt.figure(figsize=(style.width, self.height), layout="none")
         self.used = 0
 
     def told(self, one: Shown, value: str) -> str:
         """What stands above a panel: which seed it is, and how good, or when it failed."""
         places, seed = ", ".join(one.places), one.record.cell.seed
-        if self.label:
-            # "diverged at 1,234" is too wide
-            failure = f"✗ {one.failure[one.failure.rfind('at ') :]}" if one.failure else ""
-            return f"{places}: {seed}\n{failure or value}"
         return f"{places}: seed {seed}\n{one.failure or value}"
 
     def panel(self, heading: str, place: int = 0, method: str = "") -> Any:
@@ -147,7 +131,6 @@ class _Blocks:
         style = self.style
         row, column = divmod(self.used - 1, self.across)
         left = self.margin + column * (self.block + BETWEEN) + place * (self.side + GAP)
-        start, left = left, left + self.label
         top = self.height - row * self.tall
         axis = self.canvas.add_axes((
             left / style.width, (top - self.head - self.side) / self.height,
@@ -155,20 +138,7 @@ class _Blocks:
         ))  # fmt: skip
         if method:
             style.tag(axis, method)
-        if heading and self.label:
-            room = self.label - 0.06
-            lines = [named(heading)]
-            if text_width(lines[0], style.text, "bold") > room:
-                # a word breaks best behind its underscores
-                parted = wrapped(heading.replace("_", "_ "), style.text, room, 3, "bold")
-                lines = [line.replace("_ ", "_") for line in parted]
-            text = self.canvas.text(
-                start / style.width, (top - self.head) / self.height, "\n".join(lines), ha="left",
-                va="top", fontweight="bold", fontsize=style.text,
-            )  # fmt: skip
-            if method:
-                style.tag(text, method)
-        elif heading:
+        if heading:
             # bold letters are two thirds as wide as they are high
             longest = int(self.block * 72 / (0.68 * style.text))
             text = self.canvas.text(

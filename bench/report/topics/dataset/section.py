@@ -12,7 +12,10 @@ from bench.report.analysis.problems import Problem
 from bench.report.analysis.ranking import Standing
 from bench.report.page.document import Block, Details, Section
 from bench.report.topics.dataset.curves import curves
+from bench.report.topics.dataset.diagnosis import diagnosis
 from bench.report.topics.dataset.equal_cost import at_cost
+from bench.report.topics.dataset.gradients import gradients, thresholds
+from bench.report.topics.dataset.growth import growth_curves
 from bench.report.topics.dataset.latents import evolution, interpolations
 from bench.report.topics.dataset.losses import losses
 from bench.report.topics.dataset.norms import norms
@@ -26,10 +29,13 @@ from bench.report.topics.study.provenance import mixed_conditions
 
 Topic = Callable[[Findings, Problem, list[Standing]], list[Block]]
 
-SHOWN: tuple[Topic, ...] = (mixed_conditions, decisions, ranking, curves, phase, norms, improvement)
+SHOWN: tuple[Topic, ...] = (
+    mixed_conditions, decisions, ranking, curves, phase, diagnosis, norms, gradients, improvement
+)  # fmt: skip
 FOLDED: dict[str, tuple[Topic, ...]] = {
     "Other metrics": (metrics,),
     "At equal cost": (at_cost,),
+    "Gradients: growth and thresholds": (growth_curves, thresholds),
     "How reliable is this ranking?": (pairs, sureness),
     "More figures": (samples, losses, profiles, evolution, interpolations),
     "Architecture, training and budget": (conditions,),

@@ -9,9 +9,7 @@ from typing import Any
 
 from bench.execution.plan import Planned
 from bench.metric import Quantity
-from bench.metrics.gradients import Gradients
-from bench.report.analysis.counts import gradient_counts
-from bench.report.analysis.problems import PLAYERS, Problem
+from bench.report.analysis.problems import Problem
 from bench.report.analysis.ranking import Standing
 from bench.report.statistics import interquartile_mean, mean, median
 
@@ -54,23 +52,6 @@ def orders(problem: Problem, ranked: Sequence[Standing]) -> list[Order]:
     return _compared(found)
 
 
-def stability_orders(problem: Problem) -> list[Order]:
-    """By explosions per update of both players, median over seeds, for every set of thresholds.
-
-    Failed seeds count as far as they came. Methods whose seeds were all too short are left out.
-    """
-    rates: dict[str, dict[str, list[float]]] = {}
-    for method, cells in problem.by_method.items():
-        for cell in cells:
-            for rule, rate in _rates(cell).items():
-                rates.setdefault(rule, {}).setdefault(method, []).append(rate)
-    found = [
-        (rule, _places({m: float(median(own)) for m, own in by.items()}, higher_is_better=False))
-        for rule, by in rates.items()
-    ]
-    return _compared(found)
-
-
 def _score(planned: Planned, metric: Quantity, checkpoint: str) -> float | None:
     record = planned.record
     if record is None:
@@ -82,26 +63,6 @@ def _score(planned: Planned, metric: Quantity, checkpoint: str) -> float | None:
     after = record.evaluations[1:] or record.evaluations
     values = [v for e in after if (v := e.get(metric.name)) is not None]
     return (max if metric.higher_is_better else min)(values, default=None)
-
-
-def _rates(planned: Planned) -> dict[str, float]:
-    """Explosions per update under the thresholds as defined, and with one of them changed."""
-    if planned.record is None:
-        return {}
-    by_player = gradient_counts(planned.record)
-    counts: dict[str, int] = {}
-    updates = 0
-    for player in PLAYERS:
-        found = by_player.get(player)
-        if not found:
-            return {}
-        if found["updates"] <= Gradients().warm_up:
-            continue  # nothing can be flagged before
-        updates += found["updates"]
-        told = {"as defined": found["explosions"]["steps"], **found["sensitivity"]}
-        for rule, steps in told.items():
-            counts[rule] = counts.get(rule, 0) + steps
-    return {rule: steps / updates for rule, steps in counts.items()} if updates else {}
 
 
 def _places(values: Mapping[str, float], higher_is_better: bool) -> dict[str, int]:

@@ -38,7 +38,7 @@ from bench.report.topics.study.stability import mean_of
 Pair = tuple[Problem, list[Standing]]
 
 AXES = ("discriminator_updates", "generator_updates", "gradient_evaluations")
-SECONDS, EVALUATIONS = "training seconds per run", "gradient evaluations per run"
+SECONDS, EVALUATIONS = "training seconds", "gradient evaluations"
 MOST_NAMED = 12
 """Methods beyond which the figure names only those that no other beats in cost and quality."""
 NOISE = 1.3

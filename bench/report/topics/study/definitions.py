@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from bench.metric import Quantity
-from bench.metrics.gradients import Gradients
+from bench.metrics.gradients import BASELINES, FULL_LENGTH, HEADLINE, NEIGHBOURS, Gradients
 from bench.report.analysis.contrast import LEVEL_TO_BASELINE, LEVEL_TO_BEST
 from bench.report.analysis.findings import Findings
 from bench.report.analysis.problems import Problem
@@ -39,23 +39,23 @@ _STATISTICS = [
      "mean of the finished seeds. Its interval is a bootstrap over seeds, which is too narrow with "
      "so few."),
     ("Mean", "over the finished seeds of a method, at the last evaluation; where a metric is not "
-     "defined for some finished seeds, the number behind the mean is told."),
+     "defined for some finished seeds, their number is given behind the mean."),
     (f"{numbers.INTERVAL} of a mean", "Student's t over seeds, mean ± t·s/√n. It may reach past "
      "the bounds of a metric. With one seed, or where all are the same, there is none."),
     ("P(beats it)", "the share of all pairs of seeds in which this method beats the other; "
      "failed seeds lose, equal ones count half."),
     ("Not distinguishable", f"the corrected p is above {LEVEL_TO_BEST:g} against the best method, "
      f"which the same data chose, and above {LEVEL_TO_BASELINE:g} against a baseline: so a study "
-     "of up to a dozen methods finds one wrongly worse about one time in twenty. No difference "
-     "found among so few seeds is no proof that there is none."),
-    ("Seeds to settle it", "seeds of each method with which the same t test would tell the two "
-     "apart in four of five studies at the corrected level, were the difference and the spread "
-     "seen here the true ones. From so few seeds a guess of an order of magnitude."),
+     "of up to a dozen methods finds one wrongly worse about one time in twenty. With so "
+     "few seeds, finding no difference does not show that there is none."),
+    ("Seeds to settle it", "seeds per method with which the same t test would distinguish the two "
+     "in four of five studies at the corrected level, if the difference and the spread seen here "
+     "were the true ones. From so few seeds this is an order of magnitude."),
     ("Rank", "by the interquartile mean. Of methods that read the same, the one with fewer failed "
      "seeds comes first; those with as many share a rank. A method without a finished seed has no "
      "rank, nor has any where the metric that ranks them was not computed."),
     ("Best checkpoint", "a seed's best evaluation by the first metric that every evaluation "
-     "measures. Slow metrics are measured there and at the last evaluation alone."),
+     "measures. Slow metrics are measured only there and at the last evaluation."),
 ]  # fmt: skip
 
 _RANK = (
@@ -86,9 +86,6 @@ _STABILITY = [
     ("Oscillation", "standard deviation of the last iterates over a seed's checkpoints in the "
      "final tenth of the budget (two where there are ten), pooled over finished seeds."),
     ("All modes first held", "median update over the seeds that ever held all modes."),
-    ("Explosions, episodes, vanishing", "per 10,000 updates of that player, median over seeds "
-     "(min–max), failed seeds included up to their end. A player is judged after "
-     f"{Gradients().warm_up} updates of its own, for drift after {Gradients().reference_until:,}."),
 ]  # fmt: skip
 
 
@@ -160,15 +157,18 @@ def _told(value: Any) -> str:
 def _gradients(at: Gradients) -> list[tuple[str, str]]:
     return [
         ("n", "the unclipped L2 norm of the whole gradient of a player's loss at one of its "
-         "updates. The whole series is kept, so that counts can be made again without training."),
-        ("Spike", f"ln n exceeds the median of ln n over the trailing {at.window:,} unflagged "
-         f"updates by more than max(ln {at.spike_factor:g}, {at.spike_z:g} · 1.4826 · MAD), after "
-         f"{at.warm_up} updates."),
-        ("Drift", f"after update {at.reference_until:,}, n exceeds {at.drift_factor:g} times the "
-         f"frozen median of updates {at.warm_up} to {at.reference_until:,}."),
-        ("Explosion", "a spike or a drift."),
-        ("Vanishing", f"the generator's n stays below {at.vanishing_factor:g} times that frozen "
-         f"median for at least {at.vanishing_run} updates in a row."),
+         "updates. The whole series is kept, so that other definitions need no training."),
+        ("Spike", f"n exceeds {HEADLINE} times the median of the {at.window:,} updates before it "
+         f"and of the last {at.sudden}, and ln n is more than {at.spike_z:g} · 1.4826 · MAD above "
+         f"the former; after {at.warm_up} updates. Flagged updates closer than {at.episode_gap} "
+         f"are one spike. The count is a result where those at {NEIGHBOURS[0]} and {NEIGHBOURS[1]} "
+         "times differ from it by at most half, or by one."),
+        ("Growth", f"the largest median of {at.smoothing} updates in a row as a multiple of a "
+         "baseline: " + "; ".join(f"{name}: {told}" for name, told in BASELINES.items())
+         + f" (early: {at.baseline:,} updates)."),
+        ("Vanishing", f"the generator's n stays below {at.vanishing_factor:g} times the early "
+         f"baseline for at least {at.vanishing_run} updates in a row."),
         ("Not finite", "a loss or a gradient norm is not finite; the seed ends there as diverged."),
-        ("Episode", f"flagged updates closer than {at.episode_gap} updates count as one."),
+        ("Lengths", f"these are for series of {FULL_LENGTH:,} updates or more; they shrink with "
+         f"shorter ones, to a tenth. Below {at.least} updates of its own a player is not judged."),
     ]  # fmt: skip

@@ -82,7 +82,7 @@ def scale_of(problem: Problem) -> Scale | None:
         if evaluation["update"] == 0 and (value := evaluation.get(metric.name)) is not None
     ]
     start = float(np.median(starts)) if starts else 0.0 if metric.higher_is_better else 100 * goal
-    if not (start < goal if metric.higher_is_better else start > goal):
+    if not metric.is_better(goal, start):
         return None
     by_ratios = goal > 0 and spans_decades(metric, pd.Series([start, goal]))
     return Scale(start, float(goal), by_ratios, bool(starts))
@@ -113,7 +113,7 @@ def draw_overview(
         "among\nbest",
         [(p.label, f"{p.primary.label} {p.primary.arrow}") for p in problems],
         lambda standing: MARKS.get(standing.against_best, ""),
-        f"{MARKS['best']} best      {MARKS['tied']} not distinguishable from it",
+        f"{MARKS['best']} best · {MARKS['tied']} not distinguishable from it",
     )
     return Figure(
         save(shown.draw(style), folder, "overview"),
@@ -194,15 +194,15 @@ class Map:
         for label, method in zip(axis.get_yticklabels(), self.rows, strict=False):
             style.tag(label, method)
         sns.despine(ax=axis, left=True, bottom=True)
-        self._legend(canvas, axis, style)
+        self._legend(canvas, axis, min(1, 2 / (count * column)), style)
         return canvas
 
-    def _legend(self, canvas: Canvas, axis: Any, style: Style) -> None:
-        failed = f"      {CROSS} failed seeds" if self.any_failed else ""
+    def _legend(self, canvas: Canvas, axis: Any, share: float, style: Style) -> None:
+        failed = f" · {CROSS} failed seeds" if self.any_failed else ""
         axis.set_xlabel(f"{self.signs}{failed}", loc="left", fontsize=style.small, color=QUIET)
         if any(self.scales):
             bar = canvas.colorbar(ScalarMappable(cmap=COLOURS), ax=axis, location="bottom",
-                                  shrink=0.25, aspect=18, anchor=(0, 1), pad=0.01)  # fmt: skip
+                                  shrink=share, aspect=18, anchor=(0, 1), pad=0.01)  # fmt: skip
             bar.set_ticks([0, 1], labels=["untrained", "real data"])
             bar.ax.tick_params(length=0, labelsize=style.small)
             bar.outline.set_visible(False)
@@ -220,7 +220,7 @@ class Map:
         self, axis: Any, at: tuple[int, int], problem: Problem, standing: Standing, column: float,
         large: float, style: Style,
     ) -> None:  # fmt: skip
-        (x, y), colour, small = at, self.colour(problem, standing), style.letters(style.small - 0.5)
+        (x, y), colour, small = at, self.colour(problem, standing), style.small
         box = Rectangle(at, 1, 1, facecolor=colour, edgecolor="white", lw=2.5)
         style.tag(axis.add_patch(box), standing.method)
         number = self._number(problem, standing)

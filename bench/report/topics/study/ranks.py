@@ -57,7 +57,7 @@ def draw_critical_difference(
     return Figure(
         save(canvas, folder, "critical-difference"),
         f"Critical difference diagram of {len(methods)} methods over {found.datasets} "
-        f"problems. Mean ranks: {ranks}. Not told apart: {'; '.join(groups) or 'none'}.",
+        f"problems. Mean ranks: {ranks}. Not distinguishable: {'; '.join(groups) or 'none'}.",
         told,
     )
 

@@ -169,7 +169,7 @@ def _shares(found: Findings, varied: Varied) -> Table:
         f"many they work ({varied.metric.label} of {_required(varied)}), the share of them with "
         f"its {numbers.INTERVAL} over seeds (none where other seeds would change nothing), the "
         "median over variants, and the worst variant with its interquartile mean. Failed seeds are "
-        "over all variants; training is the mean over finished seeds, in seconds a seed."
+        "over all variants; training is the mean over finished seeds, in seconds per seed."
         + (f" Not trained, or not applicable, at every variant: {numbers.listing(partly)}."
            if partly else "")
         + (f" Without a trained seed: {numbers.listing(absent)}." if absent else ""),

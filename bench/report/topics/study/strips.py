@@ -55,7 +55,7 @@ def draw_strip(
     panels: list[tuple[str, str, Any]] = [] if real is None else [("", FLOOR, real)]
     panels += [(method, method, one.samples[-1]) for method, one in shown.items()]
 
-    across = min(len(panels), 4 if style.narrow else ACROSS)
+    across = style.across(min(len(panels), ACROSS), 0.8)
     rows = -(-len(panels) // across)
     side = (style.width - GAP * (across - 1)) / max(across, 4)
     head = 2.9 * style.em

@@ -1,12 +1,18 @@
 """Methods at equal cost, and by the generator that is not ranked by."""
 
 import pytest
-from bench.report.topics.dataset.axes import at_equal_cost, differ, spent
 
 from bench.report.analysis.deciding import all_pairs
 from bench.report.analysis.problems import problems
 from bench.report.analysis.ranking import standings
-from bench.report.topics.dataset.equal_cost import _compared, equal_cost, other_iterate
+from bench.report.topics.dataset.equal_cost import (
+    at_cost,
+    at_equal_cost,
+    differ,
+    equal_cost,
+    other_iterate,
+    spent,
+)
 from bench.report.topics.dataset.iterates import oscillation, other, ranked
 
 STUDY = """
@@ -122,7 +128,7 @@ def test_the_other_iterate_is_told_and_whether_the_first_place_depends_on_it(mad
         "Ranked by the averaged generator; of the last iterate wgan_gp has the best mean, 4.00: "
         "the first place depends on it (non_saturating 2.00)."
     )
-    (cost, told, table) = _compared(problem, found)
+    (cost, told, table) = at_cost(None, problem, found)
     assert cost.text.startswith("At equal generator updates")
     assert "depends on it" in told.text
     assert [row[0].text for row in table.rows] == ["non_saturating", "wgan_gp"]

@@ -1,0 +1,67 @@
+"""Why a training failed: a judgement over what was measured of one run (docs/diagnosis.md)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bench.diagnosis.rules import RULES, Found
+from bench.diagnosis.run import Run
+from bench.records.record import Record
+
+UNCLEAR = "unclear"
+KINDS = (*(rule.kind for rule in RULES), UNCLEAR)
+"""Every diagnosis, in the order in which they are tried."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A rule that has fired: which, since which discriminator update, and on what evidence."""
+
+    kind: str
+    since: int
+    evidence: str
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What a run suffers from."""
+
+    kind: str
+    since: int | None
+    """Discriminator updates; None where the run is unclear."""
+    evidence: str
+    also: tuple[Finding, ...] = ()
+    """Every other rule that has fired, in the order of the rules."""
+    lacking: dict[str, tuple[str, ...]] | None = None
+    """Measures that were not taken, by the kind that cannot be found without."""
+
+    @property
+    def first(self) -> Finding | None:
+        """What fired first of all that names a fault."""
+        found = [Finding(self.kind, self.since, self.evidence)] if self.since is not None else []
+        faults = [each for each in (*found, *self.also) if each.kind != "healthy"]
+        return min(faults, key=lambda each: each.since, default=None)
+
+
+def diagnose(record: Record, run: Run | None = None) -> Diagnosis:
+    """Judge a run by what is stored of it.
+
+    Raises:
+        BenchError: its dataset or metrics are gone, or its series are damaged.
+    """
+    run = run or Run.of(record)
+    if record.status not in ("ok", "diverged"):
+        return Diagnosis(UNCLEAR, None, f"the run did not finish: {record.reason or record.status}")
+    lacking = {rule.kind: missing for rule in RULES if (missing := rule.lacking(run))}
+    found = [
+        Finding(rule.kind, *result)
+        for rule in RULES
+        if rule.kind not in lacking and (result := rule.find(run)) is not None
+    ]
+    if not found:
+        return Diagnosis(UNCLEAR, None, "no rule fits", lacking=lacking)
+    first, *rest = found
+    return Diagnosis(first.kind, first.since, first.evidence, tuple(rest), lacking)
+
+
+__all__ = ["KINDS", "RULES", "UNCLEAR", "Diagnosis", "Finding", "Found", "Run", "diagnose"]

@@ -1,0 +1,142 @@
+"""Small multiples of lines, by hand: an axis of matplotlib each takes ten times as long."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from bench.report.drawing.style import QUIET, Style, power
+from bench.report.drawing.words import blank, fitted, inches, text_width
+
+Line = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""x and y, (N,) each; what is not finite is a gap."""
+STEPS = [1, 2, 2.5, 5, 10]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What a y axis spans: values, or their decimal logarithms."""
+
+    low: float
+    high: float
+    is_log: bool = False
+
+    @classmethod
+    def of(cls, values: NDArray[np.float64], is_log: bool = False) -> Scale:
+        """Return a scale on which all finite values have a place, with a margin."""
+        values = values[np.isfinite(values)]
+        low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
+        if is_log:
+            low, high = math.log10(low), math.log10(high)
+        margin = 0.04 * (high - low) or 0.5
+        return cls(low - margin, high + margin, is_log)
+
+    def share(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return how far below the top values stand, 0 to 1; NaN where they have no place."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            y = np.log10(np.where(values > 0, values, np.nan)) if self.is_log else values
+        return (self.high - np.where(np.isfinite(y), y, np.nan)) / (self.high - self.low)
+
+    def ticks(self) -> list[tuple[float, str]]:
+        """Return the values of ticks and their labels."""
+        if self.is_log:
+            first, last = math.ceil(self.low), math.floor(self.high)
+            powers = range(first, last + 1, 1 + (last - first) // 5)
+            return [(10.0**k, power(10.0**k)) for k in powers]
+        found = MaxNLocator(5, steps=STEPS).tick_values(self.low, self.high)
+        return [(float(y), f"{y:,g}") for y in found if self.low <= y <= self.high]
+
+
+class Panels:
+    """A sheet of panels with one x axis from 0 to ``end``, and a y axis each or one of all."""
+
+    def __init__(
+        self, scales: Sequence[Scale], end: float, labels: tuple[str, str], style: Style,
+        is_shared: bool,
+    ):  # fmt: skip
+        self.scales, self.end, self.style, em = scales, end, style, style.em
+        count = len(scales)
+        most = style.across(3)
+        self.across = min(style.across(3 if count <= 6 else 4), count)
+        rows = -(-count // self.across)
+        self.left, self.head = 5.2 * em, 1.9 * em
+        self.between = 0.22 * style.scale if is_shared else 4 * em
+        self.wide = (style.width - self.left - 0.15) / max(self.across, most) - self.between
+        self.tall = (1.25 if rows < 3 else 1.05) * style.scale
+        self.block, foot = self.head + self.tall + 0.5 * em, 3.7 * em
+        height = rows * self.block + foot
+        self.canvas = blank(style.width, height)
+        self.sheet = inches(self.canvas)
+        self._frame(is_shared)
+        x, y = labels
+        across = self.across * (self.wide + self.between) - self.between
+        self.sheet.text(0.9 * em, (height - foot) / 2, fitted(y, style.text, height), ha="center",
+                        va="center", rotation=90, fontsize=style.text)  # fmt: skip
+        self.sheet.text(self.left + across / 2, height - 0.4 * em, x, ha="center", va="bottom",
+                        fontsize=style.text)  # fmt: skip
+
+    def _corner(self, place: int) -> tuple[float, float]:
+        row, column = divmod(place, self.across)
+        return self.left + column * (self.wide + self.between), row * self.block + self.head
+
+    def plot(self, place: int, lines: Iterable[Line], method: str = "", **options: object) -> None:
+        """Draw lines as one path, which belongs to a method or to none."""
+        left, top = self._corner(place)
+        self._plot(
+            ((left + x / self.end * self.wide, top + self.scales[place].share(y) * self.tall)
+             for x, y in lines),
+            method,
+            **options,
+        )  # fmt: skip
+
+    def _plot(self, lines: Iterable[Line], method: str = "", **options: object) -> None:
+        apart = [(np.append(x, np.nan), np.append(y, np.nan)) for x, y in lines]
+        if not apart:
+            return
+        x, y = (np.concatenate(parts) for parts in zip(*apart, strict=True))
+        (drawn,) = self.sheet.plot(x, y, **options)
+        if method:
+            self.style.tag(drawn, method)
+
+    def title(self, place: int, method: str, told: str = "") -> None:
+        """Write a method's name above its panel, and at the right what is ``told`` of it."""
+        style, (left, top) = self.style, self._corner(place)
+        y, room = top - 0.45 * style.em, self.wide - text_width(told, style.small) - style.em
+        name = self.sheet.text(left, y, fitted(method, style.text, room, "bold"), va="baseline",
+                               fontweight="bold", fontsize=style.text)  # fmt: skip
+        style.tag(name, method)
+        if told:
+            text = self.sheet.text(left + self.wide, y, told, ha="right", va="baseline",
+                                   color=QUIET, fontsize=style.small)  # fmt: skip
+            style.tag(text, method)
+
+    def _frame(self, is_shared: bool) -> None:
+        """Draw the axes of all panels, with labels of shared ones at the edges of the sheet."""
+        style, tick, lines = self.style, 0.3 * self.style.em, []
+        across = MaxNLocator(min(3, style.ticks(self.wide)), steps=STEPS)
+        along = [float(x) for x in across.tick_values(0, self.end) if 0 <= x <= self.end]
+        for place, scale in enumerate(self.scales):
+            left, top = self._corner(place)
+            bottom, right = top + self.tall, left + self.wide
+            lines.append((np.array([left, left, right]), np.array([top, bottom, bottom])))
+            for value, told in scale.ticks():
+                y = top + float(scale.share(np.array([value]))[0]) * self.tall
+                lines.append((np.array([left - tick, left]), np.array([y, y])))
+                if not is_shared or place % self.across == 0:
+                    self.sheet.text(left - 1.6 * tick, y, told, ha="right", va="center",
+                                    fontsize=style.small)  # fmt: skip
+            for value in along:
+                x = left + value / self.end * self.wide
+                lines.append((np.array([x, x]), np.array([bottom, bottom + tick])))
+                if place + self.across < len(self.scales):
+                    continue
+                # labels of two panels would meet at their corners
+                ha = "left" if not value else "right" if value > 0.9 * self.end else "center"
+                self.sheet.text(x, bottom + 1.6 * tick, f"{value:,g}", ha=ha, va="top",
+                                fontsize=style.small)  # fmt: skip
+        self._plot(lines, color="#888888", lw=style.thin, solid_capstyle="butt")

@@ -1,0 +1,98 @@
+"""The figures of docs/diagnosis.md.
+
+Usage: python -m tests.baselines.diagnosis planted | healthy [SEEDS] | noise
+       python -m tests.baselines.diagnosis STUDY RESULTS
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import numpy as np
+
+from bench.diagnosis import KINDS, diagnose
+from bench.diagnosis.swings import swing
+from bench.execution.plan import plan
+from bench.records.store import Store
+from bench.study import load_study
+from tests.diagnosis.planted import CASES, HEALTHY, with_parts
+
+SIMULATIONS = 400
+
+
+def planted() -> None:
+    """A row a planted case: what it got, since when, and what fired beside it."""
+    for name, case in CASES.items():
+        with tempfile.TemporaryDirectory() as folder:
+            (record,) = case.records([1], Path(folder) / "run")
+            found = diagnose(record)
+        also = ", ".join(each.kind for each in found.also) or "–"
+        print(
+            f"| {name} | {case.updates:,} | {found.kind} | {found.since:,} | {also} |", flush=True
+        )
+
+
+def healthy(seeds: int = 50) -> None:
+    """How many runs of a configuration that works get another diagnosis, and which rules fire."""
+    with tempfile.TemporaryDirectory() as folder:
+        records = HEALTHY.records(range(seeds), Path(folder) / "run")
+        found = [diagnose(record) for record in records]
+        modes = Counter(record.evaluations[-1]["modes_20"] for record in records)
+    faults = Counter(each.kind for one in found for each in one.also)
+    faults += Counter(one.kind for one in found if one.kind != "healthy")
+    false = sum(one.kind != "healthy" or bool(one.also) for one in found)
+    print(f"{seeds} seeds, modes at the end: {dict(modes)}")
+    print(f"not healthy: {sum(one.kind != 'healthy' for one in found)}; with any fault: {false}")
+    print("rules that fired:", dict(faults) or "none")
+
+
+def noise() -> None:
+    """The share of AR(1) series that are taken for a swing, by length and memory."""
+    rng = np.random.default_rng(0)
+    for length in (400, 1000, 10_000):
+        row = []
+        for memory in (0.0, 0.5, 0.9, 0.99, 0.999, 1.0):
+            walk = np.zeros((SIMULATIONS, length + 1000))
+            steps = rng.standard_normal(walk.shape)
+            for place in range(1, walk.shape[1]):
+                walk[:, place] = memory * walk[:, place - 1] + steps[:, place]
+            row.append(float(np.mean([swing(each[1000:]) is not None for each in walk])))
+        print(f"| {length:,} | " + " | ".join(f"{share:.4f}" for share in row) + " |", flush=True)
+
+
+def study(name: str, results: str) -> None:
+    """A table methods × diagnoses for each dataset, and from which update on they begin."""
+    counts: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    begun: dict[tuple[str, str, str], list[int]] = defaultdict(list)
+    also: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    for each in plan(load_study(name).cells, Store(Path(results))):
+        if each.record is None:
+            continue
+        found, (method, dataset, _, _) = diagnose(each.record), each.record.coordinates
+        counts[dataset, method][found.kind] += 1
+        also[dataset, method].update(one.kind for one in found.also)
+        if found.since is not None:
+            begun[dataset, method, found.kind].append(found.since)
+    print("| dataset | method | diagnosis (seeds, since update: least, median, most) | also |")
+    print("|---|---|---|---|")
+    for (dataset, method), kinds in counts.items():
+        told = []
+        for kind in KINDS:
+            if kinds[kind]:
+                since = begun[dataset, method, kind]
+                when = f", {min(since):,}, {np.median(since):,.0f}, {max(since):,}" if since else ""
+                told.append(f"{kind} ({kinds[kind]}{when})")
+        beside = ", ".join(f"{kind} ({n})" for kind, n in also[dataset, method].items())
+        print(f"| {dataset} | {method} | {'; '.join(told)} | {beside} |")
+
+
+if __name__ == "__main__":
+    command, *rest = sys.argv[1:] or ["planted"]
+    with with_parts():
+        if command in ("planted", "healthy", "noise"):
+            {"planted": planted, "healthy": healthy, "noise": noise}[command](*map(int, rest))
+        else:
+            study(command, *rest)
