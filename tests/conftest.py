@@ -1,28 +1,61 @@
+import os
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from unittest import mock
 
 import pytest
 import torch
 
+from bench.cli import main
+from bench.cli.options import out
 from bench.records.cell import SCHEMA, Cell, Component
 from bench.records.sources import sources_of
-from bench.registry import find, label_of, make_architecture, make_dataset, make_method
+from bench.registry import find, holds_part, label_of, make_architecture, make_dataset, make_method
 from bench.training.configuration import TrainingConfiguration
 
 torch.set_num_threads(1)
+
+
+@contextmanager
+def _own_parts() -> Iterator[None]:
+    """Look for parts anew, and forget afterwards those that were imported meanwhile."""
+    before = set(sys.modules)
+    find.cache_clear()
+    yield
+    find.cache_clear()
+    for name in set(sys.modules) - before:
+        if holds_part(name):
+            del sys.modules[name]
 
 
 @pytest.fixture
 def methods_folder(tmp_path, monkeypatch):
     """A methods folder of the user's own, searched beside the shipped one."""
     monkeypatch.setenv("BENCH_METHODS_DIR", str(tmp_path))
-    before = set(sys.modules)
-    find.cache_clear()
-    yield tmp_path
-    find.cache_clear()
-    for name in set(sys.modules) - before:
-        if name.startswith("methods."):
-            del sys.modules[name]
+    with _own_parts():
+        yield tmp_path
+
+
+@pytest.fixture
+def call(monkeypatch, capsys) -> Callable[..., str]:
+    """Calls ``bench`` in this process; returns what both streams were given."""
+
+    def called(*arguments: object, code: int = 0, **environment: object) -> str:
+        own = {name: str(value) for name, value in environment.items()}
+        # options set variables, too
+        with monkeypatch.context() as patch, mock.patch.dict(os.environ, own), _own_parts():
+            patch.setattr(signal, "signal", lambda *_: None)
+            patch.setattr(out, "width", 400)
+            patch.setattr(sys, "argv", ["bench", *map(str, arguments)])
+            with pytest.raises(SystemExit) as left:
+                main()
+        shown = capsys.readouterr()
+        assert (left.value.code or 0) == code, shown.out + shown.err
+        return shown.out + shown.err
+
+    return called
 
 
 def _make_cell(

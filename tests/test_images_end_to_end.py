@@ -9,18 +9,20 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
+from sklearn.datasets import load_digits
 
 from bench.records.record import Record
 from bench.records.store import Store
 from tests.metrics.random_inception import save_random_weights
 
 STUDY = """
-description: Digits of eight pixels, with FID.
+description: A few digits of eight pixels, with FID.
 methods: [non_saturating]
 seeds: 1
 evaluations: 3
 experiments:
-  - dataset: {digits8: {evaluation_samples: 24}}
+  - dataset: {folder:digits: {size: 8, channels: gray, held_out: 0.2, evaluation_samples: 12}}
     metrics: [fid, kid]
     architecture: {mlp: {generator_widths: [16], discriminator_widths: [16]}}
     training: {learning_rate: 0.001, batch_size: 32, ema: 0.9}
@@ -34,27 +36,33 @@ def weights(tmp_path_factory) -> tuple[Path, str]:
     return file, save_random_weights(file)
 
 
-def bench(folder: Path, *arguments: str, code: int = 0, **environment: str) -> str:
-    """Both streams of a ``bench`` command without a network and with an empty torch cache."""
-    known = {k: v for k, v in os.environ.items() if not k.startswith("BENCH_INCEPTION")}
-    closed = "http://127.0.0.1:9"
+@pytest.fixture
+def surroundings(tmp_path, monkeypatch):
+    """A folder with the study and its images, no network, and an empty torch cache."""
+    for number, image in enumerate(load_digits().images[:60]):
+        (tmp_path / "digits").mkdir(exist_ok=True)
+        Image.fromarray((image * 15).astype("uint8")).save(tmp_path / f"digits/{number}.png")
+    (tmp_path / "eight.yaml").write_text(STUDY)
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("BENCH_INCEPTION")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    for name in ("https_proxy", "http_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    # on the CPU, also where there is a GPU
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    return tmp_path
+
+
+def bench(*arguments: str, **environment: str) -> str:
+    """Both streams of a ``bench`` command in a process of its own."""
     done = subprocess.run(
         [sys.executable, "-m", "bench", *arguments],
-        cwd=folder,
-        env={
-            **known,
-            "TORCH_HOME": str(folder / "torch"),
-            "https_proxy": closed,
-            "http_proxy": closed,
-            # on the CPU, also where there is a GPU
-            "CUDA_VISIBLE_DEVICES": "",
-            "COLUMNS": "400",
-            **environment,
-        },
+        env={**os.environ, "COLUMNS": "400", **environment},
         capture_output=True,
         text=True,
     )
-    assert done.returncode == code, done.stdout + done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 
 
@@ -63,32 +71,33 @@ def record_of(folder: Path) -> Record:
     return record
 
 
+RUN = ("run", "eight.yaml", "--no-tracking")
+
+
 @pytest.mark.slow
-def test_fid_without_weights_and_when_they_are_found(tmp_path, weights):
+def test_fid_without_weights_and_when_they_are_found(surroundings, call, weights):
     file, sha256 = weights
-    (tmp_path / "eight.yaml").write_text(STUDY)
-    told = bench(tmp_path, "run", "eight.yaml", "--no-tracking")
-    assert "fid, kid not measured on digits8" in told
+    told = bench(*RUN)
+    assert "fid, kid, fid_averaged not measured on folder:digits" in told
     assert "no Inception weights" in told
-    before = record_of(tmp_path)
+    before = record_of(surroundings)
     assert all("pixel_fd" in evaluation for evaluation in before.evaluations)
     assert all("fid" not in evaluation for evaluation in before.evaluations)
-    page = (tmp_path / "results" / "eight" / "report.md").read_text()
+    page = (surroundings / "results" / "eight" / "report.md").read_text()
     assert "not computed" in page
     assert "--inception-weights" in page
-    assert "nothing to train or to measure" in bench(tmp_path, "run", "eight.yaml", "--no-tracking")
-    assert "no Inception weights" in " ".join(bench(tmp_path, "plan", "eight.yaml").split())
+    assert "nothing to train or to measure" in call(*RUN)
+    assert "no Inception weights" in call("plan", "eight.yaml")
 
     given = ("--inception-weights", str(file))
     # weights that nobody vouches for are refused
-    refused = bench(tmp_path, "run", "eight.yaml", "--no-tracking", *given, code=2)
+    refused = call(*RUN, *given, code=2)
     assert "SHA-256" in refused
-    assert len(refused.strip().splitlines()) == 1
-    vouched = {"BENCH_INCEPTION_SHA256": sha256[:16]}
-    told = bench(tmp_path, "run", "eight.yaml", "--no-tracking", *given, **vouched)
+    assert len(refused.splitlines()) == 1
+    told = bench(*RUN, *given, BENCH_INCEPTION_SHA256=sha256[:16])
     assert "1 cell measured" in told
     assert "cell trained" not in told
-    record = record_of(tmp_path)
+    record = record_of(surroundings)
     assert record.data == before.data
     assert record.not_computed.keys() == {"kid"}
     last = record.evaluations[-1]
@@ -98,29 +107,27 @@ def test_fid_without_weights_and_when_they_are_found(tmp_path, weights):
     assert 1 <= len(measured) <= 2
     assert sha256 in json.dumps(record.protocol)
     assert "vouched" in json.dumps(record.protocol)
-    page = (tmp_path / "results" / "eight" / "report.md").read_text()
+    page = (surroundings / "results" / "eight" / "report.md").read_text()
     assert "not the published file" in page
 
 
-def test_a_study_that_requires_fid_does_not_start_without_weights(tmp_path):
-    (tmp_path / "eight.yaml").write_text("require: [fid]\n" + STUDY)
-    refused = bench(tmp_path, "run", "eight.yaml", "--no-tracking", code=2)
-    assert "requires fid: no Inception weights" in refused
-    assert not list((tmp_path / "results" / "cells").glob("*"))
+def test_a_study_that_requires_fid_does_not_start_without_weights(surroundings, call):
+    (surroundings / "eight.yaml").write_text("require: [fid]\n" + STUDY)
+    assert "requires fid: no Inception weights" in call(*RUN, code=2)
+    assert not list((surroundings / "results" / "cells").glob("*"))
 
 
-def test_weights_that_are_no_file(tmp_path):
-    (tmp_path / "eight.yaml").write_text(STUDY)
-    refused = bench(
-        tmp_path, "run", "eight.yaml", "--no-tracking", "--inception-weights", "nowhere.pth", code=2
-    )
+@pytest.mark.usefixtures("surroundings")
+def test_weights_that_are_no_file(call):
+    refused = call(*RUN, "--inception-weights", "nowhere.pth", code=2)
     assert "nowhere.pth" in refused
-    assert len(refused.strip().splitlines()) == 1
+    assert len(refused.splitlines()) == 1
 
 
-def test_the_doctor_tells_of_weights(tmp_path, weights):
+@pytest.mark.usefixtures("surroundings")
+def test_the_doctor_tells_of_weights(call, weights):
     file, sha256 = weights
-    assert "no Inception weights" in bench(tmp_path, "doctor")
-    named = {"BENCH_INCEPTION_WEIGHTS": str(file)}
-    assert "SHA-256" in bench(tmp_path, "doctor", code=1, **named)
-    assert sha256[:16] in bench(tmp_path, "doctor", BENCH_INCEPTION_SHA256=sha256[:8], **named)
+    assert "no Inception weights" in call("doctor")
+    named = {"BENCH_INCEPTION_WEIGHTS": file}
+    assert "SHA-256" in call("doctor", code=1, **named)
+    assert sha256[:16] in call("doctor", BENCH_INCEPTION_SHA256=sha256[:8], **named)

@@ -18,12 +18,11 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
 import torch
-import torch._dynamo  # the compiler imports it, and it wraps functions of torch
 
 from bench.execution.memory import held_mb
 from bench.registry import find, holds_part
@@ -124,11 +123,23 @@ def _source_files() -> dict[str, tuple[int, int]]:
 def _functions() -> dict[tuple[str, str], Any]:
     """Return the functions of the libraries that train, by place: a job may replace one."""
     return {
-        (owner.__name__, name): value
+        (owner.__name__, name): _bare(value)
         for owner in _WATCHED
         for name, value in list(vars(owner).items())
         if callable(value) and not isinstance(value, ModuleType)
     }
+
+
+_COMPILERS_WRAPPER = torch._disable_dynamo(len).__code__
+
+
+def _bare(value: Any) -> Any:
+    """Return a function without the wrapper that importing the compiler puts around it.
+
+    To import the compiler beforehand would cost every worker as much as importing torch.
+    """
+    wrapped = isinstance(value, FunctionType) and value.__code__ is _COMPILERS_WRAPPER
+    return value.__wrapped__ if wrapped else value  # type: ignore[attr-defined]
 
 
 def _handlers() -> dict[int, Any]:

@@ -36,6 +36,7 @@ BODIES = {
     "meddles": """
         _seen.append(1)
         if len(_seen) == 21:  # the last update, after a trial round: earlier, it would harm itself
+            import torch._dynamo  # as compiling does; it wraps torch.manual_seed
             torch.set_default_dtype(torch.float64)
             torch.manual_seed(5), np.random.seed(5), random.seed(5)
             torch.set_num_threads(2)
