@@ -139,7 +139,7 @@ def _bare(value: Any) -> Any:
     To import the compiler beforehand would cost every worker as much as importing torch.
     """
     wrapped = isinstance(value, FunctionType) and value.__code__ is _COMPILERS_WRAPPER
-    return value.__wrapped__ if wrapped else value  # type: ignore[attr-defined]
+    return value.__wrapped__ if wrapped else value
 
 
 def _handlers() -> dict[int, Any]:
