@@ -145,7 +145,7 @@ CASES: dict[str, Planted] = {
         "stuck", ("frozen", {}), ring(), ADAM, 300, asked=["discriminator"]
     ),
     "learning rate × 100, Adam": Planted(
-        "vanishing", ("non_saturating", {}), ring(), ADAM | {"learning_rate": 0.3}, 500,
+        "vanishing", ("non_saturating", {}), ring(), ADAM | {"learning_rate": 0.1}, 500,
         asked=["discriminator"],
     ),
     "learning rate × 100, plain steps": Planted(
