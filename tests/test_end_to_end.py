@@ -170,7 +170,7 @@ def test_the_new_method_is_in_every_table_and_the_report(journey):
     for name in ("report.html", "report.md", "summary.csv", "runs.csv"):
         assert "my_idea" in (report / name).read_text()
         assert "r1+ttur" in (report / name).read_text()
-    page = (report / "report.md").read_text()
+    page = (report / "report.html").read_text()
     assert "A combination. r1: a penalty; ttur: the optimisers." in page
     assert "r1.gamma 10.0, ttur.ratio 4.0" in page
     assert list((report / "figures").glob("*.png"))
