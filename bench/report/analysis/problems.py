@@ -18,8 +18,6 @@ from bench.records.measurements import Numbers
 from bench.records.record import Record
 from bench.report.analysis.training import training_words
 
-PLAYERS = ("discriminator", "generator")
-
 
 @dataclass(frozen=True)
 class Problem:

@@ -248,7 +248,7 @@ def _named(found: list[Panel]) -> list[str]:
 
 def _panel(axis: Any, problem: Problem, measure: str, drawn: list[Point], style: Style) -> None:
     metric = problem.primary
-    factor = 100 if metric.percent else 1
+    factor = metric.factor
     known = [v for p in drawn for v in (p.value, *(p.ends or ())) if v is not None and v < math.inf]
     if spans_decades(metric, pd.Series(known, dtype=float)):
         axis.set_yscale("log")
@@ -287,8 +287,7 @@ def _panel(axis: Any, problem: Problem, measure: str, drawn: list[Point], style:
             mark(point, "X", low if metric.higher_is_better else high)
         elif any(map(math.isinf, point.ends or ())):
             reach(point, point.value, low if metric.higher_is_better else high)
-    label = metric.label + (" (%)" if metric.percent else "")
-    axis.set(xlabel=f"{measure} ←", ylabel=f"{label} {metric.arrow}")
+    axis.set(xlabel=f"{measure} ←", ylabel=f"{metric.titled} {metric.arrow}")
     axis.set_title(named(problem.label, 40), loc="left", fontsize=style.text, fontweight="bold")
     sns.despine(ax=axis)
 
