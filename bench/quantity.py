@@ -61,6 +61,16 @@ class Quantity:
         return self.sign * value > self.sign * other
 
     @property
+    def factor(self) -> int:
+        """What an axis multiplies values by: 100 where they are shown as percentages."""
+        return 100 if self.percent else 1
+
+    @property
+    def titled(self) -> str:
+        """The label of an axis, with its unit."""
+        return f"{self.label} (%)" if self.percent else self.label
+
+    @property
     def places(self) -> int:
         """Decimals of a value that tables show, of a percentage as a share."""
         return self.digits + (2 if self.percent else 0)

@@ -26,7 +26,7 @@ MOST_BANDS = 10
 def draw_trials(result: Result, style: Style, folder: Path) -> Figure | None:
     """Draw the expected best score after 1, 2, … trials; None where every trial failed."""
     problem, metric = result.problem, result.problem.primary
-    scale = 100 if metric.percent else 1
+    scale = metric.factor
     curves = {}
     for method, tuned in result.tuned.items():
         found = [(i.value, i.low, i.high) for i in curve(tuned)]
@@ -71,7 +71,7 @@ def draw_trials(result: Result, style: Style, folder: Path) -> Figure | None:
         powers(axis.yaxis)
     axis.set(
         xlabel="trials, the first with the study's own values",
-        ylabel=f"best {metric.label}" + (" (%)" if scale > 1 else "") + " on tuning seeds",
+        ylabel=f"best {metric.titled} on tuning seeds",
         xlim=(1, max(2, *map(len, curves.values()))),
     )
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))

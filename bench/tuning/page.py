@@ -10,6 +10,7 @@ from pathlib import Path
 from bench.report.analysis.problems import describe
 from bench.report.page import numbers
 from bench.report.page.document import (
+    EMPTY,
     Block,
     Details,
     Document,
@@ -36,7 +37,6 @@ from bench.words import count, listing, ranges
 
 NAMES = {LEARNING_RATE: "learning rate", BETA1: "β₁", BETA2: "β₂"}
 """Of the parameters of training; a method's own are shown by their hyperparameters' names."""
-EMPTY = Entry("", "quiet")
 
 
 def compose(

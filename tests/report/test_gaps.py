@@ -7,6 +7,7 @@ from image_records import IMAGES, NO_WEIGHTS, WITH_INCEPTION, shades
 from measured import in_words
 from pages import Page, rows_of
 
+from bench.execution.plan import plan
 from bench.measuring.choice import offered, quantities_of
 from bench.registry import find
 from bench.report import write_report
@@ -16,6 +17,7 @@ from bench.report.analysis.problems import describe, problems
 from bench.report.analysis.ranking import standings
 from bench.report.analysis.tables import runs_table, summary_table
 from bench.report.drawing import seeds
+from bench.report.topics.study.provenance import mixed
 from bench.report.topics.study.verdict import headline
 
 DIGITS = {"classes_20": 10.0, "classes_1": 10.0, "reverse_kl": 0.25, "jsd": 0.125}
@@ -254,3 +256,18 @@ def test_settings_tell_experiments_apart_and_stand_in_the_table(make_study, trai
     assert runs["training_precision"].tolist() == ["float32"] * 4 + ["bfloat16"] * 4
     assert runs["training_critic_steps"].isna().tolist() == [True] * 4 + [False] * 4
     np.testing.assert_equal(runs["training_ema"].tolist(), [0.999] * 4 + [0.99] * 4)
+
+
+def test_a_run_that_is_not_measured_yet_takes_no_curve_from_the_others(
+    make_study, train, store, modes, monkeypatch
+):
+    study = make_study()
+    first, *others = study.cells
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "measured", lambda *_: None)
+        train(first, modes(0, 4, 6))
+    for cell in others:
+        train(cell, modes(0, 4, 6))
+    (problem,) = problems(plan(study.cells, store))
+    assert problem.throughout[0] == problem.primary
+    assert not mixed(problem)

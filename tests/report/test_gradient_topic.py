@@ -5,8 +5,12 @@ import pytest
 
 from bench.report.analysis.problems import problems
 from bench.report.analysis.ranking import standings
+from bench.report.drawing.sheets import Sheet
+from bench.report.drawing.style import Style
 from bench.report.page.document import Paragraph
 from bench.report.topics.dataset.gradients import gradients, thresholds
+from bench.report.topics.dataset.growth import draw_growth
+from bench.report.topics.dataset.norms import draw_norms
 
 STILL = np.ones(4000, np.float32)
 
@@ -65,3 +69,12 @@ def test_where_all_series_are_too_short_one_line_says_so(topic):
     assert isinstance(block, Paragraph)
     assert "not judged" in block.text
     assert none == []
+
+
+def test_norms_that_are_all_zero_are_not_drawn(make_study, train, modes, tmp_path):
+    zeros = np.zeros(400, np.float32)
+    (problem,) = problems([train(c, modes(0, 5), norms=zeros) for c in make_study().cells])
+    methods, style = list(problem.by_method), Style(list(problem.by_method))
+    with style.drawing():
+        assert draw_norms(problem, Sheet(methods), [], style, tmp_path) is None
+        assert draw_growth(problem, methods, [], style, tmp_path) is None

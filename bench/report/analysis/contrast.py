@@ -16,8 +16,7 @@ from bench.report.statistics import (
 )
 
 LEVEL_TO_BASELINE = 0.05
-"""Methods are told apart from a baseline, chosen beforehand, where the corrected p is at most
-this."""
+"""Methods differ from a baseline, chosen beforehand, where the corrected p is at most this."""
 LEVEL_TO_BEST = 0.025
 """From the best one, which the same data chose: at 0.05 one study in twelve would wrongly find a
 method worse (docs/statistics.md)."""
@@ -42,11 +41,11 @@ class Contrast:
     smallest: float | None
     """The least p that a rank test of so many seeds can reach."""
     level: float
-    """The two are told apart where the corrected p is at most this."""
+    """The two differ where the corrected p is at most this."""
     adjusted: float | None = None
     """p, corrected for the number of methods compared with the same one (Holm 1979)."""
     seeds_needed: int | None = None
-    """Seeds of each method with which the stated test would tell the two apart in four of five
+    """Seeds of each method with which the stated test would distinguish the two in four of five
     studies, were the true difference and spread the ones observed."""
     comparison: Comparison = "welch"
     """The test that the study states for methods without failed seeds."""

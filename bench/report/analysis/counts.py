@@ -1,10 +1,9 @@
-"""What a record counts: costs, and the thresholds of its gradients."""
+"""What a record cost."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from bench.metrics.gradients import Gradients
 from bench.records.record import Record
 
 
@@ -16,11 +15,3 @@ def costs(record: Record) -> dict[str, Any]:
     run = record.data["run"]
     measuring = {"evaluation_seconds": record.evaluation_seconds} if record.measurements else {}
     return {**record.cost, **run, **(run.get("versions") or {}), **measuring}
-
-
-def thresholds(record: Record) -> Gradients:
-    """The thresholds under which a record's gradients were counted; those of today without any."""
-    for each in record.measurements:
-        if each.component["name"] == Gradients.name:
-            return Gradients(**each.component["hyperparameters"])
-    return Gradients()

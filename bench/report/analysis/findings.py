@@ -15,7 +15,7 @@ from bench.report.analysis.deciding import Decided, all_pairs, decisions
 from bench.report.analysis.problems import Problem, problems
 from bench.report.analysis.ranking import Standing, standings
 from bench.report.analysis.tables import runs_table
-from bench.report.analysis.variants import Varied, varied
+from bench.report.analysis.variants import Pair, Varied, varied
 from bench.study import Study
 
 
@@ -34,11 +34,11 @@ class Findings:
     """The folder that the records are from."""
 
     @property
-    def pairs(self) -> list[tuple[Problem, list[Standing]]]:
+    def pairs(self) -> list[Pair]:
         return list(zip(self.problems, self.standings, strict=True))
 
     @property
-    def fixed(self) -> list[tuple[Problem, list[Standing]]]:
+    def fixed(self) -> list[Pair]:
         """Those of ``pairs`` whose experiment is not varied."""
         return [pair for pair in self.pairs if pair[0].cell.variation is None]
 
@@ -68,6 +68,11 @@ class Findings:
         """The rows of ``runs`` by problem label and method label."""
         grouped = self.runs.groupby(["problem", "method_label"], sort=False)
         return {(str(key[0]), str(key[1])): rows for key, rows in grouped if isinstance(key, tuple)}
+
+    def finished(self, problem: Problem, method: str) -> pd.DataFrame:
+        """Return the rows of a method's finished seeds; none where it is not planned."""
+        cells = self.cells.get((problem.label, method), self.runs[:0])
+        return cells[cells["status"] == "ok"]
 
     @property
     def leading(self) -> str:

@@ -18,8 +18,6 @@ from bench.records.measurements import Numbers
 from bench.records.record import Record
 from bench.report.analysis.training import training_words
 
-PLAYERS = ("discriminator", "generator")
-
 
 @dataclass(frozen=True)
 class Problem:
@@ -54,12 +52,13 @@ class Problem:
 
     @cached_property
     def throughout(self) -> list[Quantity]:
-        """The quantities that are measured at every checkpoint of every record.
+        """The quantities that are measured at every checkpoint of every measured record.
 
         The others were too slow for that, and are known at the best and the last one only, or were
         not computed at all.
         """
-        evaluations = [e for record in self.records() for e in record.evaluations]
+        measured = (r for r in self.records() if any(each.values for each in r.measurements))
+        evaluations = [e for record in measured for e in record.evaluations]
         return [
             quantity
             for quantity in self.quantities
@@ -96,7 +95,7 @@ class Problem:
         metric = self.throughout[0]
 
         def score(place: int) -> float:
-            value = evaluations[place][metric.name]
+            value = evaluations[place].get(metric.name)
             return float("-inf") if value is None else metric.sign * value
 
         return max(range(1, len(evaluations)), key=score, default=0)

@@ -63,6 +63,12 @@ def summary_table(problems: list[Problem], standings: list[list[Standing]]) -> p
     return table.astype(dict.fromkeys(whole, "Int64"))
 
 
+def mean_of(values: pd.Series) -> float | None:
+    """Return the mean of the values that are known; None without any."""
+    known = values.dropna()
+    return float(known.mean()) if len(known) else None
+
+
 def _summary(
     problem: Problem, metric: Quantity, primary: bool, standing: Standing
 ) -> dict[str, Any]:

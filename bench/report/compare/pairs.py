@@ -10,9 +10,9 @@ from typing import Any, Literal, NamedTuple
 
 from bench.execution.plan import Planned
 from bench.metric import Quantity
+from bench.metrics.gradients import PLAYERS
 from bench.records.record import TRANSIENT, Record
 from bench.report.analysis.contrast import Contrast, contrast
-from bench.report.analysis.problems import PLAYERS
 from bench.report.analysis.ranking import score
 from bench.report.page import numbers
 from bench.report.statistics import Interval, Spread, holm, mean_interval, spread
@@ -191,9 +191,8 @@ class Pair:
         """
         if any((a == "ok") != (b == "ok") for a, b in self.statuses.values()):
             return True
-        digits = self.metric.digits + (2 if self.metric.percent else 0)
         difference = self.contrast.difference
-        return difference is not None and round(difference.value, digits) != 0
+        return difference is not None and self.metric.shown(difference.value) != 0
 
     def _by_status(self) -> Iterator[tuple[Verdict, str]]:
         """Yield what a change of statuses shows without a test."""

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from bench.errors import BenchError
 from bench.execution.plan import Planned
-from bench.metrics.gradients import HEADLINE, detect, watched
+from bench.metrics.gradients import HEADLINE, PLAYERS, detect, watched
 from bench.records.record import Arrays, Record
-from bench.report.analysis.counts import costs, thresholds
-from bench.report.analysis.problems import PLAYERS, Problem, problems
+from bench.report.analysis.counts import costs
+from bench.report.analysis.problems import Problem, problems
+from bench.report.analysis.series import thresholds
 from bench.report.analysis.tables import identity
 from bench.report.export.columns import CELL_COLUMNS, COLUMNS, COSTS, ORIGIN, ROW_COLUMNS, TEXT
 from bench.report.stored import spelled_as, unknown

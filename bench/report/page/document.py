@@ -21,6 +21,9 @@ class Entry:
     """The number behind the text, by which the column is sorted."""
 
 
+EMPTY = Entry("", "quiet")
+
+
 @dataclass(frozen=True)
 class Table:
     """Rows of entries; column ``names`` names the row."""

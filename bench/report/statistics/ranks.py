@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 ENOUGH = 5
-"""Datasets under which no rank diagram is made: hardly any ranks could be told apart."""
+"""Datasets under which no rank diagram is made: hardly any ranks could differ significantly."""
 
 
 @dataclass(frozen=True)
@@ -20,13 +20,14 @@ class CriticalDifference:
     ranks: tuple[float, ...]
     """Mean rank over datasets; 1 is the best."""
     groups: tuple[tuple[int, ...], ...]
-    """Methods that cannot be told apart, by index, best first: all maximal sets of two or more."""
+    """Methods that do not differ significantly, by index, best first: all maximal sets of two
+    or more."""
     p: float
     """Friedman's test that all methods rank alike. Where it is not under alpha, all are a group."""
     pairwise: tuple[tuple[float, ...], ...]
     """Nemenyi's p for every pair, corrected for their number."""
     difference: float
-    """Mean ranks at least this far apart are told apart."""
+    """Mean ranks at least this far apart differ significantly."""
     datasets: int
     alpha: float
 

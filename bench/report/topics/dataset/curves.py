@@ -60,8 +60,7 @@ def draw_curves(
     lines = [line for each in runs.values() for line in (*each.finished, *each.failed)]
     scale, real = _scale(problem, metric, lines)
     end = max(float(x[-1]) for x, _ in lines) or 1.0
-    named = metric.label + (" (%)" if metric.percent else "")
-    panels = Panels([scale] * len(shown), end, (AXES[axis], named), style, is_shared=True)
+    panels = Panels([scale] * len(shown), end, (AXES[axis], metric.titled), style, is_shared=True)
     for place, method in enumerate(shown):
         others = [m for name in runs if name != method and (m := runs[name].mean) is not None]
         _draw(panels, place, method, runs[method], others, real, metric, style)
@@ -83,11 +82,11 @@ def draw_curves(
 
 
 def _runs(problem: Problem, method: str, metric: Quantity, axis: str) -> _Runs:
-    cells, scale = problem.by_method[method], 100 if metric.percent else 1
+    cells = problem.by_method[method]
 
     def line(along: list[float], evaluations: list[dict[str, float | None]]) -> Line:
         y = np.array([evaluation.get(metric.name) for evaluation in evaluations], dtype=float)
-        return np.array(along)[: len(y)], scale * y
+        return np.array(along)[: len(y)], metric.factor * y
 
     finished = [line(along, record.evaluations) for along, record in spent_by(cells, axis)]
     finished = [(x, y) for x, y in finished if np.isfinite(y).any()]
@@ -111,7 +110,7 @@ def _scale(problem: Problem, metric: Quantity, lines: list[Line]) -> tuple[Scale
     y = y[np.isfinite(y)]
     is_log = spans_decades(metric, pd.Series(y))
     floor = problem.floor.get(metric.name)
-    real = None if floor is None else floor * (100 if metric.percent else 1)
+    real = None if floor is None else floor * metric.factor
     if is_log and real is not None and real < y.min() / 1000:
         real = None
     return Scale.of(y if real is None else np.append(y, real), is_log), real
@@ -135,7 +134,7 @@ def _draw(
     if own.mean is not None:
         panels.plot(place, [own.mean], method, color=colour, ls=style.dash[method],
                     lw=1.2 * style.line)  # fmt: skip
-        told = numbers.of(metric, own.mean[1][-1] / (100 if metric.percent else 1))
+        told = numbers.of(metric, own.mean[1][-1] / metric.factor)
     panels.title(place, method, told)
 
 
@@ -148,14 +147,14 @@ def _end(line: Line) -> Line:
 
 def _heard(metric: Quantity, means: dict[str, Line | None]) -> str:
     """Return the means of finished seeds halfway and at the end, for those who hear the figure."""
-    told, scale = [], 100 if metric.percent else 1
+    told = []
     for method, mean in means.items():
         if mean is None:
             told.append(f"{method} none")
             continue
         x, y = mean
         half = int(np.abs(x - x[-1] / 2).argmin())
-        middle, end = (numbers.of(metric, float(y[at]) / scale) for at in (half, -1))
+        middle, end = (numbers.of(metric, float(y[at]) / metric.factor) for at in (half, -1))
         told.append(f"{method} {middle}, {end}")
     return f"Mean {metric.label} halfway and at the end: {'; '.join(told)}."
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -34,12 +35,23 @@ class AtEqualCost:
 
     axis: str
     cost: float
+    metric: Quantity
     scores: dict[str, float]
     """Interquartile means over seeds, best first; failed seeds are infinitely bad."""
 
     @property
     def leader(self) -> str:
         return next(iter(self.scores))
+
+    @property
+    def places(self) -> dict[str, int]:
+        """The place of each method, 1 the first; those that read the same share one."""
+        shown = [self.metric.shown(value) for value in self.scores.values()]
+        return {m: 1 + shown.index(own) for m, own in zip(self.scores, shown, strict=True)}
+
+    @property
+    def first(self) -> set[str]:
+        return {method for method, place in self.places.items() if place == 1}
 
 
 def drawn_by(problem: Problem) -> Quantity | None:
@@ -78,7 +90,7 @@ def differ(problem: Problem) -> bool:
 def at_equal_cost(problem: Problem, axis: str) -> AtEqualCost | None:
     """Compare methods at the cost that the cheapest reaches; linear between checkpoints.
 
-    None where fewer than two methods have a number.
+    None where fewer than two methods have a value, or too many seeds of each failed.
     """
     metric = drawn_by(problem)
     if metric is None:
@@ -95,10 +107,10 @@ def at_equal_cost(problem: Problem, axis: str) -> AtEqualCost | None:
         known = [value for value in values if value is not None]
         if known:
             scores[method] = float(interquartile_mean(known))
-    if len(scores) < 2:
-        return None
     order = sorted(scores, key=scores.__getitem__, reverse=metric.higher_is_better)
-    return AtEqualCost(axis, cost, {method: scores[method] for method in order})
+    if len(order) < 2 or not math.isfinite(scores[order[0]]):
+        return None
+    return AtEqualCost(axis, cost, metric, {method: scores[method] for method in order})
 
 
 def spent_by(cells: Sequence[Planned], axis: str) -> list[tuple[list[float], Record]]:
@@ -123,43 +135,40 @@ def _at(cost: float, along: list[float], record: Record, metric: Quantity) -> fl
     return float(np.interp(cost, [x for x, _ in known], [y for _, y in known]))
 
 
-def places(found: AtEqualCost, metric: Quantity) -> dict[str, int]:
-    """Return the place of each method, 1 the first; those that read the same share one."""
-    shown = [round(v, metric.digits + (2 if metric.percent else 0)) for v in found.scores.values()]
-    return {method: 1 + shown.index(own) for method, own in zip(found.scores, shown, strict=True)}
-
-
 def at_cost(_: Findings, problem: Problem, standings: list[Standing]) -> list[Block]:
     """Return a table of the methods at equal cost, and what the other iterate says."""
     blocks: list[Block] = []
     for told in (equal_cost(problem, standings), other_iterate(problem, standings)):
         if told:
             blocks.append(Paragraph(f"{told[0].upper()}{told[1:]}"))
-    metric, found = drawn_by(problem), _found(problem)
-    if metric is None or not found:
+    found = _found(problem)
+    if not found:
         return blocks
-    placed = [places(each, metric) for each in found]
-    rows = []
-    for standing in standings:
-        row = [Entry(standing.method, method=standing.method)]
-        for each, own in zip(found, placed, strict=True):
-            value = each.scores.get(standing.method)
-            told = numbers.NOTHING
-            if value is not None:
-                told = f"{numbers.of(metric, value)} ({own[standing.method]})"
-            row.append(Entry(told, value=value))
-        rows.append(row)
+    rows = [
+        [Entry(s.method, method=s.method), *(_placed(each, s.method) for each in found)]
+        for s in standings
+    ]
     costs = numbers.listing([f"{_amount(each)} {AXES[each.axis]}" for each in found])
     blocks.append(
         Table(
             f"axes-{problem.anchor}",
-            f"{metric.label} on {problem.label} when each method had spent what the cheapest "
-            f"spends in all ({costs}), interpolated between checkpoints; in brackets the place.",
+            f"{found[0].metric.label} on {problem.label} when each method had spent what the "
+            f"cheapest spends in all ({costs}), interpolated between checkpoints; in brackets "
+            "the place.",
             ["method", *(f"at equal {AXES[each.axis]}" for each in found)],
             rows,
         )
     )
     return blocks
+
+
+def _placed(found: AtEqualCost, method: str) -> Entry:
+    value = found.scores.get(method)
+    if value is None:
+        return Entry(numbers.NOTHING)
+    if not math.isfinite(value):
+        return Entry("too many failed", "failed")
+    return Entry(f"{numbers.of(found.metric, value)} ({found.places[method]})", value=value)
 
 
 def equal_cost(problem: Problem, standings: list[Standing]) -> str:
@@ -169,20 +178,19 @@ def equal_cost(problem: Problem, standings: list[Standing]) -> str:
     """
     counted = next(iter(problem.cell.budget), "discriminator_updates")
     rest = [each for each in _found(problem) if each.axis != counted]
-    metric = drawn_by(problem)
     leads = {s.method for s in standings if s.rank == 1}
-    if not rest or not leads or metric is None or metric != problem.primary:
+    if not rest or not leads or rest[0].metric != problem.primary:
         return ""
-    changed = [each for each in rest if not leads <= _first(each, problem)]
+    changed = [each for each in rest if not leads <= each.first]
     if not changed:
         names, axes = numbers.listing(sorted(leads)), [AXES[each.axis] for each in rest]
         verb = "leads" if len(leads) == 1 else "lead"
         return f"{names} also {verb} at equal {numbers.listing(axes)}."
     told = []
     for each in changed:
-        first = sorted(_first(each, problem))
+        first = sorted(each.first)
         verb = "leads" if len(first) == 1 else "lead"
-        best = numbers.of(metric, each.scores[each.leader])
+        best = numbers.of(each.metric, each.scores[each.leader])
         told.append(
             f"at equal {AXES[each.axis]} ({_amount(each)}) {numbers.listing(first)} {verb}, "
             f"with {best}"
@@ -201,9 +209,8 @@ def other_iterate(problem: Problem, standings: list[Standing]) -> str:
     if len(ours) < 2:
         return ""
     order = sorted(ours, key=lambda method: means[method], reverse=metric.higher_is_better)
-    digits = metric.digits + (2 if metric.percent else 0)
-    best = round(means[order[0]], digits)
-    leads = [method for method in order if round(means[method], digits) == best]
+    best = metric.shown(means[order[0]])
+    leads = [method for method in order if metric.shown(means[method]) == best]
     shared = [method for method in ours if ours[method] == 1]
     told = (
         f"Ranked by the {CALLED[ranked(problem)]}; of the {CALLED[iterate]} "
@@ -220,12 +227,6 @@ def _found(problem: Problem) -> list[AtEqualCost]:
     if not differ(problem):
         return []
     return [each for axis in AXES if (each := at_equal_cost(problem, axis)) is not None]
-
-
-def _first(found: AtEqualCost, problem: Problem) -> set[str]:
-    metric = drawn_by(problem)
-    assert metric is not None
-    return {method for method, place in places(found, metric).items() if place == 1}
 
 
 def _amount(found: AtEqualCost) -> str:

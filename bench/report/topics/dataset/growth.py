@@ -12,12 +12,11 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from bench.errors import BenchError
 from bench.metrics.gradients import PLAYERS, growth, too_short, watched
-from bench.report.analysis.counts import thresholds
 from bench.report.analysis.findings import Findings
 from bench.report.analysis.problems import Problem
 from bench.report.analysis.ranking import Standing
+from bench.report.analysis.series import in_discriminator_updates, series_of, thresholds
 from bench.report.drawing.sheets import MOST, figure
 from bench.report.drawing.style import INK, Style, named, powers, save
 from bench.report.drawing.words import abreast
@@ -84,24 +83,17 @@ def draw_growth(
 def _curves(problem: Problem, method: str, updates: Curve, notes: list[str]) -> dict[str, Curve]:
     """By player, the median over seeds at these discriminator updates."""
     found: dict[str, list[Curve]] = {player: [] for player in PLAYERS}
-    for planned in problem.by_method[method]:
-        record = planned.record
-        if record is None:
-            continue
-        try:
-            series = record.series()
-        except BenchError as error:
-            notes.append(str(error))
-            continue
+    for record, series in series_of(problem, method, notes):
         for player in PLAYERS:
             norms, at = watched(series, player), thresholds(record)
             own = growth(norms, at)
             if too_short(norms.size, at) or own.updates.size == 0:
                 continue
-            pace = record.cost["discriminator_updates"] / norms.size
-            found[player].append(np.interp(updates, own.updates * pace, own.ratios["whole"],
+            when = in_discriminator_updates(record, player, own.updates)
+            found[player].append(np.interp(updates, when, own.ratios["whole"],
                                            left=np.nan, right=np.nan))  # fmt: skip
-    return {player: _middle(seeds) for player, seeds in found.items() if seeds}
+    middles = {player: _middle(seeds) for player, seeds in found.items() if seeds}
+    return {player: own for player, own in middles.items() if np.isfinite(own).any()}
 
 
 def _middle(seeds: list[Curve]) -> Curve:

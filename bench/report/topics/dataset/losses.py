@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.errors import BenchError
+from bench.metrics.gradients import PLAYERS
 from bench.report.analysis.findings import Findings
-from bench.report.analysis.problems import PLAYERS, Problem
+from bench.report.analysis.problems import Problem
 from bench.report.analysis.ranking import Standing
+from bench.report.analysis.series import in_discriminator_updates, series_of
 from bench.report.drawing.panels import Line, Panels, Scale
 from bench.report.drawing.sheets import Sheet, sheeted
 from bench.report.drawing.style import Style, save
@@ -66,23 +67,13 @@ def _median(updates: Points, values: Points) -> Line:
 def _losses(problem: Problem, method: str, notes: list[str]) -> dict[str, tuple[Points, Points]]:
     """Return the updates and finite losses of each player over all seeds, (N,) each."""
     found: dict[str, list[tuple[Points, Points]]] = {player: [] for player in PLAYERS}
-    for planned in problem.by_method[method]:
-        if planned.record is None:
-            continue
-        try:
-            arrays = planned.record.series()
-        except BenchError as error:
-            notes.append(str(error))
-            continue
+    for record, arrays in series_of(problem, method, notes):
         for player in PLAYERS:
             values = arrays.get(f"{player}_loss", np.empty(0)).astype(float)
-            cost = planned.record.cost
-            if not np.isfinite(values).any():
-                continue
-            # the generator moves once in so many updates of the discriminator
-            pace = cost["discriminator_updates"] / max(cost[f"{player}_updates"], 1)
             kept = np.flatnonzero(np.isfinite(values))
-            found[player].append(((kept + 1) * pace, values[kept]))
+            if kept.size:
+                at = in_discriminator_updates(record, player, kept + 1)
+                found[player].append((at, values[kept]))
     return {
         player: (np.concatenate([x for x, _ in own]), np.concatenate([y for _, y in own]))
         for player, own in found.items()

@@ -12,13 +12,12 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from bench.errors import BenchError
-from bench.metrics.gradients import HEADLINE, detect
+from bench.metrics.gradients import HEADLINE, PLAYERS, detect, watched
 from bench.records.record import Arrays, Record
-from bench.report.analysis.counts import thresholds
 from bench.report.analysis.findings import Findings
-from bench.report.analysis.problems import PLAYERS, Problem
+from bench.report.analysis.problems import Problem
 from bench.report.analysis.ranking import Standing
+from bench.report.analysis.series import in_discriminator_updates, series_of, thresholds
 from bench.report.drawing.sheets import Sheet, sheeted
 from bench.report.drawing.style import FLAG, INK, Style, named, powers, put, save
 from bench.report.drawing.words import abreast
@@ -125,39 +124,27 @@ def _laid_out(columns: int, blocks: int, style: Style) -> tuple[Any, list[Any], 
 def _series(problem: Problem, method: str, notes: list[str]) -> list[dict[str, dict[str, Points]]]:
     """For each seed and player: ``updates``, ``norms``, and the flagged places of each kind.
 
-    What cannot be read is added to ``notes``.
+    Seeds without a norm above 0 are left out: a logarithmic axis has no place for them.
     """
-    found = []
-    for planned in problem.by_method[method]:
-        if planned.record is None:
-            continue
-        try:
-            arrays = planned.record.series()
-        except BenchError as error:
-            notes.append(str(error))
-            continue
-        if arrays.get("discriminator_norm", np.empty(0)).size:
-            found.append({
-                player: _player(planned.record, arrays, player)
-                for player in PLAYERS
-            })  # fmt: skip
-    return found
+    return [
+        {player: _player(record, arrays, player) for player in PLAYERS}
+        for record, arrays in series_of(problem, method, notes)
+        if (arrays.get("discriminator_norm", np.empty(0)) > 0).any()
+    ]
 
 
 def _player(record: Record, arrays: Arrays, player: str) -> dict[str, Points]:
-    norms = arrays.get(f"{player}_norm", np.empty(0))
-    losses = arrays.get(f"{player}_loss", norms)
-    cost = record.cost
-    # the generator moves once in so many updates of the discriminator
-    pace = cost["discriminator_updates"] / max(cost[f"{player}_updates"], 1)
-    found = {"updates": np.arange(1, norms.size + 1) * pace, "norms": norms.astype(float)}
+    norms = watched(arrays, player).astype(float)
+    found = {
+        "updates": in_discriminator_updates(record, player, np.arange(1, norms.size + 1)),
+        "norms": norms,
+        "not finite": np.flatnonzero(~np.isfinite(norms)),
+    }
     # without a measurement of the gradients nothing is flagged
-    counts = [record.whole.get(f"{player}_{name}") for name in MARKED]
-    if any(counts):
+    if any(record.whole.get(f"{player}_{name}") for name in MARKED):
         flags = detect(norms, player == "generator", thresholds(record))
         found["spike"] = np.flatnonzero(flags.spike())
         found["vanishing"] = np.flatnonzero(flags.vanishing)
-    found["not finite"] = np.flatnonzero(~np.isfinite(norms) | ~np.isfinite(losses))
     return found
 
 

@@ -8,22 +8,19 @@ from bench.report.analysis.problems import Problem
 from bench.report.analysis.ranking import Standing
 from bench.report.drawing.sheets import MOST
 from bench.report.page import numbers
-from bench.report.page.document import Block, Entry, Paragraph, Table
+from bench.report.page.document import EMPTY, Block, Entry, Paragraph, Table
 from bench.report.statistics import probability_of_improvement
 from bench.report.statistics.sequential import Result
 
-EMPTY = Entry("", "quiet")
 WORDS = {"ahead": "better", "behind": "worse"}
-
-
 MOST_OPEN = 4
 """Open pairs that are named in a sentence."""
 MOST_ROWS = 45
 """Pairs, those of ten methods, beyond which a table of all of them is no help."""
 
 
-def pairs_told_apart(decided: Decided) -> str:
-    """Return the sentence on a study of fixed seeds: how many pairs it tells apart."""
+def pairs_that_differ(decided: Decided) -> str:
+    """Return the sentence on a study of fixed seeds: how many pairs differ."""
     results, error = decided.results, decided.asked.error
     if len(results) < 2 or not any(each.look for each in results):
         return ""
@@ -46,7 +43,7 @@ def pairs(found: Findings, problem: Problem, _: list[Standing]) -> list[Block]:
     if found.study.deciding is not None:
         return []
     decided = found.decided[problem.label]
-    told = pairs_told_apart(decided)
+    told = pairs_that_differ(decided)
     if not told:
         return []
     if len(decided.results) > MOST_ROWS:

@@ -98,7 +98,7 @@ def draw_lines(
     ``counted`` is what stands beside the upright axis. There must be a finite score.
     """
     finite = sorted({score for line in lines for score in line.scores if math.isfinite(score)})
-    scale = 100 if metric.percent else 1
+    scale = metric.factor
     is_log = spans_decades(metric, pd.Series(finite))
     if mark is not None and mark.is_kept:
         is_log = is_log and mark.value > 0
@@ -145,14 +145,13 @@ def draw_lines(
     if is_log:
         axis.set_xscale("log")
         axis.xaxis.set_minor_locator(NullLocator())
-    unit = " (%)" if metric.percent else ""
     way = "more is better: lines further right are better"
     if not metric.higher_is_better:
         way = "less is better: lines further left are better"
     axis.set(
         xlim=(low * scale, high * scale),
         ylim=(-0.02, 1.03),
-        xlabel=f"{metric.label}{unit}" + " — " + way,
+        xlabel=f"{metric.titled} — {way}",
         ylabel=counted,
     )
     axis.yaxis.set_major_formatter(PercentFormatter(1))
@@ -166,7 +165,7 @@ def _steps(line: Line, metric: Quantity, at: Floats) -> tuple[Floats, Floats]:
     """A profile without its length at 0, where all lines would lie on each other."""
     share = profile(line.scores, metric, at)
     reached = np.flatnonzero(share)
-    x = at * (100 if metric.percent else 1)
+    x = at * metric.factor
     if not len(reached):
         return x, share
     # the drop from 0, or to it, is drawn

@@ -14,13 +14,12 @@ from bench.report.analysis.problems import Problem, describe
 from bench.report.analysis.ranking import Standing
 from bench.report.analysis.tables import FLOOR
 from bench.report.page import numbers
-from bench.report.page.document import Block, Entry, Items, Mark, Table
+from bench.report.page.document import EMPTY, Block, Entry, Items, Mark, Table
 from bench.report.statistics import Interval
 from bench.report.topics.dataset.gaps import explained
 from bench.report.topics.study.provenance import listed
 from bench.taken import REDRAWN
 
-EMPTY = Entry("", "quiet")
 MARKS = "★ best, ≈ not distinguishable from it."
 
 
@@ -76,7 +75,7 @@ def headed(metric: Quantity) -> str:
     """A column's name, with ↑ where more is better; the arrow stays on the line of its word."""
     if metric.descriptive:
         return metric.label
-    return f"{metric.label}\u00a0{'↑' if metric.higher_is_better else '↓'}"
+    return f"{metric.label}\u00a0{metric.arrow}"
 
 
 def mark(standing: Standing) -> Mark:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from bench.execution.plan import Planned
 from bench.metric import Quantity
 from bench.report.analysis.problems import Problem
-from bench.report.analysis.ranking import Standing
+from bench.report.analysis.ranking import Standing, score
 from bench.report.statistics import interquartile_mean, mean, median
 
 Centre = Callable[[Sequence[float]], Any]
@@ -54,15 +53,11 @@ def orders(problem: Problem, ranked: Sequence[Standing]) -> list[Order]:
 
 def _score(planned: Planned, metric: Quantity, checkpoint: str) -> float | None:
     record = planned.record
-    if record is None:
-        return None
-    if record.status != "ok":
-        return -math.inf if metric.higher_is_better else math.inf
-    if checkpoint == "last":
-        return record.evaluations[-1].get(metric.name) if record.evaluations else None
+    if checkpoint == "last" or record is None or record.status != "ok":
+        return score(planned, metric)
     after = record.evaluations[1:] or record.evaluations
     values = [v for e in after if (v := e.get(metric.name)) is not None]
-    return (max if metric.higher_is_better else min)(values, default=None)
+    return metric.best(values) if values else None
 
 
 def _places(values: Mapping[str, float], higher_is_better: bool) -> dict[str, int]:

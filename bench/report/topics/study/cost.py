@@ -19,6 +19,8 @@ from bench.records.record import Record
 from bench.report.analysis.findings import Findings
 from bench.report.analysis.problems import Problem
 from bench.report.analysis.ranking import Standing
+from bench.report.analysis.tables import mean_of
+from bench.report.analysis.variants import Pair
 from bench.report.drawing.style import Style, named, powers, save
 from bench.report.drawing.words import abreast, failed_told
 from bench.report.page import numbers
@@ -33,9 +35,6 @@ from bench.report.page.document import (
     Table,
 )
 from bench.report.topics.dataset.curves import spans_decades
-from bench.report.topics.study.stability import mean_of
-
-Pair = tuple[Problem, list[Standing]]
 
 AXES = ("discriminator_updates", "generator_updates", "gradient_evaluations")
 SECONDS, EVALUATIONS = "training seconds", "gradient evaluations"
@@ -66,7 +65,7 @@ def cost_per_run(found: Findings) -> str:
     for axis in AXES:
         means: list[float] = []
         for problem, ranked in found.pairs:
-            here = {s.method: mean_of(_finished(found, problem, s)[axis]) for s in ranked}
+            here = {s.method: mean_of(found.finished(problem, s.method)[axis]) for s in ranked}
             known = {method: mean for method, mean in here.items() if mean is not None}
             means += known.values()
             for method, mean in known.items() if axis == "generator_updates" else ():
@@ -81,18 +80,13 @@ def cost_per_run(found: Findings) -> str:
     return f"{numbers.listing(ranges)} per run.{few}"
 
 
-def _finished(found: Findings, problem: Problem, standing: Standing) -> pd.DataFrame:
-    cells = found.cells[problem.label, standing.method]
-    return cells[cells["status"] == "ok"]
-
-
 def _table(found: Findings, name: str, pairs: list[Pair]) -> Table:
     columns = [*((axis, 0) for axis in AXES), ("training_seconds", 1), ("checkpoint_seconds", 1),
                ("evaluation_seconds", 1), ("population", 0), ("peak_memory_mb", 0)]  # fmt: skip
     rows = []
     for problem, ranked in pairs:
         for standing in ranked:
-            own = _finished(found, problem, standing)
+            own = found.finished(problem, standing.method)
             means = [(mean_of(own[column]), digits) for column, digits in columns]
             rows.append([
                 Entry(problem.label),
@@ -138,7 +132,7 @@ def _doubt(found: Findings) -> str:
     for problem, ranked in found.pairs:
         by_work: dict[float, list[float]] = {}
         for standing in ranked:
-            own = _finished(found, problem, standing)
+            own = found.finished(problem, standing.method)
             work, seconds = mean_of(own["gradient_evaluations"]), mean_of(own["training_seconds"])
             if work is not None and seconds:
                 by_work.setdefault(work, []).append(seconds)
@@ -248,7 +242,7 @@ def _named(found: list[Panel]) -> list[str]:
 
 def _panel(axis: Any, problem: Problem, measure: str, drawn: list[Point], style: Style) -> None:
     metric = problem.primary
-    factor = 100 if metric.percent else 1
+    factor = metric.factor
     known = [v for p in drawn for v in (p.value, *(p.ends or ())) if v is not None and v < math.inf]
     if spans_decades(metric, pd.Series(known, dtype=float)):
         axis.set_yscale("log")
@@ -287,8 +281,7 @@ def _panel(axis: Any, problem: Problem, measure: str, drawn: list[Point], style:
             mark(point, "X", low if metric.higher_is_better else high)
         elif any(map(math.isinf, point.ends or ())):
             reach(point, point.value, low if metric.higher_is_better else high)
-    label = metric.label + (" (%)" if metric.percent else "")
-    axis.set(xlabel=f"{measure} ←", ylabel=f"{label} {metric.arrow}")
+    axis.set(xlabel=f"{measure} ←", ylabel=f"{metric.titled} {metric.arrow}")
     axis.set_title(named(problem.label, 40), loc="left", fontsize=style.text, fontweight="bold")
     sns.despine(ax=axis)
 

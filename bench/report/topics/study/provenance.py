@@ -109,7 +109,7 @@ def mixed_conditions(_: Findings, problem: Problem, __: list[Standing]) -> list[
 def mixed(problem: Problem) -> list[str]:
     """Where cells of one table differ in device, engine, versions or protocol, one line each."""
     measured = [record for record in problem.records() if record.evaluations]
-    protocols = _differing([record.protocol for record in measured])
+    protocols = _differing([record.protocol for record in measured if record.protocol])
     told = {
         "devices": [_device(record) for record in measured],
         "engines": [_of_run(record, "engine") for record in measured],

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from bench.report.analysis.findings import Findings
 from bench.report.analysis.ranking import Standing
-from bench.report.analysis.tables import FLOOR
+from bench.report.analysis.tables import FLOOR, mean_of
 from bench.report.analysis.variants import Robustness, Varied, variant_of
 from bench.report.drawing.style import Style, save
 from bench.report.drawing.words import seeds_told
 from bench.report.page import numbers
 from bench.report.page.document import (
+    EMPTY,
     Block,
     Details,
     Drawing,
@@ -28,7 +29,6 @@ from bench.report.topics.dataset.profiles import MOST_COLOURED, Line, Upright, d
 from bench.report.topics.dataset.ranking import centre, floor
 from bench.report.topics.dataset.section import dataset
 from bench.report.topics.study.overview import MOST_TOLD, Map
-from bench.report.topics.study.stability import mean_of
 
 WORKS = "✓"
 MOST_NAMED = 3
@@ -146,8 +146,7 @@ def _shares(found: Findings, varied: Varied) -> Table:
         seconds = [
             mean
             for problem, _ in varied.pairs
-            if (cells := found.cells.get((problem.label, m.method))) is not None
-            and (mean := mean_of(cells[cells["status"] == "ok"]["training_seconds"])) is not None
+            if (mean := mean_of(found.finished(problem, m.method)["training_seconds"])) is not None
         ]
         mean = sum(seconds) / len(seconds) if seconds else None
         rows.append([
@@ -194,7 +193,7 @@ def _table(varied: Varied) -> Table:
         ]
         for method in methods:
             if method not in own:
-                row.append(Entry("", "quiet"))
+                row.append(EMPTY)
             elif not own[method].trained:
                 row.append(Entry(own[method].told_statuses, "quiet"))
             else:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 from bench.report.analysis.findings import Findings
 from bench.report.analysis.problems import Problem
 from bench.report.analysis.ranking import Standing
+from bench.report.analysis.tables import mean_of
 from bench.report.page import numbers
 from bench.report.page.document import Block, Details, Entry, Section, Table
 from bench.report.topics.dataset.iterates import oscillation
-
-Cells = dict[tuple[str, str], pd.DataFrame]
 
 
 def stability(found: Findings) -> list[Section]:
@@ -21,14 +19,14 @@ def stability(found: Findings) -> list[Section]:
         return []
     blocks: list[Block] = []
     for problem, ranked in found.fixed:
-        blocks.append(_stability(problem, ranked, found.cells))
+        blocks.append(_stability(found, problem, ranked))
     for varied in found.varied:
-        inner: list[Block] = [_stability(*pair, found.cells) for pair in varied.pairs]
+        inner: list[Block] = [_stability(found, *pair) for pair in varied.pairs]
         blocks.append(Details(f"Stability on {varied.label}, variant by variant", inner))
     return [Section("Stability", "stability", blocks)]
 
 
-def _stability(problem: Problem, ranked: list[Standing], cells: Cells) -> Table:
+def _stability(found: Findings, problem: Problem, ranked: list[Standing]) -> Table:
     primary, coverage = problem.primary, problem.coverage
     rows = []
     swings = {m: oscillation(problem, planned) for m, planned in problem.by_method.items()}
@@ -36,8 +34,7 @@ def _stability(problem: Problem, ranked: list[Standing], cells: Cells) -> Table:
     if coverage is not None:
         more.append("all modes first held at update")
     for standing in ranked:
-        own = cells[problem.label, standing.method]
-        finished = own[own["status"] == "ok"]
+        finished = found.finished(problem, standing.method)
         last, best = finished[primary.name], finished[f"{primary.name}_best"]
         values = (mean_of(best), mean_of(last), mean_of((best - last).abs()))
         told = [Entry(numbers.of(primary, value), value=value) for value in values]
@@ -52,7 +49,7 @@ def _stability(problem: Problem, ranked: list[Standing], cells: Cells) -> Table:
             swing = swings[standing.method]
             row.append(Entry(numbers.of(primary, swing), value=swing))
         if coverage is not None:
-            row.append(_held(own))
+            row.append(_held(found.cells[problem.label, standing.method]))
         rows.append(row)
     caption = f"Stability on {problem.label}."
     measured = any(standing.last[primary.name] for standing in ranked)
@@ -72,20 +69,11 @@ def _stability(problem: Problem, ranked: list[Standing], cells: Cells) -> Table:
     )  # fmt: skip
 
 
-def _known(values: pd.Series) -> list[float]:
-    return [float(value) for value in values.dropna()]
-
-
-def mean_of(values: pd.Series) -> float | None:
-    known = _known(values)
-    return float(np.mean(known)) if known else None
-
-
 def _held(own: pd.DataFrame) -> Entry:
     """Median update over the seeds that ever held all modes, and how many those are."""
-    held, measured = _known(own["first_update_all_modes"]), len(_known(own["last_evaluation"]))
-    if not held:
+    held, measured = own["first_update_all_modes"].dropna(), own["last_evaluation"].count()
+    if held.empty:
         return Entry(f"never, {numbers.count(measured, 'seed')}" if measured else numbers.NOTHING)
-    middle = float(np.median(held))
+    middle = float(held.median())
     told = f"{numbers.plain(middle, 0)} ({len(held)} of {measured} seeds)"
     return Entry(told, value=middle)
