@@ -200,7 +200,15 @@ def test_they_are_listed_and_train_in_workers(tmp_path):
     assert "cannot be used: ModuleNotFoundError: No module named 'no_such' (line 1)" in listed
     results = str(tmp_path / "results")
     ran = bench(
-        "run", str(tmp_path / "toy.yaml"), "--results", results, "--jobs", "1", "--device", "cpu"
+        "run",
+        str(tmp_path / "toy.yaml"),
+        "--results",
+        results,
+        "--jobs",
+        "1",
+        "--device",
+        "cpu",
+        "--no-tracking",
     )
     assert "2 cells trained, 2 cells measured" in ran
     for file in (tmp_path / "results" / "cells").glob("*/measurements.json"):

@@ -253,13 +253,12 @@ def _few_modes(run: Run) -> Found | None:
     if real is not None and quality < GOOD * real:
         return None
     late = modes[-HELD_FOR_MODES:].max()
-    place = held(modes <= late, 2)
-    # the last checkpoints are below their own highest value, and there is a best one
-    assert place is not None
-    assert run.best is not None
-    since, best = max(place, 1), run.best
+    more = np.flatnonzero(modes > late)
+    # after more were held for the last time; or since as many were held for the first time
+    since = int(more[-1]) + 1 if more.size else int(np.argmax(modes == late))
     told = f"{shown(modes[-1])} of {shown(run.quantity.ceiling)} modes are held, and no more since"
-    if modes[best] > late:
+    if more.size:
+        best = int(np.argmax(modes))
         told += f"; {shown(modes[best])} were at update {run.updates[best]:,}"
     return Found(int(run.updates[since]), told)
 

@@ -1,8 +1,6 @@
-"""A user's own architecture, as docs/adding-an-architecture.md shows it, from file to record."""
+"""A user's own architecture, as docs/adding-an-architecture.md shows it."""
 
-import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,25 +10,12 @@ import torch
 
 from bench.cli import main
 from bench.records.sources import sources_of
-from bench.records.store import Store
 from bench.registry import find, make_architecture, make_dataset, make_method
 from bench.training.configuration import TrainingConfiguration
 from bench.training.loop import Training, train
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "adding-an-architecture.md"
 (EXAMPLE,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
-
-STUDY = """
-description: A user's own pair on points.
-methods: [non_saturating]
-seeds: 2
-evaluations: 1
-experiments:
-  - dataset: {ring8: {evaluation_samples: 100}}
-    architecture: {my_pair: {width: 16}}
-    training: {batch_size: 16}
-    updates: 6
-"""
 
 
 @pytest.fixture
@@ -87,41 +72,3 @@ def test_the_list_shows_it_and_the_files_that_fail(tmp_path, monkeypatch, capsys
     shown = capsys.readouterr().out
     assert "Two hidden layers each" in shown
     assert "cannot be used: ModuleNotFoundError: No module named 'no_such' (line 1)" in shown
-
-
-def bench(*arguments: str, pairs: Path) -> str:
-    rest = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
-    done = subprocess.run(
-        [sys.executable, "-m", "bench", *arguments],
-        capture_output=True,
-        text=True,
-        env=rest | {"BENCH_ARCHITECTURES_DIR": str(pairs), "COLUMNS": "200"},
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-@pytest.mark.slow
-def test_from_a_dropped_in_file_to_a_record(tmp_path):
-    pairs, results = tmp_path / "pairs", tmp_path / "results"
-    pairs.mkdir()
-    (pairs / "my_pair.py").write_text(EXAMPLE)
-    (tmp_path / "own.yaml").write_text(STUDY)
-    command = (str(tmp_path / "own.yaml"), "--results", str(results))
-    assert "2 cells trained" in bench(
-        "run", *command, "--device", "cpu", "--no-tracking", pairs=pairs
-    )
-    records = Store(results).all()
-    assert {record.cell.seed for record in records} == {0, 1}
-    for record in records:
-        assert record.status == "ok"
-        assert record.cell.architecture.name == "my_pair"
-        assert record.cell.architecture.hyperparameters == {"latent": 8, "width": 16}
-        assert "bench/architectures/my_pair.py" in record.cell.sources
-
-    changed = "# a remark\n" + EXAMPLE.replace("nn.SiLU()", "nn.ReLU()")
-    (pairs / "my_pair.py").write_text(changed)
-    planned = bench("plan", *command, pairs=pairs)
-    assert "2 of 2 cells would train" in planned
-    assert "bench/architectures/my_pair.py" in planned

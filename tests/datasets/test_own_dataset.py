@@ -166,7 +166,7 @@ def bench(*arguments: str, code: int = 0, **more: str) -> str:
 
 
 @pytest.mark.slow
-def test_from_dropped_in_files_to_records(tmp_path):
+def test_from_dropped_in_files_to_records(tmp_path, call):
     data, pairs, results = (tmp_path / name for name in ("data", "pairs", "results"))
     data.mkdir()
     pairs.mkdir()
@@ -174,27 +174,34 @@ def test_from_dropped_in_files_to_records(tmp_path):
     (data / "unfinished.py").write_text("import no_such\n")
     (pairs / "my_pair.py").write_text(PAIR)
     (tmp_path / "own.yaml").write_text(STUDY)
-    places = ("--datasets-dir", str(data), "--architectures-dir", str(pairs))
-    command = (str(tmp_path / "own.yaml"), "--results", str(results), *places)
-    ran = bench("run", *command, "--device", "cpu", "--jobs", "1", "--no-tracking")
+    # one folder is named by an option, one by a variable
+    places, own = ("--datasets-dir", str(data)), {"BENCH_ARCHITECTURES_DIR": str(pairs)}
+    command = (str(tmp_path / "own.yaml"), "--results", str(results))
+    ran = bench("run", *command, *places, "--device", "cpu", "--jobs", "1", "--no-tracking", **own)
     assert "4 cells trained" in ran
     assert "dataset 'unfinished' (unfinished.py) cannot be used" in ran
-    own = [r for r in Store(results).all() if r.cell.dataset.name == "my_data"]
-    assert {record.cell.seed for record in own} == {0, 1}
-    for record in own:
+    records = [r for r in Store(results).all() if r.cell.dataset.name == "my_data"]
+    assert {record.cell.seed for record in records} == {0, 1}
+    for record in records:
         assert record.status == "ok"
         assert record.cell.dataset.hyperparameters["turns"] == 1
+        assert record.cell.architecture.name == "my_pair"
+        assert record.cell.architecture.hyperparameters == {"latent": 8, "width": 16}
         assert "bench/datasets/my_data.py" in record.cell.sources
         assert "bench/architectures/my_pair.py" in record.cell.sources
         assert record.evaluations[-1]["data_fd"] > 0
         assert record.floor["data_fd"] > 0
 
     (data / "my_data.py").write_text("# a remark\n" + EXAMPLE.replace(".sqrt()", ""))
-    planned = bench("plan", *command)
+    planned = call("plan", *command, *places, **own)
     assert "2 of 4 cells would train" in planned
     assert "changed: source bench/datasets/my_data.py" in planned
-    assert "It passes." in bench("check", "my_data", *places)
-    assert "unknown dataset 'my_data'" in bench("plan", *command[:3], *places[2:], code=2)
+    assert "It passes." in call("check", "my_data", *places)
+    assert "unknown dataset 'my_data'" in call("plan", *command, code=2, **own)
+    (pairs / "my_pair.py").write_text("# a remark\n" + PAIR.replace("nn.SiLU()", "nn.ReLU()"))
+    planned = call("plan", *command, *places, **own)
+    assert "4 of 4 cells would train" in planned
+    assert "bench/architectures/my_pair.py" in planned
 
 
 PACKAGED = EXAMPLE.replace("import torch\n", "import torch\n\nfrom toy_data._turns import TURNS\n")
@@ -227,10 +234,10 @@ def test_installed_packages_offer_datasets_and_architectures(tmp_path):
     assert "cannot be used: ModuleNotFoundError: No module named 'no_such' (line 1)" in listed
     assert "its name 'ring8' is taken by ring8.py" in listed
     results = tmp_path / "results"
-    command = (str(tmp_path / "own.yaml"), "--results", str(results))
+    command = (str(tmp_path / "own.yaml"), "--results", str(results), "--datasets", "my_data")
     ran = bench("run", *command, "--device", "cpu", "--jobs", "1", "--no-tracking", **places)
-    assert "4 cells trained" in ran
+    assert "2 cells trained" in ran
     (site / "toy_data" / "_turns.py").write_text("TURNS = 3.0\n")
     planned = bench("plan", *command, **places)
     assert "changed: source toy_data/_turns.py" in planned
-    assert "2 of 4 cells would train" in planned
+    assert "2 of 2 cells would train" in planned

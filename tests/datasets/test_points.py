@@ -1,9 +1,6 @@
 """points:PATH: any table of numbers that numpy has saved."""
 
-import os
 import pickle
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -194,33 +191,22 @@ experiments:
 
 
 @pytest.mark.slow
-def test_a_study_trains_on_tables_and_notices_another_one(tmp_path, file):
+def test_a_study_trains_on_tables_and_notices_another_one(tmp_path, file, monkeypatch, call):
     np.savez(tmp_path / "two.npz", plane=TABLE[:, :2], rest=TABLE)
     (tmp_path / "own.yaml").write_text(STUDY)
-
-    def bench(*arguments: str, code: int = 0) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "bench", *arguments],
-            cwd=tmp_path,
-            env=os.environ | {"COLUMNS": "250", "PYTHONPATH": os.getcwd()},
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout + done.stderr
-
-    assert "4 cells trained" in bench("run", "own.yaml", "--device", "cpu", "--jobs", "1")
+    monkeypatch.chdir(tmp_path)
+    run = ("run", "own.yaml", "--device", "cpu", "--jobs", "1", "--no-tracking")
+    assert "4 cells trained" in call(*run)
     records = Store(tmp_path / "results").all()
     assert {record.status for record in records} == {"ok"}
     labels = {record.cell.dataset.label for record in records}
     assert labels == {"points:table.npy", "points:two.npz(array=plane, standardise=True)"}
-    assert "It passes." in bench("check", "points:table.npy")
+    assert "It passes." in call("check", "points:table.npy")
     np.save(file, TABLE + 1)
-    planned = bench("plan", "own.yaml", "--datasets", "points:table.npy")
+    planned = call("plan", "own.yaml", "--datasets", "points:table.npy")
     assert "changed: source the data themselves" in planned
     assert "2 of 2 cells would train" in planned
     file.unlink()
-    assert "bench: dataset points:table.npy: there is no such file" in bench(
+    assert "bench: dataset points:table.npy: there is no such file" in call(
         "plan", "own.yaml", code=2
     )

@@ -135,7 +135,7 @@ CASES: dict[str, Planted] = {
     "quadratic game, minimax": Planted("healthy", ("vanilla", {}), QUADRATIC, LARGE, 400),
     "quadratic game, Wasserstein": Planted(
         "circling", ("wgan_clip", {"clip": 1e9, "critic_steps": 1}), QUADRATIC,
-        LARGE | {"learning_rate": 0.05}, 1000, asked=["forgetting"],
+        LARGE | {"learning_rate": 0.07}, 480, asked=["forgetting"],
     ),
     "discriminator 100 steps ahead": Planted(
         "saturated discriminator", ("vanilla", {}), ring(), ADAM | {"critic_steps": 100}, 900, 9,
@@ -145,7 +145,7 @@ CASES: dict[str, Planted] = {
         "stuck", ("frozen", {}), ring(), ADAM, 300, asked=["discriminator"]
     ),
     "learning rate × 100, Adam": Planted(
-        "vanishing", ("non_saturating", {}), ring(), ADAM | {"learning_rate": 0.3}, 500,
+        "vanishing", ("non_saturating", {}), ring(), ADAM | {"learning_rate": 0.1}, 500,
         asked=["discriminator"],
     ),
     "learning rate × 100, plain steps": Planted(

@@ -68,7 +68,7 @@ def test_a_queue_runs_a_worker_and_that_a_cell(tmp_path):
         run = subprocess.run(
             [sys.executable, "-m", "bench", "run", "smoke", "--methods", "vanilla", "--datasets",
              "ring8", "--seeds", "1", "--backend", "dask", "--scheduler", address, "--device",
-             "cpu", "--results", str(tmp_path / "results")],
+             "cpu", "--no-tracking", "--results", str(tmp_path / "results")],
             cwd=ROOT, capture_output=True, text=True,
         )  # fmt: skip
         assert run.returncode == 0, run.stderr + run.stdout

@@ -1,7 +1,7 @@
 """A user's own metric, as docs/adding-a-metric.md shows it, from file to report."""
 
-import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +25,7 @@ experiments:
     training: {batch_size: 8}
     updates: 10
 """
+RUN = ("run", "own.yaml", "--jobs", "1", "--no-tracking")
 
 
 @pytest.fixture
@@ -44,31 +45,36 @@ def test_the_example_passes_the_suite(check):
     check(make_metric("my_metric"))
 
 
-def _bench(*command, folder, at):
-    environment = dict(os.environ)
-    environment.pop("BENCH_METRICS_DIR")
-    whole = [sys.executable, "-m", "bench", *command, "--metrics-dir", str(folder)]
-    return subprocess.run(
-        whole, cwd=at, env=environment, capture_output=True, text=True, timeout=300
-    )
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A study with its results, from before there was a metric of one's own."""
+    place = tmp_path_factory.mktemp("trained")
+    (place / "own.yaml").write_text(STUDY, encoding="utf-8")
+    command = [sys.executable, "-m", "bench", *RUN, "--metrics-dir", str(place)]
+    done = subprocess.run(command, cwd=place, capture_output=True, text=True, timeout=300)
+    assert "1 cell trained, 1 cell measured" in done.stdout, done.stdout + done.stderr
+    return place
 
 
-def test_dropped_in_it_is_measured_of_what_is_stored_and_reported(folder, tmp_path):
-    study = tmp_path / "own.yaml"
-    study.write_text(STUDY, encoding="utf-8")
-    empty = tmp_path / "none"
-    empty.mkdir()
-    first = _bench("run", str(study), "--jobs", "1", "--no-tracking", folder=empty, at=tmp_path)
-    assert "1 cell trained, 1 cell measured" in first.stdout, first.stdout + first.stderr
-    planned = _bench("plan", str(study), folder=folder, at=tmp_path)
-    assert "0 of 1 cell would train, and 1 stored cell would be measured" in planned.stdout
-    assert "my_metric: never measured" in planned.stdout
-    second = _bench("run", str(study), "--jobs", "1", "--no-tracking", folder=folder, at=tmp_path)
-    assert "1 cell measured" in second.stdout, second.stdout + second.stderr
-    assert "trained" not in second.stdout
-    report = (tmp_path / "results" / "own" / "report.html").read_text(encoding="utf-8")
+@pytest.fixture
+def place(trained, tmp_path, monkeypatch):
+    """A copy of it, and the folder of the command line."""
+    shutil.copytree(trained, tmp_path / "own")
+    monkeypatch.chdir(tmp_path / "own")
+    return tmp_path / "own"
+
+
+def test_dropped_in_it_is_measured_of_what_is_stored_and_reported(place, call):
+    (place / "my_metric.py").write_text(EXAMPLE, encoding="utf-8")
+    planned = call("plan", "own.yaml", "--metrics-dir", place)
+    assert "0 of 1 cell would train, and 1 stored cell would be measured" in planned
+    assert "my_metric: never measured" in planned
+    done = call(*RUN, "--metrics-dir", place)
+    assert "1 cell measured" in done
+    assert "trained" not in done
+    report = (place / "results" / "own" / "report.html").read_text(encoding="utf-8")
     assert "energy distance" in report
-    assert "my_metric" in (tmp_path / "results" / "own" / "runs.csv").read_text(encoding="utf-8")
+    assert "my_metric" in (place / "results" / "own" / "runs.csv").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow
@@ -79,15 +85,12 @@ def test_dropped_in_it_is_measured_of_what_is_stored_and_reported(folder, tmp_pa
         ("import os; os._exit(3)", "measuring it did not end: the worker ended with exit code 3"),
     ],
 )
-def test_one_that_fails_costs_its_own_column(folder, tmp_path, fault, told):
+def test_one_that_fails_costs_its_own_column(place, call, fault, told):
     broken = EXAMPLE.replace("if len(x) < 2:", f"if True:\n            {fault}\n        if False:")
-    (folder / "my_metric.py").write_text(broken, encoding="utf-8")
-    study = tmp_path / "own.yaml"
-    study.write_text(STUDY, encoding="utf-8")
-    done = _bench("run", str(study), "--jobs", "1", "--no-tracking", folder=folder, at=tmp_path)
-    assert done.returncode == 0, done.stdout + done.stderr
-    report = (tmp_path / "results" / "own" / "report.html").read_text(encoding="utf-8")
+    (place / "my_metric.py").write_text(broken, encoding="utf-8")
+    call(*RUN, "--metrics-dir", place)
+    report = (place / "results" / "own" / "report.html").read_text(encoding="utf-8")
     assert told in report
     assert "modes (≥20) of 8" in report
-    planned = _bench("plan", str(study), folder=folder, at=tmp_path)
-    assert "0 of 1 cell would train, and 0 stored cells would be measured" in planned.stdout
+    planned = call("plan", "own.yaml", "--metrics-dir", place)
+    assert "0 of 1 cell would train, and 0 stored cells would be measured" in planned

@@ -109,7 +109,7 @@ def graphs(tmp_path_factory) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["non_saturating", "wgan_gp", "spectral_norm"])
+@pytest.mark.parametrize("name", ["wgan_gp", "spectral_norm"])
 def test_a_compiled_round_gives_its_numbers_and_the_same_bits_in_any_company(name, graphs):
     recipe, engine = training(make_method(name)), Compiled(graphs, name)
     plain = train(recipe, [0, 1, 2, 3, 4], CPU)
@@ -155,8 +155,10 @@ def test_a_graph_is_compiled_once_and_a_damaged_one_again(graphs, monkeypatch):
     assert again.engine == "compiled"
     np.testing.assert_array_equal(again.samples, first.samples)
     monkeypatch.setattr(torch, "__version__", "0.0")
-    train(recipe, [0], CPU, engine=engine)
+    really = None  # to be asked for it is enough
+    (other,) = train(recipe, [0], CPU, engine=engine)
     assert len(made) == 3
+    assert other.engine == "eager"
 
 
 def engines_compile():

@@ -30,12 +30,12 @@ from bench.report.topics.study.provenance import mixed_conditions
 Topic = Callable[[Findings, Problem, list[Standing]], list[Block]]
 
 SHOWN: tuple[Topic, ...] = (
-    mixed_conditions, decisions, ranking, curves, phase, diagnosis, norms, gradients, improvement
+    mixed_conditions, decisions, ranking, curves, phase, diagnosis, norms, improvement
 )  # fmt: skip
 FOLDED: dict[str, tuple[Topic, ...]] = {
     "Other metrics": (metrics,),
     "At equal cost": (at_cost,),
-    "Gradients: growth and thresholds": (growth_curves, thresholds),
+    "Gradients: spikes and growth": (gradients, growth_curves, thresholds),
     "How reliable is this ranking?": (pairs, sureness),
     "More figures": (samples, losses, profiles, evolution, interpolations),
     "Architecture, training and budget": (conditions,),
