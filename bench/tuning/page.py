@@ -26,7 +26,7 @@ from bench.report.page.document import (
     Verdicts,
 )
 from bench.report.statistics import Interval
-from bench.report.topics.dataset.ranking import centre, floor, headed, mark, seeds
+from bench.report.topics.dataset.ranking import centre, ends, floor, headed, mark, seeds
 from bench.report.topics.study.provenance import mixed
 from bench.report.topics.study.verdict import failed, headline
 from bench.tuning.findings import Result
@@ -125,9 +125,7 @@ def _ranking(tuning: Tuning, result: Result) -> Table:
         gain = seen = EMPTY
         if (s := ranked.get(method)) is not None:
             name, found = Entry(method, mark(s), method), result.gain(s)
-            ends = (None, None) if s.centre is None else (s.centre.low, s.centre.high)
-            shown = [Entry(numbers.of(metric, e), value=_finite(e)) for e in ends]
-            after = [centre(result.after, s, mark(s)), *shown, seeds(s)]
+            after = [centre(result.after, s, mark(s)), *ends(metric, s.centre), seeds(s)]
             gain = Entry(numbers.difference(metric, found), value=found.value if found else None)
         if (best := tuned.best) is not None:
             seen = Entry(numbers.of(metric, best.score), "quiet", value=best.score)
@@ -161,10 +159,6 @@ def _ranking(tuning: Tuning, result: Result) -> Table:
         rows,
         hidden=(2, 3),
     )  # fmt: skip
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
 
 
 def _values(result: Result) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from matplotlib.collections import EllipseCollection
 from numpy.typing import NDArray
 
 from bench.report.analysis.problems import Problem
+from bench.report.drawing.seeds import Shown
 from bench.report.drawing.style import Style
 
 Samples = NDArray[Any]
@@ -37,6 +39,15 @@ class Window:
         """Points inside, in coordinates from 0 to 1."""
         scaled = (points.astype(float) - self.low) / self.size
         return scaled[((scaled >= 0) & (scaled <= 1)).all(1)]
+
+
+def ground(problem: Problem, shown: Sequence[Shown]) -> tuple[Samples | None, Window | None]:
+    """Return real samples, None where no record has any, and the window; None for images."""
+    real = next((one.arrays["real"] for one in shown if "real" in one.arrays), None)
+    if shown[0].is_image:
+        return real, None
+    seen = [one.samples[-1] for one in shown] if real is None else [real, centres(problem)]
+    return real, Window(seen)
 
 
 def scatter(

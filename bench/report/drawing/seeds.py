@@ -36,11 +36,6 @@ class Shown:
         return self.samples.dtype == np.uint8
 
     @property
-    def are_points(self) -> bool:
-        """Whether samples are points of the plane."""
-        return self.samples.shape[2:] == (2,)
-
-    @property
     def failure(self) -> str:
         """``diverged at 1,234``, counted in discriminator updates; nothing for a finished seed."""
         if self.record.status == "ok":
@@ -53,6 +48,12 @@ class Shown:
         """The method, its seed, and where that failed, when."""
         told = [named(method, longest), f"seed {self.record.cell.seed}"]
         return [*told, self.failure] if self.failure else told
+
+
+def can_be_seen(problem: Problem) -> bool:
+    """Return whether samples are images or points of the plane."""
+    shape = problem.dataset.sample_shape
+    return len(shape) == 3 or shape == (2,)
 
 
 def chosen(problem: Problem, methods: list[str], notes: list[str]) -> dict[str, Shown]:

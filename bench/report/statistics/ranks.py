@@ -20,8 +20,8 @@ class CriticalDifference:
     ranks: tuple[float, ...]
     """Mean rank over datasets; 1 is the best."""
     groups: tuple[tuple[int, ...], ...]
-    """Methods that do not differ significantly, by index, best first: all maximal sets of two
-    or more."""
+    """Methods that do not differ significantly, by index, best first: all maximal sets of two or
+    more."""
     p: float
     """Friedman's test that all methods rank alike. Where it is not under alpha, all are a group."""
     pairwise: tuple[tuple[float, ...], ...]

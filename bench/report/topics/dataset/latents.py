@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from bench.report.analysis.findings import Findings
 from bench.report.analysis.problems import Problem
 from bench.report.analysis.ranking import Standing
-from bench.report.drawing.points import CIRCLES, Window, centres, scatter
-from bench.report.drawing.seeds import Shown, chosen, guide
+from bench.report.drawing.points import CIRCLES, centres, ground, scatter
+from bench.report.drawing.seeds import Shown, can_be_seen, chosen, guide
 from bench.report.drawing.sheets import Sheet, sheeted
 from bench.report.drawing.style import Style, save
 from bench.report.drawing.tiles import WHITE, in_colour, tiled
@@ -30,8 +30,7 @@ CELL = 1.3
 
 def evolution(found: Findings, problem: Problem, ranked: list[Standing]) -> list[Block]:
     """Return how samples of images or of points in the plane evolve."""
-    shape = problem.dataset.sample_shape
-    if len(shape) != 3 and shape != (2,):
+    if not can_be_seen(problem):
         return []
     return sheeted(found, problem, ranked, "evolution", draw_evolution)
 
@@ -46,15 +45,12 @@ def interpolations(found: Findings, problem: Problem, ranked: list[Standing]) ->
 def draw_evolution(
     problem: Problem, sheet: Sheet, notes: list[str], style: Style, folder: Path
 ) -> Figure | None:
-    """Methods × evaluations. Images: the same few latents in every cell; points: scatter plots.
-
-    None where samples are neither.
-    """
-    shown = chosen(problem, sheet.methods, notes)
-    rows = {name: one for name, one in shown.items() if one.is_image or one.are_points}
+    """Methods × evaluations. Images: the same few latents in every cell; points: scatter plots."""
+    rows = chosen(problem, sheet.methods, notes)
     if not rows:
         return None
-    images = next(iter(rows.values())).is_image
+    _, window = ground(problem, list(rows.values()))
+    images = window is None
     updates = _columns(problem, FEWEST, style.across(COLUMNS, 0.6))
     if images:
         strips = {name: _strip(one, updates) for name, one in rows.items()}
@@ -69,9 +65,6 @@ def draw_evolution(
         figsize=(labels + across, _HEAD * style.scale + len(rows) * (tall + _ROW)),
     )  # fmt: skip
     total = canvas.get_figheight()
-    real = [one.arrays["real"] for one in rows.values() if "real" in one.arrays][:1]
-    seen = [*real, centres(problem)] if real else [one.samples[-1] for one in rows.values()]
-    window = None if images else Window(seen)
     for place, (axis, (name, one)) in enumerate(zip(axes.flat, rows.items(), strict=True)):
         top = total - _HEAD * style.scale - place * (tall + _ROW)
         axis.set_position((labels / canvas.get_figwidth(), (top - tall) / total,

@@ -131,7 +131,7 @@ def _ranking(problem: Problem, ranked: list[Standing]) -> Table:
             Entry(numbers.NOTHING) if s.rank is None else Entry(str(s.rank), value=s.rank),
             Entry(s.method, mark(s), s.method),
             centre(problem, s, mark(s)),
-            *_ends(primary, s.centre),
+            *ends(primary, s.centre),
             _lacking() if s.not_computed(primary) else Entry(told, value=_value(mean)),
             *_contrast(problem, s.to_best),
             Entry(s.told_statuses, "quiet") if s.trained == 0 else seeds(s),
@@ -152,11 +152,11 @@ def _ranking(problem: Problem, ranked: list[Standing]) -> Table:
     )  # fmt: skip
 
 
-def _ends(metric: Quantity, found: Interval | None) -> list[Entry]:
-    ends = (None, None) if found is None else (found.low, found.high)
+def ends(metric: Quantity, found: Interval | None) -> list[Entry]:
+    """Return the two ends of an interval."""
+    known = (None, None) if found is None else (found.low, found.high)
     return [
-        Entry(numbers.of(metric, end), value=end if end and math.isfinite(end) else None)
-        for end in ends
+        Entry(numbers.of(metric, e), value=None if e is None or math.isinf(e) else e) for e in known
     ]
 
 

@@ -11,8 +11,8 @@ from bench.report.analysis.findings import Findings
 from bench.report.analysis.problems import Problem
 from bench.report.analysis.ranking import Standing, final
 from bench.report.analysis.tables import FLOOR
-from bench.report.drawing.points import CIRCLES, Window, centres, scatter
-from bench.report.drawing.seeds import Shown, guide, trios
+from bench.report.drawing.points import CIRCLES, centres, ground, scatter
+from bench.report.drawing.seeds import Shown, can_be_seen, guide, trios
 from bench.report.drawing.sheets import Sheet, sheeted
 from bench.report.drawing.style import INK, QUIET, Style, named, save
 from bench.report.drawing.tiles import in_colour, tiled
@@ -27,8 +27,7 @@ GAP, BETWEEN = 0.08, 0.26
 
 def samples(found: Findings, problem: Problem, ranked: list[Standing]) -> list[Block]:
     """Return what generators made, of points of the plane and of images."""
-    shape = problem.dataset.sample_shape
-    if len(shape) != 3 and shape != (2,):
+    if not can_be_seen(problem):
         return []
     return sheeted(found, problem, ranked, "samples", draw_samples, in_variants=True)
 
@@ -38,20 +37,17 @@ def draw_samples(
 ) -> Figure | None:
     """Samples of each method's best, median and worst seed at the last evaluation, after real ones.
 
-    Real ones are left out where no record has any. None where samples are neither points of the
-    plane nor images.
+    Real ones are left out where no record has any.
     """
     shown = trios(problem, sheet.methods, notes)
     every = [one for trio in shown.values() for one in trio]
-    if not every or not (every[0].is_image or every[0].are_points):
+    if not every:
         return None
-    real = next((one.arrays["real"] for one in every if "real" in one.arrays), None)
+    real, window = ground(problem, every)
     most = max(len(trio) for trio in shown.values())
     blocks = _Blocks(len(shown) + (real is not None), most, style)
-    images = every[0].is_image
+    images = window is None
     by, own = guide(problem), {planned.cell.key: planned for planned in problem.planned}
-    seen = [one.samples[-1] for one in every] if real is None else [real, centres(problem)]
-    window = None if images else Window(seen)
 
     def panel(axis: Any, samples: Any, colour: str) -> None:
         if window is None:

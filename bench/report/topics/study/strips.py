@@ -9,8 +9,8 @@ from bench.report.analysis.findings import Findings
 from bench.report.analysis.problems import Problem
 from bench.report.analysis.ranking import final
 from bench.report.analysis.tables import FLOOR
-from bench.report.drawing.points import Window, centres, scatter
-from bench.report.drawing.seeds import chosen, guide
+from bench.report.drawing.points import ground, scatter
+from bench.report.drawing.seeds import can_be_seen, chosen, guide
 from bench.report.drawing.sheets import Sheet, sheeted
 from bench.report.drawing.style import INK, QUIET, Style, save
 from bench.report.drawing.tiles import in_colour, tiled
@@ -30,8 +30,7 @@ def strips(found: Findings) -> list[Section]:
     """Return what each method's median seed made of every dataset of points or images."""
     blocks: list[Block] = []
     for problem, ranked in found.fixed:
-        shape = problem.dataset.sample_shape
-        if len(shape) == 3 or shape == (2,):
+        if can_be_seen(problem):
             blocks += sheeted(found, problem, ranked, "strip", draw_strip)
     if not blocks:
         return []
@@ -44,13 +43,10 @@ def draw_strip(
 ) -> Figure | None:
     """Draw real samples and one seed's of every method; None where no record has any."""
     shown = chosen(problem, sheet.methods, notes)
-    shown = {name: one for name, one in shown.items() if one.is_image or one.are_points}
     if not shown:
         return None
-    real = next((one.arrays["real"] for one in shown.values() if "real" in one.arrays), None)
-    images = next(iter(shown.values())).is_image
-    seen = [one.samples[-1] for one in shown.values()] if real is None else [real, centres(problem)]
-    window = None if images else Window(seen)
+    real, window = ground(problem, list(shown.values()))
+    images = window is None
     by, own = guide(problem), {planned.cell.key: planned for planned in problem.planned}
     panels: list[tuple[str, str, Any]] = [] if real is None else [("", FLOOR, real)]
     panels += [(method, method, one.samples[-1]) for method, one in shown.items()]
@@ -88,12 +84,11 @@ def draw_strip(
             if method:
                 style.tag(text, method)
     what = "images" if images else "points"
-    order = "more" if by.higher_is_better else "less"
     return Figure(
         save(canvas, folder, f"{problem.anchor}-strip{sheet.suffix}", pictures=True,
              colours=256 if images else 32),
         f"Generated {what} on {problem.label}: "
         + ("" if real is None else "real data, then ")
         + f"the median seed of {', '.join(shown)}.",
-        f"{problem.label}: {by.label} ({order} is better). {sheet.told('strip')}".strip(),
+        f"{problem.label}: {by.label} ({by.better}). {sheet.told('strip')}".strip(),
     )  # fmt: skip
