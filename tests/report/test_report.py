@@ -16,11 +16,11 @@ from bench.records.cell import Variation
 from bench.report import write_report
 from bench.report.analysis.findings import find
 from bench.report.analysis.problems import problems
+from bench.report.analysis.series import binned
 from bench.report.drawing.seeds import median_seed
 from bench.report.drawing.style import Style
 from bench.report.page.document import Listing
 from bench.report.page.markdown import escape
-from bench.report.topics.dataset.norms import binned
 from bench.report.topics.study import methods
 from bench.report.topics.study.provenance import provenance
 from bench.study import Study
@@ -382,10 +382,10 @@ def test_binned_series_keeps_extremes():
     updates = np.arange(1.0, 1001)
     norms = np.ones(1000)
     norms[499], norms[700], norms[800] = 1e6, 1e-6, np.nan
-    middle, low, median, high = binned(updates, norms, np.linspace(0, 1000, 11))
-    assert middle.tolist() == [50 + 100 * i for i in range(10)]
-    assert (high.max(), low.min()) == (1e6, 1e-6)
-    assert set(median.tolist()) == {1.0}
+    found = binned(updates, norms, np.linspace(0, 1000, 11))
+    assert found.middle.tolist() == [50 + 100 * i for i in range(10)]
+    assert (found.high.max(), found.low.min()) == (1e6, 1e-6)
+    assert set(found.median.tolist()) == {1.0}
 
 
 def test_samples_shown_are_those_of_the_median_seed(two_methods):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property, partial
 from typing import Any
 
@@ -29,6 +29,8 @@ class Problem:
     dataset: Dataset
     quantities: list[Quantity]
     """What its cells are measured by at checkpoints, the one that ranks first."""
+    series: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    """What was read of each method's series: kept for :func:`bench.report.analysis.series.read`."""
 
     @property
     def cell(self) -> Cell:

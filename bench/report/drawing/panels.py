@@ -7,14 +7,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from bench.report.drawing.style import QUIET, Style, power
-from bench.report.drawing.words import blank, fitted, inches, text_width
+from bench.report.drawing.words import abreast, blank, fitted, inches, text_width
 
 Line = tuple[NDArray[np.float64], NDArray[np.float64]]
 """x and y, (N,) each; what is not finite is a gap."""
+Key = tuple[Artist, str, str | None]
+"""An entry of a legend: what is drawn, its words, and the method it belongs to, if to one."""
 STEPS = [1, 2, 2.5, 5, 10]
 
 
@@ -30,9 +33,9 @@ class Scale:
     def of(cls, values: NDArray[np.float64], is_log: bool = False) -> Scale:
         """Return a scale on which all finite values have a place, with a margin."""
         values = values[np.isfinite(values)]
-        low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
         if is_log:
-            low, high = math.log10(low), math.log10(high)
+            values = np.log10(values[values > 0], dtype=float)
+        low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
         margin = 0.04 * (high - low) or 0.5
         return cls(low - margin, high + margin, is_log)
 
@@ -42,47 +45,74 @@ class Scale:
             y = np.log10(np.where(values > 0, values, np.nan)) if self.is_log else values
         return (self.high - np.where(np.isfinite(y), y, np.nan)) / (self.high - self.low)
 
+    def at(self, share: float) -> float:
+        """Return the value that stands so far below the top, 0 to 1."""
+        y = self.high - share * (self.high - self.low)
+        return 10.0**y if self.is_log else y
+
     def ticks(self) -> list[tuple[float, str]]:
         """Return the values of ticks and their labels."""
         if self.is_log:
             first, last = math.ceil(self.low), math.floor(self.high)
-            powers = range(first, last + 1, 1 + (last - first) // 5)
-            return [(10.0**k, power(10.0**k)) for k in powers]
+            decades = [10.0**k for k in range(first, last + 1, 1 + (last - first) // 5)]
+            if len(decades) < 2:
+                within = [m * 10.0**k for k in (first - 1, first) for m in (1, 2, 5)]
+                decades = [y for y in within if self.low <= math.log10(y) <= self.high]
+            return [(y, power(y)) for y in decades]
         found = MaxNLocator(5, steps=STEPS).tick_values(self.low, self.high)
         return [(float(y), f"{y:,g}") for y in found if self.low <= y <= self.high]
 
 
 class Panels:
-    """A sheet of panels with one x axis from 0 to ``end``, and a y axis each or one of all."""
+    """A sheet of panels with one x axis from 0 to ``end``, and a y axis each or one of all.
+
+    Where ``parts`` are named, so many panels in turn stand one above the other, under one title.
+    At most ``columns`` stand side by side, by default three, or four of many. ``keys`` are
+    explained below.
+    """
 
     def __init__(
         self, scales: Sequence[Scale], end: float, labels: tuple[str, str], style: Style,
-        is_shared: bool,
+        is_shared: bool, parts: Sequence[str] = ("",), keys: Sequence[Key] = (), columns: int = 0,
     ):  # fmt: skip
         self.scales, self.end, self.style, em = scales, end, style, style.em
-        count = len(scales)
-        most = style.across(3)
-        self.across = min(style.across(3 if count <= 6 else 4), count)
-        rows = -(-count // self.across)
-        self.left, self.head = 5.2 * em, 1.9 * em
+        self.parts, self.count = parts, len(scales) // len(parts)
+        most = style.across(columns or 3)
+        self.across = min(style.across(columns or (3 if self.count <= 6 else 4)), self.count)
+        rows = -(-self.count // self.across)
+        self.left, self.head = (7.0 if parts[0] else 5.2) * em, 1.9 * em
         self.between = 0.22 * style.scale if is_shared else 4 * em
         self.wide = (style.width - self.left - 0.15) / max(self.across, most) - self.between
-        self.tall = (1.25 if rows < 3 else 1.05) * style.scale
-        self.block, foot = self.head + self.tall + 0.5 * em, 3.7 * em
+        self.tall = max((1.25 if rows * len(parts) < 3 else 1.05) * style.scale, 0.4 * self.wide)
+        self.step = self.tall + em
+        self.block = self.head + len(parts) * self.step - 0.5 * em
+        told = [words for _, words, _ in keys]
+        side_by_side = abreast(told, style, 5)
+        below = (1.7 * -(-len(keys) // side_by_side) + 0.3) * em if keys else 0.0
+        foot = 3.7 * em + below
         height = rows * self.block + foot
         self.canvas = blank(style.width, height)
         self.sheet = inches(self.canvas)
         self._frame(is_shared)
+        if keys:
+            legend = self.canvas.legend(
+                [drawn for drawn, _, _ in keys], told, loc="lower center", ncols=side_by_side,
+                bbox_to_anchor=(0.5, 0.4 * em / height), frameon=False, borderpad=0,
+                borderaxespad=0,
+            )  # fmt: skip
+            style.tag_legend(legend, [method for _, _, method in keys])
         x, y = labels
         across = self.across * (self.wide + self.between) - self.between
         self.sheet.text(0.9 * em, (height - foot) / 2, fitted(y, style.text, height), ha="center",
                         va="center", rotation=90, fontsize=style.text)  # fmt: skip
-        self.sheet.text(self.left + across / 2, height - 0.4 * em, x, ha="center", va="bottom",
-                        fontsize=style.text)  # fmt: skip
+        self.sheet.text(self.left + across / 2, height - below - 0.4 * em, x, ha="center",
+                        va="bottom", fontsize=style.text)  # fmt: skip
 
     def _corner(self, place: int) -> tuple[float, float]:
-        row, column = divmod(place, self.across)
-        return self.left + column * (self.wide + self.between), row * self.block + self.head
+        index, part = divmod(place, len(self.parts))
+        row, column = divmod(index, self.across)
+        top = row * self.block + self.head + part * self.step
+        return self.left + column * (self.wide + self.between), top
 
     def plot(self, place: int, lines: Iterable[Line], method: str = "", **options: object) -> None:
         """Draw lines as one path, which belongs to a method or to none."""
@@ -94,6 +124,14 @@ class Panels:
             **options,
         )  # fmt: skip
 
+    def band(self, place: int, low: Line, high: Line, method: str, **options: object) -> None:
+        """Fill what lies between two lines, which have no gaps."""
+        left, top = self._corner(place)
+        x, y = np.append(low[0], high[0][::-1]), np.append(low[1], high[1][::-1])
+        height = top + self.scales[place].share(y) * self.tall
+        for filled in self.sheet.fill(left + x / self.end * self.wide, height, lw=0, **options):
+            self.style.tag(filled, method)
+
     def _plot(self, lines: Iterable[Line], method: str = "", **options: object) -> None:
         apart = [(np.append(x, np.nan), np.append(y, np.nan)) for x, y in lines]
         if not apart:
@@ -104,12 +142,16 @@ class Panels:
             self.style.tag(drawn, method)
 
     def title(self, place: int, method: str, told: str = "") -> None:
-        """Write a method's name above its panel, and at the right what is ``told`` of it."""
+        """Write a method's name above its panel, and at the right what is ``told`` of it.
+
+        A name that is no method's belongs to none.
+        """
         style, (left, top) = self.style, self._corner(place)
         y, room = top - 0.45 * style.em, self.wide - text_width(told, style.small) - style.em
         name = self.sheet.text(left, y, fitted(method, style.text, room, "bold"), va="baseline",
                                fontweight="bold", fontsize=style.text)  # fmt: skip
-        style.tag(name, method)
+        if method in style.number:
+            style.tag(name, method)
         if told:
             text = self.sheet.text(left + self.wide, y, told, ha="right", va="baseline",
                                    color=QUIET, fontsize=style.small)  # fmt: skip
@@ -123,17 +165,22 @@ class Panels:
         for place, scale in enumerate(self.scales):
             left, top = self._corner(place)
             bottom, right = top + self.tall, left + self.wide
+            index, part = divmod(place, len(self.parts))
+            is_first = index % self.across == 0
+            if is_first and self.parts[part]:
+                self.sheet.text(2.6 * style.em, (top + bottom) / 2, self.parts[part], ha="center",
+                                va="center", rotation=90, fontsize=style.small)  # fmt: skip
             lines.append((np.array([left, left, right]), np.array([top, bottom, bottom])))
             for value, told in scale.ticks():
                 y = top + float(scale.share(np.array([value]))[0]) * self.tall
                 lines.append((np.array([left - tick, left]), np.array([y, y])))
-                if not is_shared or place % self.across == 0:
+                if not is_shared or is_first:
                     self.sheet.text(left - 1.6 * tick, y, told, ha="right", va="center",
                                     fontsize=style.small)  # fmt: skip
             for value in along:
                 x = left + value / self.end * self.wide
                 lines.append((np.array([x, x]), np.array([bottom, bottom + tick])))
-                if place + self.across < len(self.scales):
+                if index + self.across < self.count or part + 1 < len(self.parts):
                     continue
                 # labels of two panels would meet at their corners
                 ha = "left" if not value else "right" if value > 0.9 * self.end else "center"
