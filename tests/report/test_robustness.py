@@ -336,3 +336,12 @@ def test_partly_trained_variants_are_told_and_judged_by_what_there_is(stressed):
     gp = next(m for m in varied.methods if m.method == "wgan_gp")
     assert (len(gp.scores), gp.share.n) == (3, 3)
     assert "own" not in gp.scores
+
+
+def test_where_every_seed_failed_no_method_comes_closest(tmp_path):
+    failed = dict.fromkeys(LAST, [(X,) * 5] * 4)
+    (found,) = find(*trained(tmp_path, STUDY, failed), []).varied
+    assert charts.sentence(found) == (
+        "A method works where modes (≥20) of 8 is 6.00 or more: none does at any variant, and too "
+        "many seeds failed for a median."
+    )

@@ -250,7 +250,7 @@ def test_verdict_with_one_seed_claims_nothing(make_study, train, modes):
 
 def test_verdict_does_not_crown_one_of_equals(make_study, train, modes):
     told = _verdict([train(cell, modes(cell.seed)) for cell in make_study().cells])
-    assert "No difference: non_saturating and wgan_gp all reach" in told
+    assert "No difference: non_saturating and wgan_gp both reach" in told
 
 
 def test_a_method_ahead_at_common_seeds_is_not_called_behind(make_study, train, modes):

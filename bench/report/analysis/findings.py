@@ -89,7 +89,7 @@ class Findings:
         return _slugs(named) | _slugs([(v.label, v.anchor) for v in self.varied])
 
     def of(self, method: str) -> list[tuple[Problem, Standing]]:
-        """Where one method stands on every problem it was planned for."""
+        """Return a method's standing on every problem it was planned for."""
         return [(p, s) for p, ranked in self.pairs for s in ranked if s.method == method]
 
 

@@ -41,7 +41,7 @@ Found = dict[str, dict[int, Diagnosis]]
 def diagnosis(found: Findings, problem: Problem, ranked: list[Standing]) -> list[Block]:
     """Return how often each method fails in which way, and when that begins.
 
-    None where the measures of the family were taken of no run.
+    Nothing where the measures of the family were taken of no run.
     """
     if not _is_measured(problem):
         return []
@@ -90,7 +90,8 @@ def _diagnosed(problem: Problem, methods: list[str], notes: list[str]) -> Found:
                 run = Run.of(planned.record, known)
                 found[method][planned.cell.seed] = diagnose(planned.record, run)
             except BenchError as error:
-                notes.append(str(error))
+                if str(error) not in notes:
+                    notes.append(str(error))
     return found
 
 

@@ -37,7 +37,7 @@ def failures(found: Findings) -> list[Section]:
     for (label, method, status, reason, output), cells in grouped.items():
         seeds = numbers.ranges([planned.cell.seed for planned in cells])
         failed = cells[0].record is not None
-        rows.append([Entry(label), Entry(method), Entry(seeds),
+        rows.append([Entry(label), Entry(method, method=method), Entry(seeds),
                      Entry(status.replace("_", " "), "failed" if failed else "quiet"),
                      Entry(reason)])  # fmt: skip
         if output.strip():

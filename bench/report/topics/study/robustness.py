@@ -69,10 +69,14 @@ def card(varied: Varied) -> Verdict:
 def sentence(varied: Varied) -> str:
     """Return who works at how many variants, in one sentence."""
     if not varied.methods:
+        if any(standing.trained for standing in varied.standing.values()):
+            return f"No method has a value of {varied.metric.label}."
         return "No method has a trained seed."
     works = f"A method works where {varied.metric.label} is {_required(varied)}"
     if not any(m.works for m in varied.methods):
         best = varied.methods[0]
+        if not math.isfinite(best.median):
+            return f"{works}: none does at any variant, and too many seeds failed for a median."
         return (
             f"{works}: none does at any variant; {best.method} comes closest, with a median of "
             f"{_number(varied, best.median)} over the variants."
@@ -123,7 +127,7 @@ def variants(found: Findings, varied: Varied) -> Section:
         whole = dataset(found, problem, ranked)
         works, broken = varied.breaks()[variant_of(problem)]
         told = f"{numbers.listing(works) or 'no method'} {'work' if len(works) > 1 else 'works'}"
-        told = told if works or broken else "not trained"
+        told = told if works or broken else "not judged"
         blocks.append(Details(f"{variant_of(problem)}: {told}", whole.blocks))
     return Section(f"{varied.label}, variant by variant", f"{varied.anchor}-variants", blocks)
 

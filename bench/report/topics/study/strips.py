@@ -30,7 +30,7 @@ def strips(found: Findings) -> list[Section]:
     """Return what each method's median seed made of every dataset of points or images."""
     blocks: list[Block] = []
     for problem, ranked in found.fixed:
-        if can_be_seen(problem):
+        if can_be_seen(problem) and any(record.evaluations for record in problem.records()):
             blocks += sheeted(found, problem, ranked, "strip", draw_strip)
     if not blocks:
         return []

@@ -139,7 +139,8 @@ def _leader(problem: Problem, ranked: list[Standing]) -> str:
         return f"Not judged: only {leader.method} has finished seeds, with {reached}"
     shared = [s.method for s in ranked if s.rank == 1]
     if len(shared) == 1 + len(rest):
-        return f"No difference: {_named(shared)} all reach {reached}"
+        both = "both" if len(shared) == 2 else "all"
+        return f"No difference: {_named(shared)} {both} reach {reached}"
     if problem.copies:
         return (
             f"{_named(shared)} {'is' if len(shared) == 1 else 'are'} ahead with {reached}; seeds "
