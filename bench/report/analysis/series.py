@@ -105,10 +105,13 @@ def _player(seeds: list[tuple[Record, Arrays]], player: str, updates: int) -> Se
                                    level.ratios["whole"], left=np.nan, right=np.nan))  # fmt: skip
     x, y = _joined(norms)
     last = x.max(initial=1.0)
+    # a logarithmic axis cannot show zeros
+    y = np.where(y > 0, y, np.nan)
+    band = binned(x, y, np.linspace(0, last, min(NORM_BINS, int(last)) + 1))
+    decades = np.log10(band.high.max(initial=1.0) / band.low.min(initial=1.0)) or 1.0
     return Series(
-        # a logarithmic axis cannot show zeros
-        binned(x, np.where(y > 0, y, np.nan), np.linspace(0, last, min(NORM_BINS, int(last)) + 1)),
-        {name: _apart(*_joined(lines), updates) for name, lines in flagged.items()},
+        band,
+        {name: _apart(*_joined(lines), updates, decades) for name, lines in flagged.items()},
         _losses(*_joined(losses)),
         _middle(np.array(grown)) if grown else None,
     )
@@ -128,11 +131,11 @@ def _joined(lines: list[Line]) -> Line:
     return np.concatenate([x for x, _ in lines]), np.concatenate([y for _, y in lines])
 
 
-def _apart(x: Points, y: Points, updates: int) -> Line:
-    """Keep one of the points that lie within a 150th of the axis and an eighth of a decade."""
+def _apart(x: Points, y: Points, updates: int, decades: float) -> Line:
+    """Keep one of the points that lie within an 80th of the updates and a 40th of the decades."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        height = np.where(np.isfinite(y), np.round(8 * np.log10(np.abs(y))), np.inf)
-    places = np.stack([np.round(150 * x / updates), height])
+        height = np.where(np.isfinite(y), np.round(40 * np.log10(y) / decades), np.inf)
+    places = np.stack([np.round(80 * x / updates), height])
     _, kept = np.unique(places, axis=1, return_index=True)
     return x[kept], y[kept]
 

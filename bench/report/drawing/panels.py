@@ -160,7 +160,9 @@ class Panels:
     def _frame(self, is_shared: bool) -> None:
         """Draw the axes of all panels, with labels of shared ones at the edges of the sheet."""
         style, tick, lines = self.style, 0.3 * self.style.em, []
-        across = MaxNLocator(min(3, style.ticks(self.wide)), steps=STEPS)
+        # the last label ends at the panel's edge, the one before is centred
+        room = 1.5 * text_width(f"{self.end:,g}", style.small) + style.em
+        across = MaxNLocator(max(1, min(3, int(self.wide / room))), steps=STEPS)
         along = [float(x) for x in across.tick_values(0, self.end) if 0 <= x <= self.end]
         for place, scale in enumerate(self.scales):
             left, top = self._corner(place)

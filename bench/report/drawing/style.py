@@ -25,6 +25,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import seaborn as sns
 from matplotlib.figure import Figure as Canvas
+from matplotlib.layout_engine import PlaceHolderLayoutEngine
 from matplotlib.ticker import FuncFormatter, NullLocator
 from PIL import Image
 
@@ -229,10 +230,11 @@ def save(
         # a method may bear a name that the font has no letters for
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         # the layout is the same in every file, and its search takes longer than drawing
-        if canvas.get_layout_engine() is not None:
+        engine = canvas.get_layout_engine()
+        if engine is not None and not isinstance(engine, PlaceHolderLayoutEngine):
             canvas.draw_without_rendering()
-            # "none" would leave an engine that does nothing, for which every file is drawn twice
-            canvas.set_layout_engine(None)
+        # "none" would leave an engine that does nothing, for which every file is drawn twice
+        canvas.set_layout_engine(None)
         for kind in _formats.get():
             # of vector files, the resolution of what is rasterised within
             canvas.savefig(
