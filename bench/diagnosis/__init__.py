@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from bench.diagnosis.rules import RULES, Found
 from bench.diagnosis.run import Run
 from bench.records.record import Record
@@ -53,13 +55,16 @@ def diagnose(record: Record, run: Run | None = None) -> Diagnosis:
     if record.status not in ("ok", "diverged"):
         return Diagnosis(UNCLEAR, None, f"the run did not finish: {record.reason or record.status}")
     lacking = {rule.kind: missing for rule in RULES if (missing := rule.lacking(run))}
+    # without an update of the generator there is no course to judge
+    is_short = not np.size(run.series.get("generator_norm", ()))
     found = [
         Finding(rule.kind, *result)
-        for rule in RULES
+        for rule in (RULES[:1] if is_short else RULES)
         if rule.kind not in lacking and (result := rule.find(run)) is not None
     ]
     if not found:
-        return Diagnosis(UNCLEAR, None, "no rule fits", lacking=lacking)
+        why = "the run is too short" if is_short else "no rule fits"
+        return Diagnosis(UNCLEAR, None, why, lacking=lacking)
     first, *rest = found
     return Diagnosis(first.kind, first.since, first.evidence, tuple(rest), lacking)
 

@@ -105,7 +105,7 @@ def exploding(run: Run) -> Found | None:
 
 
 def stuck(run: Run) -> Found | None:
-    if vanishing(run) is not None:
+    if len(run.record.evaluations) < 2 or vanishing(run) is not None:
         return None
     moved = []
     for name in run.record.evaluations[0]:
@@ -247,7 +247,7 @@ def collapsed(run: Run) -> Found | None:
 
 def _few_modes(run: Run) -> Found | None:
     modes = run.scores
-    if not modes.size or run.works[-1] or np.isnan(modes).any() or modes[-1] < 1:
+    if modes.size < 2 or run.works[-1] or np.isnan(modes).any() or modes[-1] < 1:
         return None
     quality, real = run.last("high_quality"), run.floor("high_quality")
     if real is not None and quality < GOOD * real:

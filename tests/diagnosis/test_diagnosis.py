@@ -184,3 +184,11 @@ def test_every_rule_is_documented():
     assert len(KINDS) == len({rule.kind for rule in RULES}) + 1
     for kind in KINDS:
         assert f"**{kind}**" in page, kind
+
+
+@pytest.mark.parametrize("status", ["ok", "diverged"])
+def test_a_run_without_a_course_is_not_judged(status):
+    nothing = dict.fromkeys(["discriminator_loss", "generator_loss", "discriminator_norm",
+                             "generator_norm"], np.empty(0))  # fmt: skip
+    for run in (made([], status), made([3], status, **GOOD), made(STAYS, status, nothing, **GOOD)):
+        assert kinds(run)[0] == ("diverged" if status == "diverged" else "unclear")

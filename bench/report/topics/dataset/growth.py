@@ -31,7 +31,11 @@ def draw_growth(
     """A panel each player, a line each method: the median over seeds of the smoothed norm."""
     series = {method: read(problem, method, notes) for method in methods}
     curves = {
-        method: {player: each.growth for player, each in own.items() if each.growth is not None}
+        method: {
+            player: each.growth
+            for player, each in own.items()
+            if each.growth is not None and np.isfinite(each.growth).any()
+        }
         for method, own in series.items()
     }
     shown = [method for method in methods if curves[method]]
