@@ -34,6 +34,7 @@ from bench.report.page.document import (
     Section,
     Table,
 )
+from bench.report.statistics import spread
 from bench.report.topics.dataset.curves import spans_decades
 
 AXES = ("discriminator_updates", "generator_updates", "gradient_evaluations")
@@ -81,21 +82,31 @@ def cost_per_run(found: Findings) -> str:
 
 
 def _table(found: Findings, name: str, pairs: list[Pair]) -> Table:
-    columns = [*((axis, 0) for axis in AXES), ("training_seconds", 1), ("checkpoint_seconds", 1),
-               ("evaluation_seconds", 1), ("population", 0), ("peak_memory_mb", 0)]  # fmt: skip
+    def mean(values: pd.Series) -> Entry:
+        found = mean_of(values)
+        return Entry(numbers.NOTHING if found is None else f"{found:,.0f}", value=found)
+
+    def seconds(values: pd.Series) -> Entry:
+        found = spread(values.dropna().tolist())
+        value = None if found is None else found.median
+        return Entry(numbers.median_and_range(found), value=value)
+
     rows = []
     for problem, ranked in pairs:
         for standing in ranked:
             own = found.finished(problem, standing.method)
-            means = [(mean_of(own[column]), digits) for column, digits in columns]
+            timed = ("training_seconds", "checkpoint_seconds", "evaluation_seconds")
             rows.append([
                 Entry(problem.label),
                 Entry(standing.method, method=standing.method),
-                *(Entry(numbers.plain(mean, digits), value=mean) for mean, digits in means),
+                *(mean(own[axis]) for axis in AXES),
+                *(seconds(own[name]) for name in timed),
+                *(mean(own[name]) for name in ("population", "peak_memory_mb")),
             ])  # fmt: skip
     return Table(
         name,
-        "Mean per finished run. Seeds that train as one block share its seconds and its memory.",
+        "Mean per finished run; seconds as median (min – max) over seeds. Seeds that train as one "
+        "block share its seconds and its memory.",
         ["dataset", "method", "discriminator updates", "generator updates",
          "gradient evaluations", "training, seconds", "checkpoints, seconds",
          "measuring, seconds", "seeds in a block", "peak memory, MiB"],
