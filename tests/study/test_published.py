@@ -83,7 +83,6 @@ def test_the_report_says_which_were_used(study, tmp_path):
     planned = [
         train(cell, ring_modes(0, 5)) for cell in chosen.cells if cell.dataset.name == "ring8"
     ]
-    write_report(chosen, planned, store.results)
-    told = (store.results / "kinds" / "report.md").read_text(encoding="utf-8")
-    said = "**Hyperparameters published for such data**: wgan_gp (penalty_weight 0.1)"
+    told = write_report(chosen, planned, store.results).read_text(encoding="utf-8")
+    said = "<b>Hyperparameters published for such data</b>: wgan_gp (penalty_weight 0.1)"
     assert said in told
