@@ -1,6 +1,7 @@
 import os
 import signal
 import sys
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from unittest import mock
@@ -48,6 +49,8 @@ def call(monkeypatch, capsys) -> Callable[..., str]:
         with monkeypatch.context() as patch, mock.patch.dict(os.environ, own), _own_parts():
             patch.setattr(signal, "signal", lambda *_: None)
             patch.setattr(out, "width", 400)
+            # urllib keeps the proxies of its first request for all later ones
+            patch.setattr(urllib.request, "_opener", None)
             patch.setattr(sys, "argv", ["bench", *map(str, arguments)])
             with pytest.raises(SystemExit) as left:
                 main()
