@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bench.diagnosis.run import PLAYERS, SPAN, Run, held, shown
+from bench.diagnosis.run import SPAN, Run, held, shown
 from bench.diagnosis.swings import swing
+from bench.metrics.gradients import PLAYERS
 
 EXPLODED = 1000.0
 """Times the level of a run's first tenth. In runs of `quick` that work the generator's norm grows

@@ -19,7 +19,6 @@ Mask = NDArray[np.bool_]
 
 Known = tuple[list[Quantity], Dataset]
 
-PLAYERS = ("discriminator", "generator")
 STRETCHES = 100
 """Parts that a series is cut into; their medians are its levels, which no single batch moves."""
 HELD = 3

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from bench.report.analysis.findings import Findings
 from bench.report.analysis.problems import Problem
 from bench.report.analysis.ranking import status_of
-from bench.report.page import numbers
 from bench.report.page.document import (
     Block,
     Document,
@@ -35,7 +34,7 @@ from bench.report.topics.study.robustness import card, robustness, variants_map
 from bench.report.topics.study.stability import stability
 from bench.report.topics.study.strips import strips
 from bench.report.topics.study.verdict import failed, finding, headline
-from bench.words import program
+from bench.words import count, listing, program
 
 TOPICS: tuple[Callable[[Findings], list[Section]], ...] = (
     strips, robustness, datasets, stability, cost, methods, failures, definitions, provenance
@@ -92,7 +91,7 @@ def _lead(found: Findings) -> list[Block]:
     for problem in found.problems:
         for line in problem.protocol.get("cautions", []):
             by_caution.setdefault(line, []).append(problem.label)
-    lines = [f"{numbers.listing(labels)}: {line}" for line, labels in by_caution.items()]
+    lines = [f"{listing(labels)}: {line}" for line, labels in by_caution.items()]
     blocks.append(Notice("Read with care", lines))
     gaps = [f"{p.label}: {told}" for p in found.problems for _, told in explained(p, [p.primary])]
     blocks.append(Notice("The primary metric was not computed", gaps))
@@ -123,12 +122,9 @@ def _what_was_run(problems: list[Problem]) -> str:
     ok = counted.pop("ok", 0)
     rest = "".join(f", {n} {status.replace('_', ' ')}" for status, n in counted.most_common())
     each = sorted({len(own) for problem in problems for own in problem.by_method.values()})
-    seeds = f"{each[0]} to {each[-1]} seeds" if len(each) > 1 else numbers.count(each[0], "seed")
+    seeds = f"{each[0]} to {each[-1]} seeds" if len(each) > 1 else count(each[0], "seed")
     finished = f"all {ok} runs finished" if not rest else f"{ok} of {len(cells)} runs finished"
-    told = (
-        f"{numbers.count(len(methods), 'method')} × {_datasets(problems)} × {seeds}; "
-        f"{finished}{rest}."
-    )
+    told = f"{count(len(methods), 'method')} × {_datasets(problems)} × {seeds}; {finished}{rest}."
     if any(status in ("missing", "stale") for status in counted):
         told += f" Missing and stale runs enter no number; the next `{program()} run` trains them."
     return told
@@ -139,5 +135,5 @@ def _datasets(problems: list[Problem]) -> str:
     # a variant may change the dataset, as noise does, and it is the same dataset all the same
     cells = [problem.cell for problem in problems]
     names = {c.variation.dataset if c.variation else c.dataset.label for c in cells}
-    told = numbers.count(len(names), "dataset")
+    told = count(len(names), "dataset")
     return told if len(names) == len(problems) else f"{told} in {len(problems)} variants"

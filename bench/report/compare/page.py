@@ -22,6 +22,7 @@ from bench.report.page.document import (
     Table,
 )
 from bench.report.statistics import Interval, smallest_rank_p
+from bench.words import count, listing, ranges
 
 WORDS: dict[Verdict, str] = {
     "worse": "worse, beyond noise",
@@ -46,7 +47,7 @@ def headline(comparison: Comparison) -> str:
         for verdict, words in WORDS.items()
         if (found := comparison.of(verdict))
     ]
-    pairs = numbers.count(len(comparison.pairs), "pair")
+    pairs = count(len(comparison.pairs), "pair")
     return f"{pairs} of method and problem compared; in B {'; '.join(told)}."
 
 
@@ -78,25 +79,24 @@ def _row(*parts: Entry | str) -> list[Entry]:
 
 
 def _side(side: Side) -> str:
-    told = f"{side.name}, {numbers.count(len(side.records), 'cell')}"
+    told = f"{side.name}, {count(len(side.records), 'cell')}"
     if side.older:
-        told += f" ({numbers.count(side.older, 'older record')} of the same cells passed over)"
-    return f"{told}, commit {numbers.listing(_values(side, 'commit'))}"
+        told += f" ({count(side.older, 'older record')} of the same cells passed over)"
+    return f"{told}, commit {listing(_values(side, 'commit'))}"
 
 
 def _cautions(comparison: Comparison) -> list[str]:
     lines = list(comparison.notes)
     if protocols := sorted({found.problem for found in comparison.protocols}):
         lines.append(
-            f"The protocol is not the same on {numbers.listing(protocols)} (see “Ingredients and "
+            f"The protocol is not the same on {listing(protocols)} (see “Ingredients and "
             "protocols”): a score may differ because it was measured differently."
         )
     for name, found in (("A", comparison.only_a), ("B", comparison.only_b)):
         if found:
             cells = sum(len(each.seeds) for each in found)
             lines.append(
-                f"{numbers.count(cells, 'cell')} only in {name}: not compared (see “Only on one "
-                "side”)."
+                f"{count(cells, 'cell')} only in {name}: not compared (see “Only on one side”)."
             )
     return lines
 
@@ -123,7 +123,7 @@ def _changes(number: int, label: str, pairs: list[Pair]) -> Table:
             _row(
                 pair.method,
                 Entry(WORDS[pair.verdict], _MARKS.get(pair.verdict, "")),
-                numbers.ranges(list(pair.records)),
+                ranges(list(pair.records)),
                 *(value(m, numbers.mean(metric, m, len(pair.records))) for m in pair.means),
                 value(
                     pair.contrast.difference, numbers.difference(metric, pair.contrast.difference)
@@ -141,9 +141,9 @@ def _why(pair: Pair) -> str:
     told = list(pair.reasons)
     if pair.verdict not in ("identical", "not compared"):
         if pair.identical:
-            told.append(f"identical at {numbers.count(len(pair.identical), 'seed')}")
+            told.append(f"identical at {count(len(pair.identical), 'seed')}")
         if pair.parts:
-            told.append(f"not the same: {numbers.listing(pair.parts)}")
+            told.append(f"not the same: {listing(pair.parts)}")
     return "; ".join(told)
 
 
@@ -209,7 +209,7 @@ def _unmatched(comparison: Comparison) -> list[Block]:
     def row(each: Unmatched) -> list[Entry]:
         statuses = ", ".join(f"{n} {s.replace('_', ' ')}" for s, n in each.statuses.items())
         near = "; ".join(each.nearest) or "none with this method and dataset"
-        return _row(each.problem, each.method, numbers.ranges(each.seeds), statuses, near)
+        return _row(each.problem, each.method, ranges(each.seeds), statuses, near)
 
     return [
         Table(
@@ -280,7 +280,7 @@ def _rule(comparison: Comparison) -> list[Block]:
     items = {
         "Identical": "status and outcome of every common seed are equal bit for bit: evaluations, "
         "whole-run numbers, cost in updates and gradients, floor, protocol. Nothing is tested.",
-        "By test": f"p, adjusted for the {numbers.count(comparison.tested, 'pair')} tested (Holm), "
+        "By test": f"p, adjusted for the {count(comparison.tested, 'pair')} tested (Holm), "
         f"is at most {LEVEL:g}, and the mean difference shows in the metric's digits. p is that of "
         "a paired t test of the primary metric at equal seeds (sign test where all differences are "
         "the same), or of a Mann–Whitney test where any seed failed, with failures as the worst.",
@@ -300,5 +300,5 @@ def _rule(comparison: Comparison) -> list[Block]:
     )
     sizes = sorted({len(pair.records) for pair in comparison.pairs} - {1})
     if few := [f"{n} seeds {numbers.p_value(smallest_rank_p(n, n))}" for n in sizes]:
-        told += f" The smallest p of the Mann–Whitney test, unadjusted: {numbers.listing(few)}."
+        told += f" The smallest p of the Mann–Whitney test, unadjusted: {listing(few)}."
     return [Items(list(items.items())), Paragraph(told)]

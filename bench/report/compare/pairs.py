@@ -14,8 +14,8 @@ from bench.metrics.gradients import PLAYERS
 from bench.records.record import TRANSIENT, Record
 from bench.report.analysis.contrast import Contrast, contrast
 from bench.report.analysis.ranking import score
-from bench.report.page import numbers
 from bench.report.statistics import Interval, Spread, holm, mean_interval, spread
+from bench.words import count
 
 Verdict = Literal["worse", "better", "noise", "identical", "not compared"]
 """Of B against A; ``noise``: the results differ, but not beyond noise."""
@@ -178,7 +178,7 @@ class Pair:
             why = {str(w) for r in records if (w := r.not_computed.get(self.metric.name))}
             return "not compared", ("; ".join([told, *sorted(why)]),)
         if any(without):
-            open_.append(f"no {self.metric.label} at {numbers.count(sum(without), 'seed')}")
+            open_.append(f"no {self.metric.label} at {count(sum(without), 'seed')}")
         if self.contrast.p is None:
             open_.append("one seed cannot be tested")
         return "noise", tuple(open_)
@@ -206,7 +206,7 @@ class Pair:
             ]
             if crashed:
                 words = " or ".join(sorted({status.replace("_", " ") for status in crashed}))
-                of_all = f"{len(crashed)} of {numbers.count(len(statuses), 'seed')}"
+                of_all = f"{len(crashed)} of {count(len(statuses), 'seed')}"
                 yield verdict, f"{of_all} {words} only in {own}"
             if len(statuses) >= FLIPPED and all(s[1 - side] == "ok" != s[side] for s in statuses):
                 yield verdict, f"all {len(statuses)} seeds finished in {other}, none in {own}"

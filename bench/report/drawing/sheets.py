@@ -76,15 +76,16 @@ Draw = Callable[..., Figure | str | None]
 
 
 def figure(
-    found: Findings, problem: Problem, kind: str, draw: Draw, in_variants: bool = False
-) -> list[Block]:
+    found: Findings, problem: Problem, kind: str, draw: Draw, in_variants: bool = False,
+    in_report: bool = True,
+) -> list[Block]:  # fmt: skip
     """Return the figure ``kind`` of one problem: ``draw``(style, folder).
 
     The report shows it of problems that are one of many variants only where ``in_variants`` says
-    so; ``bench figure`` draws it of all.
+    so, and of none without ``in_report``; ``bench figure`` draws it of all.
     """
-    in_report = in_variants or problem.cell.variation is None
-    return [Drawing(f"{found.slugs[problem.anchor]}/{kind}", draw, in_report)]
+    is_shown = in_report and (in_variants or problem.cell.variation is None)
+    return [Drawing(f"{found.slugs[problem.anchor]}/{kind}", draw, is_shown)]
 
 
 def sheeted(
@@ -95,13 +96,8 @@ def sheeted(
 
     ``draw``(problem, sheet, notes, style, folder); ``notes`` take what cannot be read.
     """
-    name = found.slugs[problem.anchor]
-    in_report = in_variants or problem.cell.variation is None
-    return [
-        Drawing(
-            f"{name}/{kind}{sheet.suffix}",
-            partial(draw, problem, sheet, found.notes),
-            in_report and sheet.number == 1,
-        )
-        for sheet in sheets(ranked, name)
-    ]
+    drawn: list[Block] = []
+    for sheet in sheets(ranked, found.slugs[problem.anchor]):
+        own = partial(draw, problem, sheet, found.notes)
+        drawn += figure(found, problem, kind + sheet.suffix, own, in_variants, sheet.number == 1)
+    return drawn

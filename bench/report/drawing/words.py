@@ -21,7 +21,7 @@ from matplotlib.ft2font import LoadFlags
 from bench.report.analysis.problems import Problem
 from bench.report.analysis.ranking import Standing
 from bench.report.drawing.style import FONT, Style, named
-from bench.report.page import numbers
+from bench.words import listing, ranges
 
 LONGEST = 30
 """Letters of a name that a figure shows at most."""
@@ -125,8 +125,8 @@ def seeds_told(problems: list[Problem]) -> str:
     by_seeds: dict[str, list[str]] = defaultdict(list)
     for problem in problems:
         seeds = {planned.cell.seed for planned in problem.planned}
-        by_seeds[numbers.ranges(sorted(seeds))].append(problem.label)
+        by_seeds[ranges(sorted(seeds))].append(problem.label)
     most, *others = sorted(by_seeds, key=lambda seeds: -len(by_seeds[seeds]))
     told = f"seed{'' if most.isdigit() else 's'} {most}"
-    exceptions = "; ".join(f"{numbers.listing(by_seeds[seeds])}: {seeds}" for seeds in others)
+    exceptions = "; ".join(f"{listing(by_seeds[seeds])}: {seeds}" for seeds in others)
     return told + (f" ({exceptions})" if exceptions else "")

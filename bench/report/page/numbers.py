@@ -6,9 +6,6 @@ import math
 
 from bench.metric import Quantity
 from bench.report.statistics import LEVEL, Interval, Spread
-from bench.words import count as count
-from bench.words import listing as listing
-from bench.words import ranges as ranges
 
 NOTHING = "–"
 """What a table shows where there is no number."""

@@ -19,6 +19,7 @@ from bench.report.page import numbers
 from bench.report.page.document import Block, Entry, Paragraph, Table
 from bench.report.statistics import interquartile_mean
 from bench.report.topics.dataset.iterates import CALLED, other, ranked
+from bench.words import listing
 
 AXES = {
     "discriminator_updates": "discriminator updates",
@@ -148,7 +149,7 @@ def at_cost(_: Findings, problem: Problem, standings: list[Standing]) -> list[Bl
         [Entry(s.method, method=s.method), *(_placed(each, s.method) for each in found)]
         for s in standings
     ]
-    costs = numbers.listing([f"{_amount(each)} {AXES[each.axis]}" for each in found])
+    costs = listing([f"{_amount(each)} {AXES[each.axis]}" for each in found])
     blocks.append(
         Table(
             f"axes-{problem.anchor}",
@@ -183,19 +184,18 @@ def equal_cost(problem: Problem, standings: list[Standing]) -> str:
         return ""
     changed = [each for each in rest if not leads <= each.first]
     if not changed:
-        names, axes = numbers.listing(sorted(leads)), [AXES[each.axis] for each in rest]
+        names, axes = listing(sorted(leads)), [AXES[each.axis] for each in rest]
         verb = "leads" if len(leads) == 1 else "lead"
-        return f"{names} also {verb} at equal {numbers.listing(axes)}."
+        return f"{names} also {verb} at equal {listing(axes)}."
     told = []
     for each in changed:
         first = sorted(each.first)
         verb = "leads" if len(first) == 1 else "lead"
         best = numbers.of(each.metric, each.scores[each.leader])
         told.append(
-            f"at equal {AXES[each.axis]} ({_amount(each)}) {numbers.listing(first)} {verb}, "
-            f"with {best}"
+            f"at equal {AXES[each.axis]} ({_amount(each)}) {listing(first)} {verb}, with {best}"
         )
-    return f"{numbers.listing(told)}."
+    return f"{listing(told)}."
 
 
 def other_iterate(problem: Problem, standings: list[Standing]) -> str:
@@ -214,12 +214,12 @@ def other_iterate(problem: Problem, standings: list[Standing]) -> str:
     shared = [method for method in ours if ours[method] == 1]
     told = (
         f"Ranked by the {CALLED[ranked(problem)]}; of the {CALLED[iterate]} "
-        f"{numbers.listing(leads)} {'has' if len(leads) == 1 else 'have'} the best mean, "
+        f"{listing(leads)} {'has' if len(leads) == 1 else 'have'} the best mean, "
         f"{numbers.of(metric, means[order[0]])}"
     )
     if set(leads) & set(shared):
         return f"{told}: the first place is the same."
-    behind = numbers.listing([f"{m} {numbers.of(metric, means[m])}" for m in shared if m in means])
+    behind = listing([f"{m} {numbers.of(metric, means[m])}" for m in shared if m in means])
     return f"{told}: the first place depends on it ({behind})."
 
 

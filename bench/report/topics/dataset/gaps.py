@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from bench.metric import Quantity
 from bench.report.analysis.gaps import earlier, reasons
 from bench.report.analysis.problems import Problem
-from bench.report.page import numbers
+from bench.words import listing
 
 
 def explained(problem: Problem, metrics: Sequence[Quantity]) -> list[tuple[str, str]]:
@@ -26,5 +26,5 @@ def explained(problem: Problem, metrics: Sequence[Quantity]) -> list[tuple[str, 
                 lacking[why, count].append(metric.label)
         for (why, count), labels in lacking.items():
             of = "" if count == len(finished) else f" for {count} of {len(finished)} finished seeds"
-            lines.append((f"Not computed{where}{of}", f"{numbers.listing(labels)}: {why}"))
+            lines.append((f"Not computed{where}{of}", f"{listing(labels)}: {why}"))
     return lines

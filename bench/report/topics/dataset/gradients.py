@@ -10,6 +10,7 @@ from bench.report.analysis.ranking import Standing
 from bench.report.page import numbers
 from bench.report.page.document import Block, Entry, Paragraph, Table
 from bench.report.statistics import spread
+from bench.words import count as counted
 
 NOT_JUDGED = "not judged"
 
@@ -94,5 +95,5 @@ def _over_seeds(records: list[Record], name: str, digits: int = 1) -> Entry:
         return Entry(" or ".join(words), "quiet")
     told = numbers.median_and_range(found := spread(values), digits)
     if lacking:
-        told += f"; {len(values)} of {numbers.count(len(records), 'seed')}"
+        told += f"; {len(values)} of {counted(len(records), 'seed')}"
     return Entry(told, value=None if found is None else found.median)

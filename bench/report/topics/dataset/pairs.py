@@ -11,6 +11,7 @@ from bench.report.page import numbers
 from bench.report.page.document import EMPTY, Block, Entry, Paragraph, Table
 from bench.report.statistics import probability_of_improvement
 from bench.report.statistics.sequential import Result
+from bench.words import count, listing
 
 WORDS = {"ahead": "better", "behind": "worse"}
 MOST_OPEN = 4
@@ -35,7 +36,7 @@ def pairs_that_differ(decided: Decided) -> str:
         names = [f"{r.first} – {r.second}" for r in results if r.outcome == "open"]
         named = f": {', '.join(names)}" if len(names) <= MOST_OPEN else ""
         said.append(f"{counts['open']} open{named}")
-    return f"{numbers.listing(said)}."
+    return f"{listing(said)}."
 
 
 def pairs(found: Findings, problem: Problem, _: list[Standing]) -> list[Block]:
@@ -133,11 +134,11 @@ def answer(decided: Decided) -> str:
     if decided.problem.copies:
         return "Seeds repeat the same numbers here, so that more of them decide nothing."
     if pairs:
-        told = f"Not decided: {numbers.count(len(pairs), 'pair')} still needed"
+        told = f"Not decided: {count(len(pairs), 'pair')} still needed"
         if decided.at_most:
             return f"{told} and open after {decided.seeds} seeds, the most that were allowed."
-        return f"{told}, after {numbers.count(decided.seeds, 'seed')}."
-    told = f"Decided after {numbers.count(decided.seeds, 'seed')}"
+        return f"{told}, after {count(decided.seeds, 'seed')}."
+    told = f"Decided after {count(decided.seeds, 'seed')}"
     if decided.asked.decide != "best":
         return f"{told}: {_counted(decided)}."
     best = decided.unbeaten
@@ -146,7 +147,7 @@ def answer(decided: Decided) -> str:
     if len(best) == 1:
         return f"{told}: {best[0]} is the best: no other beats it, and each is beaten."
     margin = numbers.of(primary, decided.asked.margin)
-    return f"{told}: {numbers.listing(best)} are the best, and equal within ±{margin}."
+    return f"{told}: {listing(best)} are the best, and equal within ±{margin}."
 
 
 def progress(decided: Decided) -> str:
@@ -176,7 +177,7 @@ def _goal(decided: Decided) -> str:
 
 def _counted(decided: Decided) -> str:
     equal = sum(each.outcome == "equal" for each in decided.settled)
-    told = f"{len(decided.settled)} of {numbers.count(len(decided.results), 'pair')} decided"
+    told = f"{len(decided.settled)} of {count(len(decided.results), 'pair')} decided"
     return f"{told}, {equal} of them equal within the margin" if equal else told
 
 

@@ -29,6 +29,7 @@ from bench.report.page import numbers
 from bench.report.page.document import Block, Figure
 from bench.report.statistics import performance_profile
 from bench.report.topics.dataset.curves import spans_decades
+from bench.words import count, listing
 
 MOST_COLOURED = 10
 """Methods beyond which the others are thin and grey: more lines cannot be followed."""
@@ -199,7 +200,7 @@ def _legend(
     methods: list[str | None] = [s.method for s in coloured]
     if rest:
         handles.append(Line2D([], [], color="#BBBBBB", lw=style.thin))
-        labels.append(numbers.count(len(rest), "other method"))
+        labels.append(count(len(rest), "other method"))
         methods.append(None)
     if mark is not None:
         handles.append(Line2D([], [], color=INK, ls=mark.dash, lw=1.2))
@@ -218,7 +219,7 @@ def _caption(problem: Problem, shown: list[Standing], has_floor: bool) -> str:
         "differ only to keep overlapping lines visible.",
     ]
     if failed:
-        parts.append(f"Seeds failed: {numbers.listing(failed)}.")
+        parts.append(f"Seeds failed: {listing(failed)}.")
     if len(shown) > MOST_COLOURED:
         parts.append(f"Grey: all but the {MOST_COLOURED} best.")
     if has_floor:
@@ -236,6 +237,6 @@ def _heard(problem: Problem, shown: list[Standing]) -> str:
         told.append(f"{standing.method}: {', '.join(filter(None, [seeds, failed]))}")
     return (
         f"Performance profiles on {problem.label}: the share of seeds that reach a given "
-        f"{metric.label}, a line for each of {numbers.count(len(shown), 'method')}. Values of the "
+        f"{metric.label}, a line for each of {count(len(shown), 'method')}. Values of the "
         f"seeds, best first. {'; '.join(told)}."
     )

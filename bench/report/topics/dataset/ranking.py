@@ -19,6 +19,7 @@ from bench.report.statistics import Interval
 from bench.report.topics.dataset.gaps import explained
 from bench.report.topics.study.provenance import listed
 from bench.taken import REDRAWN
+from bench.words import count, listing
 
 MARKS = "★ best, ≈ not distinguishable from it."
 
@@ -68,7 +69,7 @@ def _published(problem: Problem) -> list[tuple[str, str]]:
         # what a study or a user has set is in the label
         if changed and "(" not in method:
             told.append(f"{method} ({listed(changed)})")
-    return [("Hyperparameters published for such data", numbers.listing(told))] if told else []
+    return [("Hyperparameters published for such data", listing(told))] if told else []
 
 
 def headed(metric: Quantity) -> str:
@@ -97,7 +98,7 @@ def centre(problem: Problem, standing: Standing, marked: Mark = "") -> Entry:
     if standing.not_computed(problem.primary):
         return _lacking()
     if standing.centre is not None and not standing.holds:
-        told = f"{standing.failed} of {numbers.count(len(standing.scores), 'seed')} failed"
+        told = f"{standing.failed} of {count(len(standing.scores), 'seed')} failed"
         return Entry(told, "failed")
     if standing.centre is None:
         return Entry(numbers.NOTHING, "quiet")

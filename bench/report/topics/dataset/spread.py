@@ -11,6 +11,7 @@ from bench.report.page import numbers
 from bench.report.page.document import Block, Entry, Paragraph, Table
 from bench.report.statistics import Parts, pooled, variance_parts
 from bench.taken import REDRAWN
+from bench.words import count
 
 HEADS = [
     "seeds", "between runs", "from training seeds", "from drawing samples",
@@ -78,7 +79,7 @@ def _sentence(metric: Quantity, redrawn: Quantity, parts: Parts, samples: int) -
         f"Of the variance of {metric.label} between runs of a method, {_share(parts.share)} "
         f"comes from drawing {samples:,} evaluation samples anew and the rest from training seeds: "
         f"standard deviations {within} and {between}, pooled over "
-        f"{numbers.count(parts.methods, 'method')}."
+        f"{count(parts.methods, 'method')}."
     )
 
 

@@ -15,6 +15,8 @@ from bench.report.page.document import Block, Entry, Items, Table
 from bench.report.statistics import smallest_rank_p
 from bench.report.topics.dataset.sensitivity import Order, orders
 from bench.report.topics.dataset.spread import spread_parts
+from bench.words import count as counted
+from bench.words import listing
 
 _STATED = {
     "welch": "the study states Welch's t test for methods without failed seeds. ",
@@ -74,8 +76,8 @@ def _limits(ranked: list[Standing]) -> list[tuple[str, str]]:
     if tests:
         lines.append((
             "Smallest p of a rank test",
-            f"{numbers.p_value(smallest)} with {numbers.count(min(sizes), 'seed')} per method, "
-            f"{numbers.p_value(corrected)} corrected for {numbers.count(tests, 'comparison')}: it "
+            f"{numbers.p_value(smallest)} with {counted(min(sizes), 'seed')} per method, "
+            f"{numbers.p_value(corrected)} corrected for {counted(tests, 'comparison')}: it "
             f"{verdict} distinguish methods at {LEVEL_TO_BEST:g}.",
         ))  # fmt: skip
     lines.append((
@@ -99,7 +101,7 @@ def _limits(ranked: list[Standing]) -> list[tuple[str, str]]:
         seeds = [f"{method} about {count}" for method, count in needed.items()]
         lines.append((
             f"Seeds to settle the comparison with {ranked[0].method}",
-            f"{numbers.listing(seeds)}. A rough estimate: it takes the difference and the spread "
+            f"{listing(seeds)}. A rough estimate: it takes the difference and the spread "
             "seen here as the true ones.",
         ))  # fmt: skip
     return lines
@@ -116,7 +118,7 @@ def _tests_used(compared: list[Standing]) -> str:
         "sign": "Sign test, as nothing varies between seeds",
         "rank": "Rank test, as seeds failed",
     }
-    return " ".join(f"{words[t]}: {numbers.listing(names)}." for t, names in by_test.items())
+    return " ".join(f"{words[t]}: {listing(names)}." for t, names in by_test.items())
 
 
 def _shared(ranked: list[Standing]) -> float | None:

@@ -36,6 +36,7 @@ from bench.report.page.document import (
 )
 from bench.report.statistics import spread
 from bench.report.topics.dataset.curves import spans_decades
+from bench.words import listing
 
 AXES = ("discriminator_updates", "generator_updates", "gradient_evaluations")
 SECONDS, EVALUATIONS = "training seconds", "gradient evaluations"
@@ -77,8 +78,8 @@ def cost_per_run(found: Findings) -> str:
         ends = [f"{end:,.0f}" for end in sorted({min(means), max(means)})]
         ranges.append(f"{' to '.join(ends)} {axis.replace('_', ' ')}")
     rest = [f"{method} ({ratio:.3g} times fewer)" for method, ratio in fewer.items()]
-    few = f" Fewer generator updates than the others: {numbers.listing(rest)}." if rest else ""
-    return f"{numbers.listing(ranges)} per run.{few}"
+    few = f" Fewer generator updates than the others: {listing(rest)}." if rest else ""
+    return f"{listing(ranges)} per run.{few}"
 
 
 def _table(found: Findings, name: str, pairs: list[Pair]) -> Table:
@@ -154,7 +155,7 @@ def _doubt(found: Findings) -> str:
         return ""
     return (
         "Treat seconds as rough: methods with the same number of gradient evaluations differ "
-        f"by up to {numbers.listing(told)}, partly through machine load."
+        f"by up to {listing(told)}, partly through machine load."
     )
 
 
@@ -314,7 +315,7 @@ def _caption(found: list[Panel]) -> str:
     mixed = [problem.label for problem, measure, _ in found if measure == EVALUATIONS]
     if mixed:
         parts.append(
-            f"{numbers.listing(mixed)} was trained on different devices: its cost is counted in "
+            f"{listing(mixed)} was trained on different devices: its cost is counted in "
             "gradient evaluations."
         )
     return " ".join(parts)

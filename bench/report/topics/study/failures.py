@@ -7,7 +7,6 @@ from collections import defaultdict
 from bench.execution.plan import Planned
 from bench.report.analysis.findings import Findings
 from bench.report.analysis.ranking import status_of
-from bench.report.page import numbers
 from bench.report.page.document import (
     Details,
     Entry,
@@ -16,6 +15,7 @@ from bench.report.page.document import (
     Section,
     Table,
 )
+from bench.words import count, ranges
 
 
 def failures(found: Findings) -> list[Section]:
@@ -35,7 +35,7 @@ def failures(found: Findings) -> list[Section]:
         return [Section("Failures", "failures", [Paragraph("Every cell is ok.")])]
     rows, outputs = [], []
     for (label, method, status, reason, output), cells in grouped.items():
-        seeds = numbers.ranges([planned.cell.seed for planned in cells])
+        seeds = ranges([planned.cell.seed for planned in cells])
         failed = cells[0].record is not None
         rows.append([Entry(label), Entry(method, method=method), Entry(seeds),
                      Entry(status.replace("_", " "), "failed" if failed else "quiet"),
@@ -45,8 +45,8 @@ def failures(found: Findings) -> list[Section]:
             outputs.append(Details(summary, [Listing(output)]))
     lost = sum(len(cells) for cells in grouped.values() if cells[0].record is not None)
     absent = sum(map(len, grouped.values())) - lost
-    told = [f"{numbers.count(lost, 'cell')} failed"] if lost else []
-    told += [f"{numbers.count(absent, 'cell')} not trained"] if absent else []
+    told = [f"{count(lost, 'cell')} failed"] if lost else []
+    told += [f"{count(absent, 'cell')} not trained"] if absent else []
     caption = (
         f"{' and '.join(told)}. None of them enters a mean; in an interquartile mean the failed "
         "ones are the worst. Cells that crashed, were killed, ran out of time or of memory are "

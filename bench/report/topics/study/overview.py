@@ -34,6 +34,8 @@ from bench.report.drawing.words import (
 from bench.report.page import numbers
 from bench.report.page.document import Drawing, Figure
 from bench.report.topics.dataset.curves import spans_decades
+from bench.words import count as number_of
+from bench.words import listing
 
 # one hue from pale to dark: its lightness alone tells the order, whatever colours an eye can see
 COLOURS = LinearSegmentedColormap.from_list(
@@ -278,18 +280,16 @@ def _caption(shown: Map, is_counted: bool) -> str:
             "of the other methods."
         )
     if ratios := [p.label for p, s in scaled if s and s.by_ratios]:
-        parts.append(
-            f"On {numbers.listing(ratios)} it is real data's value divided by the method's."
-        )
+        parts.append(f"On {listing(ratios)} it is real data's value divided by the method's.")
     if guessed := [p for p, s in scaled if s and not s.is_measured]:
         starts = {"0" if p.primary.higher_is_better else "a hundred times real data's value"
                   for p in guessed}  # fmt: skip
         parts.append(
-            f"On {numbers.listing([p.label for p in guessed])} untrained generators were not "
+            f"On {listing([p.label for p in guessed])} untrained generators were not "
             f"measured: pale is {' or '.join(sorted(starts))}."
         )
     if blank := [p.label for p, s in scaled if s is None]:
-        parts.append(f"No colour on {numbers.listing(blank)}: real data's value is not known.")
+        parts.append(f"No colour on {listing(blank)}: real data's value is not known.")
     if is_counted:
         parts.append("Rows: by the number of datasets on which a method is among the best.")
     return " ".join(parts)
@@ -306,8 +306,8 @@ def _words(problems: list[Problem], standings: list[list[Standing]], methods: li
             told.append(f"{FLOOR} {numbers.of(problem.primary, real)}")
         columns.append(f"{problem.label} by {problem.primary.label}: {', '.join(told)}")
     return (
-        f"Heat map of {numbers.count(len(methods), 'method')} by "
-        f"{numbers.count(len(problems), 'problem')}. {'; '.join(columns)}."
+        f"Heat map of {number_of(len(methods), 'method')} by "
+        f"{number_of(len(problems), 'problem')}. {'; '.join(columns)}."
         + ("" if few else " The tables of the datasets hold every number.")
     )
 

@@ -17,7 +17,6 @@ from bench.registry import make_method
 from bench.report.analysis.findings import Findings
 from bench.report.analysis.problems import Problem
 from bench.report.analysis.ranking import Standing, status_of
-from bench.report.page import numbers
 from bench.report.page.document import (
     Block,
     Details,
@@ -30,7 +29,7 @@ from bench.report.page.document import (
     Table,
 )
 from bench.study import Study
-from bench.words import program
+from bench.words import count, program
 from bench.yaml12 import write_value
 
 UNKNOWN = "unknown"
@@ -145,7 +144,7 @@ def _of_run(record: Record, name: str) -> str:
 
 def _counted(values: Iterable[str]) -> str:
     counted = sorted(Counter(values).items(), key=lambda each: (-each[1], each[0]))
-    return "; ".join(f"{value} ({numbers.count(n, 'cell')})" for value, n in counted) or "none"
+    return "; ".join(f"{value} ({count(n, 'cell')})" for value, n in counted) or "none"
 
 
 def listed(hyperparameters: dict[str, Any]) -> str:

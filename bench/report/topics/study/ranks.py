@@ -15,6 +15,7 @@ from bench.report.drawing.words import seeds_told
 from bench.report.page import numbers
 from bench.report.page.document import Figure
 from bench.report.statistics import CriticalDifference, critical_difference
+from bench.words import listing
 
 
 def draw_critical_difference(
@@ -37,7 +38,7 @@ def draw_critical_difference(
     if isinstance(found, str):
         return f"No critical-difference diagram: {found}."
     canvas = diagram(found, methods, style)
-    groups = [numbers.listing([methods[i] for i in group]) for group in found.groups]
+    groups = [listing([methods[i] for i in group]) for group in found.groups]
     order = np.argsort(found.ranks, kind="stable")
     ranks = ", ".join(f"{methods[i]} {found.ranks[i]:.2f}" for i in order)
     used = [problem for problem, _ in pairs]
@@ -52,7 +53,7 @@ def draw_critical_difference(
     if len({problem.cell.dataset.name for problem in used}) < len(used):
         told += " Some problems share a dataset; the test takes them as independent all the same."
     if left_out := sorted(set(places) - set(methods)):
-        some = numbers.listing(left_out) if len(left_out) <= 6 else f"{len(left_out)} methods"
+        some = listing(left_out) if len(left_out) <= 6 else f"{len(left_out)} methods"
         told += f" Left out, as not every problem has a score of them: {some}."
     return Figure(
         save(canvas, folder, "critical-difference"),

@@ -29,6 +29,8 @@ from bench.report.topics.dataset.profiles import MOST_COLOURED, Line, Upright, d
 from bench.report.topics.dataset.ranking import centre, floor
 from bench.report.topics.dataset.section import dataset
 from bench.report.topics.study.overview import MOST_TOLD, Map
+from bench.words import count as counted
+from bench.words import listing
 
 WORKS = "✓"
 MOST_NAMED = 3
@@ -53,12 +55,12 @@ def robustness(found: Findings) -> list[Section]:
 def card(varied: Varied) -> Verdict:
     """Return what the first screen says of an experiment: who breaks where."""
     failed = [
-        f"{m.method} failed on {m.failed} of {numbers.count(m.trained, 'seed')}"
+        f"{m.method} failed on {m.failed} of {counted(m.trained, 'seed')}"
         for m in varied.methods
         if m.failed
     ]
     return Verdict(
-        f"{varied.label}, {numbers.count(len(varied.pairs), 'variant')}",
+        f"{varied.label}, {counted(len(varied.pairs), 'variant')}",
         varied.anchor,
         sentence(varied),
         "; ".join(failed),
@@ -88,7 +90,7 @@ def sentence(varied: Varied) -> str:
     for (count, of), names in by_count.items():
         at = "no variant" if not count else "every variant" if count == of else f"{count} of {of}"
         at += " variants" if not told and 0 < count < of else ""
-        told.append(f"{numbers.listing(names)} {'works' if len(names) == 1 else 'work'} at {at}")
+        told.append(f"{listing(names)} {'works' if len(names) == 1 else 'work'} at {at}")
     return f"{works}: {'; '.join(told)}."
 
 
@@ -104,9 +106,9 @@ def _hardest(varied: Varied) -> list[tuple[str, str]]:
         elif not broken:
             none.append(variant)
         elif len(works) <= len(varied.methods) / FEW:
-            most.append(f"{variant} (but for {numbers.listing(works)})")
+            most.append(f"{variant} (but for {listing(works)})")
     told = {"Breaks every method": every, "Breaks most": most, "Breaks none": none}
-    return [(term, numbers.listing(names)) for term, names in told.items() if names]
+    return [(term, listing(names)) for term, names in told.items() if names]
 
 
 def _is_open(varied: Varied, variant: str, method: str) -> bool:
@@ -126,7 +128,7 @@ def variants(found: Findings, varied: Varied) -> Section:
     for problem, ranked in varied.pairs:
         whole = dataset(found, problem, ranked)
         works, broken = varied.breaks()[variant_of(problem)]
-        told = f"{numbers.listing(works) or 'no method'} {'work' if len(works) > 1 else 'works'}"
+        told = f"{listing(works) or 'no method'} {'work' if len(works) > 1 else 'works'}"
         told = told if works or broken else "not judged"
         blocks.append(Details(f"{variant_of(problem)}: {told}", whole.blocks))
     return Section(f"{varied.label}, variant by variant", f"{varied.anchor}-variants", blocks)
@@ -168,14 +170,14 @@ def _shares(found: Findings, varied: Varied) -> Table:
     partly = [m.method for m in varied.methods if len(m.scores) < len(varied.pairs)]
     return Table(
         f"robustness-{varied.anchor}",
-        f"Methods over the {numbers.count(len(varied.pairs), 'variant')} of {varied.label}: at how "
+        f"Methods over the {counted(len(varied.pairs), 'variant')} of {varied.label}: at how "
         f"many they work ({varied.metric.label} of {_required(varied)}), the share of them with "
         f"its {numbers.INTERVAL} over seeds (none where other seeds would change nothing), the "
         "median over variants, and the worst variant with its interquartile mean. Failed seeds are "
         "over all variants; training is the mean over finished seeds, in seconds per seed."
-        + (f" Not trained, or not applicable, at every variant: {numbers.listing(partly)}."
+        + (f" Not trained, or not applicable, at every variant: {listing(partly)}."
            if partly else "")
-        + (f" Without a trained seed: {numbers.listing(absent)}." if absent else ""),
+        + (f" Without a trained seed: {listing(absent)}." if absent else ""),
         ["method", "works at", "share of variants", "median over variants", "worst",
          "worst variant", "seeds failed", "training, seconds"],
         rows,
@@ -221,14 +223,14 @@ def _worst(varied: Varied, m: Robustness) -> Entry:
     if math.isfinite(value):
         return Entry(_number(varied, value), value=value)
     standing = varied.standing[m.worst[0], m.method]
-    return Entry(f"{standing.failed} of {numbers.count(len(standing.scores), 'seed')} failed",
+    return Entry(f"{standing.failed} of {counted(len(standing.scores), 'seed')} failed",
                  "failed")  # fmt: skip
 
 
 def _few(names: list[str]) -> str:
     rest = len(names) - MOST_NAMED
     if rest <= 0:
-        return numbers.listing(names)
+        return listing(names)
     return f"{', '.join(names[:MOST_NAMED])} and {rest} more, alike"
 
 
@@ -277,8 +279,8 @@ def _heard(varied: Varied) -> str:
                 for variant, value in m.scores.items()]  # fmt: skip
         rows.append(f"{m.method} works at {_share(m)}" + (f": {'; '.join(told)}" if few else ""))
     return (
-        f"Heat map of {numbers.count(len(varied.methods), 'method')} by "
-        f"{numbers.count(len(varied.pairs), 'variant')} of {varied.label}. {'. '.join(rows)}."
+        f"Heat map of {counted(len(varied.methods), 'method')} by "
+        f"{counted(len(varied.pairs), 'variant')} of {varied.label}. {'. '.join(rows)}."
     )
 
 

@@ -11,6 +11,7 @@ from bench.report.analysis.tables import mean_of
 from bench.report.page import numbers
 from bench.report.page.document import Block, Details, Entry, Section, Table
 from bench.report.topics.dataset.iterates import oscillation
+from bench.words import count
 
 
 def stability(found: Findings) -> list[Section]:
@@ -73,7 +74,7 @@ def _held(own: pd.DataFrame) -> Entry:
     """Median update over the seeds that ever held all modes, and how many those are."""
     held, measured = own["first_update_all_modes"].dropna(), own["last_evaluation"].count()
     if held.empty:
-        return Entry(f"never, {numbers.count(measured, 'seed')}" if measured else numbers.NOTHING)
+        return Entry(f"never, {count(measured, 'seed')}" if measured else numbers.NOTHING)
     middle = float(held.median())
     told = f"{numbers.plain(middle, 0)} ({len(held)} of {measured} seeds)"
     return Entry(told, value=middle)

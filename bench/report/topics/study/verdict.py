@@ -8,6 +8,8 @@ from bench.report.analysis.findings import Findings
 from bench.report.analysis.problems import Problem
 from bench.report.analysis.ranking import ABSENT, Standing
 from bench.report.page import numbers
+from bench.words import count as counted
+from bench.words import listing
 
 MOST_NAMED = 3
 """Methods that a sentence names; of more, it gives their number."""
@@ -31,9 +33,9 @@ def finding(found: Findings) -> str:
     if not judged:
         return "" if found.varied else "No method can be compared with another yet."
     tops = [leaders(ranked) for _, ranked in judged]
-    count = numbers.count(len(judged), "dataset")
+    count = counted(len(judged), "dataset")
     if len(judged) < len(found.fixed):
-        where = numbers.listing([problem.label for problem, _ in judged])
+        where = listing([problem.label for problem, _ in judged])
     else:
         where = {1: judged[0][0].label, 2: "both datasets"}.get(len(judged), f"all {count}")
     compared = {s.method for _, ranked in judged for s in ranked if s.rank is not None}
@@ -42,7 +44,7 @@ def finding(found: Findings) -> str:
     if len(won) == len(judged):
         parts = [f"{always[0]} is the best of {len(compared)} methods on {where}"]
     elif len(always) == 1 and len(judged) > 1:
-        but = f", and ahead of all others on {numbers.listing(won)}" if won else ""
+        but = f", and ahead of all others on {listing(won)}" if won else ""
         parts = [
             f"No method wins on every dataset; only {always[0]} is among the best on {where}{but}"
         ]
@@ -72,7 +74,7 @@ def headline(problem: Problem, ranked: list[Standing]) -> str:
         del open_ones["no value"]
     told = [f"{_named(names)} ({why})" for why, names in open_ones.items() if names]
     if told:
-        parts.append(f"not judged: {numbers.listing(told)}")
+        parts.append(f"not judged: {listing(told)}")
     return f"{'; '.join(parts)}."
 
 
@@ -84,11 +86,11 @@ def failed(ranked: list[Standing]) -> str:
 def failures_in_words(standing: Standing) -> str:
     """``diverged on 2 of 5 seeds``, or nothing."""
     told = [
-        f"{_PAST.get(status, status)} on {n} of {numbers.count(standing.planned, 'seed')}"
+        f"{_PAST.get(status, status)} on {n} of {counted(standing.planned, 'seed')}"
         for status, n in sorted(standing.statuses.items())
         if status not in ("ok", *ABSENT)
     ]
-    return numbers.listing(told)
+    return listing(told)
 
 
 def is_judged(problem: Problem, ranked: list[Standing]) -> bool:
@@ -119,10 +121,10 @@ def _worst(judged: list[tuple[Problem, list[Standing]]], datasets: int) -> str:
     if not names or len(names) > MOST_NAMED or 2 * most < len(judged):
         return ""
     where = behind[names[0]] if all(behind[m] == behind[names[0]] for m in names) else []
-    on = numbers.listing(where) if where else f"{most} of {len(judged)} datasets"
+    on = listing(where) if where else f"{most} of {len(judged)} datasets"
     on = "every dataset" if most == datasets > 1 else on
     verb = "is" if len(names) == 1 else "are"
-    return f"{numbers.listing(names)} {verb} significantly worse than the best on {on}"
+    return f"{listing(names)} {verb} significantly worse than the best on {on}"
 
 
 def _leader(problem: Problem, ranked: list[Standing]) -> str:
@@ -187,7 +189,7 @@ def _compared(metric: Quantity, ranked: list[Standing], rest: list[Standing]) ->
 def _named(methods: list[str]) -> str:
     if len(methods) > MOST_NAMED:
         return f"{len(methods)} methods"
-    return numbers.listing(methods)
+    return listing(methods)
 
 
 def _reached(metric: Quantity, leader: Standing) -> str:
