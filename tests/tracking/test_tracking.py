@@ -255,12 +255,17 @@ def test_names_that_mlflow_does_not_take_are_changed_and_many_are_sent_in_parts(
     values = {f"quality %{number}": float(number) for number in range(1500)}
     record = put(evaluations=[{"update": 7, "generator_update": 7, **values}])
     many = {f"setting_{number}": "y" * 7000 for number in range(150)}
-    record.data["cell"]["method"]["hyperparameters"] = many
+    _called(record, hyperparameters=many)
     tracker = send(results, record)
     assert tracker.problems == []
     (run,) = children(client)
     assert run.data.metrics["quality _1499"] == 1499
     assert run.data.params["method.setting_149"] == "y" * 6000
+
+
+def _called(record, **changes):
+    # a method of its own: records that are alike share theirs
+    record.data["cell"]["method"] = record.data["cell"]["method"] | changes
 
 
 def test_a_folder_that_mlflow_cannot_name_is_told(tmp_path, put):
@@ -274,8 +279,7 @@ def test_a_folder_that_mlflow_cannot_name_is_told(tmp_path, put):
 def test_names_are_cut_to_what_databases_take_and_stay_apart(results, client, put):
     long = "x" * 300
     record = put(evaluations=[{"update": 7, "generator_update": 7, f"{long}a": 1, f"{long}b": 2}])
-    record.data["cell"]["method"]["label"] = f"a\n{long}"
-    record.data["cell"]["method"]["hyperparameters"] = {f"{long}a": 1, f"{long}b": 2}
+    _called(record, label=f"a\n{long}", hyperparameters={f"{long}a": 1, f"{long}b": 2})
     study = f"a study of {long}"
     with Tracker(results, study) as tracker:
         tracker.send([record])
