@@ -162,19 +162,15 @@ def binned(updates: Points, values: Points, edges: Points) -> Band:
     """
     kept = np.isfinite(values)
     place = np.searchsorted(edges, updates[kept], side="left").astype(np.int16)
-    # by bin, and by value within each: integers of two bytes are sorted in one pass
-    values = values[kept]
-    order = np.argsort(values)
-    order = order[np.argsort(place[order], kind="stable")]
-    values = values[order].astype(float)
-    bins, starts, counts = np.unique(place[order], return_index=True, return_counts=True)
-    lower, upper = starts + (counts - 1) // 2, starts + counts // 2
-    return Band(
-        (edges[bins - 1] + edges[bins]) / 2,
-        values[starts],
-        (values[lower] + values[upper]) / 2,
-        values[starts + counts - 1],
-    )
+    order = np.argsort(place, kind="stable")
+    bins, counts = np.unique(place[order], return_counts=True)
+    # a row for each bin: short rows are sorted in a third of the time that all at once take
+    rows = np.full((len(bins), counts.max(initial=1)), np.inf, values.dtype)
+    rows[np.arange(rows.shape[1]) < counts[:, None]] = values[kept][order]
+    rows.sort(axis=1)
+    places = np.stack([0 * counts, (counts - 1) // 2, counts // 2, counts - 1], axis=1)
+    low, *middle, high = np.take_along_axis(rows, places, axis=1).T.astype(float)
+    return Band((edges[bins - 1] + edges[bins]) / 2, low, sum(middle) / 2, high)
 
 
 def thresholds(record: Record) -> Gradients:
