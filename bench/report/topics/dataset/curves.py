@@ -18,6 +18,7 @@ from bench.report.drawing.sheets import Sheet, sheeted
 from bench.report.drawing.style import FLAG, INK, Style, save
 from bench.report.page import numbers
 from bench.report.page.document import Block, Choice, Figure
+from bench.report.statistics import interquartile_mean
 from bench.report.topics.dataset.equal_cost import AXES, differ, drawn_by, spent, spent_by
 
 OTHERS = "#C4C4C4"
@@ -39,11 +40,12 @@ def curves(found: Findings, problem: Problem, ranked: list[Standing]) -> list[Bl
 
 @dataclass(frozen=True)
 class _Runs:
-    """One method's curves: of finished seeds, of failed ones, and the mean of the finished."""
+    """One method's curves, of finished and of failed seeds."""
 
     finished: list[Line]
     failed: list[Line]
-    mean: Line | None
+    centre: Line | None
+    """Interquartile mean of the finished seeds."""
 
 
 def draw_curves(
@@ -62,12 +64,12 @@ def draw_curves(
     end = max(float(x[-1]) for x, _ in lines) or 1.0
     panels = Panels([scale] * len(shown), end, (AXES[axis], metric.titled), style, is_shared=True)
     for place, method in enumerate(shown):
-        others = [m for name in runs if name != method and (m := runs[name].mean) is not None]
+        others = [m for name in runs if name != method and (m := runs[name].centre) is not None]
         _draw(panels, place, method, runs[method], others, real, metric, style)
     failed = any(runs[method].failed for method in shown)
     caption = [
         _absence(problem, metric),
-        "Bold: mean over finished seeds, with its last value; thin: seeds; grey: means of the "
+        "Bold: interquartile mean of finished seeds, with its last value; thin: seeds; grey: the "
         "other methods" + ("; dotted: real data." if real is not None else "."),
         "Cross: last evaluation of a failed seed." if failed else "",
         sheet.told("curves"),
@@ -76,7 +78,7 @@ def draw_curves(
     return Figure(
         save(panels.canvas, folder, f"{problem.anchor}-{name}{sheet.suffix}"),
         f"Learning curves on {problem.label}: {metric.label} over {AXES[axis]}. "
-        f"{_heard(metric, {method: runs[method].mean for method in shown})}",
+        f"{_heard(metric, {method: runs[method].centre for method in shown})}",
         " ".join(filter(None, caption)),
     )
 
@@ -95,13 +97,13 @@ def _runs(problem: Problem, method: str, metric: Quantity, axis: str) -> _Runs:
         for c in cells
         if c.record is not None and c.record.status != "ok" and (along := spent(c.record, axis))
     ]
-    mean = None
+    centre = None
     if finished:
         y = np.array([y for _, y in finished])
         known = np.isfinite(y).any(axis=0)
         x = np.mean([x for x, _ in finished], axis=0)
-        mean = x[known], np.nanmean(y[:, known], axis=0)
-    return _Runs(finished, [(x, y) for x, y in failed if np.isfinite(y).any()], mean)
+        centre = x[known], np.asarray(interquartile_mean(y[:, known]))
+    return _Runs(finished, [(x, y) for x, y in failed if np.isfinite(y).any()], centre)
 
 
 def _scale(problem: Problem, metric: Quantity, lines: list[Line]) -> tuple[Scale, float | None]:
@@ -120,7 +122,7 @@ def _draw(
     panels: Panels, place: int, method: str, own: _Runs, others: list[Line], real: float | None,
     metric: Quantity, style: Style,
 ) -> None:  # fmt: skip
-    """Draw one method's panel over the means of the others."""
+    """Draw one method's panel over the others' interquartile means."""
     colour = style.colour[method]
     if real is not None:
         dotted = np.array([0, panels.end]), np.full(2, real)
@@ -131,10 +133,10 @@ def _draw(
     panels.plot(place, map(_end, own.failed), method, color=colour, ls="", mew=0,
                 marker=FLAG["not finite"][0], ms=6 * style.scale)  # fmt: skip
     told = ""
-    if own.mean is not None:
-        panels.plot(place, [own.mean], method, color=colour, ls=style.dash[method],
+    if own.centre is not None:
+        panels.plot(place, [own.centre], method, color=colour, ls=style.dash[method],
                     lw=1.2 * style.line)  # fmt: skip
-        told = numbers.of(metric, own.mean[1][-1] / metric.factor)
+        told = numbers.of(metric, own.centre[1][-1] / metric.factor)
     panels.title(place, method, told)
 
 
@@ -145,18 +147,18 @@ def _end(line: Line) -> Line:
     return x[last], y[last]
 
 
-def _heard(metric: Quantity, means: dict[str, Line | None]) -> str:
-    """Return the means of finished seeds halfway and at the end, for those who hear the figure."""
+def _heard(metric: Quantity, centres: dict[str, Line | None]) -> str:
+    """Return the values of the bold lines halfway and at the end, for those who hear the figure."""
     told = []
-    for method, mean in means.items():
-        if mean is None:
+    for method, centre in centres.items():
+        if centre is None:
             told.append(f"{method} none")
             continue
-        x, y = mean
+        x, y = centre
         half = int(np.abs(x - x[-1] / 2).argmin())
         middle, end = (numbers.of(metric, float(y[at]) / metric.factor) for at in (half, -1))
         told.append(f"{method} {middle}, {end}")
-    return f"Mean {metric.label} halfway and at the end: {'; '.join(told)}."
+    return f"Interquartile mean of {metric.label} halfway and at the end: {'; '.join(told)}."
 
 
 def _absence(problem: Problem, first: Quantity) -> str:
