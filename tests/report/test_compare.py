@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from handmade import RING, ring_modes, studies_in, trainer
+from handmade import RING, recorder, ring_modes, studies_in
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -41,13 +41,14 @@ class Folder:
     def __post_init__(self) -> None:
         self.store = Store(self.path)
         self.store.cells.mkdir(parents=True)
+        self.train = recorder(self.store)
 
     def put(self, method: str, seed: int, value: float | None, status="ok", **more: Any) -> None:
         cell = self.cells[method, seed]
         if "source" in more:
             cell = dataclasses.replace(cell, sources={"methods/it.py": more.pop("source")})
         evaluations = None if status in ("crashed", "killed") else ring_modes(0, value)
-        trainer(self.store)(cell, evaluations, status, "" if status == "ok" else "boom", **more)
+        self.train(cell, evaluations, status, "" if status == "ok" else "boom", **more)
 
     def fill(self, method: str, values: list[float | str], **more: Any) -> None:
         """Seeds 0, 1, … with their last value, or with a status in its place."""
@@ -319,7 +320,7 @@ def test_a_bad_pair_of_folders_is_one_clear_line(folders, tmp_path):
     assert "are the same folder" in refused(a.path, a.path / "." / "cells" / "..")
     for seed in range(2):
         cell = dataclasses.replace(a.cells["wgan_gp", seed], updates=70)
-        trainer(b.store)(cell, {0: RING, 70: RING})
+        b.train(cell, {0: RING, 70: RING})
     said = refused(a.path, b.path)
     assert "have no cell in common; the nearest differ in budget 100 → 70" in said
     for file in b.path.glob("cells/*/record.json"):

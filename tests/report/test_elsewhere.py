@@ -6,7 +6,7 @@ import signal
 import sys
 
 import pytest
-from handmade import ring_modes, store_in, trainer
+from handmade import recorder, ring_modes, store_in
 
 from bench.cli import main
 
@@ -31,9 +31,10 @@ def folders(tmp_path, make_study):
     for name, status in (("a", "ok"), ("b", "crashed")):
         (tmp_path / name).mkdir()
         store = store_in(tmp_path / name)
+        put = recorder(store)
         for cell in cells:
             ended = status if cell.seed == 0 else "ok"
-            trainer(store)(cell, ring_modes(0, 5), ended, "boom")
+            put(cell, ring_modes(0, 5), ended, "boom")
         found.append(store.results)
     return found
 

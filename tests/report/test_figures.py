@@ -8,10 +8,10 @@ from xml.etree import ElementTree
 import matplotlib
 import numpy as np
 import pytest
-from handmade import store_in, studies_in, trainer
+from handmade import recorder, store_in, studies_in
 
 from bench.errors import BenchError
-from bench.execution.plan import Planned
+from bench.execution.plan import Planned, plan
 from bench.report.analysis.findings import find
 from bench.report.content import drawings
 from bench.report.drawing.points import Window
@@ -40,7 +40,8 @@ SVG = "{http://www.w3.org/2000/svg}"
 def crowd(folder: Path, labels: list[str], seeds: int = 3, failing: tuple[str, ...] = ()):
     """Methods on ring8, the first the best; all seeds but the first of ``failing`` ones diverge."""
     study = studies_in(folder)(RING.format(seeds=seeds), "crowd")
-    train, planned = trainer(store_in(folder)), []
+    store, cells = store_in(folder), []
+    put = recorder(store)
     random = np.random.default_rng(0)
     for number, label in enumerate(labels):
         for plain in study.cells:
@@ -58,11 +59,10 @@ def crowd(folder: Path, labels: list[str], seeds: int = 3, failing: tuple[str, .
             samples = random.normal(size=(len(points), 200, 2)).astype(np.float16)
             status = "diverged" if failed else "ok"
             reason = "a weight is not finite" if failed else ""
-            planned.append(
-                train(cell, values, status, reason, norms=norms, samples=samples,
-                      pictures={"real": samples[0] / 4})
-            )  # fmt: skip
-    return dataclasses.replace(study, cells=[each.cell for each in planned]), planned
+            cells.append(cell)
+            put(cell, values, status, reason, norms=norms, samples=samples,
+                pictures={"real": samples[0] / 4})  # fmt: skip
+    return dataclasses.replace(study, cells=cells), plan(cells, store)
 
 
 def drawn(study, planned, folder: Path, notes: list[str] | None = None, formats=("svg", "png")):

@@ -9,7 +9,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from handmade import ring_modes, store_in, studies_in, trainer
+from handmade import recorder, ring_modes, store_in, studies_in
 from hypothesis import given
 from hypothesis import strategies as some
 from matplotlib.text import Text
@@ -17,7 +17,7 @@ from measured import in_words
 from pages import rows_of
 
 from bench.cli.options import chosen_study
-from bench.execution.plan import Planned
+from bench.execution.plan import Planned, plan
 from bench.report import write_report
 from bench.report.analysis.findings import Findings, find
 from bench.report.analysis.variants import Varied
@@ -57,8 +57,8 @@ LAST = {
 
 def trained(folder: Path, text: str, last=LAST) -> tuple[Study, list[Planned]]:
     """A study and its records, which end at these values by method, variant and seed."""
-    study, train = studies_in(folder)(text, "stressed"), trainer(store_in(folder))
-    planned = []
+    study, store = studies_in(folder)(text, "stressed"), store_in(folder)
+    put = recorder(store)
     for cell in study.cells:
         place = VARIANTS.index(cell.variation.name) if cell.variation else 0
         value = last[cell.method.name][place][cell.seed]
@@ -66,8 +66,8 @@ def trained(folder: Path, text: str, last=LAST) -> tuple[Study, list[Planned]]:
         norms = np.ones(60 if failed else 100, np.float32)
         status, reason = ("diverged", "a weight is not finite") if failed else ("ok", "")
         ended = ring_modes(0, 1, 3 if failed else value)
-        planned.append(train(cell, ended, status, reason, norms=norms))
-    return study, planned
+        put(cell, ended, status, reason, norms=norms)
+    return study, plan(study.cells, store)
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from handmade import store_in, studies_in, trainer
+from handmade import recorder, store_in, studies_in
 
-from bench.execution.plan import Planned
+from bench.execution.plan import Planned, plan
 from bench.report import write_report
 from bench.report.analysis.tables import FLOOR
 from bench.report.drawing.sheets import MOST
@@ -45,7 +45,7 @@ def crowd(
     text = EXPERIMENTS.format(seeds=seeds, evaluations=evaluations)
     study = studies_in(folder)(text + "".join(f"  - {DATASETS[name]}\n" for name in datasets))
     store = store_in(folder)
-    train, planned, random = trainer(store), [], np.random.default_rng(0)
+    put, cells, random = recorder(store), [], np.random.default_rng(0)
     # strokes on black, as packed sizes of noise would say nothing of real pictures'
     digits = np.zeros((evaluations + 1, 64, 28, 28), np.uint8)
     for image in digits.reshape(-1, 28, 28):
@@ -67,21 +67,19 @@ def crowd(
             if not images:
                 samples = random.normal(size=(len(points), 1000, 2)).astype(np.float16)
                 real = samples[0]
-            planned.append(
-                train(
-                    cell,
-                    {at: _values(images, number, cell.seed, at) for at in points},
-                    "diverged" if failed else "ok",
-                    "a weight is not finite" if failed else "",
-                    norms=noise[: updates // 2] if failed else noise,
-                    samples=samples,
-                    pictures={"real": real},
-                    floor=_values(images, 0, 0, 5000),
-                    training_seconds=20.0 + number,
-                )
+            cells.append(cell)
+            put(
+                cell,
+                {at: _values(images, number, cell.seed, at) for at in points},
+                "diverged" if failed else "ok",
+                "a weight is not finite" if failed else "",
+                norms=noise[: updates // 2] if failed else noise,
+                samples=samples,
+                pictures={"real": real},
+                floor=_values(images, 0, 0, 5000),
+                training_seconds=20.0 + number,
             )
-    study = dataclasses.replace(study, cells=[each.cell for each in planned])
-    return study, planned, store.results
+    return dataclasses.replace(study, cells=cells), plan(cells, store), store.results
 
 
 def _values(images: bool, number: int, seed: int, at: int) -> dict[str, float | None]:
