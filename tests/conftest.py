@@ -1,3 +1,4 @@
+import marshal
 import os
 import signal
 import sys
@@ -11,12 +12,21 @@ import torch
 
 from bench.cli import main
 from bench.cli.options import out
+from bench.records import record
 from bench.records.cell import SCHEMA, Cell, Component
 from bench.records.sources import sources_of
 from bench.registry import find, holds_part, label_of, make_architecture, make_dataset, make_method
 from bench.training.configuration import TrainingConfiguration
 
 torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _unchanged() -> Iterator[None]:
+    """Fail if a test changes what equal records share: it would change other tests' records."""
+    yield
+    for packed, part in record._known.items():
+        assert marshal.dumps(part, 2) == packed
 
 
 @contextmanager
