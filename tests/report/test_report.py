@@ -225,7 +225,9 @@ def test_one_seed_of_one_method(make_study, train, modes, store):
     study = make_study()
     page = write_report(study, [train(study.cells[0], modes(1, 2))], store.results)
     words = Page(page).words
-    assert "Not judged: only non_saturating has finished seeds, with 2.00 (one seed)" in words
+    assert (
+        "Not judged: only non_saturating has finished seeds with a value: 2.00 (one seed)" in words
+    )
 
 
 def test_nothing_trained_and_nothing_planned(make_study, store):

@@ -210,15 +210,16 @@ def _cost(record: Record, measure: str) -> float | None:
 
 
 def front(found: Sequence[Point], metric: Quantity) -> list[Point]:
-    """Return those that no other beats in cost and quality both, cheapest first."""
-    kept: list[Point] = []
-    best = metric.worst
-    valued = [(p.cost, -metric.sign * p.value, p.value, p) for p in found if p.value is not None]
-    for _, _, value, point in sorted(valued, key=lambda each: each[:2]):
-        if metric.is_better(value, best):
-            kept.append(point)
-            best = value
-    return kept
+    """Return those that no other beats: as good and cheaper, or as cheap and better.
+
+    Cheapest first. Methods that are alike in both are kept together.
+    """
+    valued = [(p.cost, metric.sign * p.value, p) for p in found if p.value is not None]
+    return [
+        point
+        for cost, value, point in sorted(valued, key=lambda each: each[0])
+        if not any(c <= cost and v >= value and (c, v) != (cost, value) for c, v, _ in valued)
+    ]
 
 
 Panel = tuple[Problem, str, list[Point]]

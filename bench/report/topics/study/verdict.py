@@ -72,9 +72,9 @@ def headline(problem: Problem, ranked: list[Standing]) -> str:
     }
     if ranked[0].rank is None:
         del open_ones["no value"]
-    told = [f"{_named(names)} ({why})" for why, names in open_ones.items() if names]
+    told = listing([f"{_named(names)} ({why})" for why, names in open_ones.items() if names])
     if told:
-        parts.append(f"not judged: {listing(told)}")
+        parts.append(told if parts[0].startswith("Not judged") else f"not judged: {told}")
     return f"{'; '.join(parts)}."
 
 
@@ -138,7 +138,7 @@ def _leader(problem: Problem, ranked: list[Standing]) -> str:
     if not leader.learnt:
         return f"No method beats an untrained generator; best: {leader.method}, {reached}"
     if not rest:
-        return f"Not judged: only {leader.method} has finished seeds, with {reached}"
+        return f"Not judged: only {leader.method} has finished seeds with a value: {reached}"
     shared = [s.method for s in ranked if s.rank == 1]
     if len(shared) == 1 + len(rest):
         both = "both" if len(shared) == 2 else "all"
