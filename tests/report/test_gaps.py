@@ -209,7 +209,8 @@ def test_a_method_without_the_metric_that_ranks_is_named(of_photographs):
     ranked = standings(problem)
     assert [(s.method, s.rank) for s in ranked] == [("wgan_gp", 1), ("non_saturating", None)]
     assert headline(problem, ranked) == (
-        "Not judged: only wgan_gp has finished seeds with a value: 20.50; non_saturating (no value)."
+        "Not judged: only wgan_gp has finished seeds with a value: 20.50; "
+        "non_saturating (no value)."
     )
 
 
