@@ -130,6 +130,15 @@ def test_a_tag_holds_what_belongs_to_its_method(few):
         assert not re.search(r"plain_[0-13-9]", told), kind
 
 
+def test_panels_of_curves_state_the_last_mean_and_the_range_of_seeds(few):
+    *_, found, made, out = few
+    root = ElementTree.parse(out / f"{made['curves'].file}.svg")
+    told = [e.text for e in root.iter(f"{SVG}title")]
+    assert {text.rsplit(": ", 1)[0] for text in told} == set(found.methods)
+    assert "a & b: mean 7.10 (seeds from 7.00 to 7.20)" in told
+    assert "plain_3: mean 6.40 (one seed)" in told
+
+
 def test_hostile_names_are_only_text(few):
     *_, made, out = few
     for kind in POINTS:

@@ -16,7 +16,7 @@ from markupsafe import Markup
 _ALLOWED = {
     "svg", "g", "defs", "path", "use", "clipPath", "rect", "circle", "ellipse", "line", "polyline",
     "polygon", "text", "tspan", "image", "pattern", "mask", "linearGradient", "radialGradient",
-    "stop", "marker", "symbol",
+    "stop", "marker", "symbol", "title",
 }  # fmt: skip
 _TAGGED = re.compile(r"method-(\d+)-\d+")
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
@@ -83,7 +83,7 @@ class _Transformed:
                 element.remove(child)
             else:
                 self._without_what_is_not_drawn(child)
-        if element.tag not in ("text", "tspan"):
+        if element.tag not in ("text", "tspan", "title"):
             element.text = None
         # white space between letters would be drawn
         element.tail = None
@@ -168,7 +168,7 @@ def _flatten(parent: ET.Element) -> None:
 
 def _hoist(parent: ET.Element) -> None:
     """What all markers of a group have in common is said once, by the group."""
-    uses = list(parent)
+    uses = [child for child in parent if child.tag != "title"]
     styles = {use.get("style", "") for use in uses}
     if parent.tag != "g" or len(uses) < 2 or len(styles) > 1 or {u.tag for u in uses} != {"use"}:
         return
