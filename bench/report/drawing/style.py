@@ -251,8 +251,8 @@ def save(
     drawn = folder / f"{file}.svg"
     if drawn.is_file():
         text = drawn.read_text(encoding="utf-8").replace(f"'{FONT}'", FALLBACKS)
-        told = {artist.get_gid(): artist.told for artist in canvas.findobj(_is_told)}
-        text = _TAGGED.sub(lambda found: found[0] + _title(told.get(found[1], "")), text)
+        told = {a.get_gid(): _title(a.told) for a in canvas.findobj() if hasattr(a, "told")}
+        text = _TAGGED.sub(lambda found: found[0] + told.get(found[1], ""), text)
         text = _ILLEGAL.sub("\ufffd", text)
         text = _RASTER.sub(lambda found: _smaller(found, pictures, colours), text)
         drawn.write_text(text, encoding="utf-8")
@@ -290,13 +290,9 @@ _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _TAGGED = re.compile(r'<g id="(method-\d+-\d+)">')
 
 
-def _is_told(artist: Any) -> bool:
-    return hasattr(artist, "told")
-
-
 def _title(told: str) -> str:
     """An SVG's title, which browsers show where the pointer rests on what it belongs to."""
-    return f"<title>{escape(told)}</title>" if told else ""
+    return f"<title>{escape(told)}</title>"
 
 
 _RASTER = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)")

@@ -6,7 +6,7 @@ function standalone(svg) {
   const one = svg.cloneNode(true);
   const [, , width, height] = one.getAttribute("viewBox").split(" ").map(Number);
   for (const each of [one, ...$$("[style]", one)]) {
-    each.setAttribute("style", each.getAttribute("style").replace(/;m(ax|in)-width:.*$/, ""));
+    each.setAttribute("style", each.getAttribute("style").replace(/;--wide:.*$/, ""));
   }
   const title = document.createElementNS(one.namespaceURI, "title");
   title.textContent = one.getAttribute("aria-label");
@@ -80,4 +80,58 @@ function savable(figure) {
   }
   roving([...buttons.children]);
   figure.append(buttons);
+}
+
+// ---- on paper: a figure taller than a page becomes strips ------------------------------------
+
+const SHEET = 0.63; // height of a figure ÷ its width, on a landscape page beside its caption
+
+/** Heights at which a figure is cut into strips of ``most`` or less: in the widest gaps, the lowest
+ * of equal ones, so that headings stay with their panels. None where there are too few gaps. */
+function cuts(svg, most) {
+  const box = svg.getBoundingClientRect();
+  const { height } = svg.viewBox.baseVal;
+  const spans = $$("text, image, use, path", svg)
+    .map((each) => each.getBoundingClientRect())
+    .filter((each) => each.height && each.height < 0.9 * box.height)
+    .map((each) => [each.top, each.bottom].map((y) => ((y - box.top) / box.height) * height))
+    .sort(([a], [b]) => a - b);
+  const gaps = [];
+  let reached = 0;
+  for (const [top, bottom] of spans) {
+    if (top > reached) gaps.push([(top + reached) / 2, Math.round(top - reached)]);
+    reached = Math.max(reached, bottom);
+  }
+  const found = [0];
+  while (height - found.at(-1) > most) {
+    const start = found.at(-1);
+    const within = gaps.filter(([y]) => y > start + most / 4 && y <= start + most);
+    if (!within.length) return [];
+    const widest = Math.max(...within.map(([, size]) => size));
+    found.push(within.findLast(([, size]) => size === widest)[0]);
+  }
+  return [...found, height];
+}
+
+/** Cut figures that are too tall; return a function that makes them whole again. */
+function inStrips() {
+  const undo = [];
+  for (const svg of $$("figure svg")) {
+    const { width, height } = svg.viewBox.baseVal;
+    const ends = svg.checkVisibility() && height > SHEET * width ? cuts(svg, SHEET * width) : [];
+    if (ends.length < 3) continue;
+    const whole = svg.getAttribute("viewBox");
+    const parts = [svg, ...ends.slice(2).map(() => svg.cloneNode(true))];
+    svg.after(...parts.slice(1));
+    parts.forEach((part, i) => {
+      part.classList.add("strip");
+      part.setAttribute("viewBox", `0 ${ends[i]} ${width} ${ends[i + 1] - ends[i]}`);
+    });
+    undo.push(() => {
+      svg.classList.remove("strip");
+      svg.setAttribute("viewBox", whole);
+      parts.slice(1).forEach((part) => part.remove());
+    });
+  }
+  return () => undo.forEach((each) => each());
 }

@@ -219,11 +219,16 @@ function markPlace() {
 
 function printOpen() {
   let opened = [];
+  let whole = () => {};
   addEventListener("beforeprint", () => {
     opened = $$("main details:not([open]):not(.log):not(.menu)");
     for (const each of opened) each.open = true;
+    whole = inStrips();
   });
-  addEventListener("afterprint", () => { for (const each of opened) each.open = false; });
+  addEventListener("afterprint", () => {
+    whole();
+    for (const each of opened) each.open = false;
+  });
 }
 
 $$(".table").forEach(addTools);

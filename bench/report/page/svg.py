@@ -24,9 +24,11 @@ _NUMBER = re.compile(r"-?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 _STEP = re.compile(r"([A-Za-z])|(-?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)")
 _ROOT = (
     "font-family:'DejaVu Sans',Verdana,sans-serif;stroke-linejoin:round;stroke-linecap:butt;"
-    "max-width:{0:.0f}px;min-width:min({0:.0f}px,var(--legible,0px))"
+    "--wide:{:.0f}px;max-width:calc(var(--wide)*var(--grown,1));"
+    "min-width:min(var(--wide),var(--legible,0px))"
 )
-"""``--legible`` is the page's: the width below which a figure scrolls and shrinks no further."""
+"""``--legible`` is the page's: the width below which a figure scrolls and shrinks no further; and
+``--grown``: how much larger than drawn a figure may be."""
 _INHERITED = {
     "fill", "stroke", "stroke-width", "fill-opacity", "stroke-opacity", "stroke-linejoin",
     "stroke-linecap", "stroke-dasharray", "stroke-dashoffset",
