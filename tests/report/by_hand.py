@@ -95,8 +95,15 @@ def document(folder: Path, rows: int = len(METHODS)) -> Document:
     large, small = draw(folder, "figures/curves"), draw(folder, "figures/overview", (6, 2.5))
     plain = draw(folder, "figures/plain", (4, 2))
     (folder / f"{plain}.svg").unlink()
+    scores = tuple((Entry(f"{METHODS[i % 10]} {i}"), Entry(f"{i}.00")) for i in range(30))
     verdicts = [
-        Verdict("ring8", "dataset-ring8", f"alpha is best; {EVIL} is behind.", "zeta diverged"),
+        Verdict(
+            "ring8",
+            "dataset-ring8",
+            f"alpha is best; {EVIL} is behind.",
+            "zeta diverged",
+            scores=scores,
+        ),
         Verdict(EVIL, "", "Nothing was found.", ""),
     ]
     return Document(

@@ -118,6 +118,12 @@ def test_a_phone_shows_all_of_it(open_page):
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= 360
     assert page.evaluate("document.scrollingElement.scrollWidth") <= 360
+    # a card holds the scores of all methods, those beyond the first sixteen under a line
+    card = page.locator(".verdicts > li").first
+    assert card.locator("tr:visible").count() == 16
+    card.locator("summary", has_text="14 more").tap()
+    assert card.locator("tr:visible").count() == 30
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= 360
     # letters of a figure are no smaller than 7 pixels: it scrolls in its own box
     scale = "e => e.getBoundingClientRect().width / e.viewBox.baseVal.width"
     assert page.locator('figure[data-name="curves"] svg').evaluate(scale) * 8 >= 7
