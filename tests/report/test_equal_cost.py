@@ -125,7 +125,8 @@ def test_the_other_iterate_is_told_and_whether_the_first_place_depends_on_it(mad
     iterate, metric = other(problem)
     assert (iterate, metric.name) == ("last", "modes_20_last")
     assert other_iterate(problem, found) == (
-        "Ranked by the averaged generator; of the last iterate wgan_gp has the best "
+        "Ranked by the moving average of the generator's weights. By the generator's last "
+        "weights, wgan_gp has the best "
         "interquartile mean, 4.00: "
         "the first place depends on it (non_saturating 2.00)."
     )
@@ -146,7 +147,8 @@ def test_the_other_iterate_is_judged_as_the_ranking_is(make_study, train):
         planned.append(train(cell, scores(0.0, 2.0, 6.0, last=last), status=status))
     (problem,) = problems(planned)
     assert other_iterate(problem, standings(problem)) == (
-        "Ranked by the averaged generator; of the last iterate non_saturating has the best "
+        "Ranked by the moving average of the generator's weights. By the generator's last "
+        "weights, non_saturating has the best "
         "interquartile mean, 4.00: the first place depends on it (wgan_gp 3.00)."
     )
 

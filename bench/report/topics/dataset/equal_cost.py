@@ -154,8 +154,8 @@ def at_cost(_: Findings, problem: Problem, standings: list[Standing]) -> list[Bl
         Table(
             f"axes-{problem.anchor}",
             f"{found[0].metric.label} on {problem.label} when each method had spent what the "
-            f"cheapest spends in all ({costs}), interpolated between checkpoints; in brackets "
-            "the place.",
+            f"cheapest spends in all ({costs}), interpolated between checkpoints; the rank in "
+            "brackets.",
             ["method", *(f"at equal {AXES[each.axis]}" for each in found)],
             rows,
         )
@@ -214,7 +214,7 @@ def other_iterate(problem: Problem, standings: list[Standing]) -> str:
         return ""
     first = [m for m, mean in means.items() if metric.shown(mean) == metric.shown(best)]
     told = (
-        f"Ranked by the {CALLED[ranked(problem)]}; of the {CALLED[iterate]} {listing(first)} "
+        f"Ranked by {CALLED[ranked(problem)]}. By {CALLED[iterate]}, {listing(first)} "
         f"{'has' if len(first) == 1 else 'have'} the best interquartile mean, "
         f"{numbers.of(metric, best)}"
     )
