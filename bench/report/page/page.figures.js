@@ -86,15 +86,20 @@ function savable(figure) {
 
 const SHEET = 0.63; // height of a figure ÷ its width, on a landscape page beside its caption
 
+const EDGE = 1.5; // units of a figure that may be cut off on each side
+
 /** Heights at which a figure is cut into strips of ``most`` or less: in the widest gaps, the lowest
  * of equal ones, so that headings stay with their panels. None where there are too few gaps. */
 function cuts(svg, most) {
   const box = svg.getBoundingClientRect();
   const { height } = svg.viewBox.baseVal;
+  const down = (y) => ((y - box.top) / box.height) * height;
+  // what is taller belongs to several rows, as axes drawn in one path do; cells of a map touch
   const spans = $$("text, image, use, path", svg)
     .map((each) => each.getBoundingClientRect())
-    .filter((each) => each.height && each.height < 0.9 * box.height)
-    .map((each) => [each.top, each.bottom].map((y) => ((y - box.top) / box.height) * height))
+    .filter((each) => each.height)
+    .map((each) => [down(each.top) + EDGE, down(each.bottom) - EDGE])
+    .filter(([top, bottom]) => bottom - top < most / 2)
     .sort(([a], [b]) => a - b);
   const gaps = [];
   let reached = 0;
