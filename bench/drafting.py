@@ -34,7 +34,7 @@ class Draft:
     test: Path
 
 
-def draft(kind: str, name: str, like: str = "", folder: Path | None = None) -> Draft:
+def draft(kind: str, name: str, parent: str = "", folder: Path | None = None) -> Draft:
     """Write a part's file and its test.
 
     The templates of a kind are ``drafts/KIND.txt`` and ``drafts/test_KIND.txt``.
@@ -42,7 +42,7 @@ def draft(kind: str, name: str, like: str = "", folder: Path | None = None) -> D
     Args:
         kind: One of the kinds of part.
         name: The part's, and the file's.
-        like: A method whose source is copied; without one, a short file is written.
+        parent: A method whose source is copied; without one, a short file is written.
         folder: For both files; None for this checkout's folders of such parts and their tests.
 
     Raises:
@@ -52,16 +52,16 @@ def draft(kind: str, name: str, like: str = "", folder: Path | None = None) -> D
     _check_name(kind, name)
     part, test = _places(kind, name, folder)
     class_name = "".join(piece.capitalize() for piece in name.split("_"))
-    words = {"kind": kind, "name": name, "class_name": class_name, "parent": like}
+    words = {"kind": kind, "name": name, "class_name": class_name, "parent": parent}
     words |= {"title": name.replace("_", " ").capitalize(), "variable": variable(kind)}
-    if like and kind != "method":
-        raise BenchError(f"--like copies methods only; copy the {kind}'s file by hand")
-    if like:
-        source = _copy(_method(like), like, class_name)
+    if parent and kind != "method":
+        raise BenchError(f"--from copies methods only; copy the {kind}'s file by hand")
+    if parent:
+        source = _copy(_method(parent), parent, class_name)
     else:
         _check_class_name(_template(kind).template, class_name)
         source = _template(kind).substitute(words)
-    tests = _template(f"test_{kind}_copy" if like else f"test_{kind}").substitute(words)
+    tests = _template(f"test_{kind}_copy" if parent else f"test_{kind}").substitute(words)
     if folder is not None:
         tests = _looking_beside(tests, Template(FOUND_BESIDE).substitute(words))
     for file in (part, test):
@@ -100,7 +100,7 @@ def _check_free(other: str, name: str, kind: str) -> None:
         raise BenchError(f"the name '{name}' is taken by a {other} of {found.packages[name]}")
     if name in found.parts:
         file = Path(inspect.getfile(found.parts[name]))
-        begin = f"; to begin from that one: bench new method my_{name} --like {name}"
+        begin = f"; to begin from that one: bench new method my_{name} --from {name}"
         raise BenchError(
             f"the name '{name}' is taken by the {other} in '{_shown(file)}'"
             + (begin if kind == other == "method" else "")
@@ -138,9 +138,9 @@ def _check_class_name(source: str, class_name: str) -> None:
 def _method(name: str) -> type[Method]:
     found = find("method")
     if name in found.broken and name not in found.parts:
-        raise BenchError(f"--like {name}: it cannot be used: {found.broken[name].reason}")
+        raise BenchError(f"--from {name}: it cannot be used: {found.broken[name].reason}")
     if name not in found.parts:
-        raise BenchError(f"--like {name}: unknown method{nearest(name, list(found.parts))}")
+        raise BenchError(f"--from {name}: unknown method{nearest(name, list(found.parts))}")
     kind: type[Method] = found.parts[name]
     return kind
 

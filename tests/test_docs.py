@@ -136,6 +136,16 @@ def test_links_lead_somewhere():
             assert not anchor or anchor in anchors(linked), f"{page.name}: {target}#{anchor}"
 
 
+def test_every_picture_that_is_kept_is_shown_by_a_page():
+    kept = ROOT / "results" / "reference"
+    shown = {
+        (page.parent / target).resolve()
+        for page in [*PAGES, kept / "report.md"]
+        for target in re.findall(r"!\[[^]]*\]\(([^)]+)\)", page.read_text())
+    }
+    assert [each for each in kept.rglob("*.png") if each not in shown] == []
+
+
 def test_architecture_names_every_module():
     told = (ROOT / "docs" / "architecture.md").read_text()
     for folder in (

@@ -95,7 +95,7 @@ def test_drafts_of_other_kinds_are_found_and_pass_their_own_tests(tmp_path, monk
         for kind, name in names.items():
             assert find(kind).broken == {}
             assert find(kind).parts[name].__name__ == f"My{kind[:3].capitalize()}"
-        with pytest.raises(BenchError, match=r"--like copies methods only"):
+        with pytest.raises(BenchError, match=r"--from copies methods only"):
             draft("dataset", "another", "wgan_gp", tmp_path)
         with pytest.raises(BenchError, match=r"taken by the metric in '.+my_met\.py'"):
             draft("method", "my_met", folder=tmp_path)
@@ -188,13 +188,13 @@ def test_a_users_own_method_can_be_begun_from(folder):
         (
             "wgan_gp",
             "",
-            r"taken by the method in '.+wgan_gp\.py'; .+: bench new method my_wgan_gp --like",
+            r"taken by the method in '.+wgan_gp\.py'; .+: bench new method my_wgan_gp --from",
         ),
         ("mlp", "", r"taken by the architecture in '.+mlp\.py'"),
         ("ring8", "", r"taken by the dataset in '.+ring8\.py'"),
         ("tensor", "", r"would be called Tensor, as something else in its file"),
-        ("fine", "wgan_gpp", r"--like wgan_gpp: unknown method; did you mean 'wgan_gp'"),
-        ("fine", "broken", r"--like broken: it cannot be used: SyntaxError"),
+        ("fine", "wgan_gpp", r"--from wgan_gpp: unknown method; did you mean 'wgan_gp'"),
+        ("fine", "broken", r"--from broken: it cannot be used: SyntaxError"),
         ("broken", "", r"taken by broken\.py, which cannot be used: SyntaxError"),
         ("there", "", r"there\.py' is there already; nothing was written"),
     ],
@@ -243,7 +243,7 @@ def test_a_newcomers_first_minutes(tmp_path):
     assert "bench check my_idea" in told
     assert "-m pytest tests/methods/test_my_idea.py" in told
     assert "make bench" in told
-    told = python("bench", "new", "method", "my_gp", "--like", "wgan_gp", "--folder", "own ideas")
+    told = python("bench", "new", "method", "my_gp", "--from", "wgan_gp", "--folder", "own ideas")
     assert "bench check my_gp --methods-dir 'own ideas'" in told
     # make quotes its variables itself
     assert "make bench 'METHODS_DIR=own ideas'" in told

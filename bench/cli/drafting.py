@@ -18,7 +18,9 @@ from bench.kinds import KINDS, option, variable
 def new(
     kind: Annotated[str, typer.Argument(help=f"Kind of part: {', '.join(KINDS)}.")],
     name: Annotated[str, typer.Argument(help="Its name, as my_idea.")] = "",
-    like: Annotated[str, typer.Option(help="Begin from a copy of this method's source.")] = "",
+    parent: Annotated[
+        str, typer.Option("--from", help="Begin from a copy of this method's source.")
+    ] = "",
     folder: Annotated[
         Path | None,
         typer.Option(
@@ -33,7 +35,7 @@ def new(
 
     bench new method my_idea
 
-    bench new method my_penalty --like wgan_gp
+    bench new method my_penalty --from wgan_gp
 
     bench new dataset my_data --folder ~/data
     """
@@ -50,7 +52,7 @@ def new(
             use_folder(kind, str(folder))
     from bench.drafting import ROOT, draft
 
-    made = draft(kind, name, like, folder)
+    made = draft(kind, name, parent, folder)
     files = [os.path.relpath(file) for file in (made.part, made.test)]
     out.print(f"Written: {files[0]} and {files[1]}. Next steps:", markup=False)
     there = [option(kind), os.path.relpath(folder)] if folder else []

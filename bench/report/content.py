@@ -22,7 +22,7 @@ from bench.report.page.document import (
 )
 from bench.report.topics.dataset.gaps import explained
 from bench.report.topics.dataset.pairs import answer
-from bench.report.topics.dataset.ranking import scores
+from bench.report.topics.dataset.ranking import headed, scores
 from bench.report.topics.study.cost import cost, cost_per_run
 from bench.report.topics.study.datasets import datasets
 from bench.report.topics.study.definitions import definitions
@@ -77,7 +77,7 @@ def _lead(found: Findings) -> list[Block]:
                 f"dataset-{p.anchor}",
                 headline(p, ranked),
                 failed(ranked),
-                _asked(found, p),
+                (("Metric", headed(p.primary)), *_asked(found, p)),
                 scores(p, ranked),
             )
             for p, ranked in found.fixed

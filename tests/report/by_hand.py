@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from pathlib import Path
 
 import matplotlib
@@ -34,6 +35,7 @@ METHODS = [
 _EIGHT = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#882255", "#777777"]
 COLOURS = dict(zip(METHODS, _EIGHT * 2, strict=False))
 SCORES = [3.5, None, -1.25, 10.0, 9.0, None, 0.5, 100.0, 2.0, 2.25]
+VALUES = ["alpha: 3.50 (2.90 to 4.10)", f"{EVIL}: –"]
 COMMAND = "python -m bench run quick --methods 'a b' && echo \"$HOME\""
 
 
@@ -80,6 +82,11 @@ def draw(folder: Path, name: str, size: tuple[float, float] = (9.6, 3)) -> str:
         for suffix in ("svg", "png"):
             canvas.savefig(folder / f"{name}.{suffix}")
         plt.close(canvas)
+    drawn, text = folder / f"{name}.svg", (folder / f"{name}.svg").read_text(encoding="utf-8")
+    for place, told in enumerate(VALUES):
+        begin = f'<g id="method-{place}-1">'
+        text = text.replace(begin, f"{begin}<title>{escape(told)}</title>")
+    drawn.write_text(text, encoding="utf-8")
     return name
 
 
@@ -88,8 +95,15 @@ def document(folder: Path, rows: int = len(METHODS)) -> Document:
     large, small = draw(folder, "figures/curves"), draw(folder, "figures/overview", (6, 2.5))
     plain = draw(folder, "figures/plain", (4, 2))
     (folder / f"{plain}.svg").unlink()
+    scores = tuple((Entry(f"{METHODS[i % 10]} {i}"), Entry(f"{i}.00")) for i in range(30))
     verdicts = [
-        Verdict("ring8", "dataset-ring8", f"alpha is best; {EVIL} is behind.", "zeta diverged"),
+        Verdict(
+            "ring8",
+            "dataset-ring8",
+            f"alpha is best; {EVIL} is behind.",
+            "zeta diverged",
+            scores=scores,
+        ),
         Verdict(EVIL, "", "Nothing was found.", ""),
     ]
     return Document(

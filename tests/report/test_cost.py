@@ -1,6 +1,17 @@
 """The section on costs: timings of runs that shared a device are marked."""
 
+from bench.quantity import Quantity
 from bench.report import write_report
+from bench.report.topics.study.cost import Point, front
+
+
+def test_methods_alike_in_cost_and_quality_are_both_unbeaten():
+    known = {"cheap": (1, 5), "a": (2, 6), "b": (2, 6), "worse": (2, 4), "dear": (3, 6)}
+    points = [Point(m, cost, value, None, "", "") for m, (cost, value) in known.items()]
+    points.append(Point("failed", 1, None, None, "no mean", "3 of 3 failed"))
+    more, less = (Quantity("q", "Q", "", higher_is_better=up) for up in (True, False))
+    assert [point.method for point in front(points, more)] == ["cheap", "a", "b"]
+    assert [point.method for point in front(points, less)] == ["cheap", "worse"]
 
 
 def test_timings_taken_while_jobs_shared_a_device_are_marked(make_study, store, train, modes):

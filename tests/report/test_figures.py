@@ -130,6 +130,21 @@ def test_a_tag_holds_what_belongs_to_its_method(few):
         assert not re.search(r"plain_[0-13-9]", told), kind
 
 
+def titles(file: Path) -> list[str]:
+    return [e.text or "" for e in ElementTree.parse(file).iter(f"{SVG}title")]
+
+
+def test_panels_state_the_values_at_the_end(few):
+    *_, found, made, out = few
+    told = titles(out / f"{made['norms'].file}.svg")
+    assert len(set(told)) == 2 * len(found.methods)
+    assert sum("'s last norm: median " in text for text in told) == len(told)
+    told = titles(out / f"{made['curves'].file}.svg")
+    assert {text.rsplit(": ", 1)[0] for text in told} == set(found.methods)
+    assert "a & b: mean 7.10 (seeds from 7.00 to 7.20)" in told
+    assert "plain_3: mean 6.40 (one seed)" in told
+
+
 def test_hostile_names_are_only_text(few):
     *_, made, out = few
     for kind in POINTS:

@@ -208,7 +208,10 @@ def test_a_method_without_the_metric_that_ranks_is_named(of_photographs):
     (problem,) = problems(of_photographs(fid=20.0, methods=("wgan_gp",))[1])
     ranked = standings(problem)
     assert [(s.method, s.rank) for s in ranked] == [("wgan_gp", 1), ("non_saturating", None)]
-    assert "not judged: non_saturating (no value)" in headline(problem, ranked)
+    assert headline(problem, ranked) == (
+        "Not judged: only wgan_gp has finished seeds with a value: 20.50; "
+        "non_saturating (no value)."
+    )
 
 
 def test_the_protocol_is_a_list_and_hashes_are_short(of_digits, store):

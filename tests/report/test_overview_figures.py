@@ -128,6 +128,9 @@ def test_pictures_are_written_with_an_element_for_every_method(ready) -> None:
     assert (folder / f"{figure.file}.png").is_file()
     for number in range(3):
         assert f'id="method-{number}-' in drawn
+    told = set(re.findall("<title>(.*?)</title>", drawn))
+    assert "non_saturating: 8.00 (7.33 to 8.00) on ring8" in told
+    assert len(told) == 3
 
 
 def test_rows_are_ordered_by_how_often_a_method_is_among_the_best(ready, canvases) -> None:

@@ -21,7 +21,7 @@ from browsing import (  # noqa: F401
     needs_chromium,
     opacity,
 )
-from by_hand import COMMAND, EVIL, METHODS, ranking
+from by_hand import COMMAND, EVIL, METHODS, VALUES, ranking
 
 from bench.report.page.copies import as_csv, as_latex
 
@@ -189,6 +189,31 @@ def test_figures_are_saved_as_svg_and_png(open_page, tmp_path):
         plain.locator("[data-as]").click()
     waiting.value.save_as(tmp_path / "plain")
     assert (tmp_path / "plain").read_bytes().startswith(b"\x89PNG")
+
+
+def test_values_are_read_by_pointer_keys_and_touch(open_page):
+    page = open_page(has_touch=True)
+    figure = page.locator('figure[data-name="curves"]')
+    titles = "all => all.map(e => e.textContent)"
+    # of marks without a value, the pointer learns the name
+    of_methods = figure.locator("[data-method]").all()
+    told = figure.locator("[data-method] > title").evaluate_all(titles)
+    assert len(told) == len(of_methods)
+    assert {*VALUES, *METHODS[:2]} <= {*told}
+    stops = page.evaluate(
+        "[...document.querySelectorAll('.save button')].filter(e => !e.tabIndex).length"
+    )
+    assert stops == page.locator(".save").count()
+    said, read = page.locator("#said"), figure.locator(".read > title")
+    figure.locator(".values").focus()
+    for key, expected in (("Enter", 0), ("ArrowDown", 1), ("ArrowDown", 0), ("ArrowUp", 1)):
+        page.keyboard.press(key)
+        assert said.text_content() == read.text_content() == VALUES[expected]
+    page.keyboard.press("Tab")
+    assert read.count() == 0
+    figure.locator("[data-method]", has_text="2.90").dispatch_event("click")
+    assert said.text_content() == VALUES[0]
+    assert page.locator('figure[data-name="plain"] .values').count() == 0
 
 
 def focused(page: Page) -> str:

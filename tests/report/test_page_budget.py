@@ -53,8 +53,10 @@ SMALL_PRINT = """() => {
   while (walker.nextNode()) {
     const parent = walker.currentNode.parentElement;
     if (!walker.currentNode.data.trim() || !parent.checkVisibility()) continue;
-    if (parent.closest("svg, script, template, .unseen, #said")) continue;
-    const size = parseFloat(getComputedStyle(parent).fontSize);
+    if (parent.closest("script, template, .unseen, #said")) continue;
+    const svg = parent.closest("svg");
+    const scale = svg ? svg.getBoundingClientRect().width / svg.viewBox.baseVal.width : 1;
+    const size = parseFloat(getComputedStyle(parent).fontSize) * scale;
     if (size < 11.99) found.push([size, walker.currentNode.data.trim().slice(0, 40)]);
   }
   return found;
@@ -148,14 +150,20 @@ def test_sorted_by_difference_the_reference_stays_on_top(open_page):
 
 
 def test_print_has_no_small_text_and_keeps_headings_with_what_follows(open_page):
-    page = open_page(700, 1000)
+    # what the margins leave of a landscape A4 page
+    page = open_page(1047, 718)
     page.emulate_media(media="print")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert page.evaluate(SMALL_PRINT) == []
+    heights = "all => all.map((e) => e.getBoundingClientRect().height)"
+    assert max(page.eval_on_selector_all("figure svg", heights)) <= 718
+    assert page.locator('figure[data-name$="-samples"]').first.locator(".strip").count() == 2
     style = "(all, name) => [...new Set(all.map((e) => getComputedStyle(e)[name]))]"
     for what in ("h2", "h3", "h4", "main summary", "caption"):
         if page.locator(what).count():
             assert page.eval_on_selector_all(what, style, "breakAfter") == ["avoid"], what
-    short = ".table:not(:has(.long)), figure, .notice, tr"
+    short = ".table:not(:has(.long)), figure:not(:has(.strip)), .strip, .notice, tr"
     assert page.eval_on_selector_all(short, style, "breakInside") == ["avoid"]
-    assert page.evaluate("document.scrollingElement.scrollWidth") <= 700
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= 1047
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.locator(".strip").count() == 0

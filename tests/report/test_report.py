@@ -225,7 +225,9 @@ def test_one_seed_of_one_method(make_study, train, modes, store):
     study = make_study()
     page = write_report(study, [train(study.cells[0], modes(1, 2))], store.results)
     words = Page(page).words
-    assert "Not judged: only non_saturating has finished seeds, with 2.00 (one seed)" in words
+    assert (
+        "Not judged: only non_saturating has finished seeds with a value: 2.00 (one seed)" in words
+    )
 
 
 def test_nothing_trained_and_nothing_planned(make_study, store):
@@ -302,8 +304,8 @@ def test_markdown_escapes(text: str, expected: str):
     ("name", "most", "rest", "told"),
     [
         ("device_name", "a processor", "another",
-         "devices: cpu a processor (4 cells); cpu another (2 cells)"),
-        ("engine", "compiled", "eager", "engines: compiled (4 cells); eager (2 cells)"),
+         "devices: cpu a processor (4 runs); cpu another (2 runs)"),
+        ("engine", "compiled", "eager", "engines: compiled (4 runs); eager (2 runs)"),
     ],
 )  # fmt: skip
 def test_mixed_conditions_are_told(make_study, train, modes, store, name, most, rest, told):
@@ -324,9 +326,7 @@ def test_scores_by_another_extractor_are_told(make_study, train, modes, store):
     ]
     words = Page(write_report(study, planned, store.results)).words
     # what all have in common is not told again
-    assert (
-        "ring8 mixes protocols: weights_sha256 ab (4 cells); weights_sha256 cd (2 cells)" in words
-    )
+    assert "ring8 mixes protocols: weights_sha256 ab (4 runs); weights_sha256 cd (2 runs)" in words
 
 
 def test_a_damaged_array_costs_its_picture_and_is_told(two_methods, store):

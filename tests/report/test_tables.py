@@ -236,7 +236,7 @@ def test_verdict_names_who_is_behind_and_by_how_much(make_study, train, modes):
     told = _verdict([train(c, modes(ends[c.method.name, c.seed])) for c in study.cells])
     test = stats.ttest_ind([7.0, 7.5, 8.0], [2.0, 2.5, 3.2], equal_var=False)
     low, high = test.confidence_interval()
-    ahead = f"{14.8 / 3:.2f} ({low:.2f} to {high:.2f}) ahead of wgan_gp, the next best"
+    ahead = f"on average {14.8 / 3:.2f} ({low:.2f} to {high:.2f}) ahead of wgan_gp, the next best"
     assert told.startswith(f"non_saturating leads with 7.50, {ahead}")
     assert len(told.split()) <= 25
 

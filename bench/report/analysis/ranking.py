@@ -130,6 +130,12 @@ def score(planned: Planned, metric: Quantity) -> float | None:
     return final(planned, metric)
 
 
+def scores_of(cells: list[Planned], metric: Quantity) -> dict[int, float]:
+    """Return the :func:`score` of every seed that has one."""
+    found = {cell.cell.seed: score(cell, metric) for cell in cells}
+    return {seed: value for seed, value in found.items() if value is not None}
+
+
 def standings(
     problem: Problem, baseline: str = "", comparison: Comparison = "welch"
 ) -> list[Standing]:
@@ -250,16 +256,15 @@ def _standing(problem: Problem, label: str, cells: list[Planned]) -> Standing:
         last[metric.name] = _mean([values[-1] for values in series])
         best[metric.name] = _mean([metric.best(values) for values in defined if values])
         checkpoint[metric.name] = _mean([v[at] for v, at in zip(series, places, strict=True)])
-    scores = {c.cell.seed: score(c, problem.primary) for c in cells}
-    trained = {seed: value for seed, value in scores.items() if value is not None}
-    centre = bootstrap_interval(list(trained.values()), interquartile_mean)
+    scores = scores_of(cells, problem.primary)
+    centre = bootstrap_interval(list(scores.values()), interquartile_mean)
     return Standing(
         label,
         last,
         best,
         dict(Counter(status_of(cell) for cell in cells)),
         len(cells),
-        trained,
+        scores,
         centre,
         checkpoint,
         all(place == len(run) - 1 for place, run in zip(places, runs, strict=True)),

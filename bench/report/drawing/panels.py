@@ -141,6 +141,14 @@ class Panels:
         if method:
             self.style.tag(drawn, method)
 
+    def tell(self, place: int, method: str, told: str) -> None:
+        """Show a method's value wherever the pointer rests on its panel."""
+        left, top = self._corner(place)
+        x, y = np.array([0, 1, 1, 0]) * self.wide + left, np.array([0, 0, 1, 1]) * self.tall + top
+        # what is not filled feels no pointer, what is transparent does
+        for ground in self.sheet.fill(x, y, alpha=0, zorder=9):
+            self.style.tag(ground, method, told)
+
     def title(self, place: int, method: str, told: str = "") -> None:
         """Write a method's name above its panel, and at the right what is ``told`` of it.
 

@@ -20,7 +20,7 @@ FILTERED = 8
 NARROW = 640
 """Pixels up to which a figure finds room beside the verdicts; a wider one stands below them."""
 MOST_SCORES = 16
-"""Methods of which a card on a narrow page gives the score."""
+"""Methods of which a card on a narrow page gives the score at first; it folds the others."""
 LETTER, PADDING, PAPER = 5.4, 7.0, 510.0
 """Points, in print: of a letter in a table, of what parts two columns, and of an A4 page."""
 LONG = 30

@@ -68,7 +68,7 @@ def bounds(metric: Quantity, interval: Interval | None) -> str:
 
 
 def difference(metric: Quantity, interval: Interval | None) -> str:
-    """A mean difference and the two ends of its interval."""
+    """A difference, or another estimate, and the two ends of its interval."""
     if interval is None:
         return NOTHING
     if interval.low is None:

@@ -141,8 +141,8 @@ function addLegend() {
   const buttons = $$("button[data-pick]", legend);
   if (!buttons.length) return;
   for (const button of buttons) names.set(button.dataset.pick, button.textContent);
-  // what the pointer rests on in a figure is called by its name
-  for (const own of $$("figure svg [data-method]")) {
+  // what the pointer rests on in a figure is called by its name, unless it states a value
+  for (const own of $$("figure svg [data-method]:not(:has(> title))")) {
     const title = document.createElementNS(own.namespaceURI, "title");
     title.textContent = names.get(own.dataset.method) ?? "";
     own.prepend(title);
@@ -169,61 +169,6 @@ function addLegend() {
     for (const [number, name] of names) if (wanted.has(name)) picked.add(number);
     showPicked();
   }
-}
-
-// ---- figures -------------------------------------------------------------------------------
-
-/** The figure as a file of its own, whatever is dimmed here. */
-function standalone(svg) {
-  const one = svg.cloneNode(true);
-  const [, , width, height] = one.getAttribute("viewBox").split(" ").map(Number);
-  for (const each of [one, ...$$("[style]", one)]) {
-    each.setAttribute("style", each.getAttribute("style").replace(/;m(ax|in)-width:.*$/, ""));
-  }
-  const title = document.createElementNS(one.namespaceURI, "title");
-  title.textContent = one.getAttribute("aria-label");
-  const sheet = document.createElementNS(one.namespaceURI, "rect");
-  sheet.setAttribute("width", "100%");
-  sheet.setAttribute("height", "100%");
-  sheet.setAttribute("fill", "#ffffff");
-  one.prepend(title, sheet);
-  one.setAttribute("width", `${width}pt`);
-  one.setAttribute("height", `${height}pt`);
-  return { text: new XMLSerializer().serializeToString(one), width, height };
-}
-
-async function asPng(picture) {
-  const image = new Image();
-  const scale = (96 / 72) * 2;
-  let [width, height] = [picture.naturalWidth, picture.naturalHeight];
-  if (width) {
-    image.src = picture.src;
-  } else {
-    const alone = standalone(picture);
-    [width, height] = [Math.round(alone.width * scale), Math.round(alone.height * scale)];
-    image.src = `data:image/svg+xml,${encodeURIComponent(alone.text)}`;
-  }
-  await image.decode();
-  const canvas = Object.assign(document.createElement("canvas"), { width, height });
-  canvas.getContext("2d").drawImage(image, 0, 0, width, height);
-  return new Promise((done) => { canvas.toBlob(done, "image/png"); });
-}
-
-function savable(figure) {
-  const buttons = made("save");
-  const picture = $("svg, img", figure);
-  const name = figure.dataset.name;
-  if (picture.localName === "img") $('[data-as="svg"]', buttons).remove();
-  for (const button of buttons.children) {
-    const form = button.dataset.as;
-    button.setAttribute("aria-label", `Save ${name} as ${form.toUpperCase()}`);
-    button.addEventListener("click", async () => {
-      if (form === "png") save(await asPng(picture), `${name}.png`, "image/png");
-      else save(standalone(picture).text, `${name}.svg`, "image/svg+xml");
-    });
-  }
-  roving([...buttons.children]);
-  figure.append(buttons);
 }
 
 // ---- the page ------------------------------------------------------------------------------
@@ -274,11 +219,16 @@ function markPlace() {
 
 function printOpen() {
   let opened = [];
+  let whole = () => {};
   addEventListener("beforeprint", () => {
     opened = $$("main details:not([open]):not(.log):not(.menu)");
     for (const each of opened) each.open = true;
+    whole = inStrips();
   });
-  addEventListener("afterprint", () => { for (const each of opened) each.open = false; });
+  addEventListener("afterprint", () => {
+    whole();
+    for (const each of opened) each.open = false;
+  });
 }
 
 $$(".table").forEach(addTools);

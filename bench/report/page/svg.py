@@ -16,7 +16,7 @@ from markupsafe import Markup
 _ALLOWED = {
     "svg", "g", "defs", "path", "use", "clipPath", "rect", "circle", "ellipse", "line", "polyline",
     "polygon", "text", "tspan", "image", "pattern", "mask", "linearGradient", "radialGradient",
-    "stop", "marker", "symbol",
+    "stop", "marker", "symbol", "title",
 }  # fmt: skip
 _TAGGED = re.compile(r"method-(\d+)-\d+")
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
@@ -24,9 +24,11 @@ _NUMBER = re.compile(r"-?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 _STEP = re.compile(r"([A-Za-z])|(-?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)")
 _ROOT = (
     "font-family:'DejaVu Sans',Verdana,sans-serif;stroke-linejoin:round;stroke-linecap:butt;"
-    "max-width:{0:.0f}px;min-width:min({0:.0f}px,var(--legible,0px))"
+    "--wide:{:.0f}px;max-width:calc(var(--wide)*var(--grown,1));"
+    "min-width:min(var(--wide),var(--legible,0px))"
 )
-"""``--legible`` is the page's: the width below which a figure scrolls and shrinks no further."""
+"""``--legible`` is the page's: the width below which a figure scrolls and shrinks no further; and
+``--grown``: how much larger than drawn a figure may be."""
 _INHERITED = {
     "fill", "stroke", "stroke-width", "fill-opacity", "stroke-opacity", "stroke-linejoin",
     "stroke-linecap", "stroke-dasharray", "stroke-dashoffset",
@@ -83,7 +85,7 @@ class _Transformed:
                 element.remove(child)
             else:
                 self._without_what_is_not_drawn(child)
-        if element.tag not in ("text", "tspan"):
+        if element.tag not in ("text", "tspan", "title"):
             element.text = None
         # white space between letters would be drawn
         element.tail = None
@@ -168,7 +170,7 @@ def _flatten(parent: ET.Element) -> None:
 
 def _hoist(parent: ET.Element) -> None:
     """What all markers of a group have in common is said once, by the group."""
-    uses = list(parent)
+    uses = [child for child in parent if child.tag != "title"]
     styles = {use.get("style", "") for use in uses}
     if parent.tag != "g" or len(uses) < 2 or len(styles) > 1 or {u.tag for u in uses} != {"use"}:
         return

@@ -137,7 +137,15 @@ def _draw(
         panels.plot(place, [own.centre], method, color=colour, ls=style.dash[method],
                     lw=1.2 * style.line)  # fmt: skip
         told = numbers.of(metric, own.centre[1][-1] / metric.factor)
+        ends = [float(_end(line)[1][0]) / metric.factor for line in own.finished]
+        panels.tell(place, method, f"interquartile mean {told} ({_ends(metric, ends)})")
     panels.title(place, method, told)
+
+
+def _ends(metric: Quantity, values: list[float]) -> str:
+    """``seeds from 2.00 to 8.00``."""
+    low, high = (numbers.of(metric, end) for end in (min(values), max(values)))
+    return f"seeds from {low} to {high}" if len(values) > 1 else "one seed"
 
 
 def _end(line: Line) -> Line:

@@ -14,7 +14,7 @@ from bench.records.record import Record
 from bench.report.analysis.counts import costs
 from bench.report.analysis.findings import Findings
 from bench.report.analysis.problems import Problem
-from bench.report.analysis.ranking import Standing, score
+from bench.report.analysis.ranking import Standing, score, scores_of
 from bench.report.page import numbers
 from bench.report.page.document import Block, Entry, Paragraph, Table
 from bench.report.statistics import interquartile_mean
@@ -154,8 +154,8 @@ def at_cost(_: Findings, problem: Problem, standings: list[Standing]) -> list[Bl
         Table(
             f"axes-{problem.anchor}",
             f"{found[0].metric.label} on {problem.label} when each method had spent what the "
-            f"cheapest spends in all ({costs}), interpolated between checkpoints; in brackets "
-            "the place.",
+            f"cheapest spends in all ({costs}), interpolated between checkpoints; the rank in "
+            "brackets.",
             ["method", *(f"at equal {AXES[each.axis]}" for each in found)],
             rows,
         )
@@ -199,27 +199,29 @@ def equal_cost(problem: Problem, standings: list[Standing]) -> str:
 
 
 def other_iterate(problem: Problem, standings: list[Standing]) -> str:
-    """Say who would lead by the iterate that is not ranked by."""
+    """Say who would lead by the iterate that is not ranked by, estimated as the ranking does."""
     beside = other(problem)
     if beside is None:
         return ""
     iterate, metric = beside
-    means = {s.method: mean.value for s in standings if (mean := s.last[metric.name]) is not None}
-    ours = {s.method: s.rank for s in standings if s.method in means and s.rank is not None}
-    if len(ours) < 2:
+    means = {
+        s.method: float(interquartile_mean(list(scores.values())))
+        for s in standings
+        if s.rank is not None and (scores := scores_of(problem.by_method[s.method], metric))
+    }
+    best = metric.best(means.values()) if len(means) > 1 else math.inf
+    if not math.isfinite(best):
         return ""
-    order = sorted(ours, key=lambda method: means[method], reverse=metric.higher_is_better)
-    best = metric.shown(means[order[0]])
-    leads = [method for method in order if metric.shown(means[method]) == best]
-    shared = [method for method in ours if ours[method] == 1]
+    first = [m for m, mean in means.items() if metric.shown(mean) == metric.shown(best)]
     told = (
-        f"Ranked by the {CALLED[ranked(problem)]}; of the {CALLED[iterate]} "
-        f"{listing(leads)} {'has' if len(leads) == 1 else 'have'} the best mean, "
-        f"{numbers.of(metric, means[order[0]])}"
+        f"Ranked by {CALLED[ranked(problem)]}. By {CALLED[iterate]}, {listing(first)} "
+        f"{'has' if len(first) == 1 else 'have'} the best interquartile mean, "
+        f"{numbers.of(metric, best)}"
     )
-    if set(leads) & set(shared):
+    shared = [s.method for s in standings if s.rank == 1 and s.method in means]
+    if set(first) & set(shared):
         return f"{told}: the first place is the same."
-    behind = listing([f"{m} {numbers.of(metric, means[m])}" for m in shared if m in means])
+    behind = listing([f"{m} {numbers.of(metric, means[m])}" for m in shared])
     return f"{told}: the first place depends on it ({behind})."
 
 

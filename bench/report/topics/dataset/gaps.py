@@ -26,5 +26,7 @@ def explained(problem: Problem, metrics: Sequence[Quantity]) -> list[tuple[str, 
                 lacking[why, count].append(metric.label)
         for (why, count), labels in lacking.items():
             of = "" if count == len(finished) else f" for {count} of {len(finished)} finished seeds"
-            lines.append((f"Not computed{where}{of}", f"{listing(labels)}: {why}"))
+            # "reverse KL, redrawn" is one label
+            names = "; ".join(labels) if "," in "".join(labels) else listing(labels)
+            lines.append((f"Not computed{where}{of}", f"{names}: {why}"))
     return lines

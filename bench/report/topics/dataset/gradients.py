@@ -38,9 +38,9 @@ def gradients(_: Findings, problem: Problem, ranked: list[Standing]) -> list[Blo
     caption = (
         f"Gradient norms on {problem.label}: median over seeds (min – max), failed seeds up to "
         f"their end. Spikes: jumps above {HEADLINE} times the trailing median, per 10,000 updates, "
-        f"where the counts at {NEIGHBOURS[0]} and {NEIGHBOURS[1]} times agree. Growth: the largest "
-        "smoothed norm as a multiple of an early baseline, of the whole run's median, and of the "
-        "lowest level before it."
+        f"given where thresholds of {NEIGHBOURS[0]} and {NEIGHBOURS[1]} times count about as many. "
+        "Growth: the largest smoothed norm as a multiple of an early baseline, of the whole run's "
+        "median, and of the lowest level before it (trough)."
     )
     header = [
         "method", "player", "spikes", *(f"growth, {name}" for name in BASELINES),

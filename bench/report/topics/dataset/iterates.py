@@ -14,7 +14,10 @@ from bench.metric import Iterate, Quantity
 from bench.records.record import Record
 from bench.report.analysis.problems import Problem
 
-CALLED: dict[Iterate, str] = {"last": "last iterate", "averaged": "averaged generator"}
+CALLED: dict[Iterate, str] = {
+    "last": "the generator's last weights",
+    "averaged": "the moving average of the generator's weights",
+}
 FINAL = 0.9
 """Share of the budget after which the spread of the last iterates is taken."""
 

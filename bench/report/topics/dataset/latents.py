@@ -93,8 +93,8 @@ def draw_evolution(
     failed = any(one.failure for one in rows.values())
     what = "Images" if images else "Points"
     caption = [
-        "The same latents in every cell of a row, for " if images else "Training of ",
-        f"each method's median seed by {guide(problem).label}.",
+        f"{what} of each method's median seed by {guide(problem).label} as training goes on"
+        f"{', from the same latents' if images else ''}.",
         " Empty: that seed had failed before." if failed else "",
         f" {CIRCLES}" if len(centres(problem)) and not images else "",
         f" {sheet.told('evolution')}",

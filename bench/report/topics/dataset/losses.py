@@ -38,6 +38,8 @@ def draw_losses(
         for player, line in found[method].items():
             panels.plot(place, [line], method, color=style.colour[method], ls=DASHES[player],
                         lw=0.75 * style.line)  # fmt: skip
+        ends = (f"{player} {line[1][-1]:.3g}" for player, line in found[method].items())
+        panels.tell(place, method, f"last median loss: {', '.join(ends)}")
         panels.title(place, method)
     return Figure(
         save(panels.canvas, folder, f"{problem.anchor}-losses{sheet.suffix}"),

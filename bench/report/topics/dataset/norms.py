@@ -68,6 +68,10 @@ def _draw(panels: Panels, place: int, method: str, own: Series, style: Style) ->
     panels.band(place, (band.middle, band.low), (band.middle, band.high), method, color=colour,
                 alpha=0.25)  # fmt: skip
     panels.plot(place, [(band.middle, band.median)], method, color=colour, lw=0.75 * style.line)
+    if band.middle.size:
+        last, low, high = (f"{each[-1]:.3g}" for each in (band.median, band.low, band.high))
+        player = PLAYERS[place % len(PLAYERS)]
+        panels.tell(place, method, f"{player}'s last norm: median {last} ({low} to {high})")
     for name, (x, y) in own.flagged.items():
         marker, flag = FLAG[name]
         # what is not finite has no height; it is put at the upper edge

@@ -31,12 +31,16 @@ def pairs_that_differ(decided: Decided) -> str:
             "pairs)"]  # fmt: skip
     if counts["equal"]:
         margin = numbers.of(decided.problem.primary, decided.asked.margin)
-        said.append(f"{counts['equal']} equal within ±{margin}")
+        said.append(f"{counts['equal']} {_are(counts['equal'])} equal within ±{margin}")
     if counts["open"]:
         names = [f"{r.first} – {r.second}" for r in results if r.outcome == "open"]
         named = f": {', '.join(names)}" if len(names) <= MOST_OPEN else ""
-        said.append(f"{counts['open']} open{named}")
-    return f"{listing(said)}."
+        said.append(f"{counts['open']} {_are(counts['open'])} open{named}")
+    return f"{'; '.join(said)}."
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
 
 
 def pairs(found: Findings, problem: Problem, _: list[Standing]) -> list[Block]:
@@ -105,7 +109,7 @@ def _table(decided: Decided, told: str) -> Table:
         equal = f" Equal: the interval lies within ±{margin}."
     return Table(
         f"pairs-{problem.anchor}",
-        f"{told} Intervals are at the level that p is compared with.{equal}",
+        f"{told} Intervals are at the confidence that matches the level of p.{equal}",
         ["method", "against", "outcome", "batch", "seeds", "difference", "p", "level"],
         [_row(decided, each) for each in decided.results],
         names=0,

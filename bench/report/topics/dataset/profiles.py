@@ -27,7 +27,7 @@ from bench.report.drawing.style import COLOURS, INK, Style, named, save
 from bench.report.drawing.words import abreast, failed_told
 from bench.report.page import numbers
 from bench.report.page.document import Block, Figure
-from bench.report.statistics import performance_profile
+from bench.report.statistics import median, performance_profile
 from bench.report.topics.dataset.curves import spans_decades
 from bench.words import count, listing
 
@@ -122,7 +122,7 @@ def draw_lines(
     for one in rest:
         (line,) = axis.plot(*_steps(one, metric, at), color="#BBBBBB", lw=style.thin,
                             drawstyle=where, zorder=1.5)  # fmt: skip
-        style.tag(line, one.method)
+        style.tag(line, one.method, _middle(one, metric))
     several = len(style.methods) > len(COLOURS)
     widths = np.linspace(THINNEST, THICKEST, len(coloured)) if len(coloured) > 1 else [2.0]
     for place, (one, width) in enumerate(zip(coloured, widths, strict=True)):
@@ -133,7 +133,7 @@ def draw_lines(
             drawstyle=where, lw=width * style.scale, zorder=3 - 0.01 * place,
             solid_joinstyle="miter", solid_capstyle="butt",
         )  # fmt: skip
-        style.tag(line, one.method)
+        style.tag(line, one.method, _middle(one, metric))
     drawn = None if is_far else mark
     if mark is not None and is_far:
         is_left = mark.value < finite[0]
@@ -160,6 +160,10 @@ def draw_lines(
     sns.despine(ax=axis)
     _legend(canvas, coloured, rest, drawn, style)
     return canvas, drawn is not None
+
+
+def _middle(line: Line, metric: Quantity) -> str:
+    return f"median {numbers.of(metric, float(median(line.scores)))}"
 
 
 def _steps(line: Line, metric: Quantity, at: Floats) -> tuple[Floats, Floats]:

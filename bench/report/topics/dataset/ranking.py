@@ -21,7 +21,10 @@ from bench.report.topics.study.provenance import listed
 from bench.taken import REDRAWN
 from bench.words import count, listing
 
-MARKS = "★ best, ≈ not distinguishable from it."
+MARKS = (
+    "★ best, ≈ not distinguishable from it. Mean difference, Holm-corrected p and P(beats best): "
+    "against the best method."
+)
 
 
 def ranking(found: Findings, problem: Problem, ranked: list[Standing]) -> list[Block]:

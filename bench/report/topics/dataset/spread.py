@@ -45,8 +45,8 @@ def spread_parts(problem: Problem, ranked: list[Standing]) -> list[Block]:
         ),
         Table(
             f"spread-pooled-{problem.anchor}",
-            f"The same of every metric whose samples were drawn anew on {problem.label}, pooled "
-            "over methods.",
+            f"The same for every metric that was computed on redrawn samples on {problem.label}, "
+            "pooled over methods.",
             ["metric", *HEADS],
             [[Entry(metric.label), *_row(own, p)] for metric, (own, _, p) in found.items()],
         ),

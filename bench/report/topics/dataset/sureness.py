@@ -32,7 +32,7 @@ def sureness(_: Findings, problem: Problem, ranked: list[Standing]) -> list[Bloc
     blocks += spread_parts(problem, ranked)
     if table := order_table(
         f"orders-{problem.anchor}",
-        f"Places on {problem.label} by {problem.primary.label} under other rules.",
+        f"Ranks on {problem.label} by {problem.primary.label} under other ranking rules.",
         [s.method for s in ranked if s.trained],
         orders(problem, ranked),
     ):

@@ -169,6 +169,8 @@ class Point:
     """None where so many seeds failed that there is no number."""
     ends: tuple[float, float] | None
     """Of the value's interval; infinite where draws of failed seeds lie."""
+    told: str
+    """The value and its interval, or that there is none."""
     failed: str
     """``2 of 5 failed``, or nothing."""
 
@@ -192,6 +194,7 @@ def points(problem: Problem, ranked: list[Standing]) -> tuple[str, list[Point]]:
             held.low, held.high)  # fmt: skip
         found.append(
             Point(standing.method, sum(costs) / len(costs), held.value if held else None, ends,
+                  numbers.difference(problem.primary, held) if held else "no mean",
                   failed_told(standing))
         )  # fmt: skip
     return measure, found
@@ -210,15 +213,16 @@ def _cost(record: Record, measure: str) -> float | None:
 
 
 def front(found: Sequence[Point], metric: Quantity) -> list[Point]:
-    """Return those that no other beats in cost and quality both, cheapest first."""
-    kept: list[Point] = []
-    best = metric.worst
-    valued = [(p.cost, -metric.sign * p.value, p.value, p) for p in found if p.value is not None]
-    for _, _, value, point in sorted(valued, key=lambda each: each[:2]):
-        if metric.is_better(value, best):
-            kept.append(point)
-            best = value
-    return kept
+    """Return those that no other beats: as good and cheaper, or as cheap and better.
+
+    Cheapest first. Methods that are alike in both are kept together.
+    """
+    valued = [(p.cost, metric.sign * p.value, p) for p in found if p.value is not None]
+    return [
+        point
+        for cost, value, point in sorted(valued, key=lambda each: each[0])
+        if not any(c <= cost and v >= value and (c, v) != (cost, value) for c, v, _ in valued)
+    ]
 
 
 Panel = tuple[Problem, str, list[Point]]
@@ -269,17 +273,20 @@ def _panel(axis: Any, problem: Problem, measure: str, drawn: list[Point], style:
     axis.plot([p.cost for p in best], [factor * (p.value or 0) for p in best], color="#AAAAAA",
               lw=style.thin, zorder=1, drawstyle="steps-post")  # fmt: skip
 
+    def told(point: Point) -> str:
+        return f"{point.told} for {_amount(point)} {measure} on {problem.label}"
+
     def mark(point: Point, shape: str, at: float) -> None:
         (dot,) = axis.plot(
             point.cost, at, color=style.colour[point.method], ls="", marker=shape, clip_on=False,
             ms=7.5 * style.scale, mec="white", mew=0.6, zorder=3,
         )  # fmt: skip
-        style.tag(dot, point.method)
+        style.tag(dot, point.method, told(point))
 
     def reach(point: Point, value: float, to: float) -> None:
         (line,) = axis.plot([point.cost] * 2, [factor * value, to], zorder=2, alpha=0.6,
                             color=style.colour[point.method], lw=style.line)  # fmt: skip
-        style.tag(line, point.method)
+        style.tag(line, point.method, told(point))
 
     for point in drawn:
         if point.value is not None:
@@ -296,6 +303,10 @@ def _panel(axis: Any, problem: Problem, measure: str, drawn: list[Point], style:
     axis.set(xlabel=f"{measure} ←", ylabel=f"{metric.titled} {metric.arrow}")
     axis.set_title(named(problem.label, 40), loc="left", fontsize=style.text, fontweight="bold")
     sns.despine(ax=axis)
+
+
+def _amount(point: Point) -> str:
+    return f"{point.cost:,.0f}" if point.cost >= 100 else f"{point.cost:.3g}"
 
 
 def _caption(found: list[Panel]) -> str:
@@ -333,7 +344,6 @@ def _heard(found: list[Panel]) -> str:
             notes += [p.failed] if p.failed else []
             value = numbers.of(problem.primary, p.value) if p.value is not None else "no mean"
             aside = f" ({', '.join(notes)})" if notes else ""
-            cost = f"{p.cost:,.0f}" if p.cost >= 100 else f"{p.cost:.3g}"
-            told.append(f"{p.method} {cost}, {value}{aside}")
+            told.append(f"{p.method} {_amount(p)}, {value}{aside}")
         columns.append(f"{problem.label}, {measure} and {problem.primary.label}: {'; '.join(told)}")
     return f"Quality against cost of training, cheapest first. {'. '.join(columns)}."

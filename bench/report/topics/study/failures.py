@@ -15,7 +15,7 @@ from bench.report.page.document import (
     Section,
     Table,
 )
-from bench.words import count, ranges
+from bench.words import count, program, ranges
 
 
 def failures(found: Findings) -> list[Section]:
@@ -32,7 +32,7 @@ def failures(found: Findings) -> list[Section]:
                 planned
             )
     if not grouped:
-        return [Section("Failures", "failures", [Paragraph("Every cell is ok.")])]
+        return [Section("Failures", "failures", [Paragraph("All runs finished.")])]
     rows, outputs = [], []
     for (label, method, status, reason, output), cells in grouped.items():
         seeds = ranges([planned.cell.seed for planned in cells])
@@ -45,12 +45,12 @@ def failures(found: Findings) -> list[Section]:
             outputs.append(Details(summary, [Listing(output)]))
     lost = sum(len(cells) for cells in grouped.values() if cells[0].record is not None)
     absent = sum(map(len, grouped.values())) - lost
-    told = [f"{count(lost, 'cell')} failed"] if lost else []
-    told += [f"{count(absent, 'cell')} not trained"] if absent else []
+    told = [f"{count(lost, 'run')} failed"] if lost else []
+    told += [f"{count(absent, 'run')} not trained"] if absent else []
     caption = (
-        f"{' and '.join(told)}. None of them enters a mean; in an interquartile mean the failed "
-        "ones are the worst. Cells that crashed, were killed, ran out of time or of memory are "
-        "tried again by the next run."
+        f"{' and '.join(told)}. None of them enters a mean; in an interquartile mean a failed run "
+        "counts as the worst. Runs that crashed, were killed, or ran out of time or memory are "
+        f"tried again by the next `{program()} run`."
     )
     header = ["dataset", "method", "seeds", "status", "reason"]
     table = Table("failures", caption, header, rows, names=1, texts=(2, 3, 4))

@@ -223,8 +223,11 @@ class Map:
         large: float, style: Style,
     ) -> None:  # fmt: skip
         (x, y), colour, small = at, self.colour(problem, standing), style.small
+        told = f"{numbers.difference(problem.primary, standing.centre)} on {problem.label}"
+        if standing.centre is None or not standing.holds:
+            told = f"{failed_told(standing) or _absent(problem, standing)} on {problem.label}"
         box = Rectangle(at, 1, 1, facecolor=colour, edgecolor="white", lw=2.5)
-        style.tag(axis.add_patch(box), standing.method)
+        style.tag(axis.add_patch(box), standing.method, told)
         number = self._number(problem, standing)
         below = _interval(problem, standing)
         if standing.failed:
@@ -241,7 +244,7 @@ class Map:
             up = 0.5 if len(lines) == 1 else (0.32, 0.74)[place]
             text = axis.text(x + 0.5, y + up, words, fontsize=size, weight=weight, color=ink,
                              ha="center", va="center")  # fmt: skip
-            style.tag(text, standing.method)
+            style.tag(text, standing.method, told)
 
     def _number(self, problem: Problem, standing: Standing) -> str:
         if standing.holds and standing.centre is not None:

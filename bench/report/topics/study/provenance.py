@@ -41,20 +41,19 @@ DIGITS = 12
 
 def provenance(found: Findings) -> list[Section]:
     """Versions, devices, commits, and the command behind every cell."""
-    cells = [planned for problem in found.problems for planned in problem.planned]
     records = [record for problem in found.problems for record in problem.records()]
-    keys = {planned.cell.key for planned in cells}
+    keys = {planned.cell.key for problem in found.problems for planned in problem.planned}
     finished = sorted(filter(None, (r.data["run"].get("finished_at") for r in records)))
     items = [
-        ("Cells", f"{len(cells)}, with {len(keys)} different keys; {len(records)} have a record"),
-        ("Finished", f"between {finished[0]} and {finished[-1]}" if finished else "no cell yet"),
+        ("Runs", f"{len(records)} stored of {len(keys)}"),
+        ("Finished", f"between {finished[0]} and {finished[-1]}" if finished else "no run yet"),
         ("Devices", _counted(_device(record) for record in records)),
         ("Engines", _counted(_of_run(record, "engine") for record in records)),
         ("Versions", _counted(_versions(record) for record in records)),
         ("Commits", _counted(_of_run(record, "commit") for record in records)),
         (
             "Data",
-            "runs.csv (a row per cell), summary.csv, tables/ and figures/ lie beside this page; "
+            "runs.csv (a row per run), summary.csv, tables/ and figures/ are beside this page; "
             f"`{program()} export` writes every series",
         ),
     ]
@@ -85,8 +84,8 @@ def _again(found: Findings) -> list[Block]:
     ]  # fmt: skip
     table = Table(
         "commands",
-        "The command that trains each cell. A stored cell is not trained again: add --results and "
-        "an empty folder to check that it comes out the same.",
+        "The command for each run. A stored run is not trained again: add --results and an empty "
+        "folder to check that it comes out the same.",
         ["dataset", "method", "seed", "status", "command"],
         rows,
         names=1,
@@ -95,7 +94,7 @@ def _again(found: Findings) -> list[Block]:
     return [
         Paragraph(told),
         Listing("\n".join(lines), is_command=True),
-        Details("The command for each cell", [table]),
+        Details("The command for each run", [table]),
     ]
 
 
@@ -144,7 +143,7 @@ def _of_run(record: Record, name: str) -> str:
 
 def _counted(values: Iterable[str]) -> str:
     counted = sorted(Counter(values).items(), key=lambda each: (-each[1], each[0]))
-    return "; ".join(f"{value} ({count(n, 'cell')})" for value, n in counted) or "none"
+    return "; ".join(f"{value} ({count(n, 'run')})" for value, n in counted) or "none"
 
 
 def listed(hyperparameters: dict[str, Any]) -> str:

@@ -52,7 +52,12 @@ def _stability(found: Findings, problem: Problem, ranked: list[Standing]) -> Tab
         if coverage is not None:
             row.append(_held(found.cells[problem.label, standing.method]))
         rows.append(row)
-    caption = f"Stability on {problem.label}."
+    caption = f"Stability on {problem.label}: best and last evaluation, mean over finished seeds."
+    if "oscillation" in more:
+        caption += (
+            " Oscillation: standard deviation over the final tenth of the budget, by the "
+            "generator's last weights."
+        )
     measured = any(standing.last[primary.name] for standing in ranked)
     if measured and problem.throughout and primary not in problem.throughout:
         caption += (
@@ -76,5 +81,5 @@ def _held(own: pd.DataFrame) -> Entry:
     if held.empty:
         return Entry(f"never, {count(measured, 'seed')}" if measured else numbers.NOTHING)
     middle = float(held.median())
-    told = f"{numbers.plain(middle, 0)} ({len(held)} of {measured} seeds)"
+    told = f"{middle:,.0f} ({len(held)} of {measured} seeds)"
     return Entry(told, value=middle)

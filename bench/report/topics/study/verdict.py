@@ -72,9 +72,9 @@ def headline(problem: Problem, ranked: list[Standing]) -> str:
     }
     if ranked[0].rank is None:
         del open_ones["no value"]
-    told = [f"{_named(names)} ({why})" for why, names in open_ones.items() if names]
+    told = listing([f"{_named(names)} ({why})" for why, names in open_ones.items() if names])
     if told:
-        parts.append(f"not judged: {listing(told)}")
+        parts.append(told if parts[0].startswith("Not judged") else f"not judged: {told}")
     return f"{'; '.join(parts)}."
 
 
@@ -138,7 +138,7 @@ def _leader(problem: Problem, ranked: list[Standing]) -> str:
     if not leader.learnt:
         return f"No method beats an untrained generator; best: {leader.method}, {reached}"
     if not rest:
-        return f"Not judged: only {leader.method} has finished seeds, with {reached}"
+        return f"Not judged: only {leader.method} has finished seeds with a value: {reached}"
     shared = [s.method for s in ranked if s.rank == 1]
     if len(shared) == 1 + len(rest):
         both = "both" if len(shared) == 2 else "all"
@@ -204,7 +204,7 @@ def _reached(metric: Quantity, leader: Standing) -> str:
 
 
 def _gap(metric: Quantity, found: Contrast | None) -> str:
-    """``1.80 (0.74 to 2.86) ahead of``; after failures, how often one wins."""
+    """``on average 1.80 (0.74 to 2.86) ahead of``; after failures, how often one wins."""
     assert found is not None
     if found.test == "rank" and found.improvement is not None:
         won = max(found.improvement.value, 1 - found.improvement.value)
@@ -213,8 +213,9 @@ def _gap(metric: Quantity, found: Contrast | None) -> str:
     assert difference is not None
     size = numbers.of(metric, abs(difference.value))
     if difference.low is None or difference.high is None:
-        return f"{size} ahead of"
+        return f"on average {size} ahead of"
     # a positive number is the leader's advantage, whichever direction is better
     sign = 1 if difference.value > 0 else -1
     ends = sorted((sign * difference.low, sign * difference.high))
-    return f"{size} ({' to '.join(numbers.of(metric, end) for end in ends)}) ahead of"
+    between = " to ".join(numbers.of(metric, end) for end in ends)
+    return f"on average {size} ({between}) ahead of"
