@@ -85,10 +85,11 @@ class Eigenvalues(Metric):
             own = self._largest(before[place] if place < len(before) else seen)
             found[f"eigenvalues_{moment}"] = float(len(own))
             why = Reason("undefined", f"{len(own)} eigenvalues have converged; ask for more steps")
-            for place in range(self.leading):
-                there = (own[place].real, own[place].imag) if place < len(own) else (why, why)
-                for part, value in zip(PARTS, there, strict=True):
-                    found[f"eigenvalue_{moment}_{place + 1}_{part}"] = value
+            for number in range(1, self.leading + 1):
+                value = own[number - 1] if number <= len(own) else None
+                name = f"eigenvalue_{moment}_{number}"
+                found[f"{name}_real"] = why if value is None else value.real
+                found[f"{name}_imaginary"] = why if value is None else value.imag
         return found
 
     def _largest(self, seen: Evaluation) -> list[complex]:

@@ -144,8 +144,8 @@ def cells_of(expansion: Expansion, selection: Selection) -> list[Cell]:
 def _seeded(cell: Cell, seeds: Sequence[int], listed: Sequence[int]) -> list[Cell]:
     """Return a cell with each seed and the metrics that this seed is measured by.
 
-    A metric with a hyperparameter ``first_seeds`` measures so many of those that the study lists, the
-    first; which they are depends on no result, and on no narrowing.
+    A metric with a hyperparameter ``first_seeds`` measures the first so many that the study lists:
+    which they are depends on no result, and on no narrowing.
     """
     most = [each.hyperparameters.get("first_seeds") for each in cell.metrics]
     alike: dict[tuple[bool, ...], tuple[Component, ...]] = {}

@@ -13,6 +13,7 @@ from bench.report.analysis.ranking import Standing
 from bench.report.page.document import Block, Details, Section
 from bench.report.topics.dataset.curves import curves
 from bench.report.topics.dataset.diagnosis import diagnosis
+from bench.report.topics.dataset.eigenvalues import eigenvalues
 from bench.report.topics.dataset.equal_cost import at_cost
 from bench.report.topics.dataset.gradients import gradients, thresholds
 from bench.report.topics.dataset.growth import growth_curves
@@ -30,7 +31,8 @@ from bench.report.topics.study.provenance import mixed_conditions
 Topic = Callable[[Findings, Problem, list[Standing]], list[Block]]
 
 SHOWN: tuple[Topic, ...] = (
-    mixed_conditions, decisions, ranking, curves, phase, diagnosis, norms, improvement
+    mixed_conditions, decisions, ranking, curves, phase, diagnosis, eigenvalues, norms,
+    improvement,
 )  # fmt: skip
 FOLDED: dict[str, tuple[Topic, ...]] = {
     "Other metrics": (metrics,),
