@@ -35,7 +35,7 @@ def moments(checkpoints: int) -> tuple[int, int, int]:
 
 
 def stored(numbers: Mapping[str, Any], moment: str) -> NDArray[np.complex128]:
-    """Return the eigenvalues in a run's numbers of one moment, (N,), the largest first; N ≥ 0."""
+    """Return those that a run's numbers hold of a moment, (N,), the largest first, N from 0 on."""
     found = []
     number = 1
     while (real := numbers.get(f"eigenvalue_{moment}_{number}_real")) is not None:
@@ -84,7 +84,7 @@ class Eigenvalues(Metric):
         for moment, place in zip(MOMENTS, moments(len(before) + 1), strict=True):
             own = self._largest(before[place] if place < len(before) else seen)
             found[f"eigenvalues_{moment}"] = float(len(own))
-            why = Reason("undefined", f"{len(own)} eigenvalues have converged; ask for more steps")
+            why = Reason("undefined", f"known eigenvalues and pairs: {len(own)}")
             for number in range(1, self.leading + 1):
                 value = own[number - 1] if number <= len(own) else None
                 name = f"eigenvalue_{moment}_{number}"

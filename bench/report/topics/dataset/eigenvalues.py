@@ -83,7 +83,7 @@ def draw_eigenvalues(
     values = {method: _values(record) for method, record in first.items()}
     values = {method: own for method, own in values.items() if any(map(len, own))}
     if not values:
-        whys = {why.text for r in first.values() for why in r.not_computed.values()}
+        whys = {_why(record) for record in first.values()}
         return f"The game's eigenvalues could not be measured: {listing(sorted(whys))}."
     radius = Radius.of(np.abs(np.concatenate([np.concatenate(own) for own in values.values()])))
     rate = problem.cell.training.learning_rate
@@ -113,6 +113,11 @@ def _first(problem: Problem, method: str) -> Record | None:
 
 def _values(record: Record) -> list[Complex]:
     return [stored(record.evaluations[-1], moment) for moment in MOMENTS]
+
+
+def _why(record: Record) -> str:
+    found = record.not_computed.get(f"eigenvalue_{MOMENTS[-1]}_1_real")
+    return "none has converged" if found is None else found.text
 
 
 def _told(values: dict[str, list[Complex]]) -> str:
@@ -181,7 +186,7 @@ def _sheet(
     canvas.legend([drawn for drawn, _ in keys], told, loc="lower center", ncols=side_by_side,
                   frameon=False, borderpad=0, borderaxespad=0.4)  # fmt: skip
     page.text(style.width / 2, canvas.get_figheight() - foot + 1.2 * em,
-              "← attracts    Re λ    repels →", ha="center", va="center",
+              "← attracts · Re λ · repels →", ha="center", va="center",
               fontsize=style.text)  # fmt: skip
     return canvas
 
@@ -206,7 +211,7 @@ def _half_disc(
     edge = radius.places(edge[inside])
     # in even steps of what is drawn
     steps = (np.cumsum(np.abs(np.diff(edge, prepend=edge[:1]))) / 0.08).astype(int)
-    edge = edge[np.unique(steps, return_index=True)[1]]
+    edge = np.append(edge[np.unique(steps, return_index=True)[1]], edge[-1:])
 
     def draw(line: Complex, **options: Any) -> None:
         page.plot(centre + half * line.real, ground - half * line.imag, clip_on=False, **options)
