@@ -178,7 +178,7 @@ def circling(run: Run) -> Found | None:
 
 
 def _lead_changes(run: Run) -> Found | None:
-    """Find a discriminator that distinguishes samples at some checkpoints and is fooled at others."""
+    """Find a discriminator that distinguishes samples at some checkpoints, and not at others."""
     apart = run.at("d_separation")
     late = apart[apart.size // 2 :]
     if min((late >= AHEAD).sum(), (late <= BEHIND).sum()) < TURNS:
