@@ -8,9 +8,10 @@ from itertools import product
 from typing import Any, ClassVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from bench.measuring.krylov import spectrum
+from bench.measuring.krylov import Vector, spectrum
 from bench.metric import (
     Evaluation,
     Facts,
@@ -22,7 +23,6 @@ from bench.metric import (
     TooFew,
     When,
 )
-from bench.metrics.jacobian import _product
 from bench.values import Count, CountFrom2
 
 MOMENTS = ("early", "middle", "last")
@@ -96,6 +96,11 @@ class Eigenvalues(Metric):
         """Return the eigenvalues that have converged, the largest first, and one of each pair."""
         field = seen.game(self.batch)
         at = field.at(field.weights)
-        known = spectrum(_product(at, at.pulled), sum(field.sizes), self.steps).known
+
+        def pulled(vector: Vector) -> Vector:
+            own = torch.as_tensor(vector, dtype=at.value.dtype, device=at.value.device)
+            return at.pulled(own).double().cpu().numpy()
+
+        known = spectrum(pulled, sum(field.sizes), self.steps).known
         upper = [complex(value) for value in known if value.imag >= 0]
         return sorted(upper, key=abs, reverse=True)
