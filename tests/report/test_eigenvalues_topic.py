@@ -6,7 +6,6 @@ from handmade import STUDY
 
 from bench.report.analysis.findings import find
 from bench.report.drawing.style import Style
-from bench.report.page.document import Details
 from bench.report.topics.dataset.eigenvalues import Radius, eigenvalues
 
 ASKED = STUDY.replace("evaluations: 2", "evaluations: 3") + "metrics: [eigenvalues]\n"
@@ -46,12 +45,11 @@ def measured(make_study, train, modes):
 def test_a_panel_shows_what_is_known_of_the_first_seed(measured, tmp_path):
     found = find(*measured, [])
     problem, ranked = found.fixed[0]
-    (folded,) = eigenvalues(found, problem, ranked)
-    assert isinstance(folded, Details)
+    (drawing,) = eigenvalues(found, problem, ranked)
     folder = tmp_path / "drawn"
     (folder / "figures").mkdir(parents=True)
     with (style := Style(["non_saturating", "wgan_gp"])).drawing(("svg",)):
-        figure = folded.blocks[0].draw(style, folder)
+        figure = drawing.draw(style, folder)
     drawn = (folder / f"{figure.file}.svg").read_text()
     assert "wgan_gp" in drawn
     assert "non_saturating" not in drawn
@@ -82,8 +80,8 @@ def test_without_a_measurement_there_is_no_figure_and_without_numbers_a_reason(
     study, planned = measured
     alone = [each for each in planned if each.cell.method.name == "non_saturating"]
     found = find(study, alone, [])
-    (folded,) = eigenvalues(found, *found.fixed[0])
-    told = folded.blocks[0].draw(Style(["non_saturating"]), tmp_path)
+    (drawing,) = eigenvalues(found, *found.fixed[0])
+    told = drawing.draw(Style(["non_saturating"]), tmp_path)
     assert told == "The game's eigenvalues could not be measured: networks were not kept."
 
 

@@ -21,7 +21,7 @@ from bench.report.analysis.ranking import Standing
 from bench.report.drawing.sheets import Sheet, sheeted
 from bench.report.drawing.style import INK, QUIET, Style, power, save
 from bench.report.drawing.words import abreast, blank, fitted, inches, text_width
-from bench.report.page.document import Block, Details, Figure
+from bench.report.page.document import Block, Figure
 from bench.words import listing
 
 Complex = NDArray[np.complex128]
@@ -40,8 +40,7 @@ def eigenvalues(found: Findings, problem: Problem, ranked: list[Standing]) -> li
     """Return the eigenvalues of each method's first seed; nothing where they were not measured."""
     if not any(_is_measured(record) for record in problem.records()):
         return []
-    drawn = sheeted(found, problem, ranked, "eigenvalues", draw_eigenvalues)
-    return [Details(f"{problem.label}: eigenvalues of the game at three checkpoints", drawn)]
+    return sheeted(found, problem, ranked, "eigenvalues", draw_eigenvalues)
 
 
 def _is_measured(record: Record) -> bool:
@@ -96,8 +95,9 @@ def draw_eigenvalues(
         save(canvas, folder, f"{problem.anchor}-eigenvalues{sheet.suffix}"),
         f"Largest eigenvalues of the game's Jacobian on {problem.label} at an early, the middle "
         f"and the last checkpoint. {_told(values)}",
-        f"The {longest} largest eigenvalues λ of v′, of pairs those with Im λ ≥ 0, of the first "
-        f"seed that the study lists ({listing(list(map(str, seeds)))}), whatever became of it. "
+        f"The {longest} largest eigenvalues λ of the game's Jacobian v′, of pairs those with Im λ "
+        f"≥ 0, of the first seed that the study lists ({listing(list(map(str, seeds)))}), whatever "
+        "became of it. "
         "Closer to the vertical line there is more rotation. Distances from the centre are "
         "logarithmic. "
         "Within the dashed line a plain gradient step at the training's learning rate contracts."

@@ -31,15 +31,14 @@ from bench.report.topics.study.provenance import mixed_conditions
 Topic = Callable[[Findings, Problem, list[Standing]], list[Block]]
 
 SHOWN: tuple[Topic, ...] = (
-    mixed_conditions, decisions, ranking, curves, phase, diagnosis, eigenvalues, norms,
-    improvement,
+    mixed_conditions, decisions, ranking, curves, phase, diagnosis, norms, improvement
 )  # fmt: skip
 FOLDED: dict[str, tuple[Topic, ...]] = {
     "Other metrics": (metrics,),
     "At equal cost": (at_cost,),
     "Gradients: spikes and growth": (gradients, growth_curves, thresholds),
     "How reliable is this ranking?": (pairs, sureness),
-    "More figures": (samples, losses, profiles, evolution, interpolations),
+    "More figures": (eigenvalues, samples, losses, profiles, evolution, interpolations),
     "Architecture, training and budget": (conditions,),
 }
 
