@@ -26,6 +26,8 @@ class Quantity:
     """Quantities of a group share a table of their own in the report; without one, the main one."""
     descriptive: bool = False
     """Whether neither more nor less of it is better."""
+    only_drawn: bool = False
+    """Whether it is there for a figure, and no table or list of quantities shows it."""
 
     @property
     def better(self) -> str:

@@ -162,6 +162,8 @@ def quantities_table() -> str:
     for name in ("ring8", "mnist5k", "stacked_mnist", "digits8", "dirac"):
         dataset = make_dataset(name)
         for quantity in quantities_of(offered(dataset), dataset):
+            if quantity.only_drawn:
+                continue
             better = quantity.better.partition(" ")[0] or "–"
             line = " | ".join(
                 each.replace("|", r"\|") for each in (quantity.label, quantity.meaning, better)

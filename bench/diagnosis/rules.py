@@ -23,12 +23,12 @@ VANISHED = 1e-3
 norms differ by a few per cent."""
 LONG = 5
 """Stretches, of 100, on which a level must hold to the end."""
-TOLD_APART, SATURATED = 0.95, 1 / 3
-"""Share of pairs of a real and a generated sample, and of logits that leave less than 0.7 % of the
+CERTAIN, SATURATED = 0.95, 1 / 3
+"""ROC AUC of real against generated samples, and share of logits that leave less than 0.7 % of the
 gradient. Runs of `quick` that work reach 0.9 of the first, and a tenth of the second."""
 SEPARATES = 0.75
-"""Share of such pairs from which a discriminator sees a difference: below it, ratios to its logit
-gap are noise."""
+"""ROC AUC from which a discriminator distinguishes samples: below it, ratios to its logit gap are
+noise."""
 OVERFITTED = 0.25
 """Of the logit gap between training and held-out samples; with 256 of each, runs on data drawn
 without end reach 0.15 by chance."""
@@ -36,7 +36,7 @@ FORGOTTEN, LEAST = 1 / 3, 0.4
 """Share of earlier checkpoints that look more real than data, and how sure one of them is: ½ less
 four standard errors of 256 samples."""
 AHEAD, BEHIND, TURNS = 0.6, 0.4, 2
-"""Share of pairs told apart by which the discriminator, or the generator, has the lead: ½ and four
+"""ROC AUC from which the discriminator, or down to which the generator, has the lead: ½ and four
 standard errors of 256 samples; and at how many checkpoints of the second half each must have it."""
 COMES_AND_GOES = 0.25
 """Of what has been gained: a fall between neighbouring checkpoints that is made good again."""
@@ -124,13 +124,13 @@ def stuck(run: Run) -> Found | None:
 
 def saturated(run: Run) -> Found | None:
     apart, beyond = run.at("d_separation"), run.at("d_saturation")
-    place = held((apart >= TOLD_APART) & (beyond >= SATURATED), 2)
+    place = held((apart >= CERTAIN) & (beyond >= SATURATED), 2)
     _, losses = run.levels("discriminator_loss")
     # a critic's loss falls with its gap, and no logit of it is too large
     if place is None or losses[-1] < 0:
         return None
     told = (
-        f"the discriminator tells {apart[-1]:.0%} of pairs of real and generated samples apart, "
+        f"the discriminator distinguishes real from generated samples (ROC AUC {apart[-1]:.2f}), "
         f"and {beyond[-1]:.0%} of its logits leave less than 0.7 % of the gradient"
     )
     return Found(int(run.updates[place]), told)
@@ -178,14 +178,14 @@ def circling(run: Run) -> Found | None:
 
 
 def _lead_changes(run: Run) -> Found | None:
-    """Now the discriminator tells samples apart, now they look more real to it than data."""
+    """Find a discriminator that distinguishes samples at some checkpoints, and not at others."""
     apart = run.at("d_separation")
     late = apart[apart.size // 2 :]
     if min((late >= AHEAD).sum(), (late <= BEHIND).sum()) < TURNS:
         return None
     told = (
-        f"the lead changes hands: the discriminator tells from {late.min():.0%} to "
-        f"{late.max():.0%} of pairs of real and generated samples apart, 50% being chance"
+        f"the lead changes hands: the discriminator's ROC AUC for real against generated samples "
+        f"goes from {late.min():.2f} to {late.max():.2f}, 0.5 being chance"
     )
     return Found(int(run.updates[1 + int(np.argmax(apart[1:] <= BEHIND))]), told)
 
@@ -225,7 +225,7 @@ def forgetting(run: Run) -> Found | None:
         return None
     told = (
         f"samples of {share:.0%} of the earlier checkpoints look more real than data to the last "
-        f"discriminator (down to {least:.2f} of pairs told apart), where it is measured"
+        f"discriminator (ROC AUC down to {least:.2f}), where it is measured"
     )
     return Found(int(run.updates[-1]), told)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from functools import cached_property, partial
+from itertools import compress
 
 from bench.architectures.base import Architecture
 from bench.combination import SIGN, parts_of
@@ -133,9 +135,26 @@ def cells_of(expansion: Expansion, selection: Selection) -> list[Cell]:
                 cell = _expand(expansion, own, dataset, method, selection)
                 shown = components_of(_with_beside(metrics, study, cell, dataset))
                 cell = cell.but(variation=told, metrics=shown)
-                cells += [cell.but(seed=seed) for seed in seeds_of(study, own, selection)]
+                listed = seeds_of(study, own, Selection())
+                cells += _seeded(cell, seeds_of(study, own, selection), listed)
     _check_distinct(cells)
     return cells
+
+
+def _seeded(cell: Cell, seeds: Sequence[int], listed: Sequence[int]) -> list[Cell]:
+    """Return a cell with each seed and the metrics that this seed is measured by.
+
+    A metric with a hyperparameter ``first_seeds`` measures the first so many that the study lists:
+    which they are depends on no result, and on no narrowing.
+    """
+    most = [each.hyperparameters.get("first_seeds") for each in cell.metrics]
+    alike: dict[tuple[bool, ...], tuple[Component, ...]] = {}
+    found = []
+    for seed in seeds:
+        taken = tuple(not isinstance(n, int) or seed in listed[:n] for n in most)
+        metrics = alike.setdefault(taken, tuple(compress(cell.metrics, taken)))
+        found.append(cell.but(seed=seed, metrics=metrics))
+    return found
 
 
 def _check_distinct(cells: list[Cell]) -> None:

@@ -2,6 +2,7 @@
 
 Usage: python -m tests.baselines.diagnosis planted | healthy [SEEDS] | noise
        python -m tests.baselines.diagnosis STUDY RESULTS
+       python -m tests.baselines.diagnosis eigenvalues STUDY RESULTS
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 from bench.diagnosis import KINDS, diagnose
 from bench.diagnosis.swings import swing
 from bench.execution.plan import plan
+from bench.metrics.eigenvalues import MOMENTS, stored
 from bench.records.store import Store
 from bench.study import load_study
 from tests.diagnosis.planted import CASES, HEALTHY, with_parts
@@ -89,10 +91,28 @@ def study(name: str, results: str) -> None:
         print(f"| {dataset} | {method} | {'; '.join(told)} | {beside} |")
 
 
+def eigenvalues(name: str, results: str) -> None:
+    """The largest eigenvalues of the game at three checkpoints, of the first seed of each method:
+    how many are known, turn (|Im λ| > |Re λ|) and repel (Re λ > 0)."""
+    print("| dataset | method | checkpoint | largest λ | known | turn | repel |")
+    print("|---|---|---|---|---|---|---|")
+    for each in plan(load_study(name).cells, Store(Path(results))):
+        numbers = each.record.evaluations[-1] if each.record and each.record.evaluations else {}
+        place = f"{each.cell.dataset.label} | {each.cell.method.label}"
+        for moment in MOMENTS:
+            own = stored(numbers, moment)
+            if own.size:
+                turn = np.sum(np.abs(own.imag) > np.abs(own.real))
+                counts = f"{own.size} | {turn} | {np.sum(own.real > 0)}"
+                print(f"| {place} | {moment} | {own[0]:.4g} | {counts} |")
+
+
 if __name__ == "__main__":
     command, *rest = sys.argv[1:] or ["planted"]
     with with_parts():
         if command in ("planted", "healthy", "noise"):
             {"planted": planted, "healthy": healthy, "noise": noise}[command](*map(int, rest))
+        elif command == "eigenvalues":
+            eigenvalues(*rest)
         else:
             study(command, *rest)

@@ -37,9 +37,9 @@ FAST = ADAM | {"learning_rate": 3e-3}
 QUADRATIC: tuple[Part, Part] = ("normal", {}), ("quadratic", {})
 
 
-def ring(**dataset: Any) -> tuple[Part, Part]:
-    widths = [32, 32]
-    pair = {"latent": 2, "generator_widths": widths, "discriminator_widths": widths}
+def ring(layers: int = 2, **dataset: Any) -> tuple[Part, Part]:
+    widths = {"generator_widths": [32, 32], "discriminator_widths": [32] * layers}
+    pair = {"latent": 2, **widths}
     return ("ring8", {"evaluation_samples": 1000, **dataset}), ("mlp", pair)
 
 
@@ -151,6 +151,10 @@ CASES: dict[str, Planted] = {
     "learning rate × 100, plain steps": Planted(
         "diverged", ("wgan_gp", {}), ring(), PLAIN | {"learning_rate": 0.1}, 300,
         asked=["discriminator"],
+    ),
+    "critic without a bound, data far away": Planted(
+        "exploding", ("wgan_clip", {"clip": 1e9, "critic_steps": 25}), ring(3, radius=10),
+        ADAM | {"learning_rate": 3e-4}, 1900, asked=["discriminator"],
     ),
     "50 training points": Planted(
         "overfitted", ("non_saturating", {}), FIFTY, ADAM, 1000, asked=["discriminator"]

@@ -219,8 +219,8 @@ def test_a_family_is_asked_for_by_its_name_where_it_applies():
     ring, dirac, digits = (make_dataset(name) for name in ("ring8", "dirac", "digits8"))
     names = {part.name for part in expanded(["anatomy", "kid"], ring)}
     assert names == {
-        "discriminator", "feature_rank", "forgetting", "generator", "jacobian", "path", "turnover",
-        "kid",
+        "discriminator", "eigenvalues", "feature_rank", "forgetting", "generator", "jacobian",
+        "path", "turnover", "kid",
     }  # fmt: skip
     assert "turnover" not in [part.name for part in expanded(["anatomy"], dirac)]
     assert "pixel_feature_rank" in [part.name for part in expanded(["anatomy"], digits)]
@@ -228,7 +228,8 @@ def test_a_family_is_asked_for_by_its_name_where_it_applies():
     assert every.hyperparameters == {"when": "every"}
     asked = metrics_of(digits, expanded(["anatomy"], digits))
     assert {m.name for m in asked if m.family} == {
-        "discriminator", "feature_rank", "forgetting", "generator", "jacobian", "path",
+        "discriminator", "eigenvalues", "feature_rank", "forgetting", "generator", "jacobian",
+        "path",
     }  # fmt: skip
     assert not [m for m in metrics_of(ring) if m.family]
 

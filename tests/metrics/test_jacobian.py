@@ -11,7 +11,8 @@ from bench.measuring.evaluation import Seen, Subject
 from bench.measuring.field import Field, field_of
 from bench.measuring.krylov import dense, spectrum
 from bench.method import Method
-from bench.metric import NotMeasured, Reason
+from bench.metric import NotMeasured, Reason, TooFew
+from bench.metrics.eigenvalues import Eigenvalues, stored
 from bench.metrics.jacobian import Jacobian, _product, _rotation
 from bench.networks import Checkpoint
 from bench.registry import find, make_architecture, make_dataset, make_method
@@ -316,3 +317,24 @@ def test_what_has_not_converged_is_a_reason_and_no_number():
     for each in _rotation(found):
         assert isinstance(each, Reason)
         assert "has not converged" in each.text
+
+
+@pytest.mark.truth
+@pytest.mark.parametrize("gamma", [0.5, 2.0])
+def test_largest_eigenvalues_of_three_checkpoints_are_the_closed_forms(tmp_path, gamma):
+    """R1 on the Dirac-GAN at ψ = 0: v′ = (−γ − θ²/4, −½; ½, 0), ¼ the logistic loss's curvature."""
+    method = make_method("r1", {"gamma": gamma})
+    fields = [on_dirac(tmp_path, method, theta) for theta in (9.0, 0.3, 9.0, 0.2, 9.0, 0.0)]
+    *earlier, seen = [Seen(None, torch.empty(0), play=lambda _, f=each: f) for each in fields]
+    seen.earlier = earlier
+    found = Eigenvalues(leading=2).measure(seen)
+    numbers = {n: None if isinstance(value, Reason) else value for n, value in found.items()}
+    for moment, theta in (("early", 0.3), ("middle", 0.2), ("last", 0.0)):
+        damp = gamma + theta**2 / 4
+        expected = pair(-damp / 2, damp**2 / 4 - 1 / 4)
+        upper = sorted((z for z in expected if z.imag >= 0), key=abs, reverse=True)
+        np.testing.assert_allclose(stored(numbers, moment), upper, atol=1e-5)
+        assert found[f"eigenvalues_{moment}"] == len(upper)
+    seen.earlier = earlier[:2]
+    with pytest.raises(TooFew, match="3 trained checkpoints"):
+        Eigenvalues().measure(seen)

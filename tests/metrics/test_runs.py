@@ -104,6 +104,9 @@ def test_the_game_of_every_checkpoint_is_at_hand(record, tmp_path):
     found = {each.metric: each for each in replace(one, play=play).measure(record, own)}
     assert set(found["path"].values) == set(found["discriminator"].values) == set(UPDATES)
     assert set(found["jacobian"].values) == set(found["turnover"].values) == {20}
+    # three checkpoints after the start are needed, and there are two
+    (why,) = set(found.pop("eigenvalues").reasons.values())
+    assert why.kind == "too_few"
     last = {name: value for each in found.values() for name, value in each.values[20].items()}
     missing = {name for name, value in last.items() if value is None}
     assert missing <= {"mode_turnover"}  # no mode is held after 20 updates

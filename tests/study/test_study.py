@@ -304,6 +304,19 @@ def test_what_is_measured_is_no_part_of_a_cells_key(study):
     assert [cell.key for cell in plain] == [cell.key for cell in more]
 
 
+def test_a_metric_of_the_first_seeds_is_asked_of_these_alone(study):
+    def measured(seeds, most, **narrowed) -> list[int]:
+        asked = [{"eigenvalues": {"first_seeds": most}}]
+        cells = study(seeds=seeds, metrics=asked, **narrowed)
+        assert all("modes" in {m.label for m in cell.metrics} for cell in cells)
+        return [c.seed for c in cells if "eigenvalues" in {m.label for m in c.metrics}]
+
+    assert set(measured([7, 3, 5], 2)) == {7, 3}
+    assert set(measured(2, 9)) == {0, 1}
+    # to narrow a study chooses none that it would not have measured
+    assert set(measured([7, 3, 5], 2, selection=Selection(seeds=(3, 5)))) == {3}
+
+
 def test_a_method_may_be_listed_with_several_hyperparameters(study):
     cells = study(methods=["wgan_gp", {"wgan_gp": {"penalty_weight": 1}}], seeds=1)
     assert [c.method.label for c in cells] == ["wgan_gp", "wgan_gp(penalty_weight=1.0)"]

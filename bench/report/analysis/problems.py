@@ -69,11 +69,16 @@ class Problem:
 
     @cached_property
     def copies(self) -> bool:
-        """Whether the seeds of every method agree in all that was measured: nothing is random."""
+        """Whether the seeds of every method agree in all that is shown: nothing is random."""
+        names = [quantity.name for quantity in self.quantities]
         found = False
         for cells in self.by_method.values():
-            seeds = [c.record for c in cells if c.record is not None and c.record.status == "ok"]
-            if any(seed.evaluations != seeds[0].evaluations for seed in seeds[1:]):
+            seeds = [
+                [[at.get(name) for name in names] for at in c.record.evaluations]
+                for c in cells
+                if c.record is not None and c.record.status == "ok"
+            ]
+            if any(seed != seeds[0] for seed in seeds[1:]):
                 return False
             found = found or len(seeds) > 1
         return found

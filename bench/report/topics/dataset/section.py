@@ -13,6 +13,7 @@ from bench.report.analysis.ranking import Standing
 from bench.report.page.document import Block, Details, Section
 from bench.report.topics.dataset.curves import curves
 from bench.report.topics.dataset.diagnosis import diagnosis
+from bench.report.topics.dataset.eigenvalues import eigenvalues
 from bench.report.topics.dataset.equal_cost import at_cost
 from bench.report.topics.dataset.gradients import gradients, thresholds
 from bench.report.topics.dataset.growth import growth_curves
@@ -37,7 +38,7 @@ FOLDED: dict[str, tuple[Topic, ...]] = {
     "At equal cost": (at_cost,),
     "Gradients: spikes and growth": (gradients, growth_curves, thresholds),
     "How reliable is this ranking?": (pairs, sureness),
-    "More figures": (samples, losses, profiles, evolution, interpolations),
+    "More figures": (eigenvalues, samples, losses, profiles, evolution, interpolations),
     "Architecture, training and budget": (conditions,),
 }
 
