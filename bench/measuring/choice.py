@@ -106,7 +106,7 @@ def components_of(metrics: list[Metric]) -> tuple[Component, ...]:
 
 
 def shown_of(cells: Iterable[Cell]) -> tuple[list[Quantity], Dataset]:
-    """Return the quantities that tables show of cells of one dataset, and the dataset."""
+    """Return the quantities that cells of one dataset are measured by, and the dataset."""
     own: dict[str, Component] = {}
     also: dict[str, Component] = {}
     for cell in cells:
@@ -118,8 +118,7 @@ def shown_of(cells: Iterable[Cell]) -> tuple[list[Quantity], Dataset]:
     ranked = quantities_of(_made(own), dataset) or quantities_of(metrics_of(dataset), dataset)
     known = {quantity.name for quantity in ranked}
     more = quantities_of(_made({n: c for n, c in also.items() if n not in own}), dataset)
-    found = [*ranked, *(quantity for quantity in more if quantity.name not in known)]
-    return [quantity for quantity in found if not quantity.only_drawn], dataset
+    return [*ranked, *(quantity for quantity in more if quantity.name not in known)], dataset
 
 
 def _made(components: dict[str, Component]) -> list[Metric]:

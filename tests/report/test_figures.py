@@ -142,7 +142,7 @@ def test_panels_state_the_values_at_the_end(few):
     told = titles(out / f"{made['curves'].file}.svg")
     assert {text.rsplit(": ", 1)[0] for text in told} == set(found.methods)
     assert "a & b: interquartile mean 7.10 (seeds from 7.00 to 7.20)" in told
-    assert "plain_3: mean 6.40 (one seed)" in told
+    assert "plain_3: interquartile mean 6.40 (one seed)" in told
 
 
 def test_hostile_names_are_only_text(few):

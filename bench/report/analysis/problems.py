@@ -27,7 +27,7 @@ class Problem:
     """The dataset's label, with what tells it from other problems on the same dataset."""
     planned: list[Planned]
     dataset: Dataset
-    quantities: list[Quantity]
+    measured: list[Quantity]
     """What its cells are measured by at checkpoints, the one that ranks first."""
     series: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
     """What was read of each method's series: kept for :func:`bench.report.analysis.series.read`."""
@@ -36,6 +36,11 @@ class Problem:
     def cell(self) -> Cell:
         """A cell that stands for what all of them share."""
         return self.planned[0].cell
+
+    @cached_property
+    def quantities(self) -> list[Quantity]:
+        """Those of ``measured`` that tables show."""
+        return [quantity for quantity in self.measured if not quantity.only_drawn]
 
     @property
     def updates(self) -> int:

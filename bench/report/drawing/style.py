@@ -107,7 +107,8 @@ class Style:
     def tag(self, artist: Any, method: str, told: str = "") -> None:
         """Say that an artist belongs to one method, so that a page can dim the others.
 
-        ``told`` is the value that it shows, which becomes the element's title.
+        ``told`` is the value that it shows, which becomes the element's title: browsers show it
+        where the pointer rests.
 
         It becomes the element ``method-{number of the method}-{running number}`` in the SVG.
         Lines, markers, scatter plots, bands, texts, images and whole panels (axes) do. What is
@@ -116,7 +117,8 @@ class Style:
         self._tagged += 1
         artist.set_gid(f"method-{self.number[method]}-{self._tagged}")
         if told:
-            artist.told = f"{method}: {told}"
+            titles = vars(artist.get_figure(root=True)).setdefault("titles", {})
+            titles[artist.get_gid()] = f"<title>{escape(f'{method}: {told}')}</title>"
 
     def tag_legend(self, legend: Any, methods: Iterable[str | None]) -> None:
         """Tag handles and texts of a legend by its entries' methods; None belongs to no method."""
@@ -251,8 +253,8 @@ def save(
     drawn = folder / f"{file}.svg"
     if drawn.is_file():
         text = drawn.read_text(encoding="utf-8").replace(f"'{FONT}'", FALLBACKS)
-        told = {a.get_gid(): _title(a.told) for a in canvas.findobj() if hasattr(a, "told")}
-        text = _TAGGED.sub(lambda found: found[0] + told.get(found[1], ""), text)
+        titles = vars(canvas).get("titles", {})
+        text = _TAGGED.sub(lambda found: found[0] + titles.get(found[1], ""), text)
         text = _ILLEGAL.sub("\ufffd", text)
         text = _RASTER.sub(lambda found: _smaller(found, pictures, colours), text)
         drawn.write_text(text, encoding="utf-8")
@@ -288,13 +290,6 @@ _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What no XML may hold, but the name of a method may."""
 _TAGGED = re.compile(r'<g id="(method-\d+-\d+)">')
-
-
-def _title(told: str) -> str:
-    """An SVG's title, which browsers show where the pointer rests on what it belongs to."""
-    return f"<title>{escape(told)}</title>"
-
-
 _RASTER = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)")
 
 

@@ -64,7 +64,7 @@ def _quantities(cells: Sequence[Labelled]) -> Iterator[Quantity]:
     found = {cell.label: cell.problem for cell in cells if cell.problem}
     yield from shared_quantities(next((each.dataset for each in found.values()), None))
     for label, problem in found.items():
-        for metric in problem.quantities:
+        for metric in problem.measured:
             yield Quantity(
                 "evaluation",
                 metric.name,

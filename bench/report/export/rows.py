@@ -88,7 +88,7 @@ def _facts(cell: Labelled) -> dict[str, Any]:
 def _evaluations(cell: Labelled, record: Record) -> Iterator[Row]:
     evaluations = record.evaluations
     why = {name: reason.text for name, reason in record.not_computed.items()}
-    names = [quantity.name for quantity in cell.problem.quantities] if cell.problem else []
+    names = [quantity.name for quantity in cell.problem.measured] if cell.problem else []
     names += [name for each in evaluations for name in each if not name.endswith("update")]
     for name in dict.fromkeys(names):
         # slow metrics are measured at some evaluations only: there is no row for the others
