@@ -137,6 +137,22 @@ def test_curves_are_plotted_against_the_axis_that_the_reader_chooses(open_page, 
         assert f"over {axis}" in shown.locator("svg").get_attribute("aria-label")
 
 
+def test_the_pointer_reads_a_value_anywhere_in_a_panel(open_page):
+    page = open_page(1440, 900)
+    under = """e => {
+      e.scrollIntoView({block: "center"});
+      const {x, y, width, height} = e.getBoundingClientRect();
+      const found = document.elementFromPoint(x + 0.3 * width, y + 0.6 * height);
+      return found.closest("[data-method]")?.querySelector("title").textContent;
+    }"""
+    for figure, told in (("curves", "interquartile mean"), ("norms", "last norm")):
+        drawn = page.locator(f'figure[data-name^="ring8-"][data-name$="-{figure}"] g')
+        panels = drawn.filter(has=page.locator("title", has_text=told)).all()
+        assert panels
+        for panel in panels:
+            assert panel.evaluate(under) == panel.locator("title").text_content()
+
+
 def test_sorted_by_difference_the_reference_stays_on_top(open_page):
     page = open_page(1440, 900)
     table = page.locator('.table[data-name^="ranking-"]').first

@@ -145,8 +145,8 @@ class Panels:
         """Show a method's value wherever the pointer rests on its panel."""
         left, top = self._corner(place)
         x, y = np.array([0, 1, 1, 0]) * self.wide + left, np.array([0, 0, 1, 1]) * self.tall + top
-        # what is not filled feels no pointer, what is transparent does
-        for ground in self.sheet.fill(x, y, alpha=0, zorder=9):
+        # matplotlib does not fill what is wholly transparent, and only what is filled feels a pointer
+        for ground in self.sheet.fill(x, y, color="white", alpha=0.001, lw=0, zorder=9):
             self.style.tag(ground, method, told)
 
     def title(self, place: int, method: str, told: str = "") -> None:
