@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from handmade import STUDY
 from pages import Page, rows_of
 
 from bench.errors import BenchError
@@ -404,6 +405,17 @@ def test_forty_methods_differ_in_colour_or_dash():
     names = [f"method_{i}" for i in range(40)]
     style = Style(names)
     assert len({(style.colour[n], style.dash[n]) for n in names}) == 40
+
+
+def test_a_run_that_is_measured_in_two_ways_is_one_run(make_study, train, modes):
+    begin, experiment = STUDY.split("experiments:")
+    again = experiment.replace("ring8", "{ring8: {evaluation_samples: 500}}")
+    study = make_study(f"{begin}experiments:{experiment.rstrip()}{again}")
+    found = find(study, [train(cell, modes(0, 1)) for cell in study.cells], [])
+    (section,) = provenance(found)
+    told = dict(section.blocks[0].items)
+    assert told["Runs"] == "6 stored of 6"
+    assert told["Devices"].endswith("(6 runs)")
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,9 @@ DIGITS = 12
 
 def provenance(found: Findings) -> list[Section]:
     """Versions, devices, commits, and the command behind every cell."""
-    records = [record for problem in found.problems for record in problem.records()]
+    # a run may be measured in two ways, and then belongs to two problems
+    stored = {record.key: record for problem in found.problems for record in problem.records()}
+    records = list(stored.values())
     keys = {planned.cell.key for problem in found.problems for planned in problem.planned}
     finished = sorted(filter(None, (r.data["run"].get("finished_at") for r in records)))
     items = [
