@@ -1,12 +1,14 @@
 """Eigenvalues of the game in the report: of one seed of each method, and no row of any table."""
 
+import re
+
 import numpy as np
 import pytest
-from handmade import STUDY
+from handmade import RING, STUDY
 
 from bench.report.analysis.findings import find
 from bench.report.drawing.style import Style
-from bench.report.topics.dataset.eigenvalues import Radius, eigenvalues
+from bench.report.topics.dataset.eigenvalues import Radius, eigenvalues, marginal
 
 ASKED = STUDY.replace("evaluations: 2", "evaluations: 3") + "metrics: [eigenvalues]\n"
 VALUES = {
@@ -58,6 +60,32 @@ def test_a_panel_shows_what_is_known_of_the_first_seed(measured, tmp_path):
     assert "wgan_gp: −300, −4 ± 30i, −2,000; 2 of 4 repel at the last." in figure.alt
     assert "(0)" in figure.caption
     assert "Not known of non_saturating." in figure.caption
+
+
+def test_a_run_that_ended_early_states_its_own_updates(make_study, train, tmp_path):
+    planned = []
+    for cell in (cells := make_study(ASKED.replace("evaluations: 3", "evaluations: 6")).cells):
+        ends = 6 if cell.method.name == "non_saturating" else 3
+        at = {10 * place: dict(RING) for place in range(ends + 1)}
+        at[10 * ends] |= numbers(VALUES) if cell.seed == 0 else {}
+        planned.append(train(cell, at, "ok" if ends == 6 else "diverged"))
+    found = find(make_study(ASKED), planned, [])
+    (drawing,) = eigenvalues(found, *found.fixed[0])
+    (tmp_path / "figures").mkdir()
+    with (style := Style(sorted({cell.method.label for cell in cells}))).drawing(("svg",)):
+        figure = drawing.draw(style, tmp_path)
+    told = re.findall("update [0-9]+", (tmp_path / f"{figure.file}.svg").read_text())
+    assert told == ["update 10", "update 30", "update 60"]
+    assert "contracts. wgan_gp at updates 10, 20 and 30." in figure.caption
+
+
+@pytest.mark.parametrize(("radius", "rate"), [(Radius(-3, 2), 2e-4), (Radius(-1, 4), 1e-3)])
+def test_the_line_of_marginal_steps_goes_from_the_innermost_ring_outwards(radius, rate):
+    line = marginal(radius, rate)
+    np.testing.assert_allclose(np.abs(1 + rate * line), 1)
+    reach = np.abs(line)
+    assert reach[0] == pytest.approx(10**radius.first)
+    assert reach[-1] == pytest.approx(min(2 / rate, 10**radius.last), rel=0.02)
 
 
 def test_no_table_shows_them_and_no_seed_lacks_them(measured):

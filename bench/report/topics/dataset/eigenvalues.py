@@ -86,22 +86,27 @@ def draw_eigenvalues(
         return f"The game's eigenvalues could not be measured: {listing(sorted(whys))}."
     radius = Radius.of(np.abs(np.concatenate([np.concatenate(own) for own in values.values()])))
     rate = problem.cell.training.learning_rate
-    canvas = _sheet(values, radius, rate, _keys(problem, rate), style)
+    updates = {method: _updates(first[method]) for method in values}
+    usual = max(updates.values(), key=lambda each: each[-1])
+    canvas = _sheet(values, radius, rate, _keys(usual, rate), style)
     longest = max(len(own) for each in values.values() for own in each)
     seeds = sorted({record.cell.seed for record in first.values()})
     left_out = [method for method in first if method not in values]
     lacking = f" Not known of {listing(left_out)}." if left_out else ""
+    elsewhere = "".join(
+        f" {method} at updates {listing([f'{update:,}' for update in own])}."
+        for method, own in updates.items()
+        if own != usual
+    )
     return Figure(
         save(canvas, folder, f"{problem.anchor}-eigenvalues{sheet.suffix}"),
         f"Largest eigenvalues of the game's Jacobian on {problem.label} at an early, the middle "
         f"and the last checkpoint. {_told(values)}",
         f"The {longest} largest eigenvalues λ of the game's Jacobian v′, of pairs those with Im λ "
         f"≥ 0, of the first seed that the study lists ({listing(list(map(str, seeds)))}), whatever "
-        "became of it. "
-        "Closer to the vertical line there is more rotation. Distances from the centre are "
-        "logarithmic. "
-        "Within the dashed line a plain gradient step at the training's learning rate contracts."
-        f"{lacking} {sheet.told('eigenvalues')}".strip(),
+        "became of it. Closer to the vertical line there is more rotation. Distances from the "
+        "centre are logarithmic. Within the dashed line a plain gradient step at the training's "
+        f"learning rate contracts.{elsewhere}{lacking} {sheet.told('eigenvalues')}".strip(),
     )
 
 
@@ -135,9 +140,8 @@ def _number(value: complex) -> str:
     return f"{real} ± {told_number(value.imag)}i" if value.imag else real
 
 
-def _keys(problem: Problem, rate: float) -> list[tuple[Line2D, str]]:
+def _keys(updates: list[int], rate: float) -> list[tuple[Line2D, str]]:
     """Return the legend's entries: the checkpoints, and the line of plain steps."""
-    updates = _updates(problem)
     keys = [
         (Line2D([], [], ls="", ms=6, **look), f"update {update:,}")
         for look, update in zip(LOOKS, updates, strict=True)
@@ -146,9 +150,9 @@ def _keys(problem: Problem, rate: float) -> list[tuple[Line2D, str]]:
     return [*keys, (edge, f"|1 + hλ| = 1 at h = {rate:g}")]
 
 
-def _updates(problem: Problem) -> list[int]:
-    whole = max((r.checkpoints for r in problem.records() if _is_measured(r)), key=len)
-    return [whole[place]["update"] for place in moments(len(whole))]
+def _updates(record: Record) -> list[int]:
+    found = record.checkpoints
+    return [found[place]["update"] for place in moments(len(found))]
 
 
 def _sheet(
@@ -191,6 +195,14 @@ def _sheet(
     return canvas
 
 
+def marginal(radius: Radius, rate: float) -> Complex:
+    """Return where |1 + hλ| = 1, from the innermost ring to the outermost, Im λ > 0."""
+    # steps of the angle in proportion to the modulus, which spans powers of ten
+    angles = np.geomspace(min(rate * 10.0**radius.first, np.pi), np.pi, 2001)
+    found = np.expm1(1j * angles) / rate
+    return found[np.abs(found) <= 10.0**radius.last]
+
+
 def _half_disc(
     page: Any, at: tuple[float, float, float], radius: Radius, rate: float, style: Style
 ) -> None:
@@ -205,10 +217,7 @@ def _half_disc(
     # one element for all of them keeps the page small
     whole = Curve.make_compound_path(*rings)
     page.add_patch(PathPatch(whole, fill=False, ec=FAINT, lw=0.7 * style.thin, clip_on=False))
-    # where 1 + hλ has modulus 1, from the innermost ring to the outermost
-    edge = (np.exp(1j * np.linspace(0, np.pi, 2001)[1:]) - 1) / rate
-    inside = (np.abs(edge) >= 10.0**radius.first) & (np.abs(edge) <= 10.0**radius.last)
-    edge = radius.places(edge[inside])
+    edge = radius.places(marginal(radius, rate))
     # in even steps of what is drawn
     steps = (np.cumsum(np.abs(np.diff(edge, prepend=edge[:1]))) / 0.08).astype(int)
     edge = np.append(edge[np.unique(steps, return_index=True)[1]], edge[-1:])
