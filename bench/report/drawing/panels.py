@@ -145,7 +145,7 @@ class Panels:
         """Show a method's value wherever the pointer rests on its panel."""
         left, top = self._corner(place)
         x, y = np.array([0, 1, 1, 0]) * self.wide + left, np.array([0, 0, 1, 1]) * self.tall + top
-        # matplotlib does not fill what is wholly transparent, and only what is filled feels a pointer
+        # only what is filled feels the pointer, and matplotlib fills nothing that is transparent
         for ground in self.sheet.fill(x, y, color="white", alpha=0.001, lw=0, zorder=9):
             self.style.tag(ground, method, told)
 
