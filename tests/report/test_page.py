@@ -213,6 +213,10 @@ def test_values_are_read_by_pointer_keys_and_touch(open_page):
     assert read.count() == 0
     figure.locator("[data-method]", has_text="2.90").dispatch_event("click")
     assert said.text_content() == VALUES[0]
+    # a mark without a value has none to be read
+    names = [each for each in of_methods if each.locator("title").text_content() in METHODS]
+    names[0].dispatch_event("click")
+    assert said.text_content() == VALUES[0]
     assert page.locator('figure[data-name="plain"] .values').count() == 0
 
 

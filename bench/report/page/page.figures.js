@@ -60,7 +60,9 @@ function readable(figure, button) {
   button.addEventListener("blur", () => marks.get(told[now])?.classList.remove("read"));
   $("svg", figure).addEventListener("click", (event) => {
     const title = $(":scope > title", event.target.closest("[data-method]") ?? button);
-    if (title) read(told.indexOf(title.textContent));
+    // the title of a mark without a value is only a name
+    const place = told.indexOf(title?.textContent);
+    if (place >= 0) read(place);
   });
 }
 
