@@ -213,7 +213,7 @@ def _cost(record: Record, measure: str) -> float | None:
 
 
 def front(found: Sequence[Point], metric: Quantity) -> list[Point]:
-    """Return those that no other beats: as good and cheaper, or as cheap and better.
+    """Return the Pareto front: no other is as good and cheaper, or as cheap and better.
 
     Cheapest first. Methods that are alike in both are kept together.
     """
@@ -313,7 +313,7 @@ def _caption(found: list[Panel]) -> str:
     every = [point for _, _, drawn in found for point in drawn]
     parts = [
         f"Interquartile mean with its {numbers.INTERVAL}, against mean cost per run. Grey line: "
-        "methods that no other beats in both."
+        "the Pareto front, on which no other method is as good and cheaper, or as cheap and better."
     ]
     if any(point.value is None for point in every):
         parts.append("A cross on the edge: too many seeds failed for a mean.")
@@ -340,7 +340,7 @@ def _heard(found: list[Panel]) -> str:
         for p in sorted(drawn, key=lambda p: p.cost):
             if len(drawn) > MOST_NAMED and p.method not in best:
                 continue
-            notes = ["not beaten in both"] if p.method in best else []
+            notes = ["on the front"] if p.method in best else []
             notes += [p.failed] if p.failed else []
             value = numbers.of(problem.primary, p.value) if p.value is not None else "no mean"
             aside = f" ({', '.join(notes)})" if notes else ""
