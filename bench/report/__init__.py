@@ -106,7 +106,7 @@ def _installed(package: str) -> str:
 
 
 def _varied(planned: Planned) -> list[Any]:
-    """What the key does not say of the variant: its name, and the target it is judged by."""
+    """Return what the key does not say of the variant: its name, and the target it is judged by."""
     variation = planned.cell.variation
     return [] if variation is None else list(dataclasses.astuple(variation))
 

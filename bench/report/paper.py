@@ -22,7 +22,7 @@ Width: TypeAlias = Literal["column", "page"]
 
 
 def names(study: Study, planned: list[Planned]) -> list[str]:
-    """Every name that :func:`write_figure` knows, in the order of the report."""
+    """Return every name that :func:`write_figure` knows, in the order of the report."""
     found = find(study, planned, [])
     return [drawing.name for drawing in drawings(found)]
 
@@ -77,7 +77,7 @@ def _unknown(study: Study, name: str, known: Sequence[str]) -> str:
 
 
 def _moved(drawn: list[Path], name: str, folder: Path) -> list[Path]:
-    """The files under the figure's own name: ``ring8-curves.pdf``."""
+    """Return the files under the figure's own name: ``ring8-curves.pdf``."""
     stem = name.replace("/", "-")
     try:
         folder.mkdir(parents=True, exist_ok=True)

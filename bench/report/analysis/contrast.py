@@ -51,7 +51,7 @@ class Contrast:
     """The test that the study states for methods without failed seeds."""
 
     def without_chance(self) -> Contrast:
-        """Where seeds are copies of one another: the difference, and nothing of how sure it is."""
+        """Return only the difference, for seeds that are copies of one another."""
         return replace(
             self, improvement=None, p=None, smallest=None, adjusted=None, seeds_needed=None
         )

@@ -7,7 +7,7 @@ from bench.records.record import Record
 
 
 def reasons(record: Record) -> dict[str, str]:
-    """Why metrics have no value at a record's last evaluation, by their names."""
+    """Return why metrics have no value at a record's last evaluation, by their names."""
     if not record.evaluations:
         return {}
     last = record.evaluations[-1]
@@ -17,7 +17,7 @@ def reasons(record: Record) -> dict[str, str]:
 
 
 def earlier(record: Record) -> dict[str, str]:
-    """Why metrics with a value at the last evaluation have none at an earlier one, by their names:
+    """Return why metrics with a last value have none at an earlier evaluation, by their names:
     networks were not kept or cannot be read, or the metric failed. What is undefined there is not
     listed."""
     *before, last = record.evaluations or [{}]

@@ -97,7 +97,7 @@ class Problem:
         return sum(known) / len(known) if known else None
 
     def best_evaluation(self, evaluations: list[dict[str, Any]]) -> int:
-        """Where the best checkpoint stands among a record's evaluations.
+        """Return where the best checkpoint stands among a record's evaluations.
 
         By the first metric of :attr:`throughout`, as in training, which measured the slow ones
         there; of equals the earliest. The start is none, unless there is nothing else.
@@ -127,7 +127,7 @@ class Problem:
         return dict(sorted(found.items()))
 
     def records(self) -> Iterator[Record]:
-        """Every record there is, of failed cells too."""
+        """Yield every record there is, of failed cells too."""
         return (planned.record for planned in self.planned if planned.record is not None)
 
     @cached_property
@@ -142,7 +142,7 @@ class Problem:
 
 
 def problems(planned: list[Planned]) -> list[Problem]:
-    """The problems of a study, in its order."""
+    """Return the problems of a study, in its order."""
     grouped: dict[str, list[Planned]] = defaultdict(list)
     places = ByIdentity[str]()
     for each in planned:
@@ -202,7 +202,7 @@ def _labels(cells: list[Cell]) -> list[str]:
 
 
 def _label(cell: Cell) -> str:
-    """The dataset, and the name of the variant where there are several."""
+    """Return the dataset, and the name of the variant where there are several."""
     if cell.variation is not None:
         return f"{cell.variation.dataset}, {cell.variation.name}"
     return cell.dataset.label or cell.dataset.name

@@ -91,7 +91,7 @@ class Standing:
         return ", ".join(f"{n} {status.replace('_', ' ')}" for status, n in statuses)
 
     def not_computed(self, metric: Quantity) -> bool:
-        """Whether a metric has no value for any seed, for a reason that is known."""
+        """Return whether a metric has no value for any seed, for a reason that is known."""
         return self.last[metric.name] is None and metric.name in self.reasons
 
     @property
@@ -116,7 +116,7 @@ def status_of(planned: Planned) -> str:
 
 
 def final(planned: Planned, metric: Quantity) -> float | None:
-    """A finished cell's metric at the last evaluation; None for any other cell."""
+    """Return a finished cell's metric at the last evaluation; None for any other cell."""
     record = planned.record
     if record is None or record.status != "ok" or not record.evaluations:
         return None
@@ -124,7 +124,7 @@ def final(planned: Planned, metric: Quantity) -> float | None:
 
 
 def score(planned: Planned, metric: Quantity) -> float | None:
-    """As :func:`final`, and infinitely bad for a cell that failed."""
+    """Return :func:`final`; for a cell that failed the worst value."""
     if planned.record is not None and planned.record.status != "ok":
         return metric.worst
     return final(planned, metric)
@@ -139,7 +139,7 @@ def scores_of(cells: list[Planned], metric: Quantity) -> dict[int, float]:
 def standings(
     problem: Problem, baseline: str = "", comparison: Comparison = "welch"
 ) -> list[Standing]:
-    """Every method of a problem, best first; those without a value last.
+    """Return every method of a problem, best first; those without a value last.
 
     Methods are ordered by the interquartile mean of the primary metric, in which a failed seed
     counts as infinitely bad. Where so many failed that this is no number, fewer failures come
@@ -179,7 +179,7 @@ def standings(
 def mean_places(
     problems: list[Problem], standings: list[list[Standing]]
 ) -> dict[str, float | None]:
-    """Every method's mean rank over the problems that rank any, best first.
+    """Return every method's mean rank over the problems that rank any, best first.
 
     None, and last, for a method that one of these does not rank: a mean over others would not
     compare.
@@ -217,7 +217,7 @@ def _contrasts(
     level: float,
     comparison: Comparison,
 ) -> dict[str, Contrast]:
-    """Every other ranked method against one, corrected for their number."""
+    """Return every other ranked method against one, corrected for their number."""
     other = next((s for s in ranked if s.method == reference), None)
     if other is None or not other.scores:
         return {}

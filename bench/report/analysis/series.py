@@ -148,7 +148,7 @@ def _losses(updates: Points, losses: Points) -> Band:
 
 
 def _middle(seeds: Points) -> Points:
-    """Median over seeds, (S, N) → (N,); nan where none has a value."""
+    """Return the median over seeds, (S, N) → (N,); nan where none has a value."""
     some = np.isfinite(seeds).any(axis=0)
     middle = np.full(seeds.shape[1], np.nan)
     middle[some] = np.nanmedian(seeds[:, some], axis=0)

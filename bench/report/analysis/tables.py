@@ -35,7 +35,7 @@ _WHOLE = (
 
 
 def runs_table(problems: list[Problem]) -> pd.DataFrame:
-    """One row per cell, failed and absent ones included; columns as in :data:`RUN_COLUMNS`."""
+    """Return one row per cell, also of failed and absent ones; columns: :data:`RUN_COLUMNS`."""
     rows = [_run(problem, planned) for problem in problems for planned in problem.planned]
     metrics = list(dict.fromkeys(m.name for p in problems for m in p.quantities))
     columns: list[str] = []
@@ -49,7 +49,7 @@ def runs_table(problems: list[Problem]) -> pd.DataFrame:
 
 
 def summary_table(problems: list[Problem], standings: list[list[Standing]]) -> pd.DataFrame:
-    """One row per problem, method and metric; columns as in :data:`SUMMARY_COLUMNS`."""
+    """Return one row per problem, method and metric; columns: :data:`SUMMARY_COLUMNS`."""
     rows: list[dict[str, Any]] = []
     for problem, ranked in zip(problems, standings, strict=True):
         for metric in problem.quantities:

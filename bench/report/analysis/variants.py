@@ -86,11 +86,11 @@ class Varied:
         return {(variant_of(p), s.method): s for p, ranked in self.pairs for s in ranked}
 
     def meets(self, value: float) -> bool:
-        """Whether a value is as good as the target."""
+        """Return whether a value is as good as the target."""
         return self.metric.reaches(value, self.target)
 
     def shown(self, method: Robustness) -> list[float]:
-        """A method's scores as they are shown, which is how they are held against a target."""
+        """Return a method's scores as they are shown, and so held against a target."""
         return [self.metric.shown(value) for value in method.scores.values()]
 
     def breaks(self) -> dict[str, tuple[list[str], list[str]]]:
@@ -128,7 +128,7 @@ class Varied:
 
 
 def varied(problems: list[Problem], standings: list[list[Standing]]) -> list[Varied]:
-    """The experiments of a study that have variants, in its order."""
+    """Return the experiments of a study that have variants, in its order."""
     grouped: dict[str, list[Pair]] = defaultdict(list)
     for problem, ranked in zip(problems, standings, strict=True):
         if problem.cell.variation is not None:
@@ -138,7 +138,7 @@ def varied(problems: list[Problem], standings: list[list[Standing]]) -> list[Var
 
 
 def variant_of(problem: Problem) -> str:
-    """The name of a problem's variant; nothing where its experiment is not varied."""
+    """Return the name of a problem's variant; nothing where its experiment is not varied."""
     return problem.cell.variation.name if problem.cell.variation is not None else ""
 
 
@@ -169,7 +169,7 @@ def _labels(groups: list[list[Pair]]) -> list[str]:
 
 
 def _shared(problems: list[Problem]) -> dict[str, Any]:
-    """What all problems of an experiment have in common, in words."""
+    """Return what all problems of an experiment have in common, in words."""
     first, *others = [describe(problem.cell) for problem in problems]
     variation = problems[0].cell.variation
     assert variation is not None

@@ -45,7 +45,7 @@ class Shown:
         return f"{self.record.status.replace('_', ' ')} at {last:,}"
 
     def title(self, method: str, longest: int = 30) -> list[str]:
-        """The method, its seed, and where that failed, when."""
+        """Return the method, its seed, and where that failed, when."""
         told = [named(method, longest), f"seed {self.record.cell.seed}"]
         return [*told, self.failure] if self.failure else told
 
@@ -57,7 +57,7 @@ def can_be_seen(problem: Problem) -> bool:
 
 
 def chosen(problem: Problem, methods: list[str], notes: list[str]) -> dict[str, Shown]:
-    """The median seed of each method that has samples; what cannot be read goes to ``notes``."""
+    """Return the median seed of each method with samples; unreadable ones go to ``notes``."""
     by, found = guide(problem), {}
     for method in methods:
         record = median_seed(problem.by_method[method], by)
@@ -67,7 +67,7 @@ def chosen(problem: Problem, methods: list[str], notes: list[str]) -> dict[str, 
 
 
 def trios(problem: Problem, methods: list[str], notes: list[str]) -> dict[str, list[Shown]]:
-    """The best, the median and the worst seed of each method that has samples.
+    """Return the best, the median and the worst seed of each method that has samples.
 
     Fewer where a method has fewer seeds, or where one is two of these.
     """
@@ -103,7 +103,7 @@ def _shown(record: Record, places: tuple[str, ...], notes: list[str]) -> Shown |
 
 
 def guide(problem: Problem) -> Quantity:
-    """The metric that seeds are chosen by: the one that ranks, or the first with values."""
+    """Return the metric that seeds are chosen by: the one that ranks, or the first with values."""
     for metric in problem.quantities:
         if any(final(planned, metric) is not None for planned in problem.planned):
             return metric
@@ -111,7 +111,7 @@ def guide(problem: Problem) -> Quantity:
 
 
 def ordered(cells: list[Planned], by: Quantity) -> list[Record]:
-    """A method's records, best first: finished ones by a metric, then failed ones.
+    """Return a method's records, best first: finished ones by a metric, then failed ones.
 
     Of failed ones that with evaluations alone have anything to show; the one that came furthest is
     the best of them.
@@ -123,7 +123,7 @@ def ordered(cells: list[Planned], by: Quantity) -> list[Record]:
 
 
 def median_seed(cells: list[Planned], by: Quantity) -> Record | None:
-    """The record in the middle of the finished ones by a metric, the better of two in the middle.
+    """Return the middle one of the finished records by a metric, of two the better.
 
     Where no seed finished, the failed one that came furthest.
     """

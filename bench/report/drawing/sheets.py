@@ -36,7 +36,7 @@ class Sheet:
         return "" if self.number == 1 else f"-{self.number}"
 
     def told(self, kind: str) -> str:
-        """What a caption says of the others, and how to see them; nothing where there are none."""
+        """Return what a caption says of the others, and how to see them; nothing without any."""
         if not self.left_out:
             return ""
         shown = len(self.methods)
@@ -50,7 +50,7 @@ class Sheet:
 
 
 def sheets(ranked: list[Standing], problem: str) -> list[Sheet]:
-    """All methods of a problem, up to :data:`MOST` a sheet.
+    """Return all methods of a problem, up to :data:`MOST` a sheet.
 
     The first sheet holds the best ranked and those with most failed seeds, the next ones the rest.
     """

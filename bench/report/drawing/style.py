@@ -199,7 +199,7 @@ class Style:
 
 
 def named(text: str, longest: int = 30) -> str:
-    """A name as a figure can show it: on one line, not too long, and never read as mathematics."""
+    """Return a name for a figure: on one line, not too long, never read as mathematics."""
     text = " ".join(text.split())
     text = text if len(text) <= longest else text[: longest - 1] + "…"
     return text.replace("$", r"\$")
@@ -300,7 +300,7 @@ def _smaller(found: re.Match[str], pictures: bool, colours: int) -> str:
 
 
 def _packed(content: bytes) -> bytes:
-    """A PNG with the same pixels, packed as tightly as can be."""
+    """Return a PNG with the same pixels, packed as tightly as can be."""
     packed = io.BytesIO()
     with Image.open(io.BytesIO(content)) as image:
         image.save(packed, "PNG", compress_level=7)

@@ -28,14 +28,14 @@ LONGEST = 30
 
 
 def blank(width: float, height: float) -> Canvas:
-    """A sheet of paper on which nothing moves what was placed."""
+    """Return a sheet of paper on which nothing moves what was placed."""
     canvas = plt.figure(figsize=(width, height))
     canvas.set_layout_engine("none")
     return canvas
 
 
 def inches(canvas: Canvas) -> Any:
-    """The whole sheet as one panel: x in inches to the right, y in inches downwards."""
+    """Return the whole sheet as one panel: x in inches to the right, y in inches downwards."""
     axis = canvas.add_axes((0, 0, 1, 1))
     axis.set(xlim=(0, canvas.get_figwidth()), ylim=(canvas.get_figheight(), 0))
     axis.axis("off")
@@ -70,7 +70,7 @@ def text_width(text: str, size: float, weight: str = "normal") -> float:
 
 
 def fitted(text: str, size: float, width: float, weight: str = "normal") -> str:
-    """A name cut so that it takes ``width`` inches at most, and one letter at least."""
+    """Return a name cut so that it takes ``width`` inches at most, and one letter at least."""
     if text_width(named(text, LONGEST), size, weight) <= width:
         return named(text, LONGEST)
     fits = bisect_right(

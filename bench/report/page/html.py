@@ -38,7 +38,7 @@ class Picture(NamedTuple):
 
 
 def render_page(document: Document, folder: Path, made: str) -> str:
-    """The document with the figures below ``folder`` embedded; every text is escaped."""
+    """Return the document with the figures below ``folder`` embedded; every text is escaped."""
     environment = Environment(
         loader=FileSystemLoader(HERE),
         autoescape=True,
@@ -53,7 +53,7 @@ def render_page(document: Document, folder: Path, made: str) -> str:
     script = _script()
 
     def of_row(row: list[Entry], names: int) -> int | None:
-        """The number of the method that a row is about; others may be named in it, too."""
+        """Return the number of the method that a row is about; others may be named in it, too."""
         return numbers.get(row[names].method) if names < len(row) else None
 
     return environment.get_template("page.html").render(
@@ -106,7 +106,7 @@ class _Pictures:
 
 
 def _script() -> str:
-    """All that runs on the page, in one function, so that it shares names with nothing else."""
+    """Return all that runs on the page, as one function, which shares no names with others."""
     files = [*sorted(HERE.glob("page.*.js")), HERE / "page.js"]
     texts = [file.read_text(encoding="utf-8") for file in files]
     return "\n".join(['"use strict";', "(() => {", *texts, "})();"])
@@ -120,7 +120,7 @@ def _column(table: Table, index: int) -> list[str]:
 
 
 def _is_wide(table: Table) -> bool:
-    """Whether paper is too narrow for the rows on one line each."""
+    """Return whether paper is too narrow for the rows on one line each."""
     kept = [i for i in range(len(table.header)) if i not in table.hidden and i not in table.texts]
     letters = sum(max((len(row[i].text) for row in table.rows if i < len(row)), default=0)
                   for i in kept)  # fmt: skip

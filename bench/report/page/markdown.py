@@ -122,7 +122,7 @@ def _figure(figure: Figure) -> str:
 
 
 def _table(table: Table) -> str:
-    """The columns that a page shows at first; the others are in the table's CSV."""
+    """Return the columns that a page shows at first; the others are in the table's CSV."""
     kept = [i for i in range(len(table.header)) if i not in table.hidden]
     marks = [":--" if i <= table.names or i in table.texts else "--:" for i in kept]
     lines = [_row([escape(table.header[i]) for i in kept]), _row(marks)]

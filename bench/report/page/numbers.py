@@ -30,7 +30,7 @@ def plain(value: float | None, digits: int) -> str:
 
 
 def of(metric: Quantity, value: float | None) -> str:
-    """A metric's value."""
+    """Return a metric's value."""
     if metric.percent and value is not None and not math.isnan(value):
         return plain(100 * value, metric.digits) + PERCENT
     return plain(value, metric.digits)
@@ -42,33 +42,33 @@ def requirement(metric: Quantity, value: float) -> str:
 
 
 def p_value(p: float | None) -> str:
-    """Two significant digits."""
+    """Return two significant digits."""
     if p is None:
         return NOTHING
     return "< 0.001" if p < 0.001 else f"{p:.2g}"
 
 
 def share(value: float | None) -> str:
-    """A probability in whole per cent."""
+    """Return a probability in whole per cent."""
     return NOTHING if value is None else f"{100 * value:.0f}{PERCENT}"
 
 
 def chance(found: Interval | None) -> str:
-    """A probability and the two ends of its interval."""
+    """Return a probability and the two ends of its interval."""
     if found is None or found.low is None or found.high is None:
         return share(None if found is None else found.value)
     return f"{share(found.value)} ({100 * found.low:.0f} to {share(found.high)})"
 
 
 def bounds(metric: Quantity, interval: Interval | None) -> str:
-    """An interval's two ends."""
+    """Return an interval's two ends."""
     if interval is None or interval.low is None:
         return NOTHING
     return f"{of(metric, interval.low)} to {of(metric, interval.high)}"
 
 
 def difference(metric: Quantity, interval: Interval | None) -> str:
-    """A difference, or another estimate, and the two ends of its interval."""
+    """Return a difference, or another estimate, and the two ends of its interval."""
     if interval is None:
         return NOTHING
     if interval.low is None:
@@ -77,7 +77,7 @@ def difference(metric: Quantity, interval: Interval | None) -> str:
 
 
 def mean(metric: Quantity, interval: Interval | None, expected: int) -> str:
-    """A mean, with the seeds behind it where they are fewer than ``expected``."""
+    """Return a mean, with the seeds behind it where they are fewer than ``expected``."""
     if interval is None:
         return NOTHING
     told = of(metric, interval.value)

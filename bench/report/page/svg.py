@@ -47,7 +47,7 @@ class Drawing:
 
 
 def for_page(text: str, prefix: str, alt: str) -> Drawing:
-    """The drawing with ids that begin with ``prefix``; ValueError where it is no SVG."""
+    """Return the drawing with ids that begin with ``prefix``; ValueError where it is no SVG."""
     try:
         root = ET.fromstring(text)
     except ET.ParseError as error:
@@ -77,7 +77,7 @@ class _Transformed:
         return Drawing(Markup(ET.tostring(root, encoding="unicode")), width)
 
     def _without_what_is_not_drawn(self, element: ET.Element) -> None:
-        """Names without namespaces; no metadata, no styles for the whole document, no scripts."""
+        """Take away namespaces, metadata, styles for the whole document, and scripts."""
         element.tag = _local(element.tag)
         for child in list(element):
             # a comment's tag is a function
@@ -146,7 +146,7 @@ def _parsed(style: str) -> dict[str, str]:
 
 
 def _referred(root: ET.Element) -> set[str]:
-    """Names that something in the figure points to."""
+    """Return names that something in the figure points to."""
     found = set()
     for element in root.iter():
         for key, value in element.attrib.items():
@@ -169,7 +169,7 @@ def _flatten(parent: ET.Element) -> None:
 
 
 def _hoist(parent: ET.Element) -> None:
-    """What all markers of a group have in common is said once, by the group."""
+    """Let a group say once what all its markers have in common."""
     uses = [child for child in parent if child.tag != "title"]
     styles = {use.get("style", "") for use in uses}
     if parent.tag != "g" or len(uses) < 2 or len(styles) > 1 or {u.tag for u in uses} != {"use"}:
@@ -182,7 +182,7 @@ def _hoist(parent: ET.Element) -> None:
 
 
 def _path(d: str) -> str:
-    """The same path to a hundredth of a point, without what need not be written."""
+    """Return the same path to a hundredth of a point, without what need not be written."""
     parts: list[str] = []
     last = ""
     for command, number in _STEP.findall(d):

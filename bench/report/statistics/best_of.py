@@ -16,7 +16,7 @@ from bench.report.statistics.intervals import (
 
 
 def expected_best(scores: ArrayLike, higher_is_better: bool) -> Floats:
-    """Mean of the best of every k of (n,) scores, for k = 1 … n: (n,).
+    """Return the mean of the best of every k of (n,) scores, for k = 1 … n: (n,).
 
     The mean over all subsets of k, by order statistics: Σᵢ C(i − 1, k − 1) / C(n, k) · s₍ᵢ₎ with
     s₍ₙ₎ the best. Of independent trials it is the unbiased estimate of what k trials give (Lucic et
@@ -35,7 +35,7 @@ def best_after(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> list[Interval]:
-    """The best after 1 … n + 1 trials, the ``first`` one given and (n,) others in any order.
+    """Return the best after 1 … n + 1 trials, the ``first`` one given and (n,) others in any order.
 
     That is ``expected_best`` of the others, none counted for worse than the first. Each with a
     percentile interval, the others drawn anew (Efron 1979); it cannot reach beyond the best trial
@@ -56,7 +56,7 @@ def best_after(
 
 
 def _best(scores: Floats) -> Floats:
-    """Rows of (r, n) scores, greater is better → (r, n): the mean best of each k."""
+    """Return rows of (r, n) scores, greater is better → (r, n): the mean best of each k."""
     ordered = np.sort(scores, axis=1)
     failed = np.sum(np.isneginf(ordered), axis=1)
     n = ordered.shape[1]

@@ -55,7 +55,7 @@ class Spread:
 
 
 def mean_interval(values: Sequence[float], level: float = LEVEL) -> Interval | None:
-    """Mean of (n,) values with Student's t interval: mean ± t · s / √n, n − 1 degrees of freedom.
+    """Return the mean of (n,) values, ± t · s / √n by Student's t of n − 1 degrees of freedom.
 
     None without values; no ends where all values are the same, as s = 0 would claim certainty. The
     interval supposes nearly normal values and may reach past the bounds of a metric.
@@ -76,7 +76,7 @@ def mean_interval(values: Sequence[float], level: float = LEVEL) -> Interval | N
 def paired_difference(
     first: Mapping[int, float], second: Mapping[int, float], level: float = LEVEL
 ) -> Interval | None:
-    """Mean of first − second over the seeds both have, with its interval (``mean_interval``).
+    """Return the mean of first − second over shared seeds, with its interval (``mean_interval``).
 
     Methods see the same data, latents and initial weights at equal seed, so that what seeds have
     in common cancels. None where no seed is common.
@@ -85,7 +85,7 @@ def paired_difference(
 
 
 def welch_spread(first: Sequence[float], second: Sequence[float]) -> tuple[float, float, float]:
-    """Mean of (n,) values less that of (m,), its standard error, and Welch's degrees of freedom.
+    """Return the difference of two means, its standard error, and Welch's degrees of freedom.
 
     From two values on each side; not both sides may be ``unvaried`` (Welch 1947).
     """
@@ -99,7 +99,7 @@ def welch_spread(first: Sequence[float], second: Sequence[float]) -> tuple[float
 def welch_difference(
     first: Sequence[float], second: Sequence[float], level: float = LEVEL
 ) -> Interval | None:
-    """Mean of (n,) values less that of (m,), with Welch's interval: each side has its own spread.
+    """Return the mean of (n,) less that of (m,) values with Welch's interval.
 
     None where a side has no value; no ends where a side has a single one, or both are constant.
     ``n`` counts the values of the smaller side.
@@ -118,29 +118,29 @@ def welch_difference(
 
 
 def spread(values: Sequence[float]) -> Spread | None:
-    """Median and range of (n,) values; None without values."""
+    """Return the median and range of (n,) values; None without values."""
     if not len(values):
         return None
     return Spread(float(np.median(values)), float(min(values)), float(max(values)), len(values))
 
 
 def interquartile_mean(scores: ArrayLike) -> Floats | float:
-    """Mean of (runs, …) over axis 0 without the ⌊runs / 4⌋ least and most (Agarwal et al. 2021).
+    """Return the mean of (runs, …) over axis 0 but for the ⌊runs / 4⌋ least and most.
 
-    From four runs on, one failed run is trimmed away; with more than ⌊runs / 4⌋ it is infinite.
-    Fewer than four runs give their mean. A float for (runs,). ValueError without runs, or where
-    both infinities are left.
+    After Agarwal et al. (2021). From four runs on, one failed run is trimmed away; with more than
+    ⌊runs / 4⌋ it is infinite. Fewer than four runs give their mean. A float for (runs,).
+    ValueError without runs, or where both infinities are left.
     """
     return _trimmed_mean(scores, lambda runs: runs // 4)
 
 
 def median(scores: ArrayLike) -> Floats | float:
-    """Median of (runs, …) over axis 0, as ``interquartile_mean``; infinite if half of them fail."""
+    """Return the median of (runs, …) over axis 0; infinite if half of them fail."""
     return _trimmed_mean(scores, lambda runs: (runs - 1) // 2)
 
 
 def mean(scores: ArrayLike) -> Floats | float:
-    """Mean of (runs, …) over axis 0, as ``interquartile_mean``; infinite if any fails."""
+    """Return the mean of (runs, …) over axis 0; infinite if any fails."""
     return _trimmed_mean(scores, lambda runs: 0 * runs)
 
 
@@ -151,7 +151,7 @@ def bootstrap_interval(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Interval | None:
-    """A statistic of (runs,) or (runs, datasets) with a percentile interval (Efron 1979).
+    """Return a statistic of (runs,) or (runs, datasets) with a percentile interval (Efron 1979).
 
     Over several datasets: the mean of ``statistic`` of each, with the runs of every dataset drawn
     anew on their own (stratified, Agarwal et al. 2021, who pool the datasets' runs instead). Ends
@@ -209,7 +209,7 @@ def probability_of_improvement(
 
 
 def _counts(drawn: NDArray[Any], kinds: int) -> NDArray[Any]:
-    """How often each of ``kinds`` numbers 0, 1, … is in (n, …) draws: (draws, kinds)."""
+    """Return how often each of ``kinds`` numbers 0, 1, … is in (n, …) draws: (draws, kinds)."""
     flat = drawn.reshape(len(drawn), -1)
     draws = flat.shape[1]
     found = np.bincount((flat + kinds * np.arange(draws)).ravel(), minlength=kinds * draws)
@@ -217,7 +217,7 @@ def _counts(drawn: NDArray[Any], kinds: int) -> NDArray[Any]:
 
 
 def performance_profile(scores: ArrayLike, thresholds: ArrayLike, higher_is_better: bool) -> Floats:
-    """Share of (runs,) or (runs, datasets) that reach at least each of (t,) thresholds: (t,).
+    """Return the share of (runs,) or (runs, datasets) that reach each of (t,) thresholds: (t,).
 
     Datasets weigh the same however many runs they have (Agarwal et al. 2021, section 4.2, there
     with >; Dolan and Moré 2002). A failed run reaches nothing. ValueError for a dataset without
@@ -234,7 +234,7 @@ def performance_profile(scores: ArrayLike, thresholds: ArrayLike, higher_is_bett
 
 
 def _trimmed_mean(scores: ArrayLike, cut: Callable[[Floats], Floats]) -> Floats | float:
-    """Mean of (runs, …) over axis 0 without ``cut(runs)`` at each end; NaN is no run."""
+    """Return the mean of (runs, …) over axis 0 without ``cut(runs)`` at each end; NaN is no run."""
     ordered = np.sort(np.asarray(scores, dtype=float), axis=0)  # NaN goes last
     runs = np.sum(~np.isnan(ordered), axis=0)
     if not len(ordered) or not np.all(runs):
@@ -280,7 +280,7 @@ def resampled(
 
 
 def percentiles(value: float, drawn: Floats | None, level: float, n: int) -> Interval:
-    """The middle ``level`` of (resamples,) draws, stretched to hold the value itself.
+    """Return the middle ``level`` of (resamples,) draws, stretched to hold the value itself.
 
     Between neighbours interpolated as by numpy.quantile, which makes NaN of infinities; here an
     end next to an infinite draw is infinite. No ends where all draws are the same.
@@ -307,12 +307,12 @@ def differences(first: Mapping[int, float], second: Mapping[int, float]) -> list
 
 
 def unvaried(*sides: Sequence[float]) -> bool:
-    """Whether no side has a spread, or one so small that its square is 0."""
+    """Return whether no side has a spread, or one so small that its square is 0."""
     return all(constant(side) or not np.var(side) for side in sides)
 
 
 def constant(values: Sequence[float]) -> bool:
-    """Whether all values are the same but for rounding."""
+    """Return whether all values are the same but for rounding."""
     return bool(np.ptp(values) <= 1e-12 * np.max(np.abs(values)))
 
 

@@ -85,7 +85,7 @@ def _critical(datasets: int, methods: int, alpha: float) -> float:
 
 
 def _smallest_nemenyi_p(datasets: int, methods: int) -> float:
-    """The largest of Friedman's and Nemenyi's p where all datasets rank all methods the same."""
+    """Return the larger of Friedman's and Nemenyi's p where all datasets rank all alike."""
     from scipy.stats import chi2, studentized_range
 
     far = (methods - 1) / math.sqrt(methods * (methods + 1) / (12 * datasets))

@@ -25,7 +25,7 @@ def share_of_variants(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Interval | None:
-    """Share of variants whose interquartile mean reaches ``target``: (runs, variants) → interval.
+    """Return the share of (runs, variants) whose interquartile mean reaches ``target``.
 
     Means are held against the target as they are shown, with ``digits``; a run that failed is
     infinitely bad. Variants are those of the design and no sample: only runs are drawn anew, and

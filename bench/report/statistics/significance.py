@@ -89,7 +89,7 @@ def rank_p(first: ArrayLike, second: ArrayLike) -> float | None:
 
 
 def smallest_rank_p(n: int, m: int) -> float:
-    """The least ``rank_p`` can say of n and m runs: 2 / C(n + m, n), every run beating the other's.
+    """Return the least ``rank_p`` of n and m runs: 2 / C(n + m, n), every run beating the other's.
 
     0.1 for 3 and 3, 0.008 for 5 and 5.
     """
@@ -123,7 +123,7 @@ def mean_difference(
     comparison: Comparison = "welch",
     level: float = LEVEL,
 ) -> Interval | None:
-    """Mean of first − second with the interval that belongs to the test; of finished seeds only."""
+    """Return the mean of first − second with the test's interval; of finished seeds only."""
     if comparison == "paired":
         return paired_difference(first, second, level)
     one, other = (
@@ -150,7 +150,7 @@ def holm(ps: Sequence[float | None]) -> list[float | None]:
 def seeds_to_settle(
     differences: Sequence[float], alpha: float, power: float = 0.8, most: int = 1000
 ) -> int | None:
-    """Seeds in all that a two-sided paired t test needs for ``power``, were these differences true.
+    """Return seeds in all that a paired t test needs for ``power``, were these differences true.
 
     Noncentral t with n − 1 degrees of freedom and noncentrality √n · mean / s (Cohen 1988). None
     for n < 2, no spread, no difference, or more than ``most``. A rough guess: mean and s come from
@@ -170,7 +170,7 @@ def welch_seeds_to_settle(
     power: float = 0.8,
     most: int = 1000,
 ) -> int | None:
-    """Seeds of each method that Welch's test needs, as ``seeds_to_settle`` of the paired one.
+    """Return seeds of each method that Welch's test needs, as :func:`seeds_to_settle`.
 
     Degrees of freedom are Welch's of n seeds each: (n − 1) (s₁² + s₂²)² / (s₁⁴ + s₂⁴).
     """
@@ -185,7 +185,7 @@ def welch_seeds_to_settle(
 def seeds_needed(
     first: Mapping[int, float], second: Mapping[int, float], alpha: float, comparison: Comparison
 ) -> int | None:
-    """Seeds with which the stated test would tell two methods without failed seeds apart."""
+    """Return seeds with which the stated test would tell two methods without failed seeds apart."""
     if comparison == "paired":
         return seeds_to_settle(differences(first, second), alpha)
     return welch_seeds_to_settle(list(first.values()), list(second.values()), alpha)

@@ -183,7 +183,7 @@ def _absence(problem: Problem, first: Quantity) -> str:
 
 
 def spans_decades(metric: Quantity, values: pd.Series[float]) -> bool:
-    """Whether a logarithmic axis shows more: distances that shrink over orders of magnitude."""
+    """Return whether a logarithmic axis shows more: distances that shrink by powers of ten."""
     if metric.higher_is_better or values.empty:
         return False
     return bool((values > 0).all() and values.max() > 30 * values.min())

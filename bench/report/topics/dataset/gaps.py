@@ -12,7 +12,7 @@ from bench.words import listing
 
 
 def explained(problem: Problem, metrics: Sequence[Quantity]) -> list[tuple[str, str]]:
-    """Those of ``metrics`` that finished seeds lack, with the reason, told once.
+    """Return those of ``metrics`` that finished seeds lack, with the reason, told once.
 
     Items of a list: ("Not computed", "FID and Inception KID: no Inception weights").
     """

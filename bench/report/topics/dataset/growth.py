@@ -28,7 +28,7 @@ def growth_curves(found: Findings, problem: Problem, ranked: list[Standing]) -> 
 def draw_growth(
     problem: Problem, methods: list[str], notes: list[str], style: Style, folder: Path
 ) -> Figure | None:
-    """A panel each player, a line each method: the median over seeds of the smoothed norm."""
+    """Draw a panel for each player: the median of the smoothed norm over seeds, by method."""
     series = {method: read(problem, method, notes) for method in methods}
     curves = {
         method: {

@@ -121,7 +121,7 @@ _HEAD, _ROW = 0.46, 0.09
 def draw_interpolations(
     problem: Problem, sheet: Sheet, notes: list[str], style: Style, folder: Path
 ) -> Figure | None:
-    """A few ways between two latents for every method. None where no record has any."""
+    """Draw a few ways between two latents for every method; None where no record has any."""
     shown = chosen(problem, sheet.methods, notes)
     found = {name: one for name, one in shown.items() if "interpolations" in one.arrays}
     if not found:
@@ -149,7 +149,7 @@ def draw_interpolations(
 
 
 def _columns(problem: Problem, fewest: int, most: int) -> list[int]:
-    """The evaluation points that are shown: all, or some, with the first and the last.
+    """Return the evaluation points that are shown: all, or some, with the first and the last.
 
     Every second or third where that ends at the last one, or else as evenly as can be.
     """
@@ -164,7 +164,7 @@ def _columns(problem: Problem, fewest: int, most: int) -> list[int]:
 
 
 def _place(shown: Shown, update: int, last: bool) -> int | None:
-    """Which evaluation stands for that point; None where a failed seed has none.
+    """Return which evaluation stands for that point; None where a failed seed has none.
 
     Methods with many critic steps are evaluated at their first update past the point, and at the
     end it may be just before.
@@ -176,7 +176,7 @@ def _place(shown: Shown, update: int, last: bool) -> int | None:
 
 
 def _cell(shown: Shown, update: int, last: bool) -> NDArray[Any]:
-    """The first images of the evaluation at that point, empty where a failed seed has none."""
+    """Return the first images of the evaluation at that point, empty where a seed has none."""
     at = _place(shown, update, last)
     images = in_colour(shown.samples[at or 0, :LATENTS])
     if at is None:
@@ -185,6 +185,6 @@ def _cell(shown: Shown, update: int, last: bool) -> NDArray[Any]:
 
 
 def _strip(shown: Shown, updates: list[int]) -> NDArray[Any]:
-    """A row of cells, one for each point."""
+    """Return a row of cells, one for each point."""
     cells = [_cell(shown, update, update == updates[-1]) for update in updates]
     return tiled(np.stack(cells), len(cells), max(2, cells[0].shape[1] // 16))

@@ -26,7 +26,7 @@ def norms(found: Findings, problem: Problem, ranked: list[Standing]) -> list[Blo
 def draw_norms(
     problem: Problem, sheet: Sheet, notes: list[str], style: Style, folder: Path
 ) -> Figure | None:
-    """Two panels a method: the discriminator's norms above the generator's."""
+    """Draw two panels for each method: the discriminator's norms above the generator's."""
     series = {method: read(problem, method, notes) for method in sheet.methods}
     shown = [method for method in sheet.methods if series[method]]
     if not shown:

@@ -65,7 +65,7 @@ class Upright:
 
 
 def profile(scores: Sequence[float], metric: Quantity, at: Floats) -> Floats:
-    """Share of the scores that are at least as good as each value."""
+    """Return the share of the scores that are at least as good as each value."""
     return performance_profile(list(scores), at, metric.higher_is_better)
 
 
@@ -77,7 +77,7 @@ def profiles(found: Findings, problem: Problem, ranked: list[Standing]) -> list[
 def draw_profiles(
     problem: Problem, ranked: list[Standing], style: Style, folder: Path
 ) -> Figure | None:
-    """A line per method; None where fewer than two seeds have a value."""
+    """Draw a line for each method; None where fewer than two seeds have a value."""
     shown = [standing for standing in ranked if standing.scores]
     if sum(len(standing.values) for standing in shown) < 2:
         return None
@@ -94,7 +94,7 @@ def draw_profiles(
 def draw_lines(
     lines: list[Line], metric: Quantity, counted: str, mark: Upright | None, style: Style
 ) -> tuple[Any, bool]:
-    """The canvas of profiles, best method first, and whether the mark is drawn as a line.
+    """Draw profiles: the canvas, best method first, and whether the mark is drawn as a line.
 
     ``counted`` is what stands beside the upright axis. There must be a finite score.
     """
@@ -167,7 +167,7 @@ def _middle(line: Line, metric: Quantity) -> str:
 
 
 def _steps(line: Line, metric: Quantity, at: Floats) -> tuple[Floats, Floats]:
-    """A profile without its length at 0, where all lines would lie on each other."""
+    """Return a profile without its length at 0, where all lines would lie on each other."""
     share = profile(line.scores, metric, at)
     reached = np.flatnonzero(share)
     x = at * metric.factor
@@ -182,7 +182,7 @@ def _steps(line: Line, metric: Quantity, at: Floats) -> tuple[Floats, Floats]:
 
 
 def _ends(known: list[float], is_log: bool) -> tuple[float, float]:
-    """Where the axis begins and ends: a little beyond what there is."""
+    """Return where the axis begins and ends: a little beyond what there is."""
     low, high = known[0], known[-1]
     if is_log:
         margin = (high / low) ** 0.06

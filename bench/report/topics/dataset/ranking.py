@@ -55,7 +55,7 @@ def conditions(_: Findings, problem: Problem, __: list[Standing]) -> list[Block]
 
 
 def _is_spread(metric: Quantity) -> bool:
-    """Whether a quantity is the spread over drawn samples, which has a table of its own."""
+    """Return whether a quantity is the spread over drawn samples, which has a table of its own."""
     return metric.name.endswith(f"_{REDRAWN}")
 
 
@@ -76,7 +76,7 @@ def _published(problem: Problem) -> list[tuple[str, str]]:
 
 
 def headed(metric: Quantity) -> str:
-    """A column's name, with ↑ where more is better; the arrow stays on the line of its word."""
+    """Return a column's name, with an arrow; the arrow stays on the line of its word."""
     if metric.descriptive:
         return metric.label
     return f"{metric.label}\u00a0{metric.arrow}"
@@ -89,7 +89,7 @@ def mark(standing: Standing) -> Mark:
 
 
 def floor(problem: Problem, metric: Quantity) -> Entry:
-    """What real samples score against real samples."""
+    """Return what real samples score against real samples."""
     value = problem.floor.get(metric.name)
     if value is None and any(metric.name in reasons(record) for record in problem.records()):
         return Entry(numbers.NOT_COMPUTED, "quiet")
@@ -97,7 +97,7 @@ def floor(problem: Problem, metric: Quantity) -> Entry:
 
 
 def centre(problem: Problem, standing: Standing, marked: Mark = "") -> Entry:
-    """The interquartile mean over all seeds, or why there is none."""
+    """Return the interquartile mean over all seeds, or why there is none."""
     if standing.not_computed(problem.primary):
         return _lacking()
     if standing.centre is not None and not standing.holds:
@@ -111,7 +111,7 @@ def centre(problem: Problem, standing: Standing, marked: Mark = "") -> Entry:
 
 
 def difference(problem: Problem, found: Contrast | None) -> Entry:
-    """A difference with its interval."""
+    """Return a difference with its interval."""
     if found is None or found.difference is None:
         return Entry(numbers.NOTHING, "quiet")
     return Entry(
@@ -120,7 +120,7 @@ def difference(problem: Problem, found: Contrast | None) -> Entry:
 
 
 def seeds(standing: Standing) -> Entry:
-    """Seeds that finished, of those planned."""
+    """Return seeds that finished, of those planned."""
     mark: Mark = "failed" if standing.failed else ""
     return Entry(f"{standing.finished} of {standing.planned}", mark, value=standing.finished)
 
@@ -203,7 +203,7 @@ def _against(problem: Problem, ranked: list[Standing], baseline: str) -> Table:
 
 
 def _group(problem: Problem, group: str, ranked: list[Standing]) -> Table | None:
-    """The metrics of one group at the last evaluation and at the best checkpoint.
+    """Return the metrics of one group at the last evaluation and at the best checkpoint.
 
     None where no method has a value of any of them.
     """

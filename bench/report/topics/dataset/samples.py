@@ -117,12 +117,12 @@ class _Blocks:
         self.used = 0
 
     def told(self, one: Shown, value: str) -> str:
-        """What stands above a panel: which seed it is, and how good, or when it failed."""
+        """Return what stands above a panel: which seed it is, and how good, or when it failed."""
         places, seed = ", ".join(one.places), one.record.cell.seed
         return f"{places}: seed {seed}\n{one.failure or value}"
 
     def panel(self, heading: str, place: int = 0, method: str = "") -> Any:
-        """The next block's first panel, or the ``place``-th of the same block."""
+        """Return the next block's first panel, or the ``place``-th of the same block."""
         self.used += place == 0
         style = self.style
         row, column = divmod(self.used - 1, self.across)

@@ -34,7 +34,7 @@ RULES: tuple[tuple[str, str, Centre], ...] = (
 
 
 def orders(problem: Problem, ranked: Sequence[Standing]) -> list[Order]:
-    """By the primary metric: the report's ranks, and other rules. Ranked methods alone.
+    """Return the report's ranks by the primary metric, and other rules'; of ranked methods only.
 
     Failed seeds count as infinitely bad; methods that are infinitely bad by a rule share the last
     place.

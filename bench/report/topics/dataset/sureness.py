@@ -122,7 +122,7 @@ def _tests_used(compared: list[Standing]) -> str:
 
 
 def _shared(ranked: list[Standing]) -> float | None:
-    """Mean correlation of two methods' scores over the seeds that both finished, three or more."""
+    """Return the mean correlation of two methods' scores over three or more shared seeds."""
     found = []
     for one, other in combinations([s.values for s in ranked], 2):
         seeds = sorted(one.keys() & other.keys())

@@ -118,7 +118,7 @@ def _metrics(problems: list[Problem]) -> list[Block]:
 
 
 def _heading(problem: Problem, group: str) -> str:
-    """What a group of metrics is called, and when they are measured."""
+    """Return what a group of metrics is called, and when they are measured."""
     own = [metric for metric in problem.quantities if metric.group == group]
     told = {_when(problem, metric) for metric in own}
     when = told.pop() if group and len(told) == 1 else ""
@@ -144,7 +144,7 @@ def _when(problem: Problem, metric: Quantity) -> str:
 
 
 def _told(value: Any) -> str:
-    """A hyperparameter or an entry of the protocol in words."""
+    """Return a hyperparameter or an entry of the protocol in words."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):

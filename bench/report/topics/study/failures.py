@@ -19,7 +19,7 @@ from bench.words import count, program, ranges
 
 
 def failures(found: Findings) -> list[Section]:
-    """Every cell that is not ok; seeds of one method with the same fate share a row."""
+    """List every cell that is not ok; seeds of one method with the same fate share a row."""
     grouped: dict[tuple[str, ...], list[Planned]] = defaultdict(list)
     for problem in found.problems:
         for planned in problem.planned:

@@ -210,7 +210,7 @@ class Map:
             bar.outline.set_visible(False)
 
     def colour(self, problem: Problem, standing: Standing) -> Any:
-        """Of a cell: grey where too many seeds failed, white where nothing can be said."""
+        """Return a cell's colour: grey where too many seeds failed, white where all is unknown."""
         scale = scale_of(problem)
         if standing.failed and not standing.holds:
             return NO_NUMBER

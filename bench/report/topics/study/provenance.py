@@ -63,7 +63,7 @@ def provenance(found: Findings) -> list[Section]:
 
 
 def _again(found: Findings) -> list[Block]:
-    """How to train everything again, and each cell."""
+    """Say how to train everything again, and each cell."""
     planned = [(problem, each) for problem in found.problems for each in problem.planned]
     if not planned:
         return []
@@ -107,7 +107,7 @@ def mixed_conditions(_: Findings, problem: Problem, __: list[Standing]) -> list[
 
 
 def mixed(problem: Problem) -> list[str]:
-    """Where cells of one table differ in device, engine, versions or protocol, one line each."""
+    """Return where cells of a table differ in device, engine, versions or protocol, by line."""
     measured = [record for record in problem.records() if record.evaluations]
     protocols = _differing([record.protocol for record in measured if record.protocol])
     told = {
@@ -124,7 +124,7 @@ def mixed(problem: Problem) -> list[str]:
 
 
 def _differing(protocols: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The entries that are not the same everywhere: a whole protocol is too long to compare."""
+    """Return entries that are not the same everywhere: a whole protocol is too long to read."""
     names = dict.fromkeys(name for protocol in protocols for name in protocol)
     apart = [name for name in names if len({str(p.get(name)) for p in protocols}) > 1]
     return [{name: p[name] for name in apart if name in p} for p in protocols]

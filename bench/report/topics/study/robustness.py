@@ -112,7 +112,7 @@ def _hardest(varied: Varied) -> list[tuple[str, str]]:
 
 
 def _is_open(varied: Varied, variant: str, method: str) -> bool:
-    """Whether a method may yet work at a variant at which it has no score."""
+    """Return whether a method may yet work at a variant at which it has no score."""
     standing = varied.standing.get((variant, method))
     return standing is not None and "not applicable" not in standing.statuses
 

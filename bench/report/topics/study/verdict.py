@@ -94,7 +94,7 @@ def failures_in_words(standing: Standing) -> str:
 
 
 def is_judged(problem: Problem, ranked: list[Standing]) -> bool:
-    """Whether two methods or more were compared by a test, and one of them learnt anything."""
+    """Return whether a test compared two methods or more, and one of them learnt anything."""
     tested = any(s.to_best is not None and s.to_best.p is not None for s in ranked)
     return tested and ranked[0].learnt and not problem.copies
 
@@ -105,7 +105,7 @@ def leaders(ranked: list[Standing]) -> list[str]:
 
 
 def _wins(ranked: list[Standing]) -> bool:
-    """Whether every other method with a rank is significantly worse than the first."""
+    """Return whether every other method with a rank is significantly worse than the first."""
     return all(s.against_best == "behind" for s in ranked[1:] if s.rank is not None)
 
 
