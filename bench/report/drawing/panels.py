@@ -142,7 +142,9 @@ class Panels:
             self.style.tag(drawn, method)
 
     def tell(self, place: int, method: str, told: str) -> None:
-        """Show a method's value wherever the pointer rests on its panel."""
+        """Show a method's value wherever the pointer rests on its panel; paper has no pointer."""
+        if self.style.paper:
+            return
         left, top = self._corner(place)
         x, y = np.array([0, 1, 1, 0]) * self.wide + left, np.array([0, 0, 1, 1]) * self.tall + top
         # only what is filled feels the pointer, and matplotlib fills nothing that is transparent
