@@ -126,7 +126,7 @@ def _what_was_run(problems: list[Problem]) -> str:
     finished = f"all {ok} runs finished" if not rest else f"{ok} of {len(cells)} runs finished"
     told = f"{count(len(methods), 'method')} × {_datasets(problems)} × {seeds}; {finished}{rest}."
     if any(status in ("missing", "stale") for status in counted):
-        told += f" Missing and stale runs enter no number; the next `{program()} run` trains them."
+        told += f" Missing and stale runs enter no number; the next “{program()} run” trains them."
     return told
 
 

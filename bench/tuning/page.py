@@ -64,7 +64,7 @@ def compose(
         warnings.insert(
             0,
             f"{count(unfinished, 'trial')} ended by a fault of the machine or the code: counted "
-            "as failed here, and tried again by the next `bench tune`.",
+            "as failed here, and tried again by the next “bench tune”.",
         )
     if warnings:
         lead.append(Notice("Please note", warnings))

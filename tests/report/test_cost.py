@@ -2,16 +2,29 @@
 
 from bench.quantity import Quantity
 from bench.report import write_report
+from bench.report.statistics import Spread
 from bench.report.topics.study.cost import Point, front
+
+MORE, LESS = (Quantity("q", "Q", "", higher_is_better=up) for up in (True, False))
+
+
+def paid(*seeds: float) -> Spread:
+    return Spread(seeds[len(seeds) // 2], min(seeds), max(seeds), len(seeds))
 
 
 def test_methods_alike_in_cost_and_quality_are_both_unbeaten():
     known = {"cheap": (1, 5), "a": (2, 6), "b": (2, 6), "worse": (2, 4), "dear": (3, 6)}
+    points = [Point(m, paid(cost), value, None, "", "") for m, (cost, value) in known.items()]
+    points.append(Point("failed", paid(1), None, None, "no mean", "3 of 3 failed"))
+    assert [point.method for point in front(points, MORE)] == ["cheap", "a", "b"]
+    assert [point.method for point in front(points, LESS)] == ["cheap", "worse"]
+
+
+def test_costs_whose_ranges_overlap_are_alike():
+    known = {"noise": (paid(1, 2, 4), 5), "best": (paid(3, 3.5, 5), 6), "cheap": (paid(1, 1, 2), 3)}
     points = [Point(m, cost, value, None, "", "") for m, (cost, value) in known.items()]
-    points.append(Point("failed", 1, None, None, "no mean", "3 of 3 failed"))
-    more, less = (Quantity("q", "Q", "", higher_is_better=up) for up in (True, False))
-    assert [point.method for point in front(points, more)] == ["cheap", "a", "b"]
-    assert [point.method for point in front(points, less)] == ["cheap", "worse"]
+    assert [point.method for point in front(points, MORE)] == ["best"]
+    assert [point.method for point in front([points[1], points[2]], MORE)] == ["cheap", "best"]
 
 
 def test_timings_taken_while_jobs_shared_a_device_are_marked(make_study, store, train, modes):

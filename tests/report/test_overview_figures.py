@@ -237,7 +237,7 @@ def test_costs_are_those_of_the_records(ready, canvases) -> None:
     )
     measure, drawn = cost.points(found[0], ranked[0])
     assert measure == cost.SECONDS
-    assert {point.method: point.cost for point in drawn} == seconds
+    assert {point.method: point.cost.median for point in drawn} == seconds
     assert [p.method for p in cost.front(drawn, found[0].primary)] == ["vanilla", "non_saturating"]
     with style.drawing():
         figure = cost.draw_costs(list(zip(found, ranked, strict=True)), style, folder)

@@ -21,7 +21,7 @@ from bench.report.analysis.problems import Problem
 from bench.report.analysis.ranking import Standing
 from bench.report.analysis.tables import mean_of
 from bench.report.analysis.variants import Pair
-from bench.report.drawing.style import Style, named, powers, save
+from bench.report.drawing.style import INK, Style, named, powers, save
 from bench.report.drawing.words import abreast, failed_told
 from bench.report.page import numbers
 from bench.report.page.document import (
@@ -34,7 +34,7 @@ from bench.report.page.document import (
     Section,
     Table,
 )
-from bench.report.statistics import spread
+from bench.report.statistics import Spread, spread
 from bench.report.topics.dataset.curves import spans_decades
 from bench.words import listing
 
@@ -164,7 +164,7 @@ class Point:
     """One method: what it costs, and how good it gets."""
 
     method: str
-    cost: float
+    cost: Spread
     value: float | None
     """None where so many seeds failed that there is no number."""
     ends: tuple[float, float] | None
@@ -178,8 +178,8 @@ class Point:
 def points(problem: Problem, ranked: list[Standing]) -> tuple[str, list[Point]]:
     """Return the measure of cost, and a point for each method that has one.
 
-    The mean over finished seeds; over the failed ones where none finished. Seconds, or where the
-    problem was trained on several devices, gradient evaluations.
+    Over finished seeds; over the failed ones where none finished. Seconds, or where the problem was
+    trained on several devices, gradient evaluations.
     """
     measure = EVALUATIONS if len(devices(problem)) > 1 else SECONDS
     found = []
@@ -187,13 +187,14 @@ def points(problem: Problem, ranked: list[Standing]) -> tuple[str, list[Point]]:
         records = [p.record for p in problem.by_method[standing.method] if p.record is not None]
         finished = [record for record in records if record.status == "ok"] or records
         costs = [cost for record in finished if (cost := _cost(record, measure)) is not None]
-        if not costs or not standing.scores:
+        paid = spread(costs)
+        if paid is None or not standing.scores:
             continue
         held = standing.centre if standing.holds else None
         ends = None if held is None or held.low is None or held.high is None else (
             held.low, held.high)  # fmt: skip
         found.append(
-            Point(standing.method, sum(costs) / len(costs), held.value if held else None, ends,
+            Point(standing.method, paid, held.value if held else None, ends,
                   numbers.difference(problem.primary, held) if held else "no mean",
                   failed_told(standing))
         )  # fmt: skip
@@ -213,15 +214,18 @@ def _cost(record: Record, measure: str) -> float | None:
 
 
 def front(found: Sequence[Point], metric: Quantity) -> list[Point]:
-    """Return the Pareto front: no other is as good and cheaper, or as cheap and better.
+    """Return those that no other beats: better and not dearer, or as good and cheaper.
 
-    Cheapest first. Methods that are alike in both are kept together.
+    Cheapest first. A cost is greater only where the ranges over seeds do not overlap.
     """
-    valued = [(p.cost, metric.sign * p.value, p) for p in found if p.value is not None]
+    valued = [(metric.sign * p.value, p.cost, p) for p in found if p.value is not None]
     return [
         point
-        for cost, value, point in sorted(valued, key=lambda each: each[0])
-        if not any(c <= cost and v >= value and (c, v) != (cost, value) for c, v, _ in valued)
+        for value, cost, point in sorted(valued, key=lambda each: each[1].median)
+        if not any(
+            (v > value and c.low <= cost.high) or (v == value and c.high < cost.low)
+            for v, c, _ in valued
+        )
     ]
 
 
@@ -263,64 +267,69 @@ def _panel(axis: Any, problem: Problem, measure: str, drawn: list[Point], style:
     if spans_decades(metric, pd.Series(known, dtype=float)):
         axis.set_yscale("log")
         powers(axis.yaxis)
-    costs = [p.cost for p in drawn]
+    costs = [end for p in drawn for end in (p.cost.low, p.cost.high)]
     if min(costs) > 0 and max(costs) > 20 * min(costs):
         axis.set_xscale("log")
     else:
         axis.xaxis.set_major_locator(MaxNLocator(5))
     axis.margins(0.1)
     best = front(drawn, metric)
-    axis.plot([p.cost for p in best], [factor * (p.value or 0) for p in best], color="#AAAAAA",
-              lw=style.thin, zorder=1, drawstyle="steps-post")  # fmt: skip
 
     def told(point: Point) -> str:
         return f"{point.told} for {_amount(point)} {measure} on {problem.label}"
 
     def mark(point: Point, shape: str, at: float) -> None:
+        reach(point, [point.cost.low, point.cost.high], [at, at])
         (dot,) = axis.plot(
-            point.cost, at, color=style.colour[point.method], ls="", marker=shape, clip_on=False,
-            ms=7.5 * style.scale, mec="white", mew=0.6, zorder=3,
+            point.cost.median, at, color=style.colour[point.method], ls="", marker=shape,
+            clip_on=False, ms=7.5 * style.scale, mew=style.line if point in best else 0.6,
+            mec=INK if point in best else "white", zorder=3,
         )  # fmt: skip
         style.tag(dot, point.method, told(point))
 
-    def reach(point: Point, value: float, to: float) -> None:
-        (line,) = axis.plot([point.cost] * 2, [factor * value, to], zorder=2, alpha=0.6,
-                            color=style.colour[point.method], lw=style.line)  # fmt: skip
+    def reach(point: Point, across: list[float], up: list[float]) -> None:
+        (line,) = axis.plot(across, up, zorder=2, alpha=0.6, color=style.colour[point.method],
+                            lw=style.line)  # fmt: skip
         style.tag(line, point.method, told(point))
+
+    def interval(point: Point, ends: list[float]) -> None:
+        reach(point, [point.cost.median] * len(ends), ends)
 
     for point in drawn:
         if point.value is not None:
             mark(point, style.marker[point.method], factor * point.value)
-            for end in filter(math.isfinite, point.ends or ()):
-                reach(point, point.value, factor * end)
+            ends = [factor * end for end in point.ends or () if math.isfinite(end)]
+            interval(point, [factor * point.value, *ends])
     low, high = axis.get_ylim()
     axis.set_ylim(low, high)
     for point in drawn:
         if point.value is None:
             mark(point, "X", low if metric.higher_is_better else high)
         elif any(map(math.isinf, point.ends or ())):
-            reach(point, point.value, low if metric.higher_is_better else high)
+            interval(point, [factor * point.value, low if metric.higher_is_better else high])
     axis.set(xlabel=f"{measure} ←", ylabel=f"{metric.titled} {metric.arrow}")
     axis.set_title(named(problem.label, 40), loc="left", fontsize=style.text, fontweight="bold")
     sns.despine(ax=axis)
 
 
 def _amount(point: Point) -> str:
-    return f"{point.cost:,.0f}" if point.cost >= 100 else f"{point.cost:.3g}"
+    cost = point.cost.median
+    return f"{cost:,.0f}" if cost >= 100 else f"{cost:.3g}"
 
 
 def _caption(found: list[Panel]) -> str:
     every = [point for _, _, drawn in found for point in drawn]
     parts = [
-        f"Interquartile mean with its {numbers.INTERVAL}, against mean cost per run. Grey line: "
-        "the Pareto front, on which no other method is as good and cheaper, or as cheap and better."
+        f"Interquartile mean with its {numbers.INTERVAL}, against the median cost of a run with "
+        "its range over seeds. Ringed: methods that no other beats, where costs whose ranges "
+        "overlap count as alike."
     ]
     if any(point.value is None for point in every):
         parts.append("A cross on the edge: too many seeds failed for a mean.")
     if any(math.isinf(end) for point in every for end in point.ends or ()):
         parts.append("An interval that reaches the edge has no end: other seeds might have failed.")
     if len({point.method for point in every}) > MOST_NAMED:
-        parts.append(f"Of more than {MOST_NAMED} methods, those on a grey line are named.")
+        parts.append(f"Of more than {MOST_NAMED} methods, the ringed ones are named.")
     if any(measure == SECONDS for _, measure, _ in found):
         parts.append("Seconds hold only for this machine and its load.")
     mixed = [problem.label for problem, measure, _ in found if measure == EVALUATIONS]
@@ -337,10 +346,10 @@ def _heard(found: list[Panel]) -> str:
     for problem, measure, drawn in found:
         best = {point.method for point in front(drawn, problem.primary)}
         told = []
-        for p in sorted(drawn, key=lambda p: p.cost):
+        for p in sorted(drawn, key=lambda p: p.cost.median):
             if len(drawn) > MOST_NAMED and p.method not in best:
                 continue
-            notes = ["on the front"] if p.method in best else []
+            notes = ["not beaten"] if p.method in best else []
             notes += [p.failed] if p.failed else []
             value = numbers.of(problem.primary, p.value) if p.value is not None else "no mean"
             aside = f" ({', '.join(notes)})" if notes else ""

@@ -50,7 +50,7 @@ def failures(found: Findings) -> list[Section]:
     caption = (
         f"{' and '.join(told)}. None of them enters a mean; in an interquartile mean a failed run "
         "counts as the worst. Runs that crashed, were killed, or ran out of time or memory are "
-        f"tried again by the next `{program()} run`."
+        f"tried again by the next “{program()} run”."
     )
     header = ["dataset", "method", "seeds", "status", "reason"]
     table = Table("failures", caption, header, rows, names=1, texts=(2, 3, 4))

@@ -56,7 +56,7 @@ def provenance(found: Findings) -> list[Section]:
         (
             "Data",
             "runs.csv (a row per run), summary.csv, tables/ and figures/ are beside this page; "
-            f"`{program()} export` writes every series",
+            f"“{program()} export” writes every series",
         ),
     ]
     return [Section("Provenance", "provenance", [Items(items), *_again(found)])]
