@@ -132,7 +132,10 @@ def _made(components: dict[str, Component]) -> list[Metric]:
 
 def _rank(quantity: Quantity, dataset: Facts) -> int:
     order = dataset.ranked_by
-    return order.index(quantity.name) if quantity.name in order else len(order)
+    if quantity.name in order:
+        return order.index(quantity.name)
+    # what is neither good nor bad comes last: it can rank nothing
+    return len(order) + quantity.descriptive
 
 
 def defaults(dataset: Facts) -> list[Metric]:

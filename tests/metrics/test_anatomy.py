@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from bench.measuring.choice import expanded, metrics_of
+from bench.measuring.choice import expanded, metrics_of, primary
 from bench.measuring.evaluation import Seen
 from bench.measuring.separation import separation
 from bench.metric import NotFinite, NotMeasured, Reason
@@ -232,6 +232,15 @@ def test_a_family_is_asked_for_by_its_name_where_it_applies():
         "path",
     }  # fmt: skip
     assert not [m for m in metrics_of(ring) if m.family]
+
+
+def test_what_is_neither_good_nor_bad_ranks_nothing():
+    class Unranked(type(make_dataset("digits8"))):
+        ranked_by = ()
+
+    digits = Unranked()
+    for asked in (["anatomy"], ["eigenvalues"]):
+        assert not primary(metrics_of(digits, expanded(asked, digits)), digits).descriptive
 
 
 @pytest.mark.parametrize("batch_norm", [False, True])
