@@ -240,6 +240,19 @@ def test_of_several_records_of_a_cell_the_newest_answers(folders):
     assert "3 older records of the same cells passed over" in told(found)
 
 
+def test_a_metric_that_one_side_was_measured_by_is_left_out_and_named(folders):
+    a, b = folders
+    a.fill("wgan_gp", FIVE)
+    b.fill("wgan_gp", FIVE)
+    less = [
+        record.asked([m.key for m in record.measurements if m.metric != "data_fd"], {})
+        for record in a.records()
+    ]
+    found = compare(less, b.records())
+    assert [pair.verdict for pair in found.pairs] == ["identical"]
+    assert "Only B was measured by data_fd: not compared." in told(found)
+
+
 def test_a_setting_that_is_new_in_one_commit_had_its_default(folders):
     a, b = folders
     a.fill("wgan_gp", FIVE)

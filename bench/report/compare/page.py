@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from bench.report.compare.comparing import Comparison, Difference, Unmatched
 from bench.report.compare.matching import Side, shown
-from bench.report.compare.pairs import FLIPPED, LEVEL, Pair, Ratio, Verdict
+from bench.report.compare.pairs import FLIPPED, LEVEL, Pair, Ratio, Verdict, measured_by
 from bench.report.page import numbers
 from bench.report.page.document import (
     Block,
@@ -92,6 +92,15 @@ def _cautions(comparison: Comparison) -> list[str]:
             f"The protocol is not the same on {listing(protocols)} (see “Ingredients and "
             "protocols”): a score may differ because it was measured differently."
         )
+    for side, name in enumerate("AB"):
+        more = {
+            metric
+            for pair in comparison.pairs
+            for both in pair.records.values()
+            for metric in measured_by(both[side]) - measured_by(both[1 - side])
+        }
+        if more:
+            lines.append(f"Only {name} was measured by {listing(sorted(more))}: not compared.")
     for name, found in (("A", comparison.only_a), ("B", comparison.only_b)):
         if found:
             cells = sum(len(each.seeds) for each in found)

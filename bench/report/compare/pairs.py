@@ -40,8 +40,26 @@ class Ratio(NamedTuple):
     why: str = ""
 
 
-def outcome(record: Record) -> dict[str, Any]:
-    """Return the results of training and measuring, without time and memory, by name."""
+def outcomes(a: Record, b: Record) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return both results of training and measuring, without time and memory, by name.
+
+    Metrics that only one side was measured by are left out.
+    """
+    common = measured_by(a) & measured_by(b)
+    if common:
+        a, b = (
+            r.asked([m.key for m in r.measurements if m.metric in common], r.absent, r.ranked)
+            for r in (a, b)
+        )
+    return _outcome(a), _outcome(b)
+
+
+def measured_by(record: Record) -> set[str]:
+    """Return the metrics that a record was measured by."""
+    return {each.metric for each in record.measurements}
+
+
+def _outcome(record: Record) -> dict[str, Any]:
     return {
         "evaluations": record.evaluations,
         "whole-run": record.whole,
@@ -94,18 +112,19 @@ class Pair:
         return {seed: (a, b) for seed, (a, b) in self.statuses.items() if a != b}
 
     @cached_property
+    def _outcomes(self) -> dict[int, tuple[dict[str, Any], dict[str, Any]]]:
+        return {seed: outcomes(*both) for seed, both in self.records.items()}
+
+    @cached_property
     def identical(self) -> list[int]:
-        """Seeds with the same status and, bit for bit, the same :func:`outcome`."""
-        return [
-            seed
-            for seed, (a, b) in self.records.items()
-            if a.status == b.status and outcome(a) == outcome(b)
-        ]
+        """Seeds with the same status and, bit for bit, the same of :func:`outcomes`."""
+        same = {seed: one == other for seed, (one, other) in self._outcomes.items()}
+        return [seed for seed, (a, b) in self.statuses.items() if a == b and same[seed]]
 
     @cached_property
     def parts(self) -> list[str]:
         """Parts of the outcome that differ at any seed: evaluations, cost, protocol, …"""
-        both = [(outcome(a), outcome(b)) for a, b in self.records.values()]
+        both = list(self._outcomes.values())
         return [name for name in both[0][0] if any(a[name] != b[name] for a, b in both)]
 
     @cached_property
