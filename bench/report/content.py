@@ -31,6 +31,7 @@ from bench.report.topics.study.methods import methods
 from bench.report.topics.study.overview import overview
 from bench.report.topics.study.provenance import mixed, provenance
 from bench.report.topics.study.robustness import card, robustness, variants_map
+from bench.report.topics.study.scored import scored
 from bench.report.topics.study.stability import stability
 from bench.report.topics.study.strips import strips
 from bench.report.topics.study.verdict import failed, finding, headline
@@ -109,7 +110,8 @@ def _asked(found: Findings, problem: Problem) -> tuple[tuple[str, str], ...]:
 
 def _facts(found: Findings) -> list[tuple[str, str]]:
     """Return what was run, and what one run cost."""
-    facts = [("Run", _what_was_run(found.problems)), ("Cost", cost_per_run(found))]
+    facts = [("Run", _what_was_run(found.problems)), ("Scored", scored(found)),
+             ("Cost", cost_per_run(found))]  # fmt: skip
     return [(term, told) for term, told in facts if told]
 
 

@@ -128,11 +128,11 @@ def test_the_other_iterate_is_told_and_whether_the_first_place_depends_on_it(mad
         "Ranked by the moving average of the generator's weights. By the generator's last "
         "weights, wgan_gp has the best "
         "interquartile mean, 4.00: "
-        "the first place depends on it (non_saturating 2.00)."
+        "the first place is lost by non_saturating 2.00."
     )
     (cost, told, table) = at_cost(None, problem, found)
     assert cost.text.startswith("At equal generator updates")
-    assert "depends on it" in told.text
+    assert "is lost by" in told.text
     assert [row[0].text for row in table.rows] == ["non_saturating", "wgan_gp"]
 
 
@@ -149,7 +149,7 @@ def test_the_other_iterate_is_judged_as_the_ranking_is(make_study, train):
     assert other_iterate(problem, standings(problem)) == (
         "Ranked by the moving average of the generator's weights. By the generator's last "
         "weights, non_saturating has the best "
-        "interquartile mean, 4.00: the first place depends on it (wgan_gp 3.00)."
+        "interquartile mean, 4.00: the first place is lost by wgan_gp 3.00."
     )
 
 

@@ -119,6 +119,15 @@ def test_the_overview_shows_the_interquartile_mean_and_what_failed(ready, canvas
     assert methods_of(canvases[0]) == {0, 1, 2}
 
 
+def test_the_overview_says_which_method_has_fewer_seeds(ready, canvases) -> None:
+    found, ranked, style, folder = ready((GOOD, MIDDLING, BAD[:3]))
+    with style.drawing():
+        figure = overview.draw_overview(found, ranked, style, folder)
+    assert [text for text in texts(canvases[0]) if text.endswith("n = 3")]
+    assert not [text for text in texts(canvases[0]) if "n = 5" in text]
+    assert "n: the seeds of a method that has fewer" in figure.caption
+
+
 def test_pictures_are_written_with_an_element_for_every_method(ready) -> None:
     found, ranked, style, folder = ready((GOOD, MIDDLING, BAD))
     with style.drawing():

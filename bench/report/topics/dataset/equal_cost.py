@@ -14,11 +14,11 @@ from bench.records.record import Record
 from bench.report.analysis.counts import costs
 from bench.report.analysis.findings import Findings
 from bench.report.analysis.problems import Problem
-from bench.report.analysis.ranking import Standing, score, scores_of
+from bench.report.analysis.ranking import Standing, score
 from bench.report.page import numbers
 from bench.report.page.document import Block, Entry, Paragraph, Table
 from bench.report.statistics import interquartile_mean
-from bench.report.topics.dataset.iterates import CALLED, other, ranked
+from bench.report.topics.dataset.iterates import CALLED, means_of_other, ranked
 from bench.words import listing
 
 AXES = {
@@ -200,15 +200,10 @@ def equal_cost(problem: Problem, standings: list[Standing]) -> str:
 
 def other_iterate(problem: Problem, standings: list[Standing]) -> str:
     """Say who would lead by the iterate that is not ranked by, estimated as the ranking does."""
-    beside = other(problem)
-    if beside is None:
+    found = means_of_other(problem, standings)
+    if found is None:
         return ""
-    iterate, metric = beside
-    means = {
-        s.method: float(interquartile_mean(list(scores.values())))
-        for s in standings
-        if s.rank is not None and (scores := scores_of(problem.by_method[s.method], metric))
-    }
+    iterate, metric, means = found
     best = metric.best(means.values()) if len(means) > 1 else math.inf
     if not math.isfinite(best):
         return ""
@@ -219,10 +214,8 @@ def other_iterate(problem: Problem, standings: list[Standing]) -> str:
         f"{numbers.of(metric, best)}"
     )
     shared = [s.method for s in standings if s.rank == 1 and s.method in means]
-    if set(first) & set(shared):
-        return f"{told}: the first place is the same."
-    behind = listing([f"{m} {numbers.of(metric, means[m])}" for m in shared])
-    return f"{told}: the first place depends on it ({behind})."
+    lost = [f"{m} {numbers.of(metric, means[m])}" for m in shared if m not in first]
+    return f"{told}: the first place is {f'lost by {listing(lost)}' if lost else 'the same'}."
 
 
 def _found(problem: Problem) -> list[AtEqualCost]:

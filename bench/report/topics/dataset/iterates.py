@@ -13,6 +13,8 @@ from bench.execution.plan import Planned
 from bench.metric import Iterate, Quantity
 from bench.records.record import Record
 from bench.report.analysis.problems import Problem
+from bench.report.analysis.ranking import Standing, scores_of
+from bench.report.statistics import interquartile_mean
 
 CALLED: dict[Iterate, str] = {
     "last": "the generator's last weights",
@@ -30,6 +32,22 @@ def other(problem: Problem) -> tuple[Iterate, Quantity] | None:
     iterate: Iterate = "last" if ranked(problem) == "averaged" else "averaged"
     name = f"{problem.primary.name}_{iterate}"
     return next(((iterate, q) for q in problem.quantities if q.name == name), None)
+
+
+def means_of_other(
+    problem: Problem, standings: Sequence[Standing]
+) -> tuple[Iterate, Quantity, dict[str, float]] | None:
+    """Return :func:`other` and its interquartile mean for every ranked method, as the ranking does.
+
+    None where it was not computed.
+    """
+    beside = other(problem)
+    if beside is None:
+        return None
+    scores = {s.method: scores_of(problem.by_method[s.method], beside[1])
+              for s in standings if s.rank is not None}  # fmt: skip
+    means = {m: interquartile_mean(list(own.values())) for m, own in scores.items() if own}
+    return *beside, {method: float(mean) for method, mean in means.items()}
 
 
 def ranked(problem: Problem) -> Iterate:

@@ -229,13 +229,13 @@ class Map:
         box = Rectangle(at, 1, 1, facecolor=colour, edgecolor="white", lw=2.5)
         style.tag(axis.add_patch(box), standing.method, told)
         number = self._number(problem, standing)
-        below = _interval(problem, standing)
+        seeds = f"n = {standing.planned}" if has_fewer(problem, standing) else ""
+        below = ", ".join(filter(None, (_interval(problem, standing), seeds)))
         if standing.failed:
             below = f"{CROSS} {failed_told(standing)}"
-            if text_width(below, small) > column - 0.1:
-                below = f"{CROSS} {standing.failed}/{standing.planned}"
-        elif text_width(below, small) > column - 0.1:
-            below = ""
+            seeds = f"{CROSS} {standing.failed}/{standing.planned}"
+        if text_width(below, small) > column - 0.1:
+            below = seeds
         ink = readable(colour) if standing.holds or standing.failed else QUIET
         weight = "bold" if number.endswith(MARKS["best"]) else "normal"
         lines = [(number, large, weight), (below, small, "normal")]
@@ -251,6 +251,11 @@ class Map:
             told = numbers.of(problem.primary, standing.centre.value)
             return f"{told} {self.sign(standing)}".strip()
         return "" if standing.failed else _absent(problem, standing)
+
+
+def has_fewer(problem: Problem, standing: Standing) -> bool:
+    """Return whether another method of the problem has more seeds."""
+    return standing.planned < max(map(len, problem.by_method.values()))
 
 
 def _absent(problem: Problem, standing: Standing) -> str:
@@ -275,6 +280,9 @@ def _caption(shown: Map, is_counted: bool) -> str:
         f"Interquartile mean of each dataset's primary metric over "
         f"{seeds_told(list(shown.problems))}; below it, its {numbers.INTERVAL}."
     ]
+    if any(has_fewer(p, s) for p, ranked in zip(shown.problems, shown.standings, strict=True)
+           for s in ranked):  # fmt: skip
+        parts.append("n: the seeds of a method that has fewer.")
     if shown.any_failed:
         parts.append("A failed seed counts as the worst value. Grey: too many failed for a mean.")
     if any(scale for _, scale in scaled):
