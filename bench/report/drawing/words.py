@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure as Canvas
 from matplotlib.font_manager import FontProperties, findfont, get_font
@@ -49,9 +50,8 @@ def abreast(labels: Sequence[str], style: Style, most: int) -> int:
     em = style.em
     widths = [text_width(label, style.text) for label in labels]
     for count in range(min(most, len(labels)), 1, -1):
-        # a legend is filled column by column
-        tall = -(-len(labels) // count)
-        columns = [max(widths[at : at + tall]) for at in range(0, len(labels), tall)]
+        # a legend is filled column by column, the first ones with an entry more
+        columns = [max(part) for part in np.array_split(widths, count)]
         if sum(columns) + len(columns) * (2.8 + 0.8 + 1.2) * em <= style.width:
             return count
     return 1

@@ -106,7 +106,8 @@ def draw_eigenvalues(
         f"≥ 0, of the first seed that the study lists ({listing(list(map(str, seeds)))}), whatever "
         "became of it. Closer to the vertical line there is more rotation. Distances from the "
         "centre are logarithmic. Within the dashed line a plain gradient step at the training's "
-        f"learning rate contracts.{elsewhere}{lacking} {sheet.told('eigenvalues')}".strip(),
+        f"learning rate, which a method may change, contracts.{elsewhere}{lacking} "
+        f"{sheet.told('eigenvalues')}".strip(),
     )
 
 
@@ -160,10 +161,10 @@ def _sheet(
     keys: list[tuple[Line2D, str]], style: Style,
 ) -> Any:  # fmt: skip
     """Lay out half discs under each method's name, with a legend below."""
-    em, columns = style.em, min(style.across(3, 2.0), len(values))
+    em, columns = style.em, min(style.across(3, 1.4), len(values))
     rows = -(-len(values) // columns)
     margin, between = 2 * em, 4 * em
-    wide = (style.width - 2 * margin + between) / max(style.across(3, 2.0), columns) - between
+    wide = (style.width - 2 * margin + between) / max(style.across(3, 1.4), columns) - between
     half, head, under = wide / 2, 2.2 * em, 2.2 * em
     told = [words for _, words in keys]
     side_by_side = abreast(told, style, 4)
