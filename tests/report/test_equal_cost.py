@@ -3,6 +3,7 @@
 import pytest
 
 from bench.report.analysis.deciding import all_pairs
+from bench.report.analysis.findings import find
 from bench.report.analysis.problems import problems
 from bench.report.analysis.ranking import standings
 from bench.report.topics.dataset.equal_cost import (
@@ -14,6 +15,7 @@ from bench.report.topics.dataset.equal_cost import (
     spent,
 )
 from bench.report.topics.dataset.iterates import oscillation, other, ranked
+from bench.report.topics.study.scored import scored
 
 STUDY = """
 methods: [non_saturating, wgan_gp]
@@ -134,6 +136,19 @@ def test_the_other_iterate_is_told_and_whether_the_first_place_depends_on_it(mad
     assert cost.text.startswith("At equal generator updates")
     assert "is lost by" in told.text
     assert [row[0].text for row in table.rows] == ["non_saturating", "wgan_gp"]
+
+
+def test_the_first_screen_says_whose_weights_are_scored(make_study, train):
+    def told(text: str, ends) -> str:
+        study = make_study(text)
+        return scored(find(study, [train(c, ends[c.method.name]) for c in study.cells], []))
+
+    ends = AHEAD | {"non_saturating": scores(0.0, 2.0, 6.0, last=(0.0, 1.0, 2.0))}
+    assert told(STUDY, ends) == (
+        "the moving average of the generator's weights. With the generator's last weights the "
+        "first would score: non_saturating 2.00 on ring8."
+    )
+    assert told(STUDY.replace("iterate: averaged\n", ""), AHEAD) == ""
 
 
 def test_the_other_iterate_is_judged_as_the_ranking_is(make_study, train):
