@@ -116,7 +116,9 @@ def _facts(found: Findings) -> list[tuple[str, str]]:
 
 
 def _what_was_run(problems: list[Problem]) -> str:
-    cells = [planned for problem in problems for planned in problem.planned]
+    # a run that is measured in two ways belongs to two problems
+    runs = {planned.cell.key: planned for problem in problems for planned in problem.planned}
+    cells = list(runs.values())
     if not cells:
         return "The study names no runs."
     methods = {planned.cell.method.label for planned in cells}

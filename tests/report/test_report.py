@@ -18,11 +18,13 @@ from bench.report import write_report
 from bench.report.analysis.findings import find
 from bench.report.analysis.problems import problems
 from bench.report.analysis.series import binned
+from bench.report.content import compose
 from bench.report.drawing.seeds import median_seed
 from bench.report.drawing.style import Style
-from bench.report.page.document import Listing
+from bench.report.page.document import Items, Listing
 from bench.report.page.markdown import escape
 from bench.report.topics.study import methods
+from bench.report.topics.study.failures import failures
 from bench.report.topics.study.provenance import provenance
 from bench.study import Study
 from bench.words import program
@@ -411,11 +413,17 @@ def test_a_run_that_is_measured_in_two_ways_is_one_run(make_study, train, modes)
     begin, experiment = STUDY.split("experiments:")
     again = experiment.replace("ring8", "{ring8: {evaluation_samples: 500}}")
     study = make_study(f"{begin}experiments:{experiment.rstrip()}{again}")
-    found = find(study, [train(cell, modes(0, 1)) for cell in study.cells], [])
+    planned = [train(cell, modes(0, 1), "diverged" if cell.seed == 0 else "ok", "it diverged")
+               for cell in study.cells]  # fmt: skip
+    found = find(study, planned, [])
     (section,) = provenance(found)
     told = dict(section.blocks[0].items)
     assert told["Runs"] == "6 stored of 6"
     assert told["Devices"].endswith("(6 runs)")
+    (table,) = failures(found)[0].blocks
+    assert table.caption.startswith("2 runs failed.")
+    facts = next(block for block in compose(found, {}).lead if isinstance(block, Items))
+    assert "4 of 6 runs finished, 2 diverged" in dict(facts.items)["Run"]
 
 
 @pytest.mark.parametrize(
