@@ -76,17 +76,17 @@ class Discriminator(Protocol):
         """Return logits: (P, B, …) → (P, B). Those of ``real`` and ``fake`` are known already."""
 
     def input_gradient(self, samples: Tensor) -> Tensor:
-        """∇ₓD(x) of every single sample, itself differentiable: (P, B, …) → (P, B, …)."""
+        """Return ∇ₓD(x) of every single sample, itself differentiable: (P, B, …) → (P, B, …)."""
 
 
 class Noise(Protocol):
     """Random numbers of a method's own, drawn from each member's private stream."""
 
     def uniform(self, *shape: int) -> Tensor:
-        """U[0, 1): shape → (P, *shape)."""
+        """Draw from U[0, 1): shape → (P, *shape)."""
 
     def normal(self, *shape: int) -> Tensor:
-        """N(0, 1): shape → (P, *shape)."""
+        """Draw from N(0, 1): shape → (P, *shape)."""
 
 
 Gradients = list[Tensor]
@@ -182,11 +182,14 @@ class Method:
     """Whether :meth:`generator_loss` needs the logits of real samples (relativistic losses)."""
 
     def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-        """−log D(x) − log(1 − D(G(z))): (P, B), (P, B) → (P,)."""
+        """Return −log D(x) − log(1 − D(G(z))): (P, B), (P, B) → (P,)."""
         return softplus(-real_logits).mean(1) + softplus(fake_logits).mean(1)
 
     def generator_loss(self, fake_logits: Tensor, real_logits: Tensor | None) -> Tensor:
-        """−log D(G(z)): (P, B) → (P,). ``real_logits`` is None unless ``generator_sees_real``."""
+        """Return −log D(G(z)): (P, B) → (P,).
+
+        ``real_logits`` is None unless ``generator_sees_real``.
+        """
         return softplus(-fake_logits).mean(1)
 
     def penalty(

@@ -25,11 +25,11 @@ class Architecture(ABC):
 
     @abstractmethod
     def generator(self, sample_shape: tuple[int, ...]) -> nn.Module:
-        """(B, latent) → (B, *sample_shape)."""
+        """Return the generator, (B, latent) → (B, *sample_shape)."""
 
     @abstractmethod
     def discriminator(self, sample_shape: tuple[int, ...]) -> nn.Module:
-        """(B, *sample_shape) → (B,) logits."""
+        """Return the discriminator, (B, *sample_shape) → (B,) logits."""
 
     @abstractmethod
     def does_not_fit(self, dataset: str, sample_shape: tuple[int, ...]) -> str | None:

@@ -90,7 +90,7 @@ class _SumOverPositions(nn.Module):
 
 
 def _up(width: int) -> nn.Module:
-    """(B, C, H, W) → (B, C, 2H, 2W)."""
+    """Double the size: (B, C, H, W) → (B, C, 2H, 2W)."""
     return _Residual(
         nn.Sequential(
             nn.BatchNorm2d(width),
@@ -106,7 +106,7 @@ def _up(width: int) -> nn.Module:
 
 
 def _first_down(channels: int, width: int) -> nn.Module:
-    """(B, channels, H, W) → (B, C, H/2, W/2); no ReLU before the pixels are seen."""
+    """Halve the size of pixels, with no ReLU before: (B, channels, H, W) → (B, C, H/2, W/2)."""
     return _Residual(
         nn.Sequential(
             _convolution(channels, width, 3, RESIDUAL_GAIN),
@@ -119,7 +119,7 @@ def _first_down(channels: int, width: int) -> nn.Module:
 
 
 def _down(width: int) -> nn.Module:
-    """(B, C, H, W) → (B, C, H/2, W/2)."""
+    """Halve the size: (B, C, H, W) → (B, C, H/2, W/2)."""
     return _Residual(
         nn.Sequential(_pre_activated(width), nn.AvgPool2d(2)),
         nn.Sequential(nn.AvgPool2d(2), _convolution(width, width, 1)),
@@ -127,7 +127,7 @@ def _down(width: int) -> nn.Module:
 
 
 def _level(width: int) -> nn.Module:
-    """(B, C, H, W) → the same shape."""
+    """Keep the size: (B, C, H, W) → the same shape."""
     return _Residual(_pre_activated(width), nn.Identity())
 
 

@@ -281,6 +281,6 @@ def _middle(whole: int, resized: int, size: int) -> tuple[float, float]:
 
 
 def _some(names: list[str]) -> str:
-    """``3 (a.png, b.png, c.png)``; of many, the first few."""
+    """Return a list such as ``3 (a.png, b.png, c.png)``; of many, the first few."""
     more = ", …" if len(names) > NAMED else ""
     return f"{len(names)} ({', '.join(map(printable, names[:NAMED]))}{more})"

@@ -142,7 +142,7 @@ def as_floats(images: Tensor) -> Tensor:
 
 
 def as_bytes(samples: Tensor) -> Tensor:
-    """[−1, 1] → bytes, as an image file would hold them; bytes stay what they are."""
+    """Turn [−1, 1] into bytes, as an image file would hold them; bytes stay what they are."""
     if samples.dtype == torch.uint8:
         return samples
     return ((samples + 1) * 127.5).round().clamp(0, 255).byte()

@@ -45,7 +45,7 @@ class Mixture(Dataset):
 
     @abstractmethod
     def centres(self) -> torch.Tensor:
-        """(K, 2) mode centres."""
+        """Return (K, 2) mode centres."""
 
     def source(self, generator: torch.Generator, device: torch.device) -> Draw:
         centres = self.centres()

@@ -164,7 +164,7 @@ class Cluster:
     def _endings(
         self, waiting: deque[Turn], progress: Progress
     ) -> Iterator[tuple[Turn, list[Row] | None]]:
-        """Turns whose tasks have ended, with the rows; without any to be tried again.
+        """Return turns whose tasks have ended, with the rows; without any to be tried again.
 
         Raises:
             BenchError: there is no worker any more, and none has joined for a minute.

@@ -57,7 +57,7 @@ class LeNet5(nn.Module):
         self.labels = nn.Linear(84, classes)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, 1, 28, 28) → features (N, 84) and logits (N, classes)."""
+        """Map (N, 1, 28, 28) to features (N, 84) and logits (N, classes)."""
         features = self.features(images)
         return features, self.labels(features)
 
@@ -73,7 +73,7 @@ class Trained:
 
     @torch.no_grad()
     def __call__(self, samples: Tensor, batch: int = 500) -> Features:
-        """Bytes (N, C, 28, 28) → features (N, 84·C), side by side, and logits (N, C, classes)."""
+        """Map bytes (N, C, 28, 28) to features (N, 84·C) and logits (N, C, classes)."""
         count, channels = samples.shape[:2]
         device = self.network.labels.weight.device
         images = samples.flatten(0, 1)[:, None].float() / 127.5 - 1

@@ -188,7 +188,7 @@ def frechet_distance(first: ArrayLike, second: ArrayLike) -> float:
 
 
 def as_features(features: ArrayLike) -> Array:
-    """(N, D) in float64; ValueError for another shape, NotFinite for values that are not."""
+    """Return (N, D) in float64; ValueError for another shape, NotFinite for values that are not."""
     rows = np.asarray(features, np.float64)
     if rows.ndim != 2:
         raise ValueError(f"features must be of shape (N, D), not {rows.shape}")

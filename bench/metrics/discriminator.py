@@ -87,7 +87,7 @@ class Discriminator(Metric):
 
 
 def _held_out(seen: Evaluation, count: int) -> Tensor:
-    """Samples that no training has seen, of the part that is not its own."""
+    """Return samples that no training has seen, of the part that is not its own."""
     dataset = seen.dataset
     on_train = getattr(dataset, "reference", "test") == "train"
     own = dataset.held_out_samples() if on_train else seen.real

@@ -145,7 +145,7 @@ class Flags:
     vanishing: Mask
 
     def spike(self, threshold: float = HEADLINE) -> Mask:
-        """(T,): updates in spikes above ``threshold`` times the trailing median."""
+        """Return (T,): updates in spikes above ``threshold`` times the trailing median."""
         return self.jumps > threshold
 
 
@@ -243,7 +243,7 @@ def headline(spikes: Mapping[int, int]) -> int | Reason:
 
 
 def _judged(norms: Norms, generator: bool, thresholds: Gradients) -> Results | Reason:
-    """All of a player's quantities but those of every series, by name without the player."""
+    """Return all of a player's quantities but those of every series, by name without the player."""
     if short := too_short(norms.size, thresholds):
         return short
     gap = thresholds.scaled(norms.size).episode_gap
@@ -278,8 +278,8 @@ def _early(norms: Norms, at: Gradients) -> float:
 
 
 def _jumps(norms: Floats, finite: Mask, at: Gradients) -> Floats:
-    """(T,): n_t as a multiple of the medians of the window and of the last few updates before it,
-    whichever is larger; 0 where it is within the window's spread.
+    """Return n_t, (T,), as a multiple of the larger of two medians, of the window and of the last
+    few updates before it; 0 where it is within the window's spread.
 
     It is beyond that where ln n_t − median > z · 1.4826 · MAD: then more than half of the window
     lies within the excess / (z · 1.4826) of its median, which two look-ups in the sorted window
@@ -312,7 +312,7 @@ def _median(ordered: list[float]) -> float:
 
 
 def _long_runs(mask: Mask, least: int) -> Mask:
-    """Those true entries that stand in a run of at least ``least``."""
+    """Return those true entries that stand in a run of at least ``least``."""
     edges = np.diff(np.concatenate([[0], mask.astype(np.int8), [0]]))
     kept = np.zeros_like(mask)
     for start, stop in zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1), strict=True):

@@ -138,7 +138,7 @@ def _product(at: Direction, pulled: Callable[[Tensor], Tensor], sign: float = 1.
 
 
 def _steps(at: Direction, field: Field) -> tuple[Product, Product]:
-    """What a simultaneous step, and a round of alternating ones, adds to a vector; transposed.
+    """Return what a simultaneous step and an alternating round add to a vector; transposed.
 
     A step of player i is w + hᵢ v′ᵢ w, v′ᵢ the player's own rows. A round is k of the
     discriminator, then one of the generator.

@@ -50,7 +50,7 @@ def kid(
     subset_size: int = 1000,
     seed: int = 0,
 ) -> float:
-    """Kernel Inception Distance (Bińkowski et al. 2018, section 4): the unbiased MMD².
+    """Return the Kernel Inception Distance (Bińkowski et al. 2018, section 4): the unbiased MMD².
 
     With the kernel k(x, y) = (xᵀy / D + 1)³, averaged over random ``subsets`` of ``subset_size``
     samples, drawn without replacement from each side. Being unbiased, it is 0 on average for equal
@@ -92,7 +92,7 @@ def _sums(x: Array, in_x: Array, y: Array, in_y: Array) -> Array:
 
 
 def _own(x: Array) -> Array:
-    """The kernel of every sample with itself: (N,)."""
+    """Return the kernel of every sample with itself: (N,)."""
     return _cubic(np.square(x).sum(1), x.shape[1])
 
 

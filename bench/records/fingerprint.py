@@ -89,7 +89,7 @@ def source_text(file: Path) -> str:
 
 
 def text_hash(source: str) -> str:
-    """:func:`source_hash` of source text."""
+    """Return :func:`source_hash` of source text."""
     return _parsed(source).hash
 
 

@@ -181,11 +181,11 @@ class Record:
         return replace(cell, metrics=metrics or cell.metrics, iterate=self.iterate)
 
     def series(self) -> Arrays:
-        """``discriminator_loss``, ``discriminator_norm`` and the generator's, (T,) each."""
+        """Return ``discriminator_loss``, ``discriminator_norm`` and the generator's, (T,) each."""
         return self._arrays("series.npz")
 
     def samples(self) -> Arrays:
-        """``samples`` (checkpoints, n, …), ``updates`` (checkpoints,), ``real`` (n, …).
+        """Return ``samples`` (checkpoints, n, …), ``updates`` (checkpoints,), ``real`` (n, …).
 
         Of images also ``interpolations`` (paths, steps, …).
         """

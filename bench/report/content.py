@@ -135,7 +135,7 @@ def _what_was_run(problems: list[Problem]) -> str:
 
 
 def _datasets(problems: list[Problem]) -> str:
-    """``2 datasets``, ``1 dataset in 3 variants``."""
+    """Return ``2 datasets``, ``1 dataset in 3 variants``."""
     # a variant may change the dataset, as noise does, and it is the same dataset all the same
     cells = [problem.cell for problem in problems]
     names = {c.variation.dataset if c.variation else c.dataset.label for c in cells}

@@ -145,7 +145,7 @@ def _grid(axes: dict[str, Any]) -> list[tuple[str, Hyperparameters]]:
 
 
 def _told(changes: Hyperparameters) -> str:
-    """``learning_rate 0.001, discriminator_widths 16/16``."""
+    """Return ``learning_rate 0.001, discriminator_widths 16/16``."""
     told = []
     for key, value in changes.items():
         told.append(_told(value) if isinstance(value, dict) else f"{key} {_value(value)}")

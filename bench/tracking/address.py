@@ -11,7 +11,7 @@ from bench.tracking.telling import shown
 
 
 def tracking_uri(results: Path) -> str:
-    """``MLFLOW_TRACKING_URI`` where it is set, or else a SQLite file in the results folder."""
+    """Return ``MLFLOW_TRACKING_URI`` if it is set, else a SQLite file in the results folder."""
     chosen = os.environ.get("MLFLOW_TRACKING_URI", "").strip()
     return chosen or default_uri(results)
 

@@ -155,7 +155,7 @@ def _numbers(name: str, value: Any) -> Iterator[tuple[str, int, float | None]]:
 
 
 def _not_computed(record: Record) -> str | None:
-    """``metric, metric: reason; …`` for the metrics without a value at the last evaluation."""
+    """Return ``metric, metric: reason; …`` for metrics without a value at the last evaluation."""
     last = record.evaluations[-1] if record.evaluations else {}
     lacking = {n: why.text for n, why in record.not_computed.items() if last.get(n) is None}
     return listed(lacking) or None

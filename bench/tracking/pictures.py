@@ -69,7 +69,7 @@ def _image(pixels: NDArray[np.uint8]) -> bytes:
 
 
 def _squared(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(n, …) → (rows, columns, …), as square as n allows; black where no samples are left."""
+    """Lay (n, …) out as (rows, columns, …), as square as n allows; black where none are left."""
     count = len(images)
     columns = int(np.ceil(np.sqrt(count)))
     rows = -(-count // columns)
@@ -79,7 +79,7 @@ def _squared(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _sheet(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(rows, columns, h, w) or (rows, columns, h, w, C) → one picture of three channels at most."""
+    """Join (rows, columns, h, w) or (…, C) into one picture of at most three channels."""
     rows, columns, height, width = images.shape[:4]
     if images.ndim == 5:
         images = images[..., :3] if images.shape[-1] >= 3 else images[..., 0]

@@ -52,7 +52,7 @@ class Training:
         return self.updates >= COMPILED_FROM[self.width > 1]
 
     def evaluation_points(self) -> list[int]:
-        """Discriminator updates after which checkpoints are taken: 0, then evenly to the end."""
+        """Return the discriminator updates of checkpoints: 0, then evenly to the end."""
         rounds = np.linspace(0, self.updates, self.evaluations + 1)
         return sorted({int(point) for point in rounds})
 

@@ -172,7 +172,7 @@ class Checkpoints:
 
 
 def slerp(start: Tensor, end: Tensor, steps: int) -> Tensor:
-    """Latents along great circles: two (…, Z) → (…, steps, Z), both ends included.
+    """Interpolate latents along great circles: two (…, Z) → (…, steps, Z), both ends included.
 
     Spherical, as Gaussian latents lie near a sphere, whose inside a straight way would cross
     (White 2016, "Sampling Generative Networks", section 2.1).

@@ -73,7 +73,7 @@ def train(
 
 @contextmanager
 def tf32(wanted: bool) -> Iterator[None]:
-    """Matrix products and convolutions of a GPU in TF32 while it lasts, if wanted."""
+    """Compute matrix products and convolutions of a GPU in TF32 while it lasts, if wanted."""
     matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
     before = matmul.allow_tf32, cudnn.allow_tf32
     matmul.allow_tf32 = cudnn.allow_tf32 = wanted
@@ -233,7 +233,7 @@ class _Run:
         self.points = later or [self.training.updates]
 
     def _saved(self, where: str) -> Saved:
-        """All that the rest of the training depends on, and what it has shown so far."""
+        """Return all that the rest of the training depends on, and what it has shown so far."""
         torchs, others = random_states(self.device)
         results = [result.saved() for result in self.results.values()]
         parts = {

@@ -96,7 +96,7 @@ class Savepoints:
         self._kept[str(file.relative_to(self.folder))] = _hash(content)
 
     def networks_of(self, seed: int) -> Path:
-        """The folder that holds a seed's ``networks/``."""
+        """Return the folder that holds a seed's ``networks/``."""
         return self.folder / str(seed)
 
     def write(self, update: int, saved: Saved) -> None:
@@ -155,12 +155,12 @@ class Savepoints:
 
 
 def folder_of(cache: Path, group: str, width: int, first: int) -> Path:
-    """Where the savepoints of a block lie: of one group of cells, so wide, from that seed on."""
+    """Return the folder of a block's savepoints: one group, so wide, from that seed on."""
     return cache / "savepoints" / f"{group}-{width}-{first}"
 
 
 def resumable(cache: Path) -> dict[tuple[str, int], int]:
-    """The update from which a cell would go on, by its group and seed."""
+    """Return the update from which a cell would go on, by its group and seed."""
     found = {}
     for folder in (cache / "savepoints").glob("*-*"):
         files = _files(folder)
@@ -205,7 +205,7 @@ def filled(values: Any, saved: dict[str, Tensor]) -> Any:
 
 
 def random_states(device: torch.device) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The states of global generators, for code that draws from them: torch's, and all others'."""
+    """Return the states of global generators: torch's, and all others'."""
     torchs = {"cpu": torch.get_rng_state()}
     if device.type == "cuda":
         torchs["cuda"] = torch.cuda.get_rng_state(device)
@@ -226,7 +226,7 @@ def set_random_states(
 
 
 def _files(folder: Path) -> list[Path]:
-    """Savepoints, the newest first."""
+    """Return the savepoints, the newest first."""
     return sorted(folder.glob("*-*.safetensors"), reverse=True)
 
 

@@ -35,7 +35,7 @@ class Series:
         return new
 
     def whole(self) -> dict[str, Floats]:
-        """All that was fetched."""
+        """Return all that was fetched."""
         return {name: np.concatenate(blocks) for name, blocks in self._fetched.items()}
 
     def saved(self) -> dict[str, Tensor]:

@@ -32,7 +32,7 @@ class View:
         return self._network(samples, self.weights)
 
     def remember(self, samples: Tensor, logits: Tensor) -> None:
-        """Logits that are known already; asked for these very samples, nothing is computed."""
+        """Remember known logits: asked for these very samples, nothing is computed."""
         self._known.append((samples, logits))
 
     def input_gradient(self, samples: Tensor) -> Tensor:
@@ -65,12 +65,12 @@ def flat_of(gradients: Gradients) -> Tensor:
 
 
 def packed_shape(sample_shape: tuple[int, ...], packing: int) -> tuple[int, ...]:
-    """The shape of ``packing`` samples as one: their channels, or coordinates, in a row."""
+    """Return the shape of ``packing`` samples as one: their channels, or coordinates, in a row."""
     return (packing * sample_shape[0], *sample_shape[1:])
 
 
 def packed(samples: Tensor, packing: int) -> Tensor:
-    """Neighbours in the batch as one sample: (P, B, C, …) → (P, B // packing, packing · C, …).
+    """Join neighbours in the batch: (P, B, C, …) → (P, B // packing, packing · C, …).
 
     What fills no pack at the end of the batch is left out.
     """

@@ -60,7 +60,7 @@ def write_tuning(tuning: Tuning, results: Path, notes: Sequence[str] = ()) -> Pa
 
 
 def rows_of(result: Result) -> list[dict[str, Any]]:
-    """A row for each trial on one problem."""
+    """Return a row for each trial on one problem."""
     return [
         {
             "problem": result.problem.label,

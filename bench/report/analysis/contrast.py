@@ -73,7 +73,7 @@ def contrast(
     level: float,
     comparison: Comparison = "welch",
 ) -> Contrast:
-    """Scores by seed, failed ones infinitely bad, against those of another method."""
+    """Compare scores by seed, failed ones infinitely bad, with those of another method."""
     difference = mean_difference(own, others, comparison)
     improvement = probability_of_improvement(
         list(own.values()), list(others.values()), higher_is_better

@@ -8,7 +8,7 @@ from bench.records.record import Record
 
 
 def costs(record: Record) -> dict[str, Any]:
-    """Updates, gradients, seconds and memory, and where they were spent, by name.
+    """Return updates, gradients, seconds and memory, and where they were spent, by name.
 
     ``evaluation_seconds`` is missing where nothing was measured.
     """

@@ -140,7 +140,7 @@ def _decided(
 
 
 def _scores(problem: Problem) -> dict[str, dict[int, float]]:
-    """Scores by seed of every method that applies; failed seeds are infinitely bad."""
+    """Return scores by seed of every method that applies; failed seeds are infinitely bad."""
     return {
         label: {
             each.cell.seed: value

@@ -160,7 +160,7 @@ def problems(planned: list[Planned]) -> list[Problem]:
 
 
 def describe(cell: Cell) -> dict[str, str]:
-    """Architecture, training and budget as words."""
+    """Return architecture, training and budget as words."""
     return {
         "architecture": cell.architecture.name,
         **{

@@ -41,7 +41,7 @@ TRAINING_COLUMNS = tuple(_columns())
 
 
 def training_row(training: TrainingConfiguration) -> dict[str, Any]:
-    """Values by the names of :data:`TRAINING_COLUMNS`; None where each method has its own."""
+    """Return values by :data:`TRAINING_COLUMNS`; None where each method has its own."""
     values: list[Any] = []
     for value in asdict(training).values():
         values += value if isinstance(value, tuple) else [value]
@@ -49,7 +49,7 @@ def training_row(training: TrainingConfiguration) -> dict[str, Any]:
 
 
 def training_words(training: TrainingConfiguration) -> dict[str, str]:
-    """Options and their values as a report tells them."""
+    """Return options and their values as a report tells them."""
     return {name.replace("_", " "): _told(value) for name, value in asdict(training).items()}
 
 

@@ -94,7 +94,7 @@ class Varied:
         return [self.metric.shown(value) for value in method.scores.values()]
 
     def breaks(self) -> dict[str, tuple[list[str], list[str]]]:
-        """For each variant the methods that work there and those that do not."""
+        """Return, for each variant, the methods that work there and those that do not."""
         return {
             variant: (
                 [m.method for m in self.methods if variant in m.works],
@@ -143,7 +143,7 @@ def variant_of(problem: Problem) -> str:
 
 
 def _badness(metric: Quantity, standing: Standing) -> tuple[float, float]:
-    """Greater for what is worse, as values are shown; of failures, more failed seeds."""
+    """Return a number that is greater for what is worse; of failures, for more failed seeds."""
     assert standing.centre is not None
     failed = standing.failed / max(len(standing.scores), 1)
     return metric.badness(standing.centre.value), 0.0 if standing.holds else failed

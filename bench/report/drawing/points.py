@@ -18,7 +18,7 @@ CIRCLES = "Circles: 3σ around the modes."
 
 
 def centres(problem: Problem) -> NDArray[Any]:
-    """(K, 2) mode centres of a mixture; K = 0 for a dataset without them."""
+    """Return (K, 2) mode centres of a mixture; K = 0 for a dataset without them."""
     found = getattr(problem.dataset, "centres", None)
     return np.array(found().tolist() if found else []).reshape(-1, 2)
 
@@ -36,7 +36,7 @@ class Window:
         self.low = (low + high - self.size) / 2
 
     def unit(self, points: Samples) -> NDArray[np.float64]:
-        """Points inside, in coordinates from 0 to 1."""
+        """Return the points inside, in coordinates from 0 to 1."""
         scaled = (points.astype(float) - self.low) / self.size
         return scaled[((scaled >= 0) & (scaled <= 1)).all(1)]
 
@@ -58,7 +58,7 @@ def scatter(
     colour: str,
     style: Style,
 ) -> None:
-    """Clouds of points side by side in one panel, a unit square for each; None: an empty square."""
+    """Draw clouds of points side by side in one panel, a unit square for each, empty for None."""
     gap = 0.06
     middles, found = centres(problem), [np.empty((0, 2))]
     width = len(clouds) * (1 + gap) - gap

@@ -95,7 +95,7 @@ class Style:
 
     @contextmanager
     def drawing(self, formats: tuple[str, ...] = ("svg", "png")) -> Iterator[None]:
-        """Fonts, lines and files of the figure that is drawn inside."""
+        """Set fonts, lines and files of the figure that is drawn inside."""
         self._tagged = 0
         token = _formats.set(formats)
         try:
@@ -129,7 +129,7 @@ class Style:
                 self.tag(text, method)
 
     def share(self, part: float) -> float:
-        """Inches: a part of the width, and no less than a column of a paper."""
+        """Return a part of the width in inches, and no less than a column of a paper."""
         return max(part * self.width, COLUMN)
 
     def across(self, most: int, least: float = 1.4) -> int:
@@ -141,13 +141,13 @@ class Style:
         return max(1, min(4, int(width / (4.5 * self.em))))
 
     def letters(self, size: float) -> float:
-        """Points: letters as small as that, but none of a paper too small to be read."""
+        """Return a size of letters in points, in a paper no smaller than can be read."""
         return max(size, LEAST) if self.paper else size
 
     def grid(
         self, count: int, columns: int, height: float, **options: Any
     ) -> tuple[Canvas, list[Any]]:
-        """``count`` panels, row by row; what the last row lacks stays empty.
+        """Return ``count`` panels, row by row; what the last row lacks stays empty.
 
         ``height`` is in inches of the page, and smaller on paper.
         """

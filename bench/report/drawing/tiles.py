@@ -11,7 +11,7 @@ WHITE = 255
 
 
 def in_colour(images: Images) -> Images:
-    """Gray (n, h, w) or channels (n, h, w, C) → (n, h, w, 3): the first three, or gray of fewer."""
+    """Turn gray (n, h, w) or channels (n, h, w, C) into (n, h, w, 3): the first three, or gray."""
     if images.ndim == 4 and images.shape[-1] >= 3:
         return images[..., :3]
     gray = images[..., 0] if images.ndim == 4 else images
@@ -19,7 +19,7 @@ def in_colour(images: Images) -> Images:
 
 
 def tiled(images: Images, columns: int, gap: int = 0) -> Images:
-    """(n, h, w, 3) → one picture, row by row; ``gap`` pixels between images, and the rest white."""
+    """Put (n, h, w, 3) into one picture, row by row, ``gap`` white pixels between them."""
     count, height, width = images.shape[:3]
     rows = -(-count // columns)
     shape = (rows * (height + gap) - gap, columns * (width + gap) - gap, 3)

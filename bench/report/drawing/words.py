@@ -44,7 +44,7 @@ def inches(canvas: Canvas) -> Any:
 
 
 def abreast(labels: Sequence[str], style: Style, most: int) -> int:
-    """Entries of a legend that lie side by side: ``most``, or as many as a paper has room for."""
+    """Return how many entries of a legend lie side by side: ``most``, or as many as fit a paper."""
     if not style.paper:
         return max(min(most, len(labels)), 1)
     em = style.em
@@ -59,7 +59,7 @@ def abreast(labels: Sequence[str], style: Style, most: int) -> int:
 
 @lru_cache(maxsize=20_000)
 def text_width(text: str, size: float, weight: str = "normal") -> float:
-    """Inches, as text that ``named`` has made safe is drawn."""
+    """Return the width in inches of text that ``named`` has made safe."""
     font = get_font(findfont(FontProperties(family=FONT, weight=weight)))
     font.set_size(size, 72)
     with warnings.catch_warnings():
@@ -80,7 +80,7 @@ def fitted(text: str, size: float, width: float, weight: str = "normal") -> str:
 
 
 def wrapped(text: str, size: float, width: float, lines: int, weight: str = "normal") -> list[str]:
-    """Words on up to ``lines`` lines of ``width`` inches, as safe as by ``named``.
+    """Wrap words on up to ``lines`` lines of ``width`` inches, as safe as by ``named``.
 
     A word too long for a line goes on in the next one; what does not fit is cut.
     """
@@ -100,13 +100,13 @@ def wrapped(text: str, size: float, width: float, lines: int, weight: str = "nor
 
 
 def contrast(one: Any, other: Any) -> float:
-    """From 1 to 21, as the Web Content Accessibility Guidelines define it; text needs 4.5."""
+    """Return the contrast, 1 to 21, by the Web Content Accessibility Guidelines; text needs 4.5."""
     light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
     return (light + 0.05) / (dark + 0.05)
 
 
 def readable(background: Any) -> str:
-    """Black or white, whichever stands out more: by 4.58 or more on any colour."""
+    """Return black or white, whichever stands out more: by 4.58 or more on any colour."""
     return max(("#000000", "#FFFFFF"), key=lambda ink: contrast(ink, background))
 
 
@@ -116,12 +116,12 @@ def _luminance(colour: Any) -> float:
 
 
 def failed_told(standing: Standing) -> str:
-    """``2 of 5 failed``, or nothing."""
+    """Return ``2 of 5 failed``, or nothing."""
     return f"{standing.failed} of {standing.planned} failed" if standing.failed else ""
 
 
 def seeds_told(problems: list[Problem]) -> str:
-    """``seeds 0–4``, or ``seeds 0–4 (mnist: 0–2)`` where problems differ."""
+    """Return ``seeds 0–4``, or ``seeds 0–4 (mnist: 0–2)`` where problems differ."""
     by_seeds: dict[str, list[str]] = defaultdict(list)
     for problem in problems:
         seeds = {planned.cell.seed for planned in problem.planned}

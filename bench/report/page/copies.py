@@ -98,7 +98,7 @@ def packed(text: str) -> str:
 
 
 def _line(text: str) -> str:
-    """On one line; a space that holds words together stays."""
+    """Put text on one line; a space that holds words together stays."""
     return re.sub(r"[^\S\u00a0]+", " ", text).strip()
 
 

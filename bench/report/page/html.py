@@ -113,7 +113,7 @@ def _script() -> str:
 
 
 def _column(table: Table, index: int) -> list[str]:
-    """Style classes of one column of a table."""
+    """Return style classes of one column of a table."""
     if index in table.texts:
         return ["left", "words"]
     return ["left"] if index <= table.names else []

@@ -48,7 +48,7 @@ def render_markdown(document: Document, made: str, page: str = "") -> str:
 
 
 def escape(text: str) -> str:
-    """Any text as plain words on one line."""
+    """Return text as plain words on one line."""
     text = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _SPECIAL.sub(lambda found: "\\" + found[0], text)
 

@@ -18,7 +18,7 @@ INTERVAL = f"{100 * LEVEL:g}{PERCENT} interval"
 
 
 def plain(value: float | None, digits: int) -> str:
-    """Fixed digits, or three significant ones where the number is too large to read."""
+    """Return fixed digits, or three significant ones where the number is too large to read."""
     if value is None or math.isnan(value):
         return NOTHING
     if math.isinf(value):
@@ -37,7 +37,7 @@ def of(metric: Quantity, value: float | None) -> str:
 
 
 def requirement(metric: Quantity, value: float) -> str:
-    """``7.50 or more``, or ``or less``: what is at least as good."""
+    """Return ``7.50 or more``, or ``or less``: what is at least as good."""
     return f"{of(metric, value)} or {metric.comparative}"
 
 
@@ -85,7 +85,7 @@ def mean(metric: Quantity, interval: Interval | None, expected: int) -> str:
 
 
 def mean_and_half_width(metric: Quantity, interval: Interval | None, expected: int) -> str:
-    """mean ± half the interval's width."""
+    """Return the mean ± half the interval's width."""
     if interval is None or interval.half_width is None:
         return mean(metric, interval, expected)
     few = "" if interval.n == expected else f" ({interval.n} of {expected} seeds)"
@@ -94,7 +94,7 @@ def mean_and_half_width(metric: Quantity, interval: Interval | None, expected: i
 
 
 def median_and_range(found: Spread | None, digits: int = 1) -> str:
-    """median (least – most), or the one value there is."""
+    """Return the median (least – most), or the one value there is."""
     if found is None:
         return NOTHING
     if found.low == found.high:

@@ -65,7 +65,7 @@ def _best(scores: Floats) -> Floats:
 
 
 def _weights(n: int) -> Floats:
-    """(n, n): of the i-th least score (column) in the mean best of k (row)."""
+    """Return the weights, (n, n), of the i-th least score (column) in the mean best of k (row)."""
     weights = np.zeros((n, n))
     for k in range(1, n + 1):
         # C(i − 1, k − 1) / C(n, k) from i = n, where it is k / n, downwards

@@ -178,7 +178,7 @@ def probability_of_improvement(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Interval | None:
-    """P(a run of ``first`` beats one of ``second``) + ½ P(equal), of (n,) and (m,) runs.
+    """Return P(a run of ``first`` beats one of ``second``) + ½ P(equal), of (n,) and (m,) runs.
 
     The share among all n · m pairs, U / (n m) of Mann and Whitney, with a stratified percentile
     interval (Agarwal et al. 2021, section 4.3). Where one method beats the other in every pair, no
@@ -255,7 +255,7 @@ def resampled(
     resamples: int,
     seed: int,
 ) -> Floats | None:
-    """``across`` of samples drawn anew, each on its own: (…, resamples). None where one is single.
+    """Return ``across`` of samples drawn anew, (…, resamples); None where a sample is single.
 
     ``across`` takes samples of (runs, …) and reduces the first axis.
     """
@@ -297,7 +297,7 @@ def percentiles(value: float, drawn: Floats | None, level: float, n: int) -> Int
 
 
 def differences(first: Mapping[int, float], second: Mapping[int, float]) -> list[float]:
-    """first − second over the seeds that both finished, without what rounding adds to them."""
+    """Return first − second over the seeds that both finished, without rounding errors."""
     common = sorted(first.keys() & second.keys())
     pairs = [(first[seed], second[seed]) for seed in common]
     finite = [pair for pair in pairs if all(map(math.isfinite, pair))]
@@ -317,12 +317,12 @@ def constant(values: Sequence[float]) -> bool:
 
 
 def _table(scores: ArrayLike) -> Floats:
-    """(runs,) or (runs, datasets) as (runs, datasets)."""
+    """Return (runs,) or (runs, datasets) as (runs, datasets)."""
     found = np.asarray(scores, dtype=float)
     return found[:, None] if found.ndim == 1 else found
 
 
 def runs_of(scores: ArrayLike) -> Floats:
-    """(n,) scores without NaN, which is no run."""
+    """Return (n,) scores without NaN, which is no run."""
     found = np.asarray(scores, dtype=float)
     return found[~np.isnan(found)]

@@ -35,7 +35,7 @@ class CriticalDifference:
 def critical_difference(
     scores: ArrayLike, higher_is_better: Sequence[bool], alpha: float = 0.05
 ) -> CriticalDifference | str:
-    """Friedman's test and Nemenyi's of (datasets, methods), or the reason why there is none.
+    """Return Friedman's test and Nemenyi's of (datasets, methods), or the reason why there is none.
 
     One score a dataset, such as the interquartile mean over its seeds: seeds are not datasets, as
     those of one dataset say nothing of another. Ranks alone count, so that datasets may have
@@ -77,7 +77,7 @@ def critical_difference(
 
 
 def _critical(datasets: int, methods: int, alpha: float) -> float:
-    """Nemenyi's critical difference of mean ranks."""
+    """Return Nemenyi's critical difference of mean ranks."""
     from scipy.stats import studentized_range
 
     range_of_ranks = float(studentized_range.isf(alpha, methods, np.inf))
@@ -94,7 +94,7 @@ def _smallest_nemenyi_p(datasets: int, methods: int) -> float:
 
 
 def _groups(order: NDArray[np.intp], alike: NDArray[np.bool_]) -> tuple[tuple[int, ...], ...]:
-    """Maximal runs of two or more along ``order`` whose two ends are alike."""
+    """Return maximal runs of two or more along ``order`` whose two ends are alike."""
     found: list[tuple[int, ...]] = []
     reached = 0
     for start, method in enumerate(order):

@@ -30,7 +30,7 @@ Test: TypeAlias = Literal["Welch", "paired t", "sign", "rank"]
 
 
 def paired_p(differences: Sequence[float]) -> float | None:
-    """Two-sided paired t test that the mean of (n,) differences is 0; None for n < 2.
+    """Return p of the two-sided paired t test that (n,) differences have mean 0; None for n < 2.
 
     Differences that are all the same give t no scale: if they are not 0, the sign test's 2 · ½ⁿ
     stands in (it never errs more often than it says); if they are, 1.
@@ -46,7 +46,7 @@ def paired_p(differences: Sequence[float]) -> float | None:
 
 
 def welch_p(first: Sequence[float], second: Sequence[float]) -> float | None:
-    """Two-sided Welch test that (n,) and (m,) values have the same mean; None for n or m < 2.
+    """Return p of the two-sided Welch test that two means are the same; None for n or m < 2.
 
     One side may be constant. Where both are, and differ, the sign test's 2 · ½ᵏ stands in, of
     k = min(n, m) disjoint pairs; where they are equal, 1.
@@ -63,7 +63,7 @@ def welch_p(first: Sequence[float], second: Sequence[float]) -> float | None:
 
 
 def rank_p(first: ArrayLike, second: ArrayLike) -> float | None:
-    """Two-sided Mann–Whitney p of (n,) and (m,) runs; None where a side has none.
+    """Return the two-sided Mann–Whitney p of (n,) and (m,) runs; None where a side has none.
 
     Exact: among all C(n + m, n) ways to deal the pooled mid-ranks, twice the share that is as far
     out as this one. Ties, such as failed runs, are thereby accounted for. With more than ``EXACT``
@@ -99,7 +99,7 @@ def smallest_rank_p(n: int, m: int) -> float:
 def comparison_p(
     first: Mapping[int, float], second: Mapping[int, float], comparison: Comparison = "welch"
 ) -> tuple[float | None, Test]:
-    """p that two methods do the same on one dataset, from score by seed, and the test that gave it.
+    """Return p that two methods do the same, from scores by seed, and the test that gave it.
 
     Without failed seeds ``welch_p`` over all seeds, or ``paired_p`` over the common ones; ``sign``
     where both methods, or all differences, are constant. If either method has a failed seed,
@@ -133,7 +133,7 @@ def mean_difference(
 
 
 def holm(ps: Sequence[float | None]) -> list[float | None]:
-    """p values adjusted for their number (Holm 1979); None stays None and is not counted.
+    """Return p values adjusted for their number (Holm 1979); None stays None and is not counted.
 
     The i-th smallest of m becomes max over j ≤ i of (m − j + 1) p_j, at most 1. Comparing these
     with alpha errs anywhere among the m with a probability of at most alpha.
@@ -192,7 +192,7 @@ def seeds_needed(
 
 
 def _seeds(effect: float, freedom: float, alpha: float, power: float, most: int) -> int | None:
-    """Least n with which a t test of effect · √n and freedom · (n − 1) reaches the power."""
+    """Return the least n for a t test of effect · √n and freedom · (n − 1) to reach the power."""
     from scipy.stats import nct, t
 
     def reached(n: int) -> float:

@@ -143,7 +143,7 @@ def _draw(
 
 
 def _ends(metric: Quantity, values: list[float]) -> str:
-    """``seeds from 2.00 to 8.00``."""
+    """Return ``seeds from 2.00 to 8.00``."""
     low, high = (numbers.of(metric, end) for end in (min(values), max(values)))
     return f"seeds from {low} to {high}" if len(values) > 1 else "one seed"
 

@@ -72,7 +72,7 @@ def thresholds(_: Findings, problem: Problem, ranked: list[Standing]) -> list[Bl
 
 
 def _measured(problem: Problem, ranked: list[Standing]) -> list[tuple[str, str, list[Record]]]:
-    """Method, player and its records whose gradients were measured, where there are any."""
+    """Return method, player and its records whose gradients were measured, where there are any."""
     found = []
     for standing in ranked:
         records = [

@@ -45,7 +45,7 @@ def interpolations(found: Findings, problem: Problem, ranked: list[Standing]) ->
 def draw_evolution(
     problem: Problem, sheet: Sheet, notes: list[str], style: Style, folder: Path
 ) -> Figure | None:
-    """Methods × evaluations. Images: the same few latents in every cell; points: scatter plots."""
+    """Draw methods × evaluations: images from the same few latents, or scatter plots."""
     rows = chosen(problem, sheet.methods, notes)
     if not rows:
         return None

@@ -36,7 +36,7 @@ def draw_phase(
     style: Style,
     folder: Path,
 ) -> Figure | None:
-    """θ against ψ at every evaluation, for datasets whose metrics these are."""
+    """Draw θ against ψ at every evaluation, for datasets whose metrics these are."""
     paths = {
         method: [
             np.array([(e["theta"], e["psi"]) for e in planned.record.evaluations], dtype=float)
@@ -102,5 +102,5 @@ def draw_phase(
 
 
 def _radius(path: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Distance from the equilibrium."""
+    """Return the distance from the equilibrium."""
     return np.nan_to_num(np.hypot(*path.T), nan=FURTHEST, posinf=FURTHEST)

@@ -35,7 +35,7 @@ def samples(found: Findings, problem: Problem, ranked: list[Standing]) -> list[B
 def draw_samples(
     problem: Problem, sheet: Sheet, notes: list[str], style: Style, folder: Path
 ) -> Figure | None:
-    """Samples of each method's best, median and worst seed at the last evaluation, after real ones.
+    """Draw final samples of each method's best, median and worst seed, after real ones.
 
     Real ones are left out where no record has any.
     """

@@ -41,7 +41,7 @@ def sureness(_: Findings, problem: Problem, ranked: list[Standing]) -> list[Bloc
 
 
 def order_table(name: str, caption: str, methods: list[str], found: list[Order]) -> Table | None:
-    """Methods × rules: the place each rule gives. None where there is nothing to compare."""
+    """Return the place of each method by each rule; None where there is nothing to compare."""
     placed = [method for method in methods if any(method in order.places for order in found)]
     if len(placed) < 2 or len(found) < 2:
         return None

@@ -306,5 +306,5 @@ def draw_robustness(varied: Varied, style: Style, folder: Path) -> Figure | None
 
 
 def _share(method: Robustness) -> str:
-    """``4/6``: variants at which it works, of those at which it was trained."""
+    """Return ``4/6``: variants at which it works, of those at which it was trained."""
     return f"{len(method.works)}/{len(method.scores)}"

@@ -15,7 +15,7 @@ from bench.words import count
 
 
 def stability(found: Findings) -> list[Section]:
-    """Statuses, best against last, and when all modes were held."""
+    """Return statuses, best against last, and when all modes were held."""
     if not found.problems:
         return []
     blocks: list[Block] = []
@@ -76,7 +76,7 @@ def _stability(found: Findings, problem: Problem, ranked: list[Standing]) -> Tab
 
 
 def _held(own: pd.DataFrame) -> Entry:
-    """Median update over the seeds that ever held all modes, and how many those are."""
+    """Return the median update over the seeds that ever held all modes, and how many those are."""
     held, measured = own["first_update_all_modes"].dropna(), own["last_evaluation"].count()
     if held.empty:
         return Entry(f"never, {count(measured, 'seed')}" if measured else numbers.NOTHING)

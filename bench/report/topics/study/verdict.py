@@ -84,7 +84,7 @@ def failed(ranked: list[Standing]) -> str:
 
 
 def failures_in_words(standing: Standing) -> str:
-    """``diverged on 2 of 5 seeds``, or nothing."""
+    """Return ``diverged on 2 of 5 seeds``, or nothing."""
     told = [
         f"{_PAST.get(status, status)} on {n} of {counted(standing.planned, 'seed')}"
         for status, n in sorted(standing.statuses.items())
@@ -193,7 +193,7 @@ def _named(methods: list[str]) -> str:
 
 
 def _reached(metric: Quantity, leader: Standing) -> str:
-    """``24.3``: the number that ranks it; with one seed, or with failures, that is stated."""
+    """Return the number that ranks it, as ``24.3``; one seed, or failures, are stated."""
     finished = leader.last[metric.name]
     value = leader.centre if leader.holds else finished
     assert value is not None
@@ -204,7 +204,7 @@ def _reached(metric: Quantity, leader: Standing) -> str:
 
 
 def _gap(metric: Quantity, found: Contrast | None) -> str:
-    """``on average 1.80 (0.74 to 2.86) ahead of``; after failures, how often one wins."""
+    """Return ``on average 1.80 (0.74 to 2.86) ahead of``; after failures, how often one wins."""
     assert found is not None
     if found.test == "rank" and found.improvement is not None:
         won = max(found.improvement.value, 1 - found.improvement.value)
