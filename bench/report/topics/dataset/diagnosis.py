@@ -104,7 +104,8 @@ def _counts(own: dict[int, Diagnosis], kinds: list[str]) -> list[Entry]:
 
 def _line(own: dict[int, Diagnosis]) -> str:
     """State in how many seeds a method works, how the others fail, since when and how far."""
-    total, parts = len(own), []
+    total = len(own)
+    parts: list[str] = []
     for kind in sorted(KINDS, key=lambda k: -sum(d.kind == k for d in own.values())):
         those = [d for d in own.values() if d.kind == kind]
         if not those:
@@ -117,7 +118,8 @@ def _line(own: dict[int, Diagnosis]) -> str:
             told.append(f" with {Extent(held, of, extents[0].unit)}")
         varying = (len(set(since)) > 1) + (len(set(extents)) > 1)
         typical = ("", " (median)", " (medians)")[varying]
-        parts.append(f"{kind} in {len(those)} of {total} seeds{','.join(told)}{typical}")
+        of_all = "" if parts else f" of {total} seeds"
+        parts.append(f"{kind} in {len(those)}{of_all}{','.join(told)}{typical}")
     return "; ".join(parts) + "."
 
 
@@ -182,7 +184,8 @@ def _draw(
         f"Runs on {problem.label} over discriminator updates, coloured by diagnosis, of "
         f"{', '.join(by_method)}.",
         "A row per run. Colour: of the findings that have begun and hold to the end, the first in "
-        f"the order of the rules; white: none yet; grey: before the run is healthy.{most} "
+        f"the order of the rules; white: none yet; grey: before a run is healthy; "
+        f"one without a beginning: the whole row.{most} "
         f"{sheet.told('diagnosis')}".strip(),
     )
 
@@ -197,11 +200,14 @@ def _chosen(own: dict[int, Diagnosis]) -> list[Diagnosis]:
 def _spans(each: Diagnosis, end: int) -> list[tuple[str, int, int]]:
     """Kind, begin and end of each span: of what has begun, the rule that is tried first.
 
-    What has no beginning is there from the start; before a run is healthy the kind is empty.
+    A diagnosis without a beginning is there from the start; before a run is healthy the kind is
+    empty.
     """
     if each.kind == HEALTHY and each.since is not None:
         return [("", 0, each.since), (HEALTHY, each.since, end)]
-    findings = [(one.kind, one.since or 0) for one in (each, *each.also) if one.kind in COLOURS]
+    findings = [(one.kind, one.since) for one in each.also if one.since is not None]
+    if each.kind in COLOURS:
+        findings.append((each.kind, each.since or 0))
     spans = []
     places = sorted({since for _, since in findings})
     for number, begin in enumerate(places):
