@@ -69,7 +69,7 @@ hooks.
 - **checked**: what the tests state of this method beyond the suite of `bench check`, which every
   method passes; `python -m pytest -m truth` runs them all.
 
-`python -m tests.baselines.methods` prints this page from the methods' files, their tests and
+`.venv/bin/python -m tests.baselines.methods` prints this page from the methods' files, their tests and
 [method-costs.csv](../results/reference/method-costs.csv), which `--measure` writes.
 """
 
