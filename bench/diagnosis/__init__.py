@@ -64,7 +64,7 @@ def diagnose(record: Record, run: Run | None = None) -> Diagnosis:
     if not found:
         why = "the run is too short" if is_short else "no rule fits"
         if not is_short and run.works[-1:].any():
-            why = "the goal is reached at too few checkpoints at the end"
+            why = "the goal is reached at the end, but at too few checkpoints to rule out chance"
         return Diagnosis(UNCLEAR, None, why, lacking=lacking)
     first, *rest = found
     return Diagnosis(first.kind, first.since, first.evidence, first.extent, tuple(rest), lacking)

@@ -168,8 +168,8 @@ def overfitted(run: Run) -> Found | None:
     if place is None:
         return None
     told = (
-        f"held-out samples look {beyond[-1]:.0%} generated to the discriminator: it knows its "
-        "training samples"
+        f"held-out samples lie {beyond[-1]:.0%} of the logit gap nearer to generated ones than "
+        "training samples do"
     )
     return Found(int(run.updates[place]), told)
 
