@@ -185,7 +185,7 @@ def _draw(
         f"{', '.join(by_method)}.",
         "A row per run. Colour: of the findings that have begun and hold to the end, the first in "
         f"the order of the rules; white: none yet; grey: before a run is healthy; "
-        f"one without a beginning: the whole row.{most} "
+        f"what has no beginning: the whole row.{most} "
         f"{sheet.told('diagnosis')}".strip(),
     )
 
