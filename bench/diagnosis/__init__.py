@@ -1,4 +1,4 @@
-"""Why a training failed: a judgement over what was measured of one run (docs/diagnosis.md)."""
+"""How a training ended, and why: a judgement over stored numbers of a run (docs/diagnosis.md)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.diagnosis.rules import RULES, Found
+from bench.diagnosis.rules import RULES, Extent
 from bench.diagnosis.run import Run
 from bench.records.record import Record
 
@@ -20,18 +20,17 @@ class Finding:
     """A rule that has fired: which, since which discriminator update, and on what evidence."""
 
     kind: str
-    since: int
+    since: int | None
+    """Discriminator updates; None where it has no beginning, and where a run is unclear."""
     evidence: str
+    extent: Extent | None = None
+    """How much a collapsed run holds."""
 
 
 @dataclass(frozen=True)
-class Diagnosis:
-    """What a run suffers from."""
+class Diagnosis(Finding):
+    """What a run suffers from, by the first rule that has fired."""
 
-    kind: str
-    since: int | None
-    """Discriminator updates; None where the run is unclear."""
-    evidence: str
     also: tuple[Finding, ...] = ()
     """Every other rule that has fired, in the order of the rules."""
     lacking: dict[str, tuple[str, ...]] | None = None
@@ -40,9 +39,9 @@ class Diagnosis:
     @property
     def first(self) -> Finding | None:
         """What fired first of all that names a fault."""
-        found = [Finding(self.kind, self.since, self.evidence)] if self.since is not None else []
-        faults = [each for each in (*found, *self.also) if each.kind != "healthy"]
-        return min(faults, key=lambda each: each.since, default=None)
+        dated = [(each.since, each) for each in (self, *self.also) if each.since is not None]
+        faults = [each for each in dated if each[1].kind != "healthy"]
+        return min(faults, key=lambda each: each[0], default=(None, None))[1]
 
 
 def diagnose(record: Record, run: Run | None = None) -> Diagnosis:
@@ -64,9 +63,11 @@ def diagnose(record: Record, run: Run | None = None) -> Diagnosis:
     ]
     if not found:
         why = "the run is too short" if is_short else "no rule fits"
+        if not is_short and run.works[-1:].any():
+            why = "the goal is reached at the end, but at too few checkpoints to rule out chance"
         return Diagnosis(UNCLEAR, None, why, lacking=lacking)
     first, *rest = found
-    return Diagnosis(first.kind, first.since, first.evidence, tuple(rest), lacking)
+    return Diagnosis(first.kind, first.since, first.evidence, first.extent, tuple(rest), lacking)
 
 
-__all__ = ["KINDS", "RULES", "UNCLEAR", "Diagnosis", "Finding", "Found", "Run", "diagnose"]
+__all__ = ["KINDS", "RULES", "UNCLEAR", "Diagnosis", "Extent", "Finding", "Run", "diagnose"]

@@ -11,13 +11,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bench.diagnosis.run import SPAN, Run, held, shown
+from bench.diagnosis.run import HELD, LATE, SPAN, Run, held, shown
 from bench.diagnosis.swings import swing
 from bench.metrics.gradients import PLAYERS
 
 EXPLODED = 1000.0
 """Times the level of a run's first tenth. In runs of `quick` that work the generator's norm grows
-up to 135 times, as samples come close to a narrow mode; seven times that is no healthy one's."""
+up to 93 times, as samples come close to a narrow mode; ten times that is no healthy one's."""
 VANISHED = 1e-3
 """Of the highest level before: what training moves by is lost in that of a single batch, whose
 norms differ by a few per cent."""
@@ -25,13 +25,13 @@ LONG = 5
 """Stretches, of 100, on which a level must hold to the end."""
 CERTAIN, SATURATED = 0.95, 1 / 3
 """ROC AUC of real against generated samples, and share of logits that leave less than 0.7 % of the
-gradient. Runs of `quick` that work reach 0.9 of the first, and a tenth of the second."""
+gradient. At the end, runs of `quick` that work have at most 0.89 and 0.06."""
 SEPARATES = 0.75
 """ROC AUC from which a discriminator distinguishes samples: below it, ratios to its logit gap are
 noise."""
 OVERFITTED = 0.25
 """Of the logit gap between training and held-out samples; with 256 of each, runs on data drawn
-without end reach 0.15 by chance."""
+without end reach 0.18 at two checkpoints in a row."""
 FORGOTTEN, LEAST = 1 / 3, 0.4
 """Share of earlier checkpoints that look more real than data, and how sure one of them is: ½ less
 four standard errors of 256 samples."""
@@ -49,11 +49,24 @@ UNMOVED = 1e-3
 """Relative change of every number of the samples since the start."""
 
 
-class Found(NamedTuple):
-    """What a rule has found: since which discriminator update, and in which numbers."""
+class Extent(NamedTuple):
+    """How much a collapsed run holds, and of how much."""
 
-    since: int
+    held: float
+    of: float
+    unit: str
+
+    def __str__(self) -> str:
+        return f"{shown(self.held)} of {shown(self.of)} {self.unit}"
+
+
+class Found(NamedTuple):
+    """What a rule has found: since which discriminator update, in which numbers, how far."""
+
+    since: int | None
+    """None where it has no beginning."""
     told: str
+    extent: Extent | None = None
 
 
 @dataclass(frozen=True)
@@ -80,12 +93,12 @@ def diverged(run: Run) -> Found | None:
 
 
 def healthy(run: Run) -> Found | None:
-    place = held(run.works[1:])
+    place = held(run.works[1:], LATE if run.improving else HELD)
     if place is None:
         return None
-    name, value = run.quantity.label, run.last(run.quantity.name)
+    name, value, since = run.quantity.label, run.last(run.quantity.name), run.updates[1 + place]
     told = f"{name} {shown(value)} at the end, {run.goal_is} being {shown(run.goal)}"
-    return Found(int(run.updates[1 + place]), told)
+    return Found(int(since), f"{told}, reached late" if run.improving else told)
 
 
 def exploding(run: Run) -> Found | None:
@@ -155,8 +168,8 @@ def overfitted(run: Run) -> Found | None:
     if place is None:
         return None
     told = (
-        f"held-out samples look {beyond[-1]:.0%} generated to the discriminator: it knows its "
-        "training samples"
+        f"held-out samples lie {beyond[-1]:.0%} of the logit gap nearer to generated ones than "
+        "training samples do"
     )
     return Found(int(run.updates[place]), told)
 
@@ -243,11 +256,12 @@ def collapsed(run: Run) -> Found | None:
     if place is None:
         return None
     told = f"the samples' features have effective rank {ranks[-1]:.2g}, real ones {floor:.2g}"
-    return Found(int(run.updates[1 + place]), told)
+    extent = Extent(float(ranks[-1]), floor, "effective dimensions")
+    return Found(int(run.updates[1 + place]), told, extent)
 
 
 def _few_modes(run: Run) -> Found | None:
-    modes = run.scores
+    modes, quantity = run.scores, run.quantity
     if modes.size < 2 or run.works[-1] or np.isnan(modes).any() or modes[-1] < 1:
         return None
     quality, real = run.last("high_quality"), run.floor("high_quality")
@@ -257,11 +271,12 @@ def _few_modes(run: Run) -> Found | None:
     more = np.flatnonzero(modes > late)
     # after more were held for the last time; or since as many were held for the first time
     since = int(more[-1]) + 1 if more.size else int(np.argmax(modes == late))
-    told = f"{shown(modes[-1])} of {shown(run.quantity.ceiling)} modes are held, and no more since"
+    extent = Extent(float(modes[-1]), float(quantity.ceiling or 0), "modes")
+    told = f"{extent} are held, and no more since"
     if more.size:
         best = int(np.argmax(modes))
         told += f"; {shown(modes[best])} were at update {run.updates[best]:,}"
-    return Found(int(run.updates[since]), told)
+    return Found(int(run.updates[since]), told, extent)
 
 
 HELD_FOR_MODES = 3
@@ -270,14 +285,12 @@ HELD_FOR_MODES = 3
 
 def not_yet_trained(run: Run) -> Found | None:
     quantity = run.improving
-    if quantity is None or healthy(run) is not None:
+    if quantity is None or run.works[-1]:
         return None
     values = run.at(quantity.name)
     place = values.size - 1 - round(SPAN * (values.size - 1))
     told = f"{quantity.label} still improves: {shown(values[place])} at update "
-    return Found(
-        int(run.updates[place]), told + f"{run.updates[place]:,}, {shown(values[-1])} at the end"
-    )
+    return Found(None, told + f"{run.updates[place]:,}, {shown(values[-1])} at the end")
 
 
 SERIES = ()
@@ -291,7 +304,7 @@ RULES: tuple[Rule, ...] = (
     Rule("saturated discriminator", "The discriminator is so sure of itself that little gradient "
          "is left.", ("d_separation", "d_saturation"), saturated),
     Rule("vanishing", "The generator's gradient is gone, for whatever reason.", SERIES, vanishing),
-    Rule("overfitted", "The discriminator knows its training samples by heart.",
+    Rule("overfitted", "The discriminator distinguishes its training samples from held-out ones.",
          ("d_overfitting", "d_separation"), overfitted),
     Rule("circling", "The players chase each other without coming closer to anything.", SERIES,
          circling),
@@ -299,7 +312,7 @@ RULES: tuple[Rule, ...] = (
          ("d_forgotten", "d_earlier_least"), forgetting),
     Rule("collapsed", "The samples are good and of a part of the data only, and training no longer "
          "mends that.", SERIES, collapsed),
-    Rule("not yet trained", "The metric that ranks still improves, and nothing else is found.",
+    Rule("not yet trained", "The metric that ranks still improves, and misses its goal.",
          SERIES, not_yet_trained),
 )  # fmt: skip
 """In the order in which they are tried: what ends a run, whether there is anything to explain, then

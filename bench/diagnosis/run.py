@@ -24,6 +24,8 @@ STRETCHES = 100
 HELD = 3
 """Checkpoints at the end on which something must hold, where there are as many: a last iterate
 that oscillates is right by chance at one of them."""
+LATE = 2
+"""As :data:`HELD`, where the metric improved up to there: no oscillation brought it there."""
 OF_FLOOR, OF_START = 2.0, 0.01
 """Where no target is stated: twice what real samples get, or 1 % of the start where they get 0."""
 SPAN = 0.3

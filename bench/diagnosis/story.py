@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from bench.diagnosis import RULES, Diagnosis, Run, diagnose
+from bench.diagnosis import RULES, UNCLEAR, Diagnosis, Finding, Run, diagnose
 from bench.diagnosis.run import shown
 from bench.records.record import Record
+from bench.words import program
 
 
 def story(record: Record) -> str:
@@ -20,10 +21,16 @@ def story(record: Record) -> str:
 
 
 def _verdict(found: Diagnosis) -> str:
-    if found.since is None:
+    if found.kind == UNCLEAR:
         return f"Unclear: {found.evidence}."
     meaning = next(rule.meaning for rule in RULES if rule.kind == found.kind)
-    return f"{found.kind.capitalize()} since update {found.since:,}. {meaning}"
+    extent = f", with {found.extent}" if found.extent else ""
+    return f"{_begun(found.kind.capitalize(), found, ' since')}{extent}. {meaning}"
+
+
+def _begun(head: str, found: Finding, word: str, after: str = "") -> str:
+    """Add since when it holds, where it has a beginning."""
+    return head if found.since is None else f"{head}{word} update {found.since:,}{after}"
 
 
 def _progress(run: Run) -> str:
@@ -48,7 +55,7 @@ def _progress(run: Run) -> str:
 def _first(found: Diagnosis) -> str:
     first = found.first
     if first is None:
-        return "" if found.since is None else _sentence("Evidence", found.evidence)
+        return "" if found.kind == UNCLEAR else _sentence("Evidence", found.evidence)
     told = f"First to be seen, from update {first.since:,} on"
     return _sentence(told if first.kind == found.kind else f"{told}, {first.kind}", first.evidence)
 
@@ -58,8 +65,8 @@ def _others(found: Diagnosis) -> list[str]:
     first = found.first
     rest = [each for each in found.also if each != first]
     told = [
-        _sentence(f"Also {each.kind}, from update {each.since:,} on", each.evidence)
-        for each in sorted(rest, key=lambda each: each.since)
+        _sentence(_begun(f"Also {each.kind}", each, ", from", " on"), each.evidence)
+        for each in sorted(rest, key=lambda each: (each.since is None, each.since))
     ]
     if first is not None and first.kind != found.kind and found.since is not None:
         told.insert(0, _sentence(f"From update {found.since:,} on", found.evidence))
@@ -72,7 +79,7 @@ def _lacking(found: Diagnosis) -> str:
     names = ", ".join(dict.fromkeys(name for needs in found.lacking.values() for name in needs))
     kinds = ", ".join(found.lacking)
     told = f"Not looked for: {kinds}, which need {names}"
-    return f"{told} (bench measure STUDY --metrics anatomy)."
+    return f"{told} ({program()} measure STUDY --metrics anatomy)."
 
 
 def _sentence(head: str, evidence: str) -> str:

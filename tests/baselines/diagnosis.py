@@ -1,8 +1,8 @@
 """The figures of docs/diagnosis.md.
 
-Usage: python -m tests.baselines.diagnosis planted | healthy [SEEDS] | noise
-       python -m tests.baselines.diagnosis STUDY RESULTS
-       python -m tests.baselines.diagnosis eigenvalues STUDY RESULTS
+Usage: .venv/bin/python -m tests.baselines.diagnosis planted | healthy [SEEDS] | noise
+       .venv/bin/python -m tests.baselines.diagnosis STUDY RESULTS
+       .venv/bin/python -m tests.baselines.diagnosis eigenvalues STUDY RESULTS
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.diagnosis import KINDS, diagnose
+from bench.diagnosis import KINDS, Finding, diagnose
 from bench.diagnosis.swings import swing
 from bench.execution.plan import plan
 from bench.metrics.eigenvalues import MOMENTS, stored
@@ -33,8 +33,12 @@ def planted() -> None:
             found = diagnose(record)
         also = ", ".join(each.kind for each in found.also) or "–"
         print(
-            f"| {name} | {case.updates:,} | {found.kind} | {found.since:,} | {also} |", flush=True
+            f"| {name} | {case.updates:,} | {found.kind} | {_since(found)} | {also} |", flush=True
         )
+
+
+def _since(found: Finding) -> str:
+    return "–" if found.since is None else f"{found.since:,}"
 
 
 def healthy(seeds: int = 50) -> None:
@@ -66,9 +70,10 @@ def noise() -> None:
 
 
 def study(name: str, results: str) -> None:
-    """A table methods × diagnoses for each dataset, and from which update on they begin."""
+    """A table methods × diagnoses for each dataset: since which update, with how much held."""
     counts: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     begun: dict[tuple[str, str, str], list[int]] = defaultdict(list)
+    extents: dict[tuple[str, str, str], list[float]] = defaultdict(list)
     also: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     for each in plan(load_study(name).cells, Store(Path(results))):
         if each.record is None:
@@ -78,7 +83,9 @@ def study(name: str, results: str) -> None:
         also[dataset, method].update(one.kind for one in found.also)
         if found.since is not None:
             begun[dataset, method, found.kind].append(found.since)
-    print("| dataset | method | diagnosis (seeds, since update: least, median, most) | also |")
+        if found.extent is not None:
+            extents[dataset, method, found.kind].append(found.extent.held)
+    print("| dataset | method | diagnosis (seeds, since; modes held: least, median, most) | also |")
     print("|---|---|---|---|")
     for (dataset, method), kinds in counts.items():
         told = []
@@ -86,6 +93,8 @@ def study(name: str, results: str) -> None:
             if kinds[kind]:
                 since = begun[dataset, method, kind]
                 when = f", {min(since):,}, {np.median(since):,.0f}, {max(since):,}" if since else ""
+                if held := extents[dataset, method, kind]:
+                    when += f"; holds {min(held):g}, {np.median(held):g}, {max(held):g}"
                 told.append(f"{kind} ({kinds[kind]}{when})")
         beside = ", ".join(f"{kind} ({n})" for kind, n in also[dataset, method].items())
         print(f"| {dataset} | {method} | {'; '.join(told)} | {beside} |")

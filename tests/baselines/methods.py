@@ -67,10 +67,10 @@ hooks.
   `non_saturating`, which takes two: one of each player. The slope that a penalty looks at is one
   more. A count, the same on every machine.
 - **checked**: what the tests state of this method beyond the suite of `bench check`, which every
-  method passes; `python -m pytest -m truth` runs them all.
+  method passes; `.venv/bin/python -m pytest -m truth` runs them all.
 
-`python -m tests.baselines.methods` prints this page from the methods' files, their tests and
-[method-costs.csv](../results/reference/method-costs.csv), which `--measure` writes.
+`.venv/bin/python -m tests.baselines.methods` prints this page from the methods' files, their tests
+and [method-costs.csv](../results/reference/method-costs.csv), which `--measure` writes.
 """
 
 

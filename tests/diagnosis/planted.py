@@ -168,7 +168,7 @@ CASES: dict[str, Planted] = {
         asked=["discriminator", "forgetting"],
     ),
     "stopped too early": Planted(
-        "not yet trained", ("r1", {"gamma": 0.1}), ring(sigma=0.1), ADAM, 110,
+        "not yet trained", ("r1", {"gamma": 0.1}), ring(sigma=0.1), ADAM, 100,
         asked=["discriminator"],
     ),
 }  # fmt: skip

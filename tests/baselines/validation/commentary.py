@@ -14,12 +14,12 @@ Tables and verdicts are computed; only the published values are typed in. A disa
 
 ```sh
 make validation                            # trains the missing runs of three studies, then writes this page
-python -m tests.baselines.validation       # writes this page from the tables kept in git, without training
+.venv/bin/python -m tests.baselines.validation       # writes this page from the tables kept in git, without training
 ```
 
 The studies are `validation_dirac`, `validation_mixtures` and `validation_stacked`. Their tables, one row per run, are in
 [results/reference/validation](../results/reference/validation). The mixtures and the stacked digits are reduced for two CPU
-cores, because no GPU was available; `bench run pacgan` is the full size of the mixtures, for a GPU.
+cores, because no GPU was available; `.venv/bin/bench run pacgan` is the full size of the mixtures, for a GPU.
 [findings.md](findings.md#against-the-literature) compares all 28 methods on ring8 and grid25, with longer budgets, with
 published statements.
 """
