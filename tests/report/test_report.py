@@ -19,7 +19,7 @@ from bench.report.analysis.problems import problems
 from bench.report.analysis.series import binned
 from bench.report.drawing.seeds import median_seed
 from bench.report.drawing.style import Style
-from bench.report.page.document import Listing
+from bench.report.page.document import Items, Listing, Paragraph
 from bench.report.page.markdown import escape
 from bench.report.topics.study import methods
 from bench.report.topics.study.provenance import provenance
@@ -424,6 +424,15 @@ def test_the_commands_hold_a_commit_only_where_it_is_one(make_study, train, mode
     assert listing.text.startswith(told)
     assert first.startswith(f"{program()} run ")
     assert second.startswith(f"{program()} compare results again")
+
+
+def test_the_commands_name_files_that_the_commit_lacks(make_study, train, modes):
+    study, new = make_study(), {"commit": "0123abcdef+changes", "uncommitted": ["methods/new.py"]}
+    (section,) = provenance(find(study, [train(c, modes(0, 1), **new) for c in study.cells], []))
+    (told,) = [b.text for b in section.blocks if isinstance(b, Paragraph)]
+    assert "put back first, as the commit does not hold them: methods/new.py" in told
+    (items,) = [b for b in section.blocks if isinstance(b, Items)]
+    assert ("Not in the commits", "methods/new.py") in items.items
 
 
 def test_a_list_of_files_that_was_tampered_with_deletes_nothing_elsewhere(two_methods, store):
