@@ -25,6 +25,7 @@ from bench.cli.options import (
     notes,
     out,
     say_notes,
+    say_report,
     with_the_rest,
 )
 from bench.errors import BenchError
@@ -68,7 +69,7 @@ def report(
     shown = with_the_rest(chosen, store)
     page = write_report(shown, make_plan(shown.cells, store), results, notes(store), baseline)
     say_notes(store)
-    out.print(f"Report: {page}", markup=False)
+    say_report(page)
 
 
 def figure(

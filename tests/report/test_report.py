@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from pages import Page, rows_of
 
+from bench.cli.options import say_report
 from bench.errors import BenchError
 from bench.execution.plan import Planned
 from bench.records.cell import Variation
@@ -103,7 +104,9 @@ def test_tables_on_disk_agree_with_the_page(written: Path):
     assert {"samples", "losses", "profiles"} <= drawn
 
 
-def test_a_second_call_writes_nothing_until_something_changes(make_study, train, modes, store):
+def test_a_second_call_writes_nothing_until_something_changes(
+    make_study, train, modes, store, capsys
+):
     study = make_study()
     planned = [train(cell, status="crashed", reason="it broke") for cell in study.cells]
 
@@ -116,6 +119,10 @@ def test_a_second_call_writes_nothing_until_something_changes(make_study, train,
     assert write_report(study, planned, store.results) == page
     assert state() == before
     assert not list(page.parent.glob(".new-*"))
+    say_report(page, "4 s. ")
+    told = "No method can be compared with another yet."
+    assert capsys.readouterr().out.splitlines() == [told, f"4 s. Report: {page}"]
+    assert told in page.read_text()
 
     write_report(study, planned, store.results, ["a note"])
     assert state()[str(page)] != before[str(page)]
@@ -443,7 +450,7 @@ def test_a_list_of_files_that_was_tampered_with_deletes_nothing_elsewhere(two_me
     old = folder / "figures" / "old.png"
     old.write_text("old")
     names = ["figures/../../victim.txt", "../victim.txt", "figures/old.png", str(victim)]
-    stamp = {"made_from": "", "files": dict.fromkeys(names, "")}
+    stamp = {"made_from": "", "headline": "", "files": dict.fromkeys(names, "")}
     (folder / ".report.json").write_text(json.dumps(stamp))
     write_report(study, planned, store.results)
     assert victim.read_text() == "mine"

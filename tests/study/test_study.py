@@ -1,11 +1,13 @@
 """Study files: what they expand to, and one clear line for everything they may get wrong."""
 
 import dataclasses
+import inspect
 import re
 
 import pytest
 import yaml
 
+from bench.cli.measuring import measure
 from bench.datasets import folder
 from bench.errors import BenchError
 from bench.registry import find
@@ -263,12 +265,24 @@ def test_datasets_with_the_same_settings_are_told_apart(study):
         (with_fid(require=["fid"]), "metric 'fid' does not apply to ring8: Inception looks at"),
         (with_fid("digits8", require=["lenet_fd"]), "metric 'lenet_fd' does not apply to digits8"),
         (with_fid(require=["dta_fd"]), "ring8 has no metric 'dta_fd'; did you mean 'data_fd'?"),
+        (
+            with_fid("digits8", require=["anatmy"]),
+            "no metric 'anatmy'; did you mean 'anatomy'? there are: anatomy (a family); ",
+        ),
         (with_fid(require="fid"), "'require' is 'fid'"),
         (with_fid(require=[3]), "'require.0' is 3"),
     ],
 )  # fmt: skip
 def test_a_metric_that_is_required_and_not_measured_is_told_in_one_line(study, keys, message):
     assert message in one_line(study, **keys)
+
+
+def test_the_help_of_measure_names_every_family():
+    families = sorted({kind.family for kind in find("metric").parts.values()} - {""})
+    (option,) = (
+        inspect.signature(measure, eval_str=True).parameters["metrics"].annotation.__metadata__
+    )
+    assert option.help.endswith(f"families of metrics: {', '.join(families)}.")
 
 
 def metrics_by_dataset(cells):
