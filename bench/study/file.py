@@ -216,7 +216,8 @@ def read_whole(file: Path) -> tuple[StudyFile, dict[str, Any]]:
         told = f"study file {file}, line {written.line(place)}: {told}"
         for place, other in others[:MOST_OTHERS]:
             # without the list of all names, which the next message has if it is still needed
-            told += f"; also line {written.line(place)}: {other.partition(' there are: ')[0]}"
+            brief = other.partition(" there are: ")[0].rstrip(";")
+            told += f"; also line {written.line(place)}: {brief}"
         raise BenchError(told) from error
 
 
@@ -226,27 +227,28 @@ def problems(error: ValidationError, content: Any) -> list[tuple[Place, str]]:
     Nothing is said of what holds another place where something is wrong.
     """
     found: dict[Place, str] = {}
-
-    def deepest_first(problem: ErrorDetails) -> tuple[int, int]:
-        end = problem["loc"][-1:]
-        # of what a list lacks, the last one says how long it must be
-        lacking = end[0] if problem["type"] == "missing" and isinstance(end[0], int) else 0
-        return -len(problem["loc"]), -lacking
-
-    for problem in sorted(error.errors(), key=deepest_first):
+    for problem in deepest_first(error):
         place, told = _problem(problem, error.title, content)
         if not any(known[: len(place)] == place for known in found):
             found[place] = told
     return [*found.items()]
 
 
+def deepest_first(error: ValidationError) -> list[ErrorDetails]:
+    """Return what pydantic found; of a list that is too short, one error that says so."""
+    found: dict[Place, ErrorDetails] = {}
+    for problem in error.errors():
+        place = problem["loc"]
+        if problem["type"] == "missing" and isinstance(last := place[-1], int):
+            place, told = place[:-1], f"it needs {count(last + 1, 'number')}"
+            problem = problem | {"type": "too_short", "loc": place, "msg": told}
+        # the last one that it lacks says how many it needs
+        found[(*place, problem["type"])] = problem
+    return sorted(found.values(), key=lambda each: -len(each["loc"]))
+
+
 def _problem(problem: ErrorDetails, title: str, content: Any) -> tuple[Place, str]:
     missing = problem["type"] == "missing"
-    if missing and isinstance(problem["loc"][-1], int):
-        place = _place(problem["loc"][:-1], content, missing=False)
-        where = one_line(".".join(map(str, place)), 120)
-        needed = count(problem["loc"][-1] + 1, "number")
-        return place, f"'{where}' is {shown(problem['input'])}: it needs {needed}"
     place = _place(problem["loc"], content, missing)
     where = one_line(".".join(map(str, place)), 120) if place else "top level"
     if problem["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
@@ -261,11 +263,15 @@ def _problem(problem: ErrorDetails, title: str, content: Any) -> tuple[Place, st
         return place, f"unknown key '{where}'{nearest(meant, known)}"
     if missing:
         return place, f"the key '{where}' is missing"
-    given = problem["input"]
+    return place, f"'{where}' is {of_value(problem)}"
+
+
+def of_value(problem: ErrorDetails) -> str:
+    """Return a value that is refused, and what is wrong with it or how to write it."""
+    given, told = problem["input"], problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "int_type" and isinstance(given, float) and given.is_integer():
-        return place, f"'{where}' is {given}: write {shown(int(given))}"
-    told = problem["msg"].removeprefix("Value error, ")
-    return place, f"'{where}' is {shown(problem['input'])}: {told[0].lower()}{told[1:]}"
+        told = f"write {shown(int(given))}"
+    return f"{shown(given)}: {told[0].lower()}{told[1:]}"
 
 
 def _place(location: Place, content: Any, missing: bool) -> Place:
