@@ -178,7 +178,7 @@ def _copy(kind: type[Method], parent: str, class_name: str) -> str:
 
 
 def _without_published(text: str) -> str:
-    """Return source text without `published` and the comment above: nobody did of the copy."""
+    """Return source text without `published` and the comment above: nothing was of the copy."""
     lines = text.split("\n")
     kinds = [node for node in ast.parse(text).body if isinstance(node, ast.ClassDef)]
     for statement in reversed([part for kind in kinds for part in kind.body]):

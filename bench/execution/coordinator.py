@@ -222,8 +222,8 @@ class _Work:
             if row.measurements is not None:
                 again += self._take_measurements(row, console)
                 continue
-            told = {"commit": None} if commit is None else commit.told(row.data["ingredients"])
-            row.data["run"] |= told
+            sources = self.to_train[row.data["key"]].ingredients()
+            row.data["run"] |= {"commit": None} if commit is None else commit.told(sources)
             record = self._stored(row)
             trained.append(record.key)
             progress.stored(str(record.cell), record.status, record.reason)
