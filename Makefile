@@ -20,6 +20,13 @@ TRIALS  ?= 20
 TRACKING ?= yes
 PYTHON  ?= python3
 
+KNOWN := STUDY METHODS METHODS_DIR DATASETS DATASETS_DIR ARCHITECTURES_DIR SEEDS VARY DECIDE DEVICE \
+         JOBS SLOTS BACKEND SCHEDULER RESULTS TRIALS TRACKING PYTHON
+# a misspelt STUDY would start the whole of another study
+TYPED := $(foreach name,$(.VARIABLES),$(if $(findstring command,$(origin $(name))),$(name)))
+ODD   := $(filter-out $(KNOWN) SHELL MAKE% -%,$(TYPED))
+$(if $(ODD),$(error there is no variable $(ODD); there are: $(KNOWN)))
+
 STAMP := .venv/.installed
 BENCH := .venv/bin/bench
 PICK  := '$(STUDY)' --results '$(RESULTS)' $(if $(METHODS),--methods '$(METHODS)') \

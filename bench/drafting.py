@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import keyword
 import os
@@ -15,7 +16,7 @@ import bench
 from bench.errors import BenchError, nearest
 from bench.kinds import variable
 from bench.method import Method
-from bench.records.fingerprint import source_text
+from bench.records.fingerprint import assigns, source_text
 from bench.registry import SHELVES, find
 
 TEMPLATES = Path(__file__).parent / "drafts"
@@ -151,6 +152,7 @@ def _copy(kind: type[Method], parent: str, class_name: str) -> str:
     _check_class_name(text, class_name)
     # the copy is written in UTF-8
     text = re.sub(r"\A(.*\n)?[ \t]*#.*coding[:=].*\n", lambda found: found[1] or "", text)
+    text = _without_published(text)
     package = kind.__module__.rpartition(".")[0]
     code, derived = text.split('"""'), f"Derived from {parent}"
     for place, piece in enumerate(code):
@@ -158,7 +160,10 @@ def _copy(kind: type[Method], parent: str, class_name: str) -> str:
             if not "".join(code[:place]).strip():
                 code[place] = f"{derived}."
             elif re.search(rf"^class {class_name}\b.*:\n    \Z", code[place - 1], re.M):
-                code[place] = f"{derived}: say here in a line what is new.\n\n    {piece}"
+                code[place] = (
+                    f"{derived}: say here in a line what is new.\n\n"
+                    f"    What the file of {parent} says of itself:\n\n    {piece}"
+                )
             continue
         # name and on_request stay with the parent, relative imports with its package
         piece = re.sub(
@@ -170,6 +175,21 @@ def _copy(kind: type[Method], parent: str, class_name: str) -> str:
         )  # fmt: skip
         code[place] = re.sub(rf"\b{kind.__name__}\b", class_name, piece)
     return '"""'.join(code)
+
+
+def _without_published(text: str) -> str:
+    """Return source text without `published` and the comment above: nothing was of the copy."""
+    lines = text.split("\n")
+    kinds = [node for node in ast.parse(text).body if isinstance(node, ast.ClassDef)]
+    for statement in reversed([part for kind in kinds for part in kind.body]):
+        if assigns(statement, ("published",)):
+            first = statement.lineno - 1
+            while lines[first - 1].lstrip().startswith("#"):
+                first -= 1
+            del lines[first : statement.end_lineno]
+            if not lines[first - 1].strip() and not "".join(lines[first : first + 1]).strip():
+                del lines[first : first + 1]
+    return "\n".join(lines)
 
 
 def _template(name: str) -> Template:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import bench
-from bench.check import SUITES, preflight
+from bench.check import SUITES, Caution, preflight
 from bench.cli import main
 from bench.drafting import TEMPLATES, draft
 from bench.errors import BenchError
@@ -68,13 +68,13 @@ def test_every_method_can_be_begun_from(folder):
 
 
 def bare(file: Path, method) -> list[str]:
-    """A file's statements but for titles, names and where the method runs unasked."""
+    """A file's statements but for titles, names, `published` and where the method runs unasked."""
     tree = ast.parse(file.read_text())
     (kind,) = (
         n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == type(method).__name__
     )
     kind.name = ""
-    asked = ("name", "on_request")
+    asked = ("name", "on_request", "published")
     kind.body = [
         n for n in kind.body[1:] if not (isinstance(n, ast.Assign) and n.targets[0].id in asked)
     ]
@@ -138,6 +138,7 @@ def test_what_is_typed_wrongly_is_told(monkeypatch, capsys, typed, told):
     assert told in capsys.readouterr().err
 
 
+RATE = "    rate: float = 1.0\n"
 ODD = '''"""An odd one,
 told in two lines."""
 
@@ -171,6 +172,55 @@ def test_a_users_own_method_can_be_begun_from(folder):
     assert "Odd, with Odd in its docstring." in text
     assert "isinstance(self, Even)" in text
     assert "on_request" not in text
+
+
+PUBLISHED = {
+    "plain": '    # their script\n    published = {"points": {"rate": 0.1}}\n',
+    "annotated": '    published: ClassVar[Any] = {"points": {"rate": 0.1}}\n\n',
+    "lines": '\n    # theirs,\n    # twice\n    published = {\n        "points": {\n            '
+    '"rate": 0.1,\n        },\n    }\n\n',
+}
+
+
+@pytest.mark.parametrize("spelling", PUBLISHED)
+def test_what_was_published_of_a_parent_was_not_of_its_copy(folder, spelling):
+    above = "from typing import Any, ClassVar\n"
+    stated = above + ODD.replace(RATE, f"{RATE}{PUBLISHED[spelling]}")
+    (folder / "odd.py").write_text(stated)
+    find.cache_clear()
+    text = draft("method", "even", "odd", folder).part.read_text()
+    find.cache_clear()
+    assert make_method("odd").published == {"points": {"rate": 0.1}}
+    assert make_method("even").published == {}
+    assert make_method("even").hyperparameters() == {"rate": 1.0}
+    assert "theirs" not in text
+    assert "their script" not in text
+
+
+def remarks(method) -> list[str]:
+    """The cautions of `bench check` that need no training."""
+    told = []
+    for check in SUITES["method"].remarks:
+        try:
+            check(method)
+        except Caution as caution:
+            told.append(str(caution))
+    return told
+
+
+def test_check_cautions_of_an_unwritten_line_and_of_defaults_that_studies_replace(folder):
+    made = draft("method", "my_gp", "wgan_gp", folder)
+    find.cache_clear()
+    (told,) = remarks(make_method("my_gp"))
+    assert told.startswith('its docstring still holds "say here in a line what is new"')
+    text = made.part.read_text().replace("say here in a line what is new", "a weaker penalty")
+    values = '    published = {"points": {"penalty_weight": 0.1, "critic_steps": 5}}\n    search'
+    made.part.write_text(text.replace("= 10.0", "= 1.0").replace("    search", values))
+    find.cache_clear()
+    del sys.modules["methods.my_gp"]
+    (told,) = remarks(make_method("my_gp"))
+    assert "uses penalty_weight 0.1 on points, not 1.0 (`published`)" in told
+    assert "critic_steps" not in told
 
 
 @pytest.mark.parametrize(
@@ -250,7 +300,9 @@ def test_a_newcomers_first_minutes(tmp_path):
     quick = ("-q", "-p", "no:cacheprovider", "-k", "bit_for_bit or describes or square")
     both = ("tests/methods/test_my_idea.py", "own ideas/test_my_gp.py")
     assert "5 passed" in python("pytest", *quick, *both)
-    assert "It passes." in python("bench", "check", "my_idea", "--methods-dir", "own ideas")
+    assert "It passes, with 1 caution." in python(
+        "bench", "check", "my_idea", "--methods-dir", "own ideas"
+    )
     planned = python("bench", "plan", "smoke", "--methods-dir", "own ideas", "--methods", "my_gp")
     assert "my_gp on ring8" in planned
 

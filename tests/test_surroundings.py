@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-import bench
 from bench.doctor import examine
-from bench.execution.coordinator import commit_of
+from bench.execution.commit import commit_of
 
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 COMMAND = [sys.executable, "-m", "bench"]
@@ -95,10 +94,17 @@ def test_a_commit_is_that_of_the_code_and_not_of_a_project_around_it(tmp_path):
     git("init")
     git("add", "own.py")
     git("commit", "-m", "own")
-    commit = commit_of(own)
+    commit = commit_of(tmp_path, "own.py")
     assert commit is not None
-    assert len(commit) == 12
-    assert commit_of(other) is None
+    assert len(commit.name) == 12
+    assert commit.told(["seed", "source own.py"]) == {"commit": commit.name}
+    assert commit_of(tmp_path, ".venv/other.py") is None
+    assert commit_of(tmp_path, "nowhere.py") is None
+    # a new method, which git was not told of yet
+    own_and_new = ["source new.py", "source own.py"]
+    changed = f"{commit.name}+changes"
+    assert commit.told(own_and_new) == {"commit": changed, "uncommitted": ["new.py"]}
     own.write_text("x = 2\n")
-    assert commit_of(own) == f"{commit}+changes"
-    assert commit_of(Path(bench.__file__).parent / "nowhere.py") is None
+    commit = commit_of(tmp_path, "own.py")
+    assert commit.told(["seed"]) == {"commit": changed}
+    assert commit.told(own_and_new)["uncommitted"] == ["new.py", "own.py"]

@@ -20,7 +20,7 @@ from bench.check.trial import (
 )
 from bench.datasets.mnist5k import MNIST5k
 from bench.datasets.ring8 import Ring8
-from bench.errors import BenchError
+from bench.errors import BenchError, shown
 from bench.method import Method, Optimizer, Progress
 from bench.training.engines import Traced
 from bench.training.optimizers import KINDS
@@ -192,6 +192,26 @@ def can_be_compiled(method: Method) -> None:
                 )
 
 
+def defaults_are_used(method: Method) -> None:
+    """Studies that ask for published hyperparameters use the file's own defaults."""
+    own = {
+        name: value
+        for name, value in vars(type(method)).items()
+        if name in method.hyperparameters()
+    }
+    told = [
+        f"{name} {shown(value)} on {data}, not {shown(own[name])}"
+        for data, values in method.published.items()
+        for name, value in values.items()
+        if name in own and own[name] != value
+    ]
+    if told:
+        raise Caution(
+            "a study with `hyperparameters: published`, as quick, uses "
+            f"{', '.join(told)} (`published`)"
+        )
+
+
 SUITE = Suite(
     (losses_have_one_value_per_member,),
     (losses_are_finite,),
@@ -202,6 +222,7 @@ SUITE = Suite(
     (is_deterministic,),
     (company_changes_nothing,),
     (can_be_compiled,),
+    remarks=(defaults_are_used,),
 )
 PREFLIGHT: tuple[Check, ...] = (
     losses_have_one_value_per_member,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -14,6 +15,8 @@ from bench.errors import BenchError
 from bench.registry import kind_of, make
 from bench.registry.ranges import has_range, types_of
 
+LEFT_TO_WRITE = re.compile(r"say (?:here )?in a line what [\w ]+")
+"""The placeholder in docstrings of drafts."""
 Check = Callable[[Any], None]
 """Raises :class:`BenchError` with what is wrong and how to mend it, or :class:`Caution` with what
 is likely to be; its docstring is its title."""
@@ -24,7 +27,7 @@ class Caution(Exception):
 
 
 def describes_itself(part: Any) -> None:
-    """It has a docstring of its own."""
+    """It has a docstring."""
     for each in parts_of(part) if kind_of(part) == "method" else (part,):
         text = (vars(type(each)).get("__doc__") or "").strip()
         if not text or text.startswith(f"{type(each).__name__}("):
@@ -54,10 +57,18 @@ def numbers_state_their_range(part: Any) -> None:
         )
 
 
+def docstring_is_written(part: Any) -> None:
+    """Its docstring holds no line that `bench new` left to be written."""
+    text = " ".join((vars(type(part)).get("__doc__") or "").split())
+    if left := LEFT_TO_WRITE.search(text):
+        raise Caution(f'its docstring still holds "{left[0]}": reports print it, so write its own')
+
+
 class Suite:
     """The checks of one kind: a description, which is always looked at, then stage by stage.
 
-    A stage rests on those before it, and is tried only where they pass.
+    A stage rests on those before it, and is tried only where they pass. Remarks come last and only
+    ever caution; they are not among the ``checks``, which a part passes as soon as it is drafted.
     """
 
     description: tuple[Check, ...] = (
@@ -66,8 +77,8 @@ class Suite:
         numbers_state_their_range,
     )
 
-    def __init__(self, *stages: tuple[Check, ...]):
-        self.stages = stages
+    def __init__(self, *stages: tuple[Check, ...], remarks: tuple[Check, ...] = ()):
+        self.stages, self.remarks = stages, (docstring_is_written, *remarks)
 
     @property
     def checks(self) -> tuple[Check, ...]:
@@ -96,7 +107,7 @@ class Suite:
         for stage in self.stages:
             before = slice(described, len(steps))
             steps += [partial(step, check, before) for check in stage]
-        return steps
+        return steps + [partial(step, check, slice(0)) for check in self.remarks]
 
 
 @dataclass(frozen=True)

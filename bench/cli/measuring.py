@@ -30,6 +30,7 @@ from bench.cli.options import (
     out,
     say_notes,
     say_problems,
+    say_report,
     use_inception_weights,
     with_the_rest,
 )
@@ -40,7 +41,11 @@ from bench.words import count as counted
 def measure(
     study: StudyName = "quick",
     metrics: Annotated[
-        str, typer.Option(help="Only these, separated by commas; also ones outside the study.")
+        str,
+        typer.Option(
+            help="Only these, separated by commas; also ones outside the study, and families of "
+            "metrics: anatomy."
+        ),
     ] = "",
     methods: Methods = "",
     datasets: Datasets = "",
@@ -63,6 +68,8 @@ def measure(
     bench measure quick
 
     bench measure images --metrics fid,kid
+
+    bench measure quick --metrics anatomy
     """
     from bench.execution.coordinator import run as run_study
     from bench.execution.plan import plan as make_plan
@@ -89,7 +96,7 @@ def measure(
     summary = (
         f"{counted(finished.measured, 'cell')} measured" if any_tried else "nothing to measure"
     )
-    out.print(f"{summary}, {time.monotonic() - begun:.0f} s. Report: {page}", markup=False)
+    say_report(page, f"{summary}, {time.monotonic() - begun:.0f} s. ")
     if finished.unmeasured:
         failed = counted(len(finished.unmeasured), "cell")
         out.print(f"{failed} could not be measured.", style="yellow")

@@ -242,6 +242,15 @@ def say_notes(store: Any) -> None:
         out.print(note, style="yellow", markup=False)
 
 
+def say_report(page: Path, before: str = "") -> None:
+    """Print a report's headline, and ``before`` with the path of the page below it."""
+    from bench.report.publishing import headline
+
+    if told := headline(page):
+        out.print(told, style="bold", markup=False, highlight=False, soft_wrap=not out.is_terminal)
+    out.print(f"{before}Report: {page}", markup=False)
+
+
 def say_problems(tracker: Any) -> None:
     """Print the problems with MLflow."""
     for problem in tracker.problems:

@@ -25,10 +25,15 @@ from bench.cli.options import (
     notes,
     out,
     say_notes,
+    say_report,
+    say_rows,
     with_the_rest,
 )
 from bench.errors import BenchError
 from bench.words import count as counted
+
+COLUMNS = 5
+"""Quantities that `bench show` lists, of those that are measured."""
 
 if TYPE_CHECKING:
     from bench.records.measurements import Measurement
@@ -68,7 +73,7 @@ def report(
     shown = with_the_rest(chosen, store)
     page = write_report(shown, make_plan(shown.cells, store), results, notes(store), baseline)
     say_notes(store)
-    out.print(f"Report: {page}", markup=False)
+    say_report(page)
 
 
 def figure(
@@ -115,29 +120,39 @@ def figure(
 def show(
     cell: Annotated[str, typer.Argument(help="The beginning of a cell's key.")],
     results: Results = Path("results"),
+    everything: Annotated[
+        bool, typer.Option("--all", help="Then everything else that is stored, as YAML.")
+    ] = False,
 ) -> None:
-    """Show everything stored about one cell, and why it failed if it did.
+    """Show one cell: its status, its diagnosis, and its scores at every checkpoint.
 
-    Example: bench show 37c4008a
+    Examples:
+
+    bench show 37c4008a
+
+    bench show 37c4008a --all
     """
     from bench.records.store import Store
     from bench.stored import find_record
 
     store = Store(results)
     record = find_record(store, cell)
-    shown = {
-        "cell": str(record.cell),
-        "key": record.key,
-        "status": record.status,
-        **({"reason": record.reason} if record.reason else {}),
-        "diagnosis": _story(record),
-        "ingredients": record.data["ingredients"],
-        **record.data["result"],
-        "networks": sorted(record.networks),
-        "measurements": [_told(each) for each in record.measurements],
-        "run": record.data["run"],
-    }
-    out.print(yaml.safe_dump(shown, sort_keys=False, allow_unicode=True), markup=False)
+    told = f"{record.status}: {record.reason}" if record.reason else record.status
+    for line in (f"{record.cell}, key {record.key}", told, f"Diagnosis: {_story(record)}"):
+        out.print(line, markup=False, highlight=False, soft_wrap=not out.is_terminal)
+    _say_scores(record)
+    if everything:
+        rest = {
+            "ingredients": record.data["ingredients"],
+            **record.data["result"],
+            "networks": sorted(record.networks),
+            "measurements": [_told(each) for each in record.measurements],
+            "run": record.data["run"],
+        }
+        out.print()
+        out.print(yaml.safe_dump(rest, sort_keys=False, allow_unicode=True), markup=False)
+    else:
+        out.print("\nEverything else that is stored: add --all.")
     if record.data["output"]:
         out.print(f"last output:\n{record.data['output']}", markup=False)
 
@@ -149,6 +164,28 @@ def _story(record: Record) -> str:
         return story(record)
     except BenchError as error:  # a part or a file is gone, which the rest can be shown without
         return f"none: {error}"
+
+
+def _say_scores(record: Record) -> None:
+    """Print the quantity that ranks, and those next to it, at every checkpoint."""
+    from bench.measuring.choice import shown_of
+    from bench.report.page import numbers
+
+    try:
+        quantities, _ = shown_of([record.cell])
+    except BenchError:  # as the diagnosis says
+        return
+    measured = {name for row in record.evaluations for name in row}
+    main = [q for q in quantities if q.name in measured and not (q.group or q.only_drawn)][:COLUMNS]
+    if main:
+        out.print()
+        say_rows(
+            ["update", *(f"{q.label} {'' if q.descriptive else q.arrow}".rstrip() for q in main)],
+            [
+                [f"{row['update']:,}", *(numbers.of(q, row.get(q.name)) for q in main)]
+                for row in record.evaluations
+            ],
+        )
 
 
 def _told(measurement: Measurement) -> dict[str, Any]:

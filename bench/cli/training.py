@@ -32,6 +32,7 @@ from bench.cli.options import (
     out,
     say_notes,
     say_problems,
+    say_report,
     say_rows,
     use_inception_weights,
     with_the_rest,
@@ -108,7 +109,7 @@ def run(
         if number
     ]
     summary = ", ".join(done) or "nothing to train or to measure"
-    out.print(f"{summary}, {time.monotonic() - begun:.0f} s. Report: {page}", markup=False)
+    say_report(page, f"{summary}, {time.monotonic() - begun:.0f} s. ")
     if finished.unmeasured:
         out.print(
             f"{count(len(finished.unmeasured), 'cell')} could not be measured; the next run, or "

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from bench.errors import BenchError
 from bench.execution.backend import Backend, Kind
+from bench.execution.commit import Commit, commit_of
 from bench.execution.keeping import policy_of, prunable
 from bench.execution.plan import Planned, missing_requirements, plan
 from bench.measuring.runs import failed
@@ -198,7 +197,7 @@ class _Work:
             work = make_jobs(cells, self.cache, limit, crew.size, save_every)
             work += make_measure_jobs(self.to_measure, self.cache, limit, crew.size)
             progress = Progress(work, crew.size, console)
-            commit = commit_of(Path(__file__))
+            commit = commit_of()
 
             def take(rows: list[Row]) -> list[Job]:
                 return self._take(rows, commit, progress, console)
@@ -211,7 +210,7 @@ class _Work:
                     tracker.send([self.store.records[key] for key in keys])
 
     def _take(
-        self, rows: list[Row], commit: str | None, progress: Progress, console: Console
+        self, rows: list[Row], commit: Commit | None, progress: Progress, console: Console
     ) -> list[Job]:
         """Store what came back of a job; return the jobs that measure what it trained."""
         from bench.execution.scheduler import make_measure_jobs
@@ -223,7 +222,8 @@ class _Work:
             if row.measurements is not None:
                 again += self._take_measurements(row, console)
                 continue
-            row.data["run"]["commit"] = commit
+            sources = self.to_train[row.data["key"]].ingredients()
+            row.data["run"] |= {"commit": None} if commit is None else commit.told(sources)
             record = self._stored(row)
             trained.append(record.key)
             progress.stored(str(record.cell), record.status, record.reason)
@@ -318,22 +318,3 @@ def _not_compiled(run: dict[str, Any]) -> list[str]:
 def _once(parts: Iterable[tuple[Component, ...]]) -> list[tuple[Component, ...]]:
     """Return the distinct ones, in their order."""
     return list({digest([asdict(part) for part in each]): each for each in parts}.values())
-
-
-def commit_of(file: Path) -> str | None:
-    """Return the git commit of a source file, with ``+changes`` where the code differs.
-
-    None where git does not hold this very file: an installation may lie below somebody's project.
-    """
-
-    def git(*command: str) -> str:
-        asked = ["git", "-C", str(file.parent), *command]
-        return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
-
-    try:
-        git("ls-files", "--error-unmatch", file.name)
-        commit = git("rev-parse", "--short=12", "HEAD")
-        changed = git("status", "--porcelain", "--untracked-files=no")
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return commit + ("+changes" if changed else "")

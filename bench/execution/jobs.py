@@ -132,7 +132,7 @@ def failed_rows(job: Job, slot: Slot, status: str, reason: str, seconds: float =
 def crashed_row(cell: Cell, reason: str, run: dict[str, Any]) -> Row:
     """Return the row of a cell whose result is of no use."""
     row = _failed(cell, Ended("crashed", reason, "", Slot(run["device"]), run["job_seconds"]))
-    row.data["run"]["commit"] = run["commit"]
+    row.data["run"] |= {name: run[name] for name in ("commit", "uncommitted") if name in run}
     return row
 
 

@@ -11,7 +11,7 @@ import ast
 import hashlib
 import importlib.util
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -112,7 +112,7 @@ def _parsed(source: str) -> _Parsed:
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             node.body = [part for part in node.body if not _is_text(part)]
         if isinstance(node, ast.ClassDef):
-            node.body = [part for part in node.body if not _is_told(part)]
+            node.body = [part for part in node.body if not assigns(part, ("search", "published"))]
     text: list[str] = []
     _write(tree, text)
     shortened = hashlib.sha256("".join(text).encode()).hexdigest()[:LENGTH]
@@ -152,11 +152,11 @@ def _is_text(statement: ast.stmt) -> bool:
     )
 
 
-def _is_told(statement: ast.stmt) -> bool:
-    """Return whether it assigns `search` or `published`, which do not affect training."""
+def assigns(statement: ast.stmt, names: Collection[str]) -> bool:
+    """Return whether it assigns one of these names only, annotated or not."""
     match statement:
         case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
-            return name in ("search", "published")
+            return name in names
     return False
 
 

@@ -27,7 +27,8 @@ def publish(
 
     All files are made beside the old ones and then take their place: ``name``.html and .md,
     tables/ and what ``make`` writes. Figures and tables that only the last document of this name
-    had are deleted. The stamp ``.name.json`` holds ``made_from`` and the hash of every file.
+    had are deleted. The stamp ``.name.json`` holds ``made_from``, the headline and the hash of each
+    file.
 
     Args:
         name: what the document is: report, tuning or comparison.
@@ -53,7 +54,7 @@ def publish(
         (scratch / f"{name}.html").write_text(page, encoding="utf-8")
         (scratch / f"{name}.md").write_text(text, encoding="utf-8")
         write_copies(document, scratch)
-        _replace(scratch, folder, name, made_from)
+        _replace(scratch, folder, name, made_from, document.headline)
     except OSError as error:
         raise BenchError(
             f"cannot write the {name} to '{folder}' ({error.strerror or error}); make room there, "
@@ -75,6 +76,11 @@ def is_published(folder: Path, name: str, made_from: str) -> bool:
         return False
 
 
+def headline(page: Path) -> str:
+    """Return the headline of a published page without making it again; empty if it has none."""
+    return str(_stamp(page.parent, page.stem)["headline"])
+
+
 def sha256(file: Path) -> str:
     """Return the hash of a file's content."""
     return hashlib.sha256(file.read_bytes()).hexdigest()
@@ -83,12 +89,13 @@ def sha256(file: Path) -> str:
 def _stamp(folder: Path, name: str) -> dict[str, Any]:
     try:
         found = json.loads((folder / f".{name}.json").read_text(encoding="utf-8"))
-        return {"made_from": found["made_from"], "files": dict(found["files"])}
+        files = dict(found["files"])
+        return {"made_from": found["made_from"], "headline": found["headline"], "files": files}
     except (OSError, ValueError, KeyError, TypeError):
-        return {"made_from": None, "files": {}}
+        return {"made_from": None, "headline": "", "files": {}}
 
 
-def _replace(scratch: Path, folder: Path, name: str, made_from: str) -> None:
+def _replace(scratch: Path, folder: Path, name: str, made_from: str, headline: str) -> None:
     files = sorted(str(f.relative_to(scratch)) for f in scratch.rglob("*") if f.is_file())
     hashes = {file: sha256(scratch / file) for file in files}
     stamp, before = folder / f".{name}.json", _stamp(folder, name)["files"]
@@ -101,5 +108,5 @@ def _replace(scratch: Path, folder: Path, name: str, made_from: str) -> None:
         # the list is read from a file: nothing outside these two folders is ever deleted
         if Path(file).parts[:-1] in (("figures",), ("tables",)):
             (folder / file).unlink(missing_ok=True)
-    told = json.dumps({"made_from": made_from, "files": hashes}, indent=1)
+    told = json.dumps({"made_from": made_from, "headline": headline, "files": hashes}, indent=1)
     stamp.write_text(told + "\n", encoding="utf-8")

@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from bench.errors import BenchError, nearest, shown
+from bench.errors import BenchError, nearest
 from bench.registry import Part, find
-from bench.study.file import TRAINING, TRAINING_KEYS, StudyFile
+from bench.study.file import TRAINING, TRAINING_KEYS, StudyFile, deepest_first, of_value
 
 BUDGETS = ("updates", "epochs", "budget")
 """Keys of an experiment of which one is given: another takes its place."""
@@ -41,10 +41,8 @@ def changed(study: StudyFile, content: Any, overrides: tuple[Override, ...]) -> 
         try:
             study = StudyFile.model_validate(content)
         except ValidationError as error:
-            told = error.errors()[0]["msg"].removeprefix("Value error, ")
-            raise BenchError(
-                f"--set {typed} is {shown(value)}: {told[0].lower()}{told[1:]}"
-            ) from error
+            problem = deepest_first(error)[0] | {"input": value}
+            raise BenchError(f"--set {typed} is {of_value(problem)}") from error
     return study
 
 

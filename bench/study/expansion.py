@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from difflib import get_close_matches
 from functools import cached_property, partial
 from itertools import compress
 
@@ -29,6 +30,7 @@ from bench.records.fingerprint import ByIdentity, digest
 from bench.records.sources import sources_of
 from bench.registry import (
     Part,
+    find,
     label_of,
     make_architecture,
     make_dataset,
@@ -48,7 +50,7 @@ from bench.study.file import (
 from bench.study.narrowing import check_number, entries_of, on_datasets, seeds_of
 from bench.study.selection import Selection
 from bench.study.variation import variants_of, variation
-from bench.words import count
+from bench.words import count, listing
 
 
 class Expansion:
@@ -311,7 +313,18 @@ def check_asked(expansion: Expansion, selection: Selection) -> None:
             except DoesNotApply as error:
                 problems.append(error)
         if len(problems) == len(datasets):
-            raise BenchError(str(problems[0]))
+            raise BenchError(_with_families(part.name, str(problems[0])))
+
+
+def _with_families(name: str, told: str) -> str:
+    """Return what is wrong with a metric's name; where it is unknown, list the families first."""
+    head, lists, metrics = told.partition("there are: ")
+    if not lists:
+        return told
+    families = sorted({kind.family for kind in find("metric").parts.values()} - {""})
+    if meant := get_close_matches(name, families, n=1, cutoff=0.7):
+        head = f"{head.partition(';')[0]}; did you mean '{meant[0]}'? "
+    return f"{head}{lists}{listing(families)} (a family); {metrics}"
 
 
 def _expand(

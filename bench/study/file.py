@@ -19,6 +19,7 @@ from pydantic import (
     ValidationInfo,
     field_validator,
 )
+from pydantic_core import ErrorDetails
 
 from bench.errors import BenchError, nearest, one_line, shown
 from bench.metric import Iterate
@@ -26,6 +27,7 @@ from bench.registry import Part
 from bench.study.deciding import Deciding, Whole
 from bench.training.configuration import Number, TrainingConfiguration
 from bench.training.savepoints import EVERY
+from bench.words import count
 from bench.yaml12 import Place, read_file
 
 TRAINING = "training"
@@ -45,6 +47,8 @@ RUNS = 200_000
 """Runs of a study that does not say how many it may have."""
 MOST_RUNS = 10_000_000
 """Runs that a study may say."""
+MOST_OTHERS = 2
+"""Problems that an error names beside the first one."""
 HOLDER = "x-"
 """Begins keys of a file's top level that are no part of the study, and hold anchors."""
 Spent = Literal["discriminator_updates", "generator_updates", "gradient_evaluations"]
@@ -208,19 +212,48 @@ def read_whole(file: Path) -> tuple[StudyFile, dict[str, Any]]:
     try:
         return StudyFile.model_validate(content), content
     except ValidationError as error:
-        place, told = first_problem(error, content)
-        raise BenchError(f"study file {file}, line {written.line(place)}: {told}") from error
+        (place, told), *others = problems(error, content)
+        told = f"study file {file}, line {written.line(place)}: {told}"
+        for place, other in others[:MOST_OTHERS]:
+            # without the list of all names, which the next message has if it is still needed
+            brief = other.partition(" there are: ")[0].rstrip(";")
+            told += f"; also line {written.line(place)}: {brief}"
+        raise BenchError(told) from error
 
 
-def first_problem(error: ValidationError, content: Any) -> tuple[Place, str]:
-    """Return the place of what is wrong in a study's content, or in a part of it, and a line."""
-    problem = max(error.errors(), key=lambda each: len(each["loc"]))
+def problems(error: ValidationError, content: Any) -> list[tuple[Place, str]]:
+    """Return what is wrong in a study's content, or in a part of it: each place, and a line.
+
+    Nothing is said of what holds another place where something is wrong.
+    """
+    found: dict[Place, str] = {}
+    for problem in deepest_first(error):
+        place, told = _problem(problem, error.title, content)
+        if not any(known[: len(place)] == place for known in found):
+            found[place] = told
+    return [*found.items()]
+
+
+def deepest_first(error: ValidationError) -> list[ErrorDetails]:
+    """Return what pydantic found; of a list that is too short, one error that says so."""
+    found: dict[Place, ErrorDetails] = {}
+    for problem in error.errors():
+        place = problem["loc"]
+        if problem["type"] == "missing" and isinstance(last := place[-1], int):
+            place, told = place[:-1], f"it needs {count(last + 1, 'number')}"
+            problem = problem | {"type": "too_short", "loc": place, "msg": told}
+        # the last one that it lacks says how many it needs
+        found[(*place, problem["type"])] = problem
+    return sorted(found.values(), key=lambda each: -len(each["loc"]))
+
+
+def _problem(problem: ErrorDetails, title: str, content: Any) -> tuple[Place, str]:
     missing = problem["type"] == "missing"
     place = _place(problem["loc"], content, missing)
     where = one_line(".".join(map(str, place)), 120) if place else "top level"
     if problem["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         known, meant = list(StudyFile.model_fields), str(place[-1])
-        if error.title != StudyFile.__name__ or place[2:3] == (TRAINING,):
+        if title != StudyFile.__name__ or place[2:3] == (TRAINING,):
             known = TRAINING_KEYS
         elif place[:1] == ("experiments",) and len(place) > 1:
             known = list(Experiment.model_fields)
@@ -230,8 +263,15 @@ def first_problem(error: ValidationError, content: Any) -> tuple[Place, str]:
         return place, f"unknown key '{where}'{nearest(meant, known)}"
     if missing:
         return place, f"the key '{where}' is missing"
-    told = problem["msg"].removeprefix("Value error, ")
-    return place, f"'{where}' is {shown(problem['input'])}: {told[0].lower()}{told[1:]}"
+    return place, f"'{where}' is {of_value(problem)}"
+
+
+def of_value(problem: ErrorDetails) -> str:
+    """Return a value that is refused, and what is wrong with it or how to write it."""
+    given, told = problem["input"], problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "int_type" and isinstance(given, float) and given.is_integer():
+        told = f"write {shown(int(given))}"
+    return f"{shown(given)}: {told[0].lower()}{told[1:]}"
 
 
 def _place(location: Place, content: Any, missing: bool) -> Place:

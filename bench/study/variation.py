@@ -20,7 +20,7 @@ from bench.study.file import (
     Experiment,
     Hyperparameters,
     VariantEntry,
-    first_problem,
+    problems,
 )
 
 SNGAN: dict[str, Hyperparameters] = {
@@ -177,7 +177,7 @@ def _laid_over(experiment: Experiment, name: str, changes: Hyperparameters) -> E
     try:
         made = replace(experiment.training, **training)
     except ValidationError as error:
-        raise BenchError(f"variant '{name}': {first_problem(error, training)[1]}") from error
+        raise BenchError(f"variant '{name}': {problems(error, training)[0][1]}") from error
     return experiment.model_copy(update={"training": made, **parts})
 
 

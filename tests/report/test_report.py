@@ -11,6 +11,7 @@ import pytest
 from handmade import STUDY
 from pages import Page, rows_of
 
+from bench.cli.options import say_report
 from bench.errors import BenchError
 from bench.execution.plan import Planned
 from bench.records.cell import Variation
@@ -21,7 +22,7 @@ from bench.report.analysis.series import binned
 from bench.report.content import compose
 from bench.report.drawing.seeds import median_seed
 from bench.report.drawing.style import Style
-from bench.report.page.document import Items, Listing
+from bench.report.page.document import Items, Listing, Paragraph
 from bench.report.page.markdown import escape
 from bench.report.topics.study import methods
 from bench.report.topics.study.failures import failures
@@ -106,7 +107,9 @@ def test_tables_on_disk_agree_with_the_page(written: Path):
     assert {"samples", "losses", "profiles"} <= drawn
 
 
-def test_a_second_call_writes_nothing_until_something_changes(make_study, train, modes, store):
+def test_a_second_call_writes_nothing_until_something_changes(
+    make_study, train, modes, store, capsys
+):
     study = make_study()
     planned = [train(cell, status="crashed", reason="it broke") for cell in study.cells]
 
@@ -119,6 +122,10 @@ def test_a_second_call_writes_nothing_until_something_changes(make_study, train,
     assert write_report(study, planned, store.results) == page
     assert state() == before
     assert not list(page.parent.glob(".new-*"))
+    say_report(page, "4 s. ")
+    told = "No method can be compared with another yet."
+    assert capsys.readouterr().out.splitlines() == [told, f"4 s. Report: {page}"]
+    assert told in page.read_text()
 
     write_report(study, planned, store.results, ["a note"])
     assert state()[str(page)] != before[str(page)]
@@ -446,6 +453,15 @@ def test_the_commands_hold_a_commit_only_where_it_is_one(make_study, train, mode
     assert second.startswith(f"{program()} compare results again")
 
 
+def test_the_commands_name_files_that_the_commit_lacks(make_study, train, modes):
+    study, new = make_study(), {"commit": "0123abcdef+changes", "uncommitted": ["methods/new.py"]}
+    (section,) = provenance(find(study, [train(c, modes(0, 1), **new) for c in study.cells], []))
+    (told,) = [b.text for b in section.blocks if isinstance(b, Paragraph)]
+    assert "put back first, as the commit does not hold them: methods/new.py" in told
+    (items,) = [b for b in section.blocks if isinstance(b, Items)]
+    assert ("Not in the commits", "methods/new.py") in items.items
+
+
 def test_a_list_of_files_that_was_tampered_with_deletes_nothing_elsewhere(two_methods, store):
     study, planned = two_methods
     folder = write_report(study, planned, store.results).parent
@@ -454,7 +470,7 @@ def test_a_list_of_files_that_was_tampered_with_deletes_nothing_elsewhere(two_me
     old = folder / "figures" / "old.png"
     old.write_text("old")
     names = ["figures/../../victim.txt", "../victim.txt", "figures/old.png", str(victim)]
-    stamp = {"made_from": "", "files": dict.fromkeys(names, "")}
+    stamp = {"made_from": "", "headline": "", "files": dict.fromkeys(names, "")}
     (folder / ".report.json").write_text(json.dumps(stamp))
     write_report(study, planned, store.results)
     assert victim.read_text() == "mine"

@@ -80,6 +80,8 @@ def test_the_study_itself_stays_what_its_file_says_and_the_command_repeats_what_
         ("setting.learning_rate=0.0001", "nothing is called 'setting'; did you mean 'training'?"),
         ("training.lerning_rate=1", "no option 'lerning_rate'; did you mean 'learning_rate'?"),
         ("training.learning_rate=0", "training.learning_rate is 0: input should be greater than 0"),
+        ("training.betas=[]", "--set training.betas is []: it needs 2 numbers"),
+        ("updates=1e4", "--set updates is 10000.0: write 10000"),
         ("learning_rate=1", "did you mean 'training.learning_rate'?"),
         ("ring8.update=5", "ring8.update: no such hyperparameter or key; did you mean 'updates'?"),
         ("ring8.updates=yes", "ring8.updates is 'yes': input should be a valid integer"),

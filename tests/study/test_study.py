@@ -1,11 +1,13 @@
 """Study files: what they expand to, and one clear line for everything they may get wrong."""
 
 import dataclasses
+import inspect
 import re
 
 import pytest
 import yaml
 
+from bench.cli.measuring import measure
 from bench.datasets import folder
 from bench.errors import BenchError
 from bench.registry import find
@@ -231,6 +233,27 @@ def test_a_folder_that_is_not_there_is_told_in_one_line(study, part, message):
     assert message in one_line(study, **of_folder(part))
 
 
+def training(**options):
+    return {"training": options}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (training(betas=[]), "'experiments.0.training.betas' is []: it needs 2 numbers"),
+        ({"updates": 1e4}, "'experiments.0.updates' is 10000.0: write 10000"),
+        ({"updates": 1.5}, "'experiments.0.updates' is 1.5: input should be a valid integer"),
+        (
+            {**training(betas=[0.5]), "updatess": 1, "evaluations": 2e0},
+            "it needs 2 numbers; also line 4: 'experiments.0.evaluations' is 2.0: write 2; "
+            "also line 9: unknown key 'experiments.0.updatess'; did you mean 'updates'?",
+        ),
+    ],
+)
+def test_values_of_another_kind_are_told_with_what_to_write(study, changes, message):
+    assert message in one_line(study, **experiment(**changes))
+
+
 def with_fid(*parts, **keys):
     experiments = [{**RING, "dataset": part} for part in (*parts, "ring8")]
     return {"methods": ["vanilla"], "seeds": 1, "experiments": experiments, **keys}
@@ -263,12 +286,24 @@ def test_datasets_with_the_same_settings_are_told_apart(study):
         (with_fid(require=["fid"]), "metric 'fid' does not apply to ring8: Inception looks at"),
         (with_fid("digits8", require=["lenet_fd"]), "metric 'lenet_fd' does not apply to digits8"),
         (with_fid(require=["dta_fd"]), "ring8 has no metric 'dta_fd'; did you mean 'data_fd'?"),
+        (
+            with_fid("digits8", require=["anatmy"]),
+            "no metric 'anatmy'; did you mean 'anatomy'? there are: anatomy (a family); ",
+        ),
         (with_fid(require="fid"), "'require' is 'fid'"),
         (with_fid(require=[3]), "'require.0' is 3"),
     ],
 )  # fmt: skip
 def test_a_metric_that_is_required_and_not_measured_is_told_in_one_line(study, keys, message):
     assert message in one_line(study, **keys)
+
+
+def test_the_help_of_measure_names_every_family():
+    families = sorted({kind.family for kind in find("metric").parts.values()} - {""})
+    (option,) = (
+        inspect.signature(measure, eval_str=True).parameters["metrics"].annotation.__metadata__
+    )
+    assert option.help.endswith(f"families of metrics: {', '.join(families)}.")
 
 
 def metrics_by_dataset(cells):
@@ -453,7 +488,7 @@ def test_settings_can_be_overridden_for_methods_datasets_and_architectures(study
         (experiment(training={"learning_rate": "fast"}), "learning_rate' is 'fast'"),
         (experiment(training={"learning_rate": -1}), "learning_rate' is -1"),
         (experiment(training={"betas": [0.5, 1.0]}), "betas.1' is 1.0: input should be less"),
-        (experiment(training={"betas": [0.5]}), "'experiments.0.training.betas.1' is missing"),
+        (experiment(training={"betas": [0.5]}), "training.betas' is [0.5]: it needs 2 numbers"),
         (experiment(training={"batch_size": 1}), "batch_size' is 1"),
         (experiment(training={"decay": "cosine"}), "'experiments.0.training.decay' is 'cosine'"),
         (experiment(training={"ema": 1}), "'experiments.0.training.ema' is 1"),

@@ -121,7 +121,7 @@ def test_the_ordinary_reports_files_are_left_alone(tuned, tmp_path):
     for name in (*theirs, "figures/tuning-old.svg"):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text("theirs")
-    stamp = {"made_from": "", "files": {"figures/tuning-old.svg": ""}}
+    stamp = {"made_from": "", "headline": "", "files": {"figures/tuning-old.svg": ""}}
     (folder / ".tuning.json").write_text(json.dumps(stamp))
     write_tuning(tuned, tmp_path / "results")
     assert all((folder / name).read_text() == "theirs" for name in theirs)

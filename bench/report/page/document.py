@@ -176,6 +176,11 @@ class Document:
     colours: dict[str, str] = field(default_factory=dict)
     """Of every method's label. A method's place in it numbers it in figures and on the page."""
 
+    @property
+    def headline(self) -> str:
+        """The sentence that it begins with in bold; empty without one."""
+        return next((b.text for b in self.lead if isinstance(b, Paragraph) and b.is_bold), "")
+
 
 def blocks_of(document: Document) -> Iterator[Block]:
     """Yield every block of a document from top to bottom, folded ones too."""

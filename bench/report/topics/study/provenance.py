@@ -29,7 +29,7 @@ from bench.report.page.document import (
     Table,
 )
 from bench.study import Study
-from bench.words import count, program
+from bench.words import count, listing, program
 from bench.yaml12 import write_value
 
 UNKNOWN = "unknown"
@@ -53,6 +53,7 @@ def provenance(found: Findings) -> list[Section]:
         ("Engines", _counted(_of_run(record, "engine") for record in records)),
         ("Versions", _counted(_versions(record) for record in records)),
         ("Commits", _counted(_of_run(record, "commit") for record in records)),
+        *([("Not in the commits", "; ".join(lacking))] if (lacking := _uncommitted(found)) else []),
         (
             "Data",
             "runs.csv (a row per run), summary.csv, tables/ and figures/ are beside this page; "
@@ -76,7 +77,9 @@ def _again(found: Findings) -> list[Block]:
     told = "To train the whole study again, and compare:"
     if len(commits) == 1 and (known := COMMIT.fullmatch(next(iter(commits)))):
         lines.insert(0, f"git checkout {known[1]}")
-        if known[2]:
+        if lacking := _uncommitted(found):
+            told += f" (put back first, as the commit does not hold them: {listing(lacking)})"
+        elif known[2]:
             told += " (its code held changes that were not committed)"
     rows = [
         [Entry(problem.label), Entry(each.cell.method.label, method=each.cell.method.label),
@@ -137,6 +140,12 @@ def _device(record: Record) -> str:
 
 def _versions(record: Record) -> str:
     return listed(record.data["run"].get("versions", {})) or UNKNOWN
+
+
+def _uncommitted(found: Findings) -> list[str]:
+    """Return the files of code that runs were trained with and that their commits lack."""
+    runs = [r.data["run"] for problem in found.problems for r in problem.records()]
+    return sorted({file for run in runs for file in run.get("uncommitted", ())})
 
 
 def _of_run(record: Record, name: str) -> str:
