@@ -146,7 +146,7 @@ def test_the_first_screen_says_whose_weights_are_scored(make_study, train):
     ends = AHEAD | {"non_saturating": scores(0.0, 2.0, 6.0, last=(0.0, 1.0, 2.0))}
     assert told(STUDY, ends) == (
         "the moving average of the generator's weights. With the generator's last weights the "
-        "first would score: non_saturating 2.00 on ring8."
+        "first of each dataset would score: non_saturating 2.00 on ring8."
     )
     assert told(STUDY.replace("iterate: averaged\n", ""), AHEAD) == ""
 

@@ -24,5 +24,5 @@ def scored(found: Findings) -> str:
         return ""
     (iterate,) = used
     other = CALLED["last" if iterate == "averaged" else "averaged"]
-    rest = f" With {other} the first would score: {'; '.join(told)}." if told else ""
+    rest = f" With {other} the first of each dataset would score: {'; '.join(told)}." if told else ""
     return f"{CALLED[iterate]}.{rest}"
