@@ -24,5 +24,5 @@ def scored(found: Findings) -> str:
         return ""
     (iterate,) = used
     other = CALLED["last" if iterate == "averaged" else "averaged"]
-    rest = f" With {other} the first of each dataset would score: {'; '.join(told)}." if told else ""
-    return f"{CALLED[iterate]}.{rest}"
+    beside = f" With {other} the first of each dataset would score: {'; '.join(told)}."
+    return f"{CALLED[iterate]}.{beside if told else ''}"
