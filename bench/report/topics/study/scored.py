@@ -24,5 +24,5 @@ def scored(found: Findings) -> str:
         return ""
     (iterate,) = used
     other = CALLED["last" if iterate == "averaged" else "averaged"]
-    beside = f" With {other} the first of each dataset would score: {'; '.join(told)}."
-    return f"{CALLED[iterate]}.{beside if told else ''}"
+    others = f" With {other} the first of each dataset would score: {'; '.join(told)}."
+    return f"{CALLED[iterate]}.{others if told else ''}"
