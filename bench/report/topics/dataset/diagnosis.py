@@ -152,7 +152,7 @@ def _draw(
     left, foot = 11 * em, (4.5 + 1.6 * -(-len(kinds) // across)) * em
     high = len(rows) * row + 0.6 * em * len(by_method)
     canvas, axis = plt.subplots(figsize=(style.width, high + foot), layout="none")
-    put(axis, left, 0.4 * em, style.width - left - 0.15, high)
+    put(axis, left, 0.4 * em, style.width - left - 2 * em, high)
     place, places = 0.0, []
     for at, (method, each) in enumerate(rows):
         if at and method != rows[at - 1][0]:
@@ -170,6 +170,7 @@ def _draw(
     axis.set_yticks([p for p, _ in places], [named(m, 18) for _, m in places])
     axis.tick_params(axis="y", length=0)
     axis.xaxis.set_major_locator(MaxNLocator(5))
+    axis.xaxis.set_major_formatter("{x:,.0f}")
     sns.despine(ax=axis, left=True)
     shown = sorted(kinds, key=KINDS.index)
     if shown:
