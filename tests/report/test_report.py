@@ -75,7 +75,7 @@ def test_numbers_in_markdown_are_those_of_the_records(written: Path):
         ["2", "wgan_gp", "1 of 3 seeds failed"],
     ]
     # 3 less 7, the means of the finished seeds; with the failed one, the rank test's 0.1
-    assert ranking[1][3:] == ["−4.00 (−9.98 to 1.98)", "0.1", "0 % (0 to 71 %)", "2 of 3"]
+    assert ranking[1][3:] == ["−4.00 (−9.98 to 1.98)", "0.1", "0 % (0 to 71 %)", "50.0 %", "2 of 3"]
     assert ranking[2][1:3] == ["real data", "8.00"]
     (stable, diverged) = rows_of(text, "| best modes")
     # with two evaluations, the final tenth of the budget has but one: no oscillation

@@ -126,7 +126,7 @@ def seeds(standing: Standing) -> Entry:
 
 
 def _ranking(problem: Problem, ranked: list[Standing]) -> Table:
-    primary = problem.primary
+    primary, beside = problem.primary, _beside(problem, ranked)
     rows = []
     for s in ranked:
         mean = s.last[primary.name]
@@ -138,22 +138,32 @@ def _ranking(problem: Problem, ranked: list[Standing]) -> Table:
             *ends(primary, s.centre),
             _lacking() if s.not_computed(primary) else Entry(told, value=_value(mean)),
             *_contrast(problem, s.to_best),
+            *(_entry(s, m, s.last, is_short=True) for m in beside),
             Entry(s.told_statuses, "quiet") if s.trained == 0 else seeds(s),
         ])  # fmt: skip
     real = floor(problem, primary)
-    rows.append([EMPTY, Entry(FLOOR, "quiet"), real, EMPTY, EMPTY, real, *([EMPTY] * 5)])
+    unknown = [EMPTY] * len(_CONTRAST)
+    rows.append([EMPTY, Entry(FLOOR, "quiet"), real, EMPTY, EMPTY, real, *unknown,
+                 *(floor(problem, m) for m in beside), EMPTY])  # fmt: skip
     order = f", {'highest' if primary.higher_is_better else 'lowest'} first"
     return Table(
         f"ranking-{problem.anchor}",
         f"{primary.label} on {problem.label} at the last evaluation"
         f"{order if any(s.rank for s in ranked) else ''}. {MARKS}",
         ["rank", "method", f"{headed(primary)}, interquartile mean", "from", "to", "mean",
-         *_CONTRAST, "seeds finished"],
+         *_CONTRAST, *(f"{headed(m)}, mean" for m in beside), "seeds finished"],
         rows,
         names=1,
         hidden=(3, 4, 5, 9),
         reference=next((i for i, s in enumerate(ranked) if mark(s) == "best"), None),
     )  # fmt: skip
+
+
+def _beside(problem: Problem, ranked: list[Standing]) -> list[Quantity]:
+    """Return the first share of good samples, if any: many modes may be held by few of them."""
+    shares = [m for m in problem.quantities if m.percent and m.higher_is_better and not m.group
+              and not (m.descriptive or _is_spread(m) or m == problem.primary)]  # fmt: skip
+    return [m for m in shares[:1] if any(s.last[m.name] for s in ranked)]
 
 
 def ends(metric: Quantity, found: Interval | None) -> list[Entry]:
@@ -235,12 +245,15 @@ def _group(problem: Problem, group: str, ranked: list[Standing]) -> Table | None
     )  # fmt: skip
 
 
-def _entry(standing: Standing, metric: Quantity, values: dict[str, Interval | None]) -> Entry:
+def _entry(
+    standing: Standing, metric: Quantity, values: dict[str, Interval | None], is_short: bool = False
+) -> Entry:
+    """Return a mean over finished seeds, with half its interval unless ``is_short``."""
     if values[metric.name] is None and metric.name in standing.reasons:
         return _lacking()
     found = values[metric.name]
     told = numbers.mean_and_half_width(metric, found, standing.finished)
-    return Entry(told, value=_value(found))
+    return Entry(numbers.of(metric, _value(found)) if is_short else told, value=_value(found))
 
 
 def _value(found: Interval | None) -> float | None:
