@@ -3,7 +3,7 @@
 from bench.quantity import Quantity
 from bench.report import write_report
 from bench.report.statistics import Spread
-from bench.report.topics.study.cost import Point, front
+from bench.report.topics.study.cost_figure import Point, front
 
 MORE, LESS = (Quantity("q", "Q", "", higher_is_better=up) for up in (True, False))
 

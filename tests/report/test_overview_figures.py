@@ -23,7 +23,8 @@ from bench.report.drawing.style import Style
 from bench.report.page.document import Figure
 from bench.report.statistics import CriticalDifference
 from bench.report.topics.dataset import profiles
-from bench.report.topics.study import cost, overview, ranks
+from bench.report.topics.study import cost_figure as cost
+from bench.report.topics.study import overview, ranks
 
 ONE = """
 methods: [non_saturating, vanilla, wgan_gp]
